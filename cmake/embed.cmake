@@ -1,0 +1,11 @@
+# Writes the text of IN as a C++ raw string literal to OUT. Long texts are cut into adjacent literals (64 KiB limit).
+file(READ "${IN}" text)
+string(LENGTH "${text}" length)
+set(out "")
+set(at 0)
+while(at LESS length)
+  string(SUBSTRING "${text}" ${at} 8000 part)
+  string(APPEND out "R\"__embed__(${part})__embed__\"\n")
+  math(EXPR at "${at} + 8000")
+endwhile()
+file(WRITE "${OUT}" "${out}")

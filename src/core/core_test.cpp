@@ -1,0 +1,98 @@
+#include "core/clock.hpp"
+#include "core/ids.hpp"
+#include "core/log.hpp"
+#include "core/task_group.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <gtest/gtest.h>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(clock, rfc3339_round_trips) {
+  const timestamp t{1'795'230'371'028ms};
+  EXPECT_EQ(to_rfc3339(t), "2026-11-21T03:06:11.028Z");
+  EXPECT_EQ(parse_rfc3339(to_rfc3339(t)), t);
+}
+
+TEST(clock, rfc3339_accepts_offsets_and_fractions) {
+  const auto expected = parse_rfc3339("2026-11-21T03:06:11.028Z");
+  EXPECT_EQ(parse_rfc3339("2026-11-21T04:06:11.028886+01:00"), expected);
+  EXPECT_EQ(parse_rfc3339("2026-11-20t22:06:11.028-05:00"), expected);
+  EXPECT_EQ(parse_rfc3339("2016-12-31T23:59:60Z"), parse_rfc3339("2017-01-01T00:00:00Z"));
+}
+
+TEST(clock, rfc3339_refuses_everything_else) {
+  for (const auto* bad :
+       {"", "now", "2026-11-21", "2026-11-21T03:06:11", "2026-13-21T03:06:11Z", "2026-02-29T03:06:11Z",
+        "2026-11-21T24:06:11Z", "2026-11-21T03:06:11.Z", "2026-11-21T03:06:11Zx", "0000-01-01T00:00:00Z",
+        "2026-11-21T03:06:11+25:00", "2026-11-21T03:06:11+0100", "20-6-11-21T03:06:11Z"})
+    EXPECT_FALSE(parse_rfc3339(bad)) << bad;
+}
+
+TEST(ids, valid_form) {
+  EXPECT_TRUE(is_valid_id("STEAM_1:1:0101011"));
+  EXPECT_TRUE(is_valid_id(std::string(64, 'a')));
+  EXPECT_FALSE(is_valid_id(""));
+  EXPECT_FALSE(is_valid_id(std::string(65, 'a')));
+  EXPECT_FALSE(is_valid_id("a b"));
+  EXPECT_FALSE(is_valid_id("\xC3\xA9"));
+  EXPECT_FALSE(is_valid_id(std::string_view("a\0b", 3)));
+}
+
+TEST(ids, random_ones_differ) {
+  EXPECT_EQ(random_hex(32).size(), 64U);
+  EXPECT_NE(random_hex(32), random_hex(32));
+  EXPECT_EQ(random_uuid().size(), 36U);
+  EXPECT_EQ(random_uuid()[14], '4');
+}
+
+TEST(log, values_are_quoted_when_needed) {
+  EXPECT_EQ(log::quote("plain"), "plain");
+  EXPECT_EQ(log::quote(""), "\"\"");
+  EXPECT_EQ(log::quote("a b\"c\n\x01"), "\"a b\\\"c\\n\\x01\"");
+}
+
+TEST(task_group, close_ends_what_runs_and_wait_sees_it) {
+  asio::io_context io{1};
+  task_group group{io};
+  bool ended = false;
+  group.spawn("sleeper", [&]() -> awaitable<void> {
+    asio::steady_timer timer(io, 1h);
+    error_code ec;
+    co_await timer.async_wait(asio::redirect_error(use_awaitable, ec));
+    ended = true;
+  });
+  bool waited = false;
+  asio::co_spawn(
+      io,
+      [&]() -> awaitable<void> {
+        EXPECT_FALSE(co_await group.wait(1ms));
+        group.close();
+        EXPECT_FALSE(group.spawn("late", []() -> awaitable<void> { co_return; }));
+        waited = co_await group.wait(1s);
+      },
+      asio::detached);
+  io.run();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(waited);
+}
+
+TEST(task_group, an_exception_ends_only_its_task) {
+  log::set_level(log::level::off);
+  asio::io_context io{1};
+  task_group group{io};
+  group.spawn("thrower", []() -> awaitable<void> {
+    throw std::runtime_error("boom");
+    co_return;
+  });
+  io.run();
+  EXPECT_EQ(group.size(), 0U);
+  log::set_level(log::level::info);
+}
+
+}  // namespace
+}  // namespace skirmish

@@ -1,0 +1,80 @@
+#include "core/log.hpp"
+
+#include "core/clock.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace skirmish::log {
+namespace {
+
+spdlog::level::level_enum native(level at) {
+  switch (at) {
+    case level::debug: return spdlog::level::debug;
+    case level::info: return spdlog::level::info;
+    case level::warn: return spdlog::level::warn;
+    case level::error: return spdlog::level::err;
+    case level::off: return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+spdlog::logger& sink() {
+  static const auto instance = [] {
+    auto logger = std::make_shared<spdlog::logger>(
+        "skirmish", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%v");
+    logger->flush_on(spdlog::level::debug);
+    return logger;
+  }();
+  return *instance;
+}
+
+constexpr std::string_view names[] = {"debug", "info", "warn", "error", "off"};
+
+bool is_plain(unsigned char c) { return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7F; }
+
+}  // namespace
+
+void set_level(level minimum) { sink().set_level(native(minimum)); }
+
+bool set_level(std::string_view name) {
+  const auto* found = std::find(std::begin(names), std::end(names), name);
+  if (found == std::end(names)) return false;
+  set_level(static_cast<level>(found - std::begin(names)));
+  return true;
+}
+
+std::string quote(std::string_view value) {
+  if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain)) return std::string(value);
+  std::string out = "\"";
+  for (const unsigned char c : value) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c < ' ' || c == 0x7F) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  out += '"';
+  return out;
+}
+
+void write(level at, std::string_view event, fields values) {
+  auto& out = sink();
+  if (!out.should_log(native(at))) return;
+  auto line = fmt::format("{} {} {}", to_rfc3339(system_clock{}.now()),
+                          names[static_cast<std::size_t>(at)], event);
+  for (const auto& f : values) line += fmt::format(" {}={}", f.key, quote(f.value));
+  out.log(native(at), "{}", line);
+}
+
+}  // namespace skirmish::log
