@@ -21,7 +21,8 @@ std::string hash_secret(std::string_view key_id, std::string_view secret) {
   // libsodium asks for keys of at least 16 bytes: the id is padded with zeros.
   std::array<unsigned char, crypto_generichash_KEYBYTES> key{};
   std::copy_n(key_id.begin(), std::min(key_id.size(), key.size()), key.begin());
-  crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
+  crypto_generichash(digest.data(), digest.size(),
+                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
                      key.data(), key.size());
   std::string hex(digest.size() * 2 + 1, '\0');
   sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest.size());
@@ -36,8 +37,9 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
 // The two parts of a well-formed key.
 std::optional<std::pair<std::string, std::string>> split(std::string_view key) {
   constexpr std::string_view prefix = "sk_";
-  if (key.size() != prefix.size() + 2 * key_id_bytes + 1 + 2 * secret_bytes || !key.starts_with(prefix) ||
-      key[prefix.size() + 2 * key_id_bytes] != '_' || !is_valid_id(key.substr(0, 2 * key_id_bytes)))
+  if (key.size() != prefix.size() + 2 * key_id_bytes + 1 + 2 * secret_bytes ||
+      !key.starts_with(prefix) || key[prefix.size() + 2 * key_id_bytes] != '_' ||
+      !is_valid_id(key.substr(0, 2 * key_id_bytes)))
     return std::nullopt;
   return std::pair{std::string(key.substr(prefix.size(), 2 * key_id_bytes)),
                    std::string(key.substr(prefix.size() + 2 * key_id_bytes + 1))};
@@ -67,10 +69,13 @@ awaitable<new_api_key> api_key_store::create(http::role as, std::string label) {
   new_api_key out{{random_hex(key_id_bytes), as, std::move(label), clock_.now(), false}, {}};
   const auto secret = random_hex(secret_bytes);
   out.key = "sk_" + out.row.key_id + "_" + secret;
-  auto insert = [row = out.row, role = std::string(to_string(as)), hash = hash_secret(out.row.key_id, secret),
+  auto insert = [row = out.row, role = std::string(to_string(as)),
+                 hash = hash_secret(out.row.key_id, secret),
                  at = to_millis(out.row.created_at)](soci::session& sql) {
-    sql << "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) VALUES (:id, :role, :label, :hash, :at)",
-        soci::use(row.key_id), soci::use(role), soci::use(row.label), soci::use(hash), soci::use(at);
+    sql << "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) VALUES (:id, :role, "
+           ":label, :hash, :at)",
+        soci::use(row.key_id), soci::use(role), soci::use(row.label), soci::use(hash),
+        soci::use(at);
   };
   co_await db_.run(std::move(insert));
   co_return out;
@@ -80,12 +85,15 @@ awaitable<std::vector<api_key>> api_key_store::list() {
   auto select = [](soci::session& sql) {
     std::vector<api_key> out;
     const soci::rowset<soci::row> rows =
-        (sql.prepare << "SELECT key_id, role, label, created_at, CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END "
+        (sql.prepare << "SELECT key_id, role, label, created_at, CASE WHEN revoked_at IS NULL THEN "
+                        "0 ELSE 1 END "
                         "FROM api_keys ORDER BY created_at, key_id");
     for (const auto& row : rows) {
       const auto role = parse_role(row.get<std::string>(1));
-      out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous, row.get<std::string>(2),
-                     timestamp{std::chrono::milliseconds{row.get<long long>(3)}}, row.get<long long>(4) != 0});
+      out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous,
+                     row.get<std::string>(2),
+                     timestamp{std::chrono::milliseconds{row.get<long long>(3)}},
+                     row.get<long long>(4) != 0});
     }
     return out;
   };
@@ -94,8 +102,8 @@ awaitable<std::vector<api_key>> api_key_store::list() {
 
 awaitable<result<void>> api_key_store::revoke(std::string key_id) {
   auto update = [key_id, at = to_millis(clock_.now())](soci::session& sql) {
-    sql << "UPDATE api_keys SET revoked_at = :at WHERE key_id = :id AND revoked_at IS NULL", soci::use(at),
-        soci::use(key_id);
+    sql << "UPDATE api_keys SET revoked_at = :at WHERE key_id = :id AND revoked_at IS NULL",
+        soci::use(at), soci::use(key_id);
     int found = 0;
     sql << "SELECT COUNT(*) FROM api_keys WHERE key_id = :id", soci::use(key_id), soci::into(found);
     return found != 0;
@@ -108,7 +116,8 @@ awaitable<result<void>> api_key_store::revoke(std::string key_id) {
 awaitable<bool> api_key_store::has_admin() {
   auto count = [](soci::session& sql) {
     int found = 0;
-    sql << "SELECT COUNT(*) FROM api_keys WHERE role = 'admin' AND revoked_at IS NULL", soci::into(found);
+    sql << "SELECT COUNT(*) FROM api_keys WHERE role = 'admin' AND revoked_at IS NULL",
+        soci::into(found);
     return found != 0;
   };
   co_return co_await db_.read(std::move(count));
@@ -119,7 +128,8 @@ awaitable<api_key_verifier::known> api_key_verifier::read(const std::string& key
     known out;
     std::string role;
     int revoked = 0;
-    sql << "SELECT role, key_hash, CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END FROM api_keys WHERE key_id = :id",
+    sql << "SELECT role, key_hash, CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END FROM api_keys "
+           "WHERE key_id = :id",
         soci::use(key_id), soci::into(role), soci::into(out.secret_hash), soci::into(revoked);
     if (!sql.got_data()) return out;
     const auto as = parse_role(role);
@@ -139,7 +149,8 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
   const auto& [key_id, secret] = *parts;
 
   auto found = cache_.find(key_id);
-  const auto age = found == cache_.end() ? std::chrono::milliseconds::max() : clock_.now() - found->second.read_at;
+  const auto age = found == cache_.end() ? std::chrono::milliseconds::max()
+                                         : clock_.now() - found->second.read_at;
   if (age > std::chrono::seconds{cache_seconds}) {
     std::optional<known> fresh;
     try {
@@ -150,7 +161,8 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
       log::warn("api_key_stale", {{"key_id", key_id}, {"error", e.what()}});
     }
     if (fresh) {
-      // The size of the cache is bounded by forgetting everything: keys are few, so this is an attack or a leak.
+      // The size of the cache is bounded by forgetting everything: keys are few, so this is an
+      // attack or a leak.
       if (cache_.size() >= cache_limit) cache_.clear();
       cache_.insert_or_assign(key_id, std::move(*fresh));
     }

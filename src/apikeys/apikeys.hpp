@@ -1,8 +1,8 @@
 // API keys: who a game server or an operator is.
 //
-// A key reads `sk_<key id>_<secret>`; the secret is 256 random bits. Stored is a keyed hash of the secret (BLAKE2b with
-// the key id as key, RFC 7693): with that much entropy a slow password hash would add nothing but load. A key is shown
-// once, when it is made.
+// A key reads `sk_<key id>_<secret>`; the secret is 256 random bits. Stored is a keyed hash of the
+// secret (BLAKE2b with the key id as key, RFC 7693): with that much entropy a slow password hash
+// would add nothing but load. A key is shown once, when it is made.
 #pragma once
 
 #include "core/asio.hpp"
@@ -50,8 +50,8 @@ class api_key_store {
   const clock& clock_;
 };
 
-// Looks keys up for one thread, remembering answers for a few seconds (so a revocation is in force within
-// `cache_seconds`), and good ones longer while the database is down.
+// Looks keys up for one thread, remembering answers for a few seconds (so a revocation is in force
+// within `cache_seconds`), and good ones longer while the database is down.
 class api_key_verifier {
  public:
   static constexpr int cache_seconds = 5;

@@ -32,8 +32,8 @@ class migrator {
       backend.connect(sql_, config_);
       backend.prepare(sql_, config_);
     } catch (const soci::soci_error& e) {
-      throw failure(errc::unavailable, fmt::format("cannot open {}: {}", to_string(config_),
-                                                   e.get_error_message()));
+      throw failure(errc::unavailable,
+                    fmt::format("cannot open {}: {}", to_string(config_), e.get_error_message()));
     }
   }
 

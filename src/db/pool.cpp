@@ -18,7 +18,8 @@ std::exception_ptr failed(errc code, const std::string& what) {
   return std::make_exception_ptr(failure(code, what));
 }
 
-// What the caller gets for an SQL error. The text never holds bound values: SOCI's what() would show them.
+// What the caller gets for an SQL error. The text never holds bound values: SOCI's what() would
+// show them.
 std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool was_cut) {
   const auto text = "SQL: " + e.get_error_message() + " in: " + sql.get_last_query().substr(0, 500);
   if (was_cut) return failed(errc::deadline_exceeded, text);
@@ -92,7 +93,8 @@ bool connect_gate::failed() {
 // ---- sql_pool
 
 sql_pool::sql_pool(database_config config) : config_(std::move(config)) {
-  const auto count = config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
+  const auto count =
+      config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
   for (std::size_t i = 0; i < count; ++i)
     sessions_.push_back(std::make_unique<sql_session>(config_));
 }
@@ -133,7 +135,8 @@ void sql_pool::submit(std::shared_ptr<sql_job> job) {
 
 void sql_pool::serve(sql_session& session) {
   while (const auto job = next(session)) {
-    // A caller that has gone needs no answer; skipping its work lets the pool catch up after a stall.
+    // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
+    // stall.
     if (job->is_abandoned()) continue;
     auto problem = perform(session, *job);
     session.finish();
@@ -207,7 +210,8 @@ void sql_pool::watch() {
   std::unique_lock lock(mutex_);
   while (is_running_ || serving_ > 0) {
     const auto now = steady_clock::now();
-    // Work that starts from now on has the full limit before it, so nothing needs to wake this thread earlier.
+    // Work that starts from now on has the full limit before it, so nothing needs to wake this
+    // thread earlier.
     auto look_again = now + config_.work_limit();
     for (auto& session : sessions_) look_again = std::min(look_again, session->cut_if_late(now));
     watch_changed_.wait_until(lock, look_again);

@@ -23,7 +23,8 @@ using sql_work = std::function<void(soci::session&)>;
 // One piece of work and the caller that may still wait for it.
 class sql_job {
  public:
-  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the work is done.
+  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the
+  // work is done.
   sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake);
 
   // For the pool's threads.
@@ -47,8 +48,8 @@ class sql_job {
   std::exception_ptr problem_;
 };
 
-// Keeps a server that is down from costing each piece of work a connect timeout: after a failed attempt every attempt
-// is refused for a moment, then one thread at a time may try. Thread-safe.
+// Keeps a server that is down from costing each piece of work a connect timeout: after a failed
+// attempt every attempt is refused for a moment, then one thread at a time may try. Thread-safe.
 class connect_gate {
  public:
   // Every call that returns true is followed by succeeded() or failed().

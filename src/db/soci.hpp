@@ -1,4 +1,5 @@
-// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in .cpp files only.
+// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in
+// .cpp files only.
 #pragma once
 
 #include "core/clock.hpp"
@@ -10,8 +11,8 @@
 
 namespace soci {
 
-// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts and compares it, and
-// none applies a time zone to it.
+// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts
+// and compares it, and none applies a time zone to it.
 template <>
 struct type_conversion<skirmish::timestamp> {
   using base_type = long long;

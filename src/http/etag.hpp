@@ -12,7 +12,8 @@ namespace skirmish::http {
 
 std::string etag_of(std::int64_t version);
 
-// If-Match as a version: nothing when the header is absent or `*`, an error when it is not an ETag of ours.
+// If-Match as a version: nothing when the header is absent or `*`, an error when it is not an ETag
+// of ours.
 result<std::optional<std::int64_t>> parse_if_match(std::string_view header);
 
 }  // namespace skirmish::http

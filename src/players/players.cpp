@@ -12,7 +12,8 @@
 namespace skirmish::players {
 namespace {
 
-const redis::script update_state_script{"players/update_state",
+const redis::script update_state_script{
+    "players/update_state",
 #include "players/update_state.lua.inc"
 };
 
@@ -29,8 +30,9 @@ std::optional<profile> select_profile(soci::session& sql, const std::string& pla
   long long level = 0;
   long long created_at = 0;
   long long version = 0;
-  sql << "SELECT name, email, level, created_at, version FROM players WHERE player_id = :id", soci::use(player_id),
-      soci::into(p.name), soci::into(email, has_email), soci::into(level), soci::into(created_at), soci::into(version);
+  sql << "SELECT name, email, level, created_at, version FROM players WHERE player_id = :id",
+      soci::use(player_id), soci::into(p.name), soci::into(email, has_email), soci::into(level),
+      soci::into(created_at), soci::into(version);
   if (!sql.got_data()) return std::nullopt;
   if (has_email == soci::i_ok) p.email = email;
   p.level = level;
@@ -74,8 +76,8 @@ awaitable<void> service::cache(const profile& p) {
   const auto key = profile_key(keys_, p.player_id);
   redis::request r;
   r.push("MULTI");
-  r.push("HSET", key, "name", p.name, "email", p.email, "level", p.level, "created_at", to_rfc3339(p.created_at),
-         "version", p.version);
+  r.push("HSET", key, "name", p.name, "email", p.email, "level", p.level, "created_at",
+         to_rfc3339(p.created_at), "version", p.version);
   r.push("EXPIRE", key, profile_ttl.count());
   r.push("EXEC");
   auto replies = co_await redis_.exec(std::move(r));
@@ -87,10 +89,12 @@ awaitable<void> service::create_live(const std::vector<std::string>& ids) {
   redis::request r;
   for (const auto& id : ids) {
     const auto key = state_key(keys_, id);
-    // HSETNX on hp alone decides who is first; the other fields have the same values whoever writes them.
+    // HSETNX on hp alone decides who is first; the other fields have the same values whoever writes
+    // them.
     for (const auto* stat : {"hp", "mp", "stamina"}) r.push("HSETNX", key, stat, stat_at_birth);
     r.push("HSETNX", key, "damage_dealt", 0);
-    for (const auto* text : {"interaction", "target", "lat", "lon"}) r.push("HSETNX", key, text, "");
+    for (const auto* text : {"interaction", "target", "lat", "lon"})
+      r.push("HSETNX", key, text, "");
     r.push("HSETNX", key, "updated_at", now);
   }
   auto replies = co_await redis_.exec(std::move(r));
@@ -103,18 +107,22 @@ awaitable<result<profile>> service::create(profile p) {
   p.version = 1;
   auto insert = [p, at = to_millis(p.created_at)](soci::session& sql) {
     if (select_profile(sql, p.player_id)) return false;
-    const auto has_email = p.email.empty() ? soci::i_null : soci::i_ok;
-    sql << "INSERT INTO players (player_id, name, email, created_at, updated_at) VALUES (:id, :name, :email, :at, :up)",
-        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email), soci::use(at), soci::use(at);
+    auto has_email = p.email.empty() ? soci::i_null : soci::i_ok;
+    sql << "INSERT INTO players (player_id, name, email, created_at, updated_at) VALUES (:id, "
+           ":name, :email, :at, :up)",
+        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email), soci::use(at),
+        soci::use(at);
     return true;
   };
   const bool inserted = co_await db_.transaction(std::move(insert));
+  const std::vector<std::string> ids{p.player_id};
   if (!inserted) {
-    // A creation that was cut short may have left the profile without live state: a repeat completes it.
-    co_await restore_live({p.player_id});
+    // A creation that was cut short may have left the profile without live state: a repeat
+    // completes it.
+    co_await create_live(ids);
     co_return error{errc::already_exists, "there is a player " + p.player_id + " already"};
   }
-  co_await create_live({p.player_id});
+  co_await create_live(ids);
   co_await cache(p);
   co_return p;
 }
@@ -126,7 +134,8 @@ awaitable<result<std::pair<profile, cache_state>>> service::get(std::string play
   r.push("EXPIRE", key, profile_ttl.count());
   try {
     auto replies = redis::checked(co_await redis_.exec(std::move(r)));
-    if (auto p = from_hash(player_id, replies[0])) co_return std::pair{std::move(*p), cache_state::hit};
+    if (auto p = from_hash(player_id, replies[0]))
+      co_return std::pair{std::move(*p), cache_state::hit};
   } catch (const failure& e) {
     log::warn("profile_cache_unavailable", {{"error", e.what()}});
   }
@@ -142,22 +151,26 @@ awaitable<result<std::pair<profile, cache_state>>> service::get(std::string play
 
 awaitable<result<profile>> service::update(std::string player_id, profile_change change,
                                            std::optional<std::int64_t> if_version) {
-  auto write = [player_id, change, if_version, at = to_millis(clock_.now())](soci::session& sql) -> result<profile> {
+  auto write = [player_id, change, if_version,
+                at = to_millis(clock_.now())](soci::session& sql) -> result<profile> {
     auto p = select_profile(sql, player_id);
     if (!p) return unknown_player;
     if (if_version && *if_version != p->version)
-      return error{errc::conflict, fmt::format("the profile has version {} now; read it again", p->version)};
+      return error{errc::conflict,
+                   fmt::format("the profile has version {} now; read it again", p->version)};
     const auto old_version = p->version++;
     if (change.name) p->name = *change.name;
     if (change.email) p->email = *change.email;
-    const auto has_email = p->email.empty() ? soci::i_null : soci::i_ok;
+    auto has_email = p->email.empty() ? soci::i_null : soci::i_ok;
     soci::statement st =
-        (sql.prepare << "UPDATE players SET name = :name, email = :email, updated_at = :at, version = :v "
-                        "WHERE player_id = :id AND version = :old",
+        (sql.prepare
+             << "UPDATE players SET name = :name, email = :email, updated_at = :at, version = :v "
+                "WHERE player_id = :id AND version = :old",
          soci::use(p->name), soci::use(p->email, has_email), soci::use(at), soci::use(p->version),
          soci::use(player_id), soci::use(old_version));
     st.execute(true);
-    if (st.get_affected_rows() != 1) return error{errc::conflict, "the profile has just been changed; read it again"};
+    if (st.get_affected_rows() != 1)
+      return error{errc::conflict, "the profile has just been changed; read it again"};
     return *p;
   };
   auto written = co_await db_.transaction(std::move(write));
@@ -173,8 +186,9 @@ awaitable<result<void>> service::remove(std::string player_id) {
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
-  auto reply = co_await redis_.command("DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
-                                       actions_key(keys_, player_id), move_key(keys_, player_id));
+  auto reply =
+      co_await redis_.command("DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
+                              actions_key(keys_, player_id), move_key(keys_, player_id));
   redis::checked(std::move(reply));
   if (!found) co_return unknown_player;
   co_return result<void>{};
@@ -195,10 +209,12 @@ awaitable<result<live_state>> service::state(std::string player_id) {
     co_return co_await state(std::move(player_id));
   }
   const auto number = [&](const char* name) { return parse_integer(f[name]).value_or(0); };
-  live_state s{number("hp"), number("mp"), number("stamina"), f["interaction"], number("damage_dealt"),
-               f["target"], f["updated_at"], std::nullopt, replies[1].as_strings()};
+  live_state s{number("hp"),     number("mp"),           number("stamina"),
+               f["interaction"], number("damage_dealt"), f["target"],
+               f["updated_at"],  std::nullopt,           replies[1].as_strings()};
   if (const auto* ts = replies[2].find("ts"))
-    s.where = position{replies[2].find("lat")->as_double().value_or(0), replies[2].find("lon")->as_double().value_or(0),
+    s.where = position{replies[2].find("lat")->as_double().value_or(0),
+                       replies[2].find("lon")->as_double().value_or(0),
                        replies[2].find("alt")->as_double().value_or(0), ts->as_string()};
   co_return s;
 }

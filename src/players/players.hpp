@@ -48,8 +48,8 @@ struct live_state {
   std::int64_t damage_dealt = 0;
   std::string target;
   std::string updated_at;
-  std::optional<position> where;           // while move:<player_id> lives
-  std::vector<std::string> last_actions;   // JSON texts, newest first
+  std::optional<position> where;          // while move:<player_id> lives
+  std::vector<std::string> last_actions;  // JSON texts, newest first
 };
 
 struct state_change {
@@ -78,8 +78,8 @@ class service {
   awaitable<result<live_state>> update_state(std::string player_id, state_change change);
   awaitable<result<position>> live_position(std::string player_id);
 
-  // Makes live state for those of `ids` that have a profile but no live state (Redis was emptied, say), and returns the
-  // ids that are no players at all.
+  // Makes live state for those of `ids` that have a profile but no live state (Redis was emptied,
+  // say), and returns the ids that are no players at all.
   awaitable<std::vector<std::string>> restore_live(std::vector<std::string> ids);
 
  private:

@@ -14,12 +14,16 @@ namespace json = boost::json;
 using namespace http;
 
 json::object to_json(const profile& p) {
-  return {{"player_id", p.player_id}, {"name", p.name},
-          {"email", p.email},         {"level", p.level},
+  return {{"player_id", p.player_id},
+          {"name", p.name},
+          {"email", p.email},
+          {"level", p.level},
           {"created_at", to_rfc3339(p.created_at)}};
 }
 
-json::object to_json(const position& p) { return {{"lat", p.lat}, {"lon", p.lon}, {"alt", p.alt}, {"ts", p.ts}}; }
+json::object to_json(const position& p) {
+  return {{"lat", p.lat}, {"lon", p.lon}, {"alt", p.alt}, {"ts", p.ts}};
+}
 
 json::object to_json(const live_state& s) {
   json::array actions;
@@ -119,23 +123,59 @@ void add_routes(router& routes, service& players) {
   const auto name = shape::text(1, 64);
   const auto email = shape::text(0, 254);
   const auto stat = shape::integer(0, stat_max);
-  routes.add({verb::post, "/api/players", access::server, "Create a player", bind(create),
+  routes.add({verb::post,
+              "/api/players",
+              access::server,
+              "Create a player",
+              bind(create),
               shape::object({{"player_id", shape::id(), optional, "a UUID is made when absent"},
                              {"name", name, required, "shown to others"},
                              {"email", email, optional}}),
-              {}, "201 and the profile. 409 when the id is taken."});
-  routes.add({verb::get, "/api/players/{id}", access::player, "A player's profile", bind(read), {}, {},
+              {},
+              "201 and the profile. 409 when the id is taken."});
+  routes.add({verb::get,
+              "/api/players/{id}",
+              access::player,
+              "A player's profile",
+              bind(read),
+              {},
+              {},
               "The profile, with ETag and X-Cache: hit, miss or stale."});
-  routes.add({verb::patch, "/api/players/{id}", access::player, "Change a profile", bind(update),
-              shape::object({{"name", name, optional}, {"email", email, optional}}), {},
+  routes.add({verb::patch,
+              "/api/players/{id}",
+              access::player,
+              "Change a profile",
+              bind(update),
+              shape::object({{"name", name, optional}, {"email", email, optional}}),
+              {},
               "The changed profile. If-Match is honoured: 412 when it has changed since."});
-  routes.add({verb::delete_, "/api/players/{id}", access::player, "Delete a player", bind(remove), {}, {}, "204."});
-  routes.add({verb::get, "/api/players/{id}/state", access::player, "A player's live state", bind(read_state)});
-  routes.add({verb::patch, "/api/players/{id}/state", access::server, "Set stats of a player", bind(update_state),
-              shape::object({{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}), {},
-              "The live state."});
-  routes.add({verb::get, "/api/players/{id}/position", access::player, "A player's live position",
-              bind(read_position), {}, {}, "The position while it lives; 404 after."});
+  routes.add({verb::delete_,
+              "/api/players/{id}",
+              access::player,
+              "Delete a player",
+              bind(remove),
+              {},
+              {},
+              "204."});
+  routes.add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
+              bind(read_state)});
+  routes.add(
+      {verb::patch,
+       "/api/players/{id}/state",
+       access::server,
+       "Set stats of a player",
+       bind(update_state),
+       shape::object({{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}),
+       {},
+       "The live state."});
+  routes.add({verb::get,
+              "/api/players/{id}/position",
+              access::player,
+              "A player's live position",
+              bind(read_position),
+              {},
+              {},
+              "The position while it lives; 404 after."});
 }
 
 }  // namespace skirmish::players
