@@ -103,14 +103,14 @@ void make_private_directory(const fs::path& dir) {
 }
 
 std::vector<std::string> server_arguments(const fs::path& dir, const fs::path& socket) {
-  return {
-      "--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700", "--dir",
-      dir.string(),
-      // What was acknowledged survives the death of any process, and all but a second of it the machine's.
-      "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-      // Nothing may be dropped to make room: a full memory is an error that the caller sees.
-      "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice", "--logfile",
-      ""};
+  return {"--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700", "--dir",
+          dir.string(),
+          // What was acknowledged survives the death of any process, and all but a second of it the
+          // machine's.
+          "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+          // Nothing may be dropped to make room: a full memory is an error that the caller sees.
+          "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice",
+          "--logfile", ""};
 }
 
 }  // namespace
@@ -154,7 +154,8 @@ awaitable<void> embedded_server::start() {
   co_await launch();
 }
 
-// Waits until no server works on the files any more: a killed owner's child, or our own last one and its helpers.
+// Waits until no server works on the files any more: a killed owner's child, or our own last one
+// and its helpers.
 awaitable<file_lock> embedded_server::take_over() {
   const auto path = options_.data_dir / "redis.lock";
   const auto begin = steady_clock::now();
