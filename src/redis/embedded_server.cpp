@@ -38,7 +38,6 @@ using std::chrono::steady_clock;
 constexpr auto poll_interval = 20ms;
 constexpr auto probe_timeout = 1'000ms;
 constexpr auto progress_interval = 5'000ms;
-constexpr auto leftover_grace = 10'000ms;
 constexpr std::chrono::milliseconds restart_pause_first = 100ms;
 constexpr std::chrono::milliseconds restart_pause_limit = 5'000ms;
 constexpr std::size_t socket_path_limit_bytes = sizeof(sockaddr_un::sun_path) - 1;
@@ -163,9 +162,9 @@ awaitable<file_lock> embedded_server::take_over() {
   while (true) {
     if (auto lock = file_lock::try_acquire(path)) co_return std::move(*lock);
     const auto waited = steady_clock::now() - begin;
-    if (waited > 2 * leftover_grace)
+    if (waited > 2 * options_.leftover_grace)
       throw failure(errc::unavailable, "the Redis of an earlier run still holds " + path.string());
-    if (waited > leftover_grace && !std::exchange(killed, true))
+    if (waited > options_.leftover_grace && !std::exchange(killed, true))
       for (const auto pid : processes_with_open(path)) {
         log::warn("redis_leftover_killed", {{"pid", pid}});
         kill(pid, SIGKILL);

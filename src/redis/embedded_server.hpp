@@ -28,11 +28,13 @@ namespace skirmish::redis {
 
 struct embedded_options {
   std::filesystem::path data_dir;
-  std::string program;  // empty: valkey-server, else redis-server
+  std::string program = {};  // empty: valkey-server, else redis-server
   std::chrono::milliseconds answer_timeout{
       30'000};  // a starting server silent for so long has failed
   std::chrono::milliseconds load_timeout{3'600'000};  // how long it may load its data
   std::chrono::milliseconds stop_timeout{10'000};     // then it is killed
+  std::chrono::milliseconds leftover_grace{
+      10'000};  // how long one of a killed owner may take to end
 };
 
 // Belongs to one io_context. start() and run() must be on a thread that lives as long as the
