@@ -21,7 +21,8 @@ class sql_backend {
   // The connection's descriptor; -1 when there is none (SQLite).
   [[nodiscard]] virtual int descriptor(soci::session& sql) const = 0;
 
-  // Makes a running statement fail soon. Called from another thread, on sessions without a descriptor only.
+  // Makes a running statement fail soon. Called from another thread, on sessions without a
+  // descriptor only.
   virtual void interrupt(soci::session& sql) const = 0;
 
   [[nodiscard]] virtual bool in_transaction(soci::session& sql) const = 0;

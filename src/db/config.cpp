@@ -99,7 +99,8 @@ result<void> read_options(std::string_view text, database_config& to) {
     const auto key = cut(option, "=");
     const auto value = percent_decode(option.substr(std::min<std::size_t>(1, option.size())));
     if (key != "unix_socket")
-      return invalid(fmt::format("the database URL's option '{}' is unknown; valid: unix_socket", key));
+      return invalid(
+          fmt::format("the database URL's option '{}' is unknown; valid: unix_socket", key));
     if (!value || value->empty()) return invalid("the database URL's unix_socket is wrong");
     to.unix_socket = *value;
   }
@@ -137,7 +138,8 @@ result<database_config> parse_database_url(std::string_view url) {
   auto rest = url;
   const auto kind = kind_of(cut(rest, ":"));
   if (!kind || rest.empty())
-    return invalid("the database URL must start with mysql://, mariadb://, postgresql:// or sqlite:");
+    return invalid(
+        "the database URL must start with mysql://, mariadb://, postgresql:// or sqlite:");
   rest.remove_prefix(1);
   if (*kind == sql_kind::sqlite) return parse_sqlite(rest);
   if (!rest.starts_with("//")) return invalid("the database URL lacks '//' after its scheme");

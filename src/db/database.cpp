@@ -23,7 +23,8 @@ void roll_back_quietly(soci::session& sql) noexcept {
   try {
     sql.rollback();
   } catch (...) {
-    // The connection is lost, and with it the transaction; the error that led here is the one to report.
+    // The connection is lost, and with it the transaction; the error that led here is the one to
+    // report.
   }
 }
 

@@ -26,31 +26,32 @@ class session;
 
 namespace skirmish {
 
-// Whether work may be run again when its connection was lost and it is unknown how much of it was done.
+// Whether work may be run again when its connection was lost and nobody knows how much was done.
 enum class retry { never, safe };
 
 class sql_pool;
 
-// Thread-safe. Work runs on the database's threads; the caller resumes on its own executor, which must run its
-// coroutines one at a time (a single-threaded io_context or a strand).
+// Thread-safe. Work runs on the database's threads; the caller resumes on its own executor, which
+// must run its coroutines one at a time (a single-threaded io_context or a strand).
 //
-// Work captures by value: it goes on when its caller was cancelled or stopped waiting. It may run twice where a retry
-// is allowed, so it does not consume its captures. What it throws reaches the caller; a soci_error becomes
-//   failure{unavailable}        no connection, the queue is full, the server refuses, or the connection was lost (then
-//                               whether a write was done is unknown)
+// Work captures by value, for it goes on when its caller was cancelled. It does not consume its
+// captures where it may run twice. What it throws reaches the caller; a soci_error becomes
+//   failure{unavailable}        no connection, the queue is full, the server refuses, or the
+//                               connection was lost (whether a write was done is then unknown)
 //   failure{deadline_exceeded}  no answer within work_limit(), or the statement took too long
 //   failure{internal}           any other SQL error
 class database {
  public:
-  // Does not connect: sessions are opened by the first work that needs them, and again after a loss. While the server
-  // cannot be reached, work fails at once and one session tries again every half second.
+  // Does not connect: sessions open for the first work that needs them, and again after a loss.
+  // While the server cannot be reached, work fails at once, and every half second one tries again.
   explicit database(database_config config);
   ~database();  // stops
   database(const database&) = delete;
   database& operator=(const database&) = delete;
 
   void start();
-  // Refuses new work, fails what is queued, and cuts what still runs after `grace`. Blocks until the threads ended.
+  // Refuses new work, fails what is queued, and cuts what still runs after `grace`. Blocks until
+  // the threads ended.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{2});
 
   [[nodiscard]] sql_kind kind() const noexcept;
@@ -67,10 +68,8 @@ class database {
     } else {
       // Shared, because the work may outlive this frame.
       auto slot = std::make_shared<std::optional<value>>();
-      std::function<void(soci::session&)> job = [slot, work = std::move(work)](
-                                                    soci::session& sql) mutable {
-        slot->emplace(work(sql));
-      };
+      std::function<void(soci::session&)> job =
+          [slot, work = std::move(work)](soci::session& sql) mutable { slot->emplace(work(sql)); };
       co_await execute(std::move(job), on_loss);
       co_return std::move(**slot);
     }
@@ -82,8 +81,9 @@ class database {
     return run(std::move(work), retry::safe);
   }
 
-  // Runs `work` as one transaction: committed when it returns, rolled back when it throws or returns a `result` with an
-  // error, run again (a few times) when the server chose it as the victim of a deadlock.
+  // Runs `work` as one transaction: committed when it returns, rolled back when it throws or
+  // returns a `result` with an error, run again (a few times) when the server chose it as the
+  // victim of a deadlock.
   template <class F>
   auto transaction(F work, retry on_loss = retry::never) {
     using value = std::invoke_result_t<F&, soci::session&>;

@@ -13,22 +13,38 @@ namespace {
 // https://mariadb.com/kb/en/mariadb-error-codes/ and the client library's errmsg.h.
 sql_fault mysql_fault(unsigned code) {
   switch (code) {
-    case 2002: case 2003: case 2006: case 2013: case 2055:  // client: no connection, gone away, lost
-    case 1053: case 1077: case 1079:                        // the server is shutting down
-    case 1317: case 1927:                                   // query interrupted, connection was killed
+    case 2002:
+    case 2003:
+    case 2006:
+    case 2013:
+    case 2055:  // client: no connection, gone away, lost
+    case 1053:
+    case 1077:
+    case 1079:  // the server is shutting down
+    case 1317:
+    case 1927:  // query interrupted, connection was killed
       return sql_fault::lost;
-    case 1969: case 3024:  // max_statement_time (MariaDB), max_execution_time (MySQL)
+    case 1969:
+    case 3024:  // max_statement_time (MariaDB), max_execution_time (MySQL)
       return sql_fault::deadline;
-    case 1205: case 1213: case 1020:  // lock wait timeout, deadlock, record has changed since last read
+    case 1205:
+    case 1213:
+    case 1020:  // lock wait timeout, deadlock, record has changed since last read
       return sql_fault::contention;
-    case 1062: case 1586:
-      return sql_fault::duplicate_key;
-    case 1040: case 1203: case 1226:             // too many connections
-    case 1021: case 1114: case 1041: case 1037:  // disk full, table full, out of memory
-    case 1290: case 1836: case 1792:             // read-only server or transaction
+    case 1062:
+    case 1586: return sql_fault::duplicate_key;
+    case 1040:
+    case 1203:
+    case 1226:  // too many connections
+    case 1021:
+    case 1114:
+    case 1041:
+    case 1037:  // disk full, table full, out of memory
+    case 1290:
+    case 1836:
+    case 1792:  // read-only server or transaction
       return sql_fault::unavailable;
-    default:
-      return sql_fault::other;
+    default: return sql_fault::other;
   }
 }
 
@@ -39,14 +55,17 @@ sql_fault sqlite_fault(int extended_code) {
   if (extended_code == constraint_primary_key || extended_code == constraint_unique)
     return sql_fault::duplicate_key;
   switch (extended_code & 0xFF) {
-    case 5: case 6:  // SQLITE_BUSY, SQLITE_LOCKED
+    case 5:
+    case 6:  // SQLITE_BUSY, SQLITE_LOCKED
       return sql_fault::contention;
     case 9:  // SQLITE_INTERRUPT
       return sql_fault::deadline;
-    case 8: case 10: case 13: case 14:  // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+    case 8:
+    case 10:
+    case 13:
+    case 14:  // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
       return sql_fault::unavailable;
-    default:
-      return sql_fault::other;
+    default: return sql_fault::other;
   }
 }
 
@@ -57,7 +76,8 @@ sql_fault postgresql_fault(std::string_view state) {
   if (state == "23505") return sql_fault::duplicate_key;
   if (state == "57P01" || state == "57P02" || state == "57P05" || state.starts_with("08"))
     return sql_fault::lost;
-  if (state == "57P03" || state == "25006" || state.starts_with("53")) return sql_fault::unavailable;
+  if (state == "57P03" || state == "25006" || state.starts_with("53"))
+    return sql_fault::unavailable;
   return sql_fault::other;
 }
 

@@ -32,8 +32,8 @@ class migrator {
       backend.connect(sql_, config_);
       backend.prepare(sql_, config_);
     } catch (const soci::soci_error& e) {
-      throw failure(errc::unavailable, fmt::format("cannot open {}: {}", to_string(config_),
-                                                   e.get_error_message()));
+      throw failure(errc::unavailable,
+                    fmt::format("cannot open {}: {}", to_string(config_), e.get_error_message()));
     }
   }
 
@@ -66,7 +66,8 @@ class migrator {
       case sql_kind::mysql:
         // Hashed, because a lock's name may have 64 characters and so may a database's.
         std::optional<int> is_mine;
-        sql_ << "SELECT GET_LOCK(CONCAT('skirmish.', SHA1(DATABASE())), " << lock_wait.count() << ")",
+        sql_ << "SELECT GET_LOCK(CONCAT('skirmish.', SHA1(DATABASE())), " << lock_wait.count()
+             << ")",
             soci::into(is_mine);
         if (is_mine != 1)
           throw failure(errc::unavailable, "another process is migrating the database");

@@ -1,10 +1,12 @@
 // The schema: numbered SQL files, embedded in the program and applied in order.
 //
-// `migrations/0001_initial.sql` serves every dialect; `0001_initial.mysql.sql` beside it would replace it on that one.
-// What was applied stands in `schema_migrations(version, name, checksum, applied_at)`. One process migrates at a time:
-// SQLite and PostgreSQL do everything in one transaction; MySQL, which commits each DDL statement by itself, is
-// guarded by GET_LOCK, and a file that was interrupted there is run again from its start. So its statements must bear
-// repetition: CREATE TABLE IF NOT EXISTS, and an index or a column that exists already counts as added.
+// `migrations/0001_initial.sql` serves every dialect; `0001_initial.mysql.sql` beside it would
+// replace it on that one. What was applied stands in `schema_migrations(version, name, checksum,
+// applied_at)`. One process migrates at a time: SQLite and PostgreSQL do everything in one
+// transaction; MySQL, which commits each DDL statement by itself, is guarded by GET_LOCK, and a
+// file that was interrupted there is run again from its start. So its statements must bear
+// repetition: CREATE TABLE IF NOT EXISTS, and an index or a column that exists already counts as
+// added.
 #pragma once
 
 #include "db/config.hpp"
@@ -35,12 +37,15 @@ std::vector<migration> embedded_migrations(sql_kind kind);
 // Throws failure{internal} on a malformed name and on a number that is missing or used twice.
 std::vector<migration> migrations_from(const std::vector<migration_file>& files, sql_kind kind);
 
-// Cuts a file into its statements: at each ';' outside quotes and comments. Comments are dropped, but not /*! … */.
+// Cuts a file into its statements: at each ';' outside quotes and comments. Comments are dropped,
+// but not /*! … */.
 std::vector<std::string> split_statements(std::string_view sql);
 
 // Both open a session of their own and block. They throw
-//   failure{unavailable}  the database cannot be reached, or another process holds the lock for more than a minute
-//   failure{conflict}     an applied file was changed since, or the database is newer than this program
+//   failure{unavailable}  the database cannot be reached, or another process migrates it for more
+//                         than a minute
+//   failure{conflict}     an applied file was changed since, or the database is newer than this
+//                         program
 //   failure{internal}     a statement failed
 // What was not applied yet.
 std::vector<migration> pending_migrations(const database_config& config,

@@ -45,17 +45,20 @@ std::optional<file_name> parse_name(std::string_view text) {
 
 std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size());
   std::string hex;
   for (const auto byte : digest) hex += fmt::format("{:02x}", byte);
   return hex;
 }
 
-// Where the quoted text or comment that starts at `at` ends (one past it); `at` itself when neither starts there.
+// Where the quoted text or comment that starts at `at` ends (one past it); `at` itself when neither
+// starts there.
 std::size_t skip_quoted(std::string_view sql, std::size_t at) {
   const char quote = sql[at];
   if (quote != '\'' && quote != '"' && quote != '`') return at;
-  // A doubled quote reads as the end of one text and the start of the next, which comes to the same.
+  // A doubled quote reads as the end of one text and the start of the next, which comes to the
+  // same.
   const auto close = sql.find(quote, at + 1);
   return close == std::string_view::npos ? sql.size() : close + 1;
 }

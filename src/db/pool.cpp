@@ -18,7 +18,8 @@ std::exception_ptr failed(errc code, const std::string& what) {
   return std::make_exception_ptr(failure(code, what));
 }
 
-// What the caller gets for an SQL error. The text never holds bound values: SOCI's what() would show them.
+// What the caller gets for an SQL error, with the statement as it was written: SOCI's own what()
+// would put every bound value, and so secrets, into the log.
 std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool was_cut) {
   const auto text = "SQL: " + e.get_error_message() + " in: " + sql.get_last_query().substr(0, 500);
   if (was_cut) return failed(errc::deadline_exceeded, text);
@@ -78,7 +79,7 @@ bool connect_gate::try_enter() {
 
 void connect_gate::succeeded() {
   const std::lock_guard lock(mutex_);
-  if (is_down_) log::info("sql_available");
+  if (is_down_) log::info("sql_connected_again");
   is_down_ = is_probing_ = false;
 }
 
@@ -92,7 +93,8 @@ bool connect_gate::failed() {
 // ---- sql_pool
 
 sql_pool::sql_pool(database_config config) : config_(std::move(config)) {
-  const auto count = config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
+  const auto count =
+      config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
   for (std::size_t i = 0; i < count; ++i)
     sessions_.push_back(std::make_unique<sql_session>(config_));
 }
@@ -116,7 +118,7 @@ void sql_pool::stop(std::chrono::milliseconds grace) {
     dropped.swap(queue_);
     for (auto& session : sessions_) session->hasten(steady_clock::now() + grace);
     work_arrived_.notify_all();
-    watch_changed_.notify_all();
+    state_changed_.notify_all();
   }
   for (const auto& job : dropped) job->finish(failed(errc::unavailable, "SQL: stopping"));
   for (auto& thread : threads_) thread.join();
@@ -133,8 +135,16 @@ void sql_pool::submit(std::shared_ptr<sql_job> job) {
 
 void sql_pool::serve(sql_session& session) {
   while (const auto job = next(session)) {
-    // A caller that has gone needs no answer; skipping its work lets the pool catch up after a stall.
+    // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
+    // stall.
     if (job->is_abandoned()) continue;
+    try {
+      if (!session.is_usable()) connect(session);
+    } catch (...) {
+      session.finish();
+      if (!hand_back(job)) job->finish(std::current_exception());
+      continue;
+    }
     auto problem = perform(session, *job);
     session.finish();
     job->finish(std::move(problem));
@@ -142,7 +152,18 @@ void sql_pool::serve(sql_session& session) {
   session.close();
   const std::lock_guard lock(mutex_);
   --serving_;
-  watch_changed_.notify_all();
+  state_changed_.notify_all();
+}
+
+bool sql_pool::hand_back(const std::shared_ptr<sql_job>& job) {
+  std::unique_lock lock(mutex_);
+  const bool is_any_open = std::any_of(sessions_.begin(), sessions_.end(),
+                                       [](const auto& session) { return session->is_open(); });
+  if (!is_running_ || !is_any_open) return false;
+  queue_.push_front(job);
+  work_arrived_.notify_one();
+  state_changed_.wait_for(lock, refuse_after_failed_connect, [this] { return !is_running_; });
+  return true;
 }
 
 std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
@@ -159,6 +180,7 @@ std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
 std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
   for (bool may_retry = job.may_retry();; may_retry = false) {
     try {
+      // Lost a moment ago by the first attempt.
       if (!session.is_usable()) connect(session);
       job.run(session.native());
       if (!session.end_transaction()) return nullptr;
@@ -188,13 +210,14 @@ void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
 }
 
 void sql_pool::connect(sql_session& session) {
+  session.close();
   if (!gate_.try_enter()) throw failure(errc::unavailable, "SQL: the server cannot be reached");
   try {
     session.open();
     gate_.succeeded();
   } catch (const soci::soci_error& e) {
     if (gate_.failed())
-      log::warn("sql_unavailable",
+      log::warn("sql_connect_failed",
                 {{"database", to_string(config_)}, {"error", e.get_error_message()}});
     throw failure(errc::unavailable, "SQL: cannot connect: " + e.get_error_message());
   } catch (...) {
@@ -207,10 +230,11 @@ void sql_pool::watch() {
   std::unique_lock lock(mutex_);
   while (is_running_ || serving_ > 0) {
     const auto now = steady_clock::now();
-    // Work that starts from now on has the full limit before it, so nothing needs to wake this thread earlier.
+    // Work that starts from now on has the full limit before it, so nothing needs to wake this
+    // thread earlier.
     auto look_again = now + config_.work_limit();
     for (auto& session : sessions_) look_again = std::min(look_again, session->cut_if_late(now));
-    watch_changed_.wait_until(lock, look_again);
+    state_changed_.wait_until(lock, look_again);
   }
 }
 

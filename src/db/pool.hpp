@@ -23,7 +23,8 @@ using sql_work = std::function<void(soci::session&)>;
 // One piece of work and the caller that may still wait for it.
 class sql_job {
  public:
-  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the work is done.
+  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the
+  // work is done.
   sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake);
 
   // For the pool's threads.
@@ -47,8 +48,8 @@ class sql_job {
   std::exception_ptr problem_;
 };
 
-// Keeps a server that is down from costing each piece of work a connect timeout: after a failed attempt every attempt
-// is refused for a moment, then one thread at a time may try. Thread-safe.
+// Keeps a server that is down from costing each piece of work a connect timeout: after a failed
+// attempt every attempt is refused for a moment, then one thread at a time may try. Thread-safe.
 class connect_gate {
  public:
   // Every call that returns true is followed by succeeded() or failed().
@@ -80,6 +81,9 @@ class sql_pool {
   void serve(sql_session& session);
   // Waits for work; null when the pool stops.
   std::shared_ptr<sql_job> next(sql_session& session);
+  // For a thread that cannot connect while others are connected (a server may limit its sessions):
+  // leaves the work to them and rests, for it would fail quickly and so take most of the queue.
+  bool hand_back(const std::shared_ptr<sql_job>& job);
   // Does the work and says what went wrong.
   std::exception_ptr perform(sql_session& session, sql_job& job);
   static void clean_up(sql_session& session, bool is_broken) noexcept;
@@ -94,7 +98,7 @@ class sql_pool {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_arrived_;
-  std::condition_variable watch_changed_;
+  std::condition_variable state_changed_;
   std::deque<std::shared_ptr<sql_job>> queue_;
   bool is_running_ = false;
   std::size_t serving_ = 0;  // threads that may still run work

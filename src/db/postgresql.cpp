@@ -30,7 +30,8 @@ class postgresql final : public sql_backend {
   }
 
   void prepare(soci::session& sql, const database_config& config) const override {
-    // One SET each, and not the connection's `options`, which poolers in front of the server refuse.
+    // One SET each, and not the connection's `options`, which poolers in front of the server
+    // refuse.
     sql << "SET statement_timeout = " << config.statement_timeout.count();
     sql << "SET lock_timeout = " << config.statement_timeout.count() / 2;
     sql << "SET timezone = 'UTC'";

@@ -13,8 +13,9 @@
 namespace skirmish {
 namespace {
 
-// Lets the kernel notice within about a minute that the other end of an idle connection is gone, and within the limit
-// that it no longer takes what we send. On Unix sockets these calls fail, and nothing is lost.
+// Lets the kernel notice within about a minute that the other end of an idle connection is gone,
+// and within the limit that it no longer takes what we send. On Unix sockets these calls fail, and
+// nothing is lost.
 void watch_peer(int descriptor, std::chrono::milliseconds limit) {
   const int on = 1;
   const int idle_s = 30;
@@ -40,13 +41,18 @@ bool sql_session::is_usable() const {
   if (descriptor_ < 0) return true;
   // The client library closes its own descriptor when it meets the end of the connection.
   if (backend_.descriptor(*session_) < 0) return false;
-  // An idle server has nothing to say, so anything readable is its farewell or the end of the stream.
+  // An idle server has nothing to say, so anything readable is its farewell or the end of the
+  // stream.
   pollfd waiting{descriptor_, POLLIN, 0};
   return ::poll(&waiting, 1, 0) == 0;
 }
 
+bool sql_session::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return is_open_;
+}
+
 void sql_session::open() {
-  close();
   session_ = std::make_unique<soci::session>();
   try {
     backend_.connect(*session_, config_);

@@ -21,7 +21,9 @@ class sql_session {
 
   // True when there is a connection and the server has not hung up.
   [[nodiscard]] bool is_usable() const;
-  // Connects anew. Throws soci::soci_error.
+  // Any thread: true when there is a connection, be it a dead one.
+  [[nodiscard]] bool is_open() const;
+  // Connects; only when closed. Throws soci::soci_error.
   void open();
   void close() noexcept;
   // Only when open.
@@ -31,8 +33,9 @@ class sql_session {
   void start(time_point limit);
   bool finish() noexcept;
 
-  // Any thread: breaks the connection under work that started and is past its limit, so that its thread comes back.
-  // Returns when to look again: the limit of the running work, or the latest time point when nothing runs.
+  // Any thread: breaks the connection under work that started and is past its limit, so that its
+  // thread comes back. Returns when to look again: the limit of the running work, or the latest
+  // time point when nothing runs.
   time_point cut_if_late(time_point now);
   // Any thread: brings the limit of running work forward.
   void hasten(time_point limit);
@@ -46,7 +49,8 @@ class sql_session {
   std::unique_ptr<soci::session> session_;
 
   mutable std::mutex mutex_;  // guards what follows
-  // A duplicate of the connection's descriptor: its number stays ours when the client library closes its own.
+  // A duplicate of the connection's descriptor: its number stays ours when the client library
+  // closes its own.
   int descriptor_ = -1;
   bool is_open_ = false;
   bool was_cut_ = false;

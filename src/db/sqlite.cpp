@@ -14,8 +14,8 @@ sqlite_api::sqlite3* native(soci::session& sql) {
   return static_cast<soci::sqlite3_session_backend*>(sql.get_backend())->conn_;
 }
 
-// SQLite would create the file with the umask's mode; its -wal and -shm files take the mode of the file itself. A file
-// that exists keeps the mode that its owner chose.
+// SQLite would create the file with the umask's mode; its -wal and -shm files take the mode of the
+// file itself. A file that exists keeps the mode that its owner chose.
 void create_private(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd >= 0) ::close(fd);
@@ -31,10 +31,11 @@ class sqlite final : public sql_backend {
   void prepare(soci::session& sql, const database_config& config) const override {
     // Tells a duplicate key from other constraints.
     sqlite_api::sqlite3_extended_result_codes(native(sql), 1);
-    sqlite_api::sqlite3_busy_timeout(native(sql), static_cast<int>(config.statement_timeout.count()));
+    sqlite_api::sqlite3_busy_timeout(native(sql),
+                                     static_cast<int>(config.statement_timeout.count()));
     sql << "PRAGMA journal_mode = WAL";
-    // FULL syncs the log at each commit, so what was acknowledged also survives a power loss; NORMAL would survive
-    // only a killed process. Writes are rare enough here for the price.
+    // FULL syncs the log at each commit, so what was acknowledged also survives a power loss;
+    // NORMAL would survive only a killed process. Writes are rare enough here for the price.
     sql << "PRAGMA synchronous = FULL";
     sql << "PRAGMA foreign_keys = ON";
   }
@@ -47,7 +48,8 @@ class sqlite final : public sql_backend {
     return sqlite_api::sqlite3_get_autocommit(native(sql)) == 0;
   }
 
-  // A transaction that reads first and writes later could not wait for another process's write lock: take it at once.
+  // A transaction that reads first and writes later could not wait for another process's write
+  // lock: take it at once.
   void begin(soci::session& sql) const override { sql << "BEGIN IMMEDIATE"; }
 };
 
