@@ -138,16 +138,11 @@ void sql_pool::serve(sql_session& session) {
     // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
     // stall.
     if (job->is_abandoned()) continue;
-    try {
-      if (!session.is_usable()) connect(session);
-    } catch (...) {
-      session.finish();
-      if (!hand_back(job)) job->finish(std::current_exception());
-      continue;
-    }
-    auto problem = perform(session, *job);
+    auto problem = session.is_usable() ? nullptr : connect(session);
+    const bool is_connected = problem == nullptr;
+    if (is_connected) problem = perform(session, *job);
     session.finish();
-    job->finish(std::move(problem));
+    if (is_connected || !hand_back(job)) job->finish(std::move(problem));
   }
   session.close();
   const std::lock_guard lock(mutex_);
@@ -180,13 +175,11 @@ std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
 std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
   for (bool may_retry = job.may_retry();; may_retry = false) {
     try {
-      // Lost a moment ago by the first attempt.
-      if (!session.is_usable()) connect(session);
       job.run(session.native());
       if (!session.end_transaction()) return nullptr;
       return failed(errc::internal, "SQL: work returned without ending its transaction");
     } catch (const soci::soci_error& e) {
-      const bool was_cut = session.finish();
+      const bool was_cut = session.was_cut();
       const bool was_lost = fault_of(e) == sql_fault::lost;
       auto problem = translate(e, session.native(), was_cut);
       clean_up(session, was_lost || was_cut);
@@ -196,6 +189,7 @@ std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
       clean_up(session, false);
       return problem;
     }
+    if (auto problem = connect(session)) return problem;
   }
 }
 
@@ -209,20 +203,19 @@ void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
   if (is_broken) session.close();
 }
 
-void sql_pool::connect(sql_session& session) {
+std::exception_ptr sql_pool::connect(sql_session& session) {
   session.close();
-  if (!gate_.try_enter()) throw failure(errc::unavailable, "SQL: the server cannot be reached");
+  if (!gate_.try_enter()) return failed(errc::unavailable, "SQL: the server cannot be reached");
   try {
     session.open();
     gate_.succeeded();
-  } catch (const soci::soci_error& e) {
+    return nullptr;
+  } catch (const std::exception& e) {
+    const auto* sql = dynamic_cast<const soci::soci_error*>(&e);
+    const auto text = sql != nullptr ? sql->get_error_message() : std::string(e.what());
     if (gate_.failed())
-      log::warn("sql_connect_failed",
-                {{"database", to_string(config_)}, {"error", e.get_error_message()}});
-    throw failure(errc::unavailable, "SQL: cannot connect: " + e.get_error_message());
-  } catch (...) {
-    gate_.failed();
-    throw;
+      log::warn("sql_connect_failed", {{"database", to_string(config_)}, {"error", text}});
+    return failed(errc::unavailable, "SQL: cannot connect: " + text);
   }
 }
 

@@ -84,10 +84,10 @@ class sql_pool {
   // For a thread that cannot connect while others are connected (a server may limit its sessions):
   // leaves the work to them and rests, for it would fail quickly and so take most of the queue.
   bool hand_back(const std::shared_ptr<sql_job>& job);
-  // Does the work and says what went wrong.
+  // These two return what went wrong.
   std::exception_ptr perform(sql_session& session, sql_job& job);
+  std::exception_ptr connect(sql_session& session);
   static void clean_up(sql_session& session, bool is_broken) noexcept;
-  void connect(sql_session& session);
   // Cuts work that is past its limit.
   void watch();
 

@@ -86,9 +86,13 @@ void sql_session::start(time_point limit) {
   limit_ = limit;
 }
 
-bool sql_session::finish() noexcept {
+void sql_session::finish() {
   const std::lock_guard lock(mutex_);
   limit_ = time_point::max();
+}
+
+bool sql_session::was_cut() const {
+  const std::lock_guard lock(mutex_);
   return was_cut_;
 }
 

@@ -29,9 +29,11 @@ class sql_session {
   // Only when open.
   [[nodiscard]] soci::session& native() noexcept { return *session_; }
 
-  // Between these two the session may be cut at `limit`. finish() says whether it was.
+  // Between these two the session may be cut at `limit`.
   void start(time_point limit);
-  bool finish() noexcept;
+  void finish();
+  // Whether it was cut since start().
+  [[nodiscard]] bool was_cut() const;
 
   // Any thread: breaks the connection under work that started and is past its limit, so that its
   // thread comes back. Returns when to look again: the limit of the running work, or the latest
