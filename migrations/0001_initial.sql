@@ -1,6 +1,6 @@
--- The tables the first features need. Times are milliseconds since 1970 in UTC; `version` counts
--- changes (ETags). What stands in /*! */ is read by MySQL and MariaDB and is a comment elsewhere:
--- there, identifiers and texts compare by their bytes, as they do in SQLite and PostgreSQL.
+-- The tables the first features need. Times are milliseconds since 1970 in UTC. `version` counts changes (ETags).
+-- What stands in /*! */ is read by MySQL and MariaDB and is a comment elsewhere. There, identifiers and texts compare
+-- by their bytes, as they do in SQLite and PostgreSQL.
 
 CREATE TABLE IF NOT EXISTS players (
   player_id VARCHAR(64) NOT NULL PRIMARY KEY,
@@ -43,12 +43,8 @@ CREATE TABLE IF NOT EXISTS api_keys (
   revoked_at BIGINT
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin */;
 
--- A table of the same name that another program made would pass unnoticed until the first request:
--- these fail now.
-SELECT player_id, name, email, password_hash, level, created_at, updated_at, version
-  FROM players WHERE 1 = 0;
-SELECT level_id, name, difficulty, description, created_at, updated_at, version
-  FROM levels WHERE 1 = 0;
+-- A table of the same name that another program made would pass unnoticed until the first request: these fail now.
+SELECT player_id, name, email, password_hash, level, created_at, updated_at, version FROM players WHERE 1 = 0;
+SELECT level_id, name, difficulty, description, created_at, updated_at, version FROM levels WHERE 1 = 0;
 SELECT Name, Value, Description FROM constants WHERE 1 = 0;
-SELECT key_id, role, label, key_hash, created_at, last_used_at, revoked_at
-  FROM api_keys WHERE 1 = 0;
+SELECT key_id, role, label, key_hash, created_at, last_used_at, revoked_at FROM api_keys WHERE 1 = 0;
