@@ -1,13 +1,13 @@
 #include "redis/value.hpp"
 
+#include "core/error.hpp"
+#include "core/log.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include "core/error.hpp"
-#include "core/log.hpp"
 
 namespace skirmish::redis {
 namespace {
