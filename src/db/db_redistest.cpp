@@ -261,7 +261,7 @@ TEST(sqlite, the_file_is_private_and_commits_are_synced) {
     EXPECT_EQ(settings.second, 2);
   });
   for (const auto* suffix : {"", "-wal", "-shm"}) {
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(::stat((config.path + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << suffix;
   }

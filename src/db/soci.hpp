@@ -18,7 +18,8 @@ namespace soci {
 // A statement runs at the end of its full expression, after the temporaries in it were destroyed:
 // name what you bind.
 template <class T>
-requires(!std::is_lvalue_reference_v<T>) void use(T&& temporary) = delete;
+  requires(!std::is_lvalue_reference_v<T>)
+void use(T&& temporary) = delete;
 
 // Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts
 // and compares it, and none applies a time zone to it.

@@ -11,22 +11,23 @@
 // Nothing is sent a second time by the client. An error reply is not a failure: see value.hpp.
 #pragma once
 
-#include <atomic>
+#include "core/asio.hpp"
+#include "redis/script.hpp"
+#include "redis/url.hpp"
+#include "redis/value.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
+
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "core/asio.hpp"
-#include "redis/script.hpp"
-#include "redis/url.hpp"
-#include "redis/value.hpp"
 
 namespace skirmish::redis {
 
@@ -48,11 +49,11 @@ struct client_stats {
 
 class client {
  public:
-  // What an owner wants to hear about; each runs on the client's thread and must not throw.
+  // What an owner wants to hear about; each runs on the client's thread.
   struct events {
     std::function<void()> on_connected = [] {};
     std::function<void()> on_lost = [] {};  // the server's memory of this connection is gone
-    std::function<void(value)> on_push = [](const value&) {};
+    std::function<void(const value&)> on_push = [](const value&) {};
   };
 
   // `name` appears in CLIENT LIST and in the logs. Nothing happens before run().
@@ -121,7 +122,7 @@ class client {
   awaitable<void> attend(std::shared_ptr<link> at);
   awaitable<void> greet(std::shared_ptr<link> at);
   awaitable<void> relay_pushes(std::shared_ptr<link> at);
-  void report_loss(const link& lost);
+  void report_loss(std::string problem);
   [[noreturn]] void fail(errc code, std::string_view what);
 
   asio::io_context& io_;

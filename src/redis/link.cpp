@@ -1,12 +1,13 @@
 #include "redis/link.hpp"
 
-#include <algorithm>
+#include "core/log.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "core/log.hpp"
+#include <algorithm>
 
 namespace skirmish::redis {
 namespace {
@@ -96,7 +97,6 @@ client::link::link(asio::io_context& io, const connection_config& config, const 
 }
 
 awaitable<void> client::link::run() {
-  co_await asio::this_coro::throw_if_cancelled(false);
   if (!server_name_.empty())
     with_stream(connection, [this](auto& stream) {
       // What the macro SSL_set_tlsext_host_name() does, without its C casts.

@@ -1,0 +1,100 @@
+// Configuration: what can be set, its defaults and units. The only reader of the environment.
+//
+// Four layers, each over the one before: the defaults below, a TOML file (`--config`), the
+// environment, the command line. Every setting has one dotted name (`http.listen`), which is its
+// TOML key, its `--set name=value` flag and, in upper case with SKIRMISH_ in front
+// (`SKIRMISH_HTTP_LISTEN`), its environment variable; some have a customary variable beside it
+// (`REDIS_URL`, `DB_HOST`). Durations are written `500ms`, `30s`, `10m`, `24h` (a bare number is
+// seconds); sizes `64KiB`, `1MiB` (a bare number is bytes). `skirmish check` prints the outcome.
+#pragma once
+
+#include "core/error.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skirmish {
+
+struct config {
+  struct {
+    std::string world;  // tag before every Redis key (`{world}:`); empty for the default world
+    std::string data_dir = "data";  // admin.key, the embedded Redis and the SQLite file
+    std::int64_t threads = 0;       // server threads; 0: one a core
+    std::string log_level = "info";
+  } server;
+
+  struct {
+    std::string listen = "127.0.0.1:8090";  // address:port; port 0 picks a free one
+    std::int64_t body_limit_bytes = 4 << 20;
+    std::int64_t header_limit_bytes = 16 << 10;
+    std::int64_t connection_limit = 20'000;  // open connections in the whole process
+    std::chrono::milliseconds header_timeout{10'000};
+    std::chrono::milliseconds body_timeout{30'000};
+    std::chrono::milliseconds idle_timeout{75'000};
+    std::int64_t websocket_frame_limit_bytes = 1 << 20;
+    std::int64_t websocket_queue_limit_bytes =
+        1 << 20;  // unsent bytes at which a slow reader is closed
+  } http;
+
+  struct {
+    std::string url;  // empty: an embedded server in data_dir
+    std::chrono::milliseconds timeout{2'000};
+    std::int64_t queue_limit = 10'000;  // requests waiting for an answer, a connection
+  } redis;
+
+  struct {
+    std::string url;  // empty with an empty host: SQLite in data_dir
+    std::string
+        host;  // customary DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME: MariaDB or MySQL
+    std::int64_t port = 3306;
+    std::string user;
+    std::string password;
+    std::string name = "skirmish";
+    std::int64_t sessions = 4;
+    std::chrono::milliseconds statement_timeout{5'000};
+    bool migrate = true;  // serve applies pending migrations when it starts
+  } db;
+
+  struct {
+    std::int64_t batch_limit = 10'000;         // events in one request, and in one commit
+    std::int64_t queue_limit = 200'000;        // events waiting for a commit, a thread
+    std::int64_t log_limit = 1'000'000;        // entries kept in the stream `interactions`
+    std::int64_t actions_limit = 20;           // last actions kept a player
+    std::int64_t event_ids_limit = 1'000'000;  // event ids remembered for 10 to 20 minutes
+  } interactions;
+};
+
+// One setting, as data: its names, its meaning, and how it is read and shown.
+struct setting {
+  std::string name;              // "http.listen"
+  std::vector<std::string> env;  // first SKIRMISH_HTTP_LISTEN, then customary ones
+  std::string help;
+  bool secret = false;  // shown masked
+  std::function<result<void>(config&, std::string_view)> read;
+  std::function<std::string(const config&)> show;
+};
+
+// All settings, in the order of `config`.
+const std::vector<setting>& settings();
+
+using environment = std::map<std::string, std::string>;
+environment process_environment();
+
+// Builds the configuration from the layers. `file` is a TOML path or empty; `overrides` are dotted
+// names and values from the command line. An unknown name, an unknown SKIRMISH_ variable or a bad
+// value is an error that names the place, what is wrong and the nearest valid name.
+result<config> load_config(const std::string& file, const environment& env,
+                           const std::vector<std::pair<std::string, std::string>>& overrides);
+
+// Sets one value by its dotted name.
+result<void> set(config& target, std::string_view name, std::string_view value);
+
+// The effective configuration, a `name = value` line each, secrets masked.
+std::string show(const config& c);
+
+}  // namespace skirmish

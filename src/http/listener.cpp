@@ -1,0 +1,123 @@
+#include "http/listener.hpp"
+
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "http/session.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <sys/socket.h>
+
+namespace skirmish::http {
+namespace {
+
+using namespace std::chrono_literals;
+using asio::ip::tcp;
+
+}  // namespace
+
+result<tcp::endpoint> parse_endpoint(std::string_view text) {
+  const error bad{errc::invalid_argument,
+                  "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad;
+  auto host = text.substr(0, colon);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  const auto port = parse_integer(text.substr(colon + 1));
+  error_code ec;
+  const auto address = asio::ip::make_address(host, ec);
+  if (ec || !port || *port < 0 || *port > 65'535) return bad;
+  return tcp::endpoint(address, static_cast<std::uint16_t>(*port));
+}
+
+tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
+  tcp::acceptor acceptor(io);
+  try {
+    acceptor.open(at.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    const int on = 1;
+    if (::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+      throw boost::system::system_error(errno, boost::system::system_category());
+    acceptor.bind(at);
+    acceptor.listen(4096);
+  } catch (const boost::system::system_error& e) {
+    throw failure(errc::unavailable, "cannot listen on " + at.address().to_string() + ":" +
+                                         std::to_string(at.port()) + ": " + e.code().message());
+  }
+  return acceptor;
+}
+
+listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes,
+                   metrics::registry& metrics)
+    : acceptor_(std::move(acceptor)),
+      settings_(settings),
+      routes_(routes),
+      sweep_timer_(acceptor_.get_executor()),
+      open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
+      refused_(metrics.add_counter("skirmish_http_connections_refused_total",
+                                   "Connections over the limit.")) {}
+
+listener::~listener() = default;
+
+void listener::start(task_group& group) {
+  group.spawn("http_accept", [this, &group] { return accept_loop(group); });
+  group.spawn("http_sweep", [this] { return sweep_loop(); });
+}
+
+void listener::stop() {
+  stopping_ = true;
+  error_code ignored;
+  acceptor_.close(ignored);
+  sweep_timer_.cancel();
+  for (auto* s : sessions_) s->stop();
+}
+
+awaitable<void> listener::accept_loop(task_group& group) {
+  while (!stopping_) {
+    error_code ec;
+    auto socket = co_await acceptor_.async_accept(asio::redirect_error(use_awaitable, ec));
+    if (stopping_ || ec == asio::error::operation_aborted) co_return;
+    if (ec) {
+      // Out of descriptors, most likely: wait for some to come back rather than spin.
+      log::warn("accept_failed", {{"error", ec.message()}});
+      asio::steady_timer pause(acceptor_.get_executor(), 100ms);
+      co_await pause.async_wait(asio::redirect_error(use_awaitable, ec));
+      continue;
+    }
+    if (open_.value() >= settings_.http.connection_limit) {
+      refused_.add();
+      continue;
+    }
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    auto place = std::make_shared<session>(std::move(socket), settings_, routes_);
+    auto serve = [this, place]() -> awaitable<void> {
+      const auto here = sessions_.insert(sessions_.end(), place.get());
+      open_.add(1);
+      try {
+        co_await place->run();
+      } catch (const boost::system::system_error& e) {
+        if (e.code() != asio::error::operation_aborted)
+          log::warn("session_failed", {{"error", e.what()}});
+      }
+      open_.add(-1);
+      sessions_.erase(here);
+    };
+    group.spawn("http_session", std::move(serve));
+  }
+}
+
+awaitable<void> listener::sweep_loop() {
+  while (!stopping_) {
+    sweep_timer_.expires_after(500ms);
+    error_code ec;
+    co_await sweep_timer_.async_wait(asio::redirect_error(use_awaitable, ec));
+    if (ec) co_return;
+    const auto now = std::chrono::steady_clock::now();
+    // A tick may end a session's wait but never runs it, so the list stands still here.
+    for (auto* s : sessions_) s->tick(now);
+  }
+}
+
+}  // namespace skirmish::http

@@ -1,0 +1,233 @@
+#include "http/router.hpp"
+
+#include "core/ids.hpp"
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "http/problem.hpp"
+
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+namespace skirmish::http {
+namespace {
+
+error invalid(std::string message) { return {errc::invalid_argument, std::move(message)}; }
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> out;
+  std::size_t start = 1;
+  while (start <= path.size()) {
+    const auto slash = std::min(path.find('/', start), path.size());
+    out.emplace_back(path.substr(start, slash - start));
+    start = slash + 1;
+  }
+  return out;
+}
+
+bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
+
+// True when the pattern's segments fit; parameters are collected as sent.
+bool fits(const std::vector<std::string>& pattern, const std::vector<std::string>& path,
+          fields& parameters) {
+  if (pattern.size() != path.size()) return false;
+  parameters.clear();
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (is_parameter(pattern[i]))
+      parameters.emplace_back(pattern[i].substr(1, pattern[i].size() - 2), path[i]);
+    else if (pattern[i] != path[i])
+      return false;
+  }
+  return true;
+}
+
+result<void> check_path(exchange& x) {
+  for (auto& [name, value] : x.path_parameters) {
+    auto decoded = percent_decode(value, false);
+    if (!decoded || !is_valid_id(*decoded))
+      return invalid(fmt::format("{} must be an id: 1 to 64 of A-Z a-z 0-9 _ . : -", name));
+    value = std::move(*decoded);
+  }
+  return {};
+}
+
+result<void> check_query(exchange& x, const route& r) {
+  auto parsed = parse_query(x.req.query);
+  if (!parsed) return parsed.error();
+  x.query_parameters = std::move(*parsed);
+  for (const auto& p : r.query) {
+    if (!x.has_query(p.name)) {
+      if (p.fallback) x.query_parameters.emplace_back(p.name, *p.fallback);
+      continue;
+    }
+    if (!p.range) continue;
+    const auto number = parse_integer(x.query(p.name));
+    if (!number || *number < p.range->first || *number > p.range->second)
+      return invalid(fmt::format("{} must be a whole number, {} to {}", p.name, p.range->first,
+                                 p.range->second));
+  }
+  return {};
+}
+
+// Parses and checks the body. On failure `errors` may say more than the message.
+result<void> check_body(exchange& x, const route& r, std::vector<body_error>& errors) {
+  if (!r.body) return {};
+  json::parse_options options;
+  options.max_depth = 16;
+  error_code ec;
+  x.body = json::parse(x.req.body, ec, {}, options);
+  if (ec) {
+    errors.push_back({"", ec.message()});
+    return invalid("the body is not valid JSON");
+  }
+  r.body->check(x.body, "", errors);
+  if (!errors.empty()) return invalid("the body does not have the form this route takes");
+  return {};
+}
+
+result<void> check_access(const principal& who, access needed) {
+  const auto level = static_cast<int>(who.as);
+  if (level >= static_cast<int>(needed)) return {};
+  if (who.as == role::anonymous)
+    return error{errc::unauthenticated,
+                 "send an API key in X-API-Key or a session token in Authorization: Bearer"};
+  return error{errc::forbidden, "this key's role does not allow that"};
+}
+
+bool is_json(std::string_view content_type) {
+  const auto type = content_type.substr(0, content_type.find(';'));
+  return type.empty() || type.starts_with("application/json");
+}
+
+}  // namespace
+
+query_parameter limit_parameter(std::int64_t fallback) {
+  return {"limit", "how many items at most", std::to_string(fallback),
+          std::pair<std::int64_t, std::int64_t>{1, 1000}};
+}
+
+query_parameter cursor_parameter() {
+  return {"cursor", "`next_cursor` of the page before", std::nullopt, std::nullopt};
+}
+
+result<fields> parse_query(std::string_view query) {
+  fields out;
+  while (!query.empty()) {
+    const auto end = std::min(query.find('&'), query.size());
+    const auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.empty()) continue;
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto name = percent_decode(pair.substr(0, equals), true);
+    const auto value =
+        percent_decode(equals < pair.size() ? pair.substr(equals + 1) : std::string_view{}, true);
+    if (!name || !value || !is_valid_utf8(*name) || !is_valid_utf8(*value))
+      return invalid("the query string has a broken escape or is not UTF-8");
+    if (out.size() == 64) return invalid("the query string has too many parameters");
+    out.emplace_back(*name, *value);
+  }
+  return out;
+}
+
+router::router(authenticator authenticate, metrics::registry& metrics)
+    : authenticate_(std::move(authenticate)),
+      duration_(metrics.add_histogram("skirmish_http_request_duration_seconds",
+                                      "Time from a whole request to its whole response.")) {
+  for (std::size_t i = 1; i < by_status_class_.size(); ++i)
+    by_status_class_[i] =
+        &metrics.add_counter("skirmish_http_responses_total", "Responses by status class.",
+                             fmt::format("status=\"{}xx\"", i));
+}
+
+void router::add(route r) {
+  if (r.pattern.find('{') == std::string::npos) fixed_[r.pattern].push_back(routes_.size());
+  segments_.push_back(split(r.pattern));
+  routes_.push_back(std::move(r));
+}
+
+void router::add_websocket(std::string path, websocket_handler handle) {
+  websockets_.emplace(std::move(path), std::move(handle));
+}
+
+const websocket_handler* router::websocket_at(std::string_view path) const {
+  const auto found = websockets_.find(path);
+  return found == websockets_.end() ? nullptr : &found->second;
+}
+
+router::match router::find(exchange& x) const {
+  match m;
+  const auto wanted = x.req.method == verb::head ? verb::get : x.req.method;
+  const auto consider = [&](std::size_t i) {
+    if (routes_[i].method == wanted) {
+      m.found = &routes_[i];
+      return true;
+    }
+    if (!m.allowed.empty()) m.allowed += ", ";
+    m.allowed += to_string(routes_[i].method);
+    return false;
+  };
+  if (const auto exact = fixed_.find(x.req.path); exact != fixed_.end()) {
+    for (const auto i : exact->second)
+      if (consider(i)) return m;
+    return m;
+  }
+  const auto path = split(x.req.path);
+  fields parameters;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (!fits(segments_[i], path, parameters) || !consider(i)) continue;
+    x.path_parameters = std::move(parameters);
+    return m;
+  }
+  return m;
+}
+
+awaitable<response> router::answer(exchange& x, const route& r) const {
+  if (auto ok = check_path(x); !ok) co_return problem(ok.error(), x.request_id);
+  if (r.who != access::anyone) {
+    auto who = co_await authenticate_(x.req);
+    if (!who) co_return problem(who.error(), x.request_id);
+    x.who = std::move(*who);
+    if (auto ok = check_access(x.who, r.who); !ok) co_return problem(ok.error(), x.request_id);
+  }
+  if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
+  if (r.body && !is_json(x.req.header("content-type")))
+    co_return problem(415, invalid("send the body as application/json"), x.request_id);
+  std::vector<body_error> errors;
+  if (auto ok = check_body(x, r, errors); !ok) co_return problem(ok.error(), x.request_id, errors);
+  co_return co_await r.handle(x);
+}
+
+awaitable<response> router::dispatch(exchange& x) const {
+  const auto start = std::chrono::steady_clock::now();
+  response out;
+  const auto m = find(x);
+  if (!m.found && m.allowed.empty()) {
+    out = websocket_at(x.req.path)
+              ? problem(426, invalid("this path is a WebSocket"), x.request_id)
+              : problem({errc::not_found, "there is no such route"}, x.request_id);
+  } else if (!m.found) {
+    out = problem(405, invalid("this path takes " + m.allowed), x.request_id);
+    out.with("Allow", m.allowed);
+  } else {
+    try {
+      out = co_await answer(x, *m.found);
+    } catch (const failure& e) {
+      log::warn("request_failed",
+                {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+      const char* detail = e.code() == errc::unavailable ? "a backend is down; try again"
+                           : e.code() == errc::deadline_exceeded
+                               ? "a backend did not answer in time; try again"
+                               : "something went wrong here";
+      out = problem({e.code(), detail}, x.request_id);
+    } catch (const std::exception& e) {
+      log::error("request_failed",
+                 {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+      out = problem({errc::internal, "something went wrong here"}, x.request_id);
+    }
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  duration_.observe(took.count());
+  by_status_class_[static_cast<std::size_t>(out.status / 100)]->add();
+  co_return out;
+}
+
+}  // namespace skirmish::http

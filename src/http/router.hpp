@@ -1,0 +1,92 @@
+// The table of routes: what is served, to whom, with which parameters and body. It dispatches
+// requests, refuses bad ones before a handler sees them, and is the source of the OpenAPI document.
+#pragma once
+
+#include "core/asio.hpp"
+#include "http/exchange.hpp"
+#include "http/shape.hpp"
+#include "metrics/registry.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skirmish::http {
+
+class websocket;
+
+// The least role a route asks for. `player` routes check in the handler whose data it is.
+enum class access { anyone, player, server, admin };
+
+struct query_parameter {
+  std::string name;
+  std::string description;
+  std::optional<std::string> fallback;  // the value when absent
+  // For whole numbers the allowed range; text otherwise.
+  std::optional<std::pair<std::int64_t, std::int64_t>> range;
+};
+
+// `?limit=` and `?cursor=` as every list takes them.
+query_parameter limit_parameter(std::int64_t fallback = 50);
+query_parameter cursor_parameter();
+
+using handler = std::function<awaitable<response>(exchange&)>;
+
+struct route {
+  verb method;
+  std::string pattern;  // "/api/players/{id}"; a parameter is one segment and a valid id
+  access who;
+  std::string summary;
+  handler handle;
+  std::optional<shape> body = {};
+  std::vector<query_parameter> query = {};
+  std::string answer = {};  // what a success means, for the document
+};
+
+// Decides who asks: the principal of the request's credentials, anonymous without any, an error for
+// bad ones.
+using authenticator = std::function<awaitable<result<principal>>(const request&)>;
+
+// Serves an accepted WebSocket until it closes. The exchange carries the principal and the query.
+using websocket_handler = std::function<awaitable<void>(exchange&, websocket&)>;
+
+class router {
+ public:
+  router(authenticator authenticate, metrics::registry& metrics);
+
+  void add(route r);
+  void add_websocket(std::string path, websocket_handler handle);
+
+  // Answers a request; never throws (the one catch per request is here). Fills request_id.
+  awaitable<response> dispatch(exchange& x) const;
+
+  // The handler for a WebSocket path, or nothing.
+  [[nodiscard]] const websocket_handler* websocket_at(std::string_view path) const;
+  [[nodiscard]] const authenticator& authenticate() const noexcept { return authenticate_; }
+
+  [[nodiscard]] const std::vector<route>& routes() const noexcept { return routes_; }
+
+ private:
+  struct match {
+    const route* found = nullptr;
+    std::string allowed;  // methods of the path when none fits
+  };
+  match find(exchange& x) const;
+  awaitable<response> answer(exchange& x, const route& r) const;
+
+  authenticator authenticate_;
+  std::vector<route> routes_;
+  std::vector<std::vector<std::string>> segments_;  // of each route's pattern
+  std::map<std::string, std::vector<std::size_t>, std::less<>>
+      fixed_;  // patterns without parameters
+  std::map<std::string, websocket_handler, std::less<>> websockets_;
+  metrics::histogram& duration_;
+  std::array<metrics::counter*, 6> by_status_class_{};
+};
+
+// Splits "a=1&b=%20" into decoded pairs; an error for a broken escape or invalid UTF-8.
+result<fields> parse_query(std::string_view query);
+
+}  // namespace skirmish::http
