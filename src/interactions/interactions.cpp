@@ -1,19 +1,23 @@
 #include "interactions/interactions.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
+
+#include <boost/asio/redirect_error.hpp>
 
 namespace skirmish::interactions {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script commit_script{"interactions/commit",
+const redis::script commit_script{
+    "interactions/commit",
+#include "achievements/unlock.lua.inc"
+#include "chat/deliver.lua.inc"
 #include "interactions/commit.lua.inc"
+#include "interactions/game.lua.inc"
 };
 
 constexpr auto caller_patience = 10s;
@@ -24,18 +28,20 @@ const error redis_down{errc::unavailable, "the store is down; try again"};
 }  // namespace
 
 engine::engine(asio::io_context& io, redis::client& redis, players::service& players,
-               const redis::key_space& keys, const clock& time, engine_settings settings,
-               metrics::registry& metrics)
+               levels::service& levels, const redis::key_space& keys, const clock& time,
+               engine_settings settings, metrics::registry& metrics)
     : io_(io),
       redis_(redis),
       players_(players),
+      levels_(levels),
       keys_(keys),
       clock_(time),
       settings_(std::move(settings)),
       writer_(random_hex(8)),
       wake_(io),
       accepted_(metrics.add_counter("skirmish_events_accepted_total", "Events committed.")),
-      rejected_(metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
+      rejected_(
+          metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),
       commits_(metrics.add_counter("skirmish_commits_total", "Commits of the interaction engine.")),
@@ -75,7 +81,8 @@ awaitable<outcome> engine::commit(frame f) {
     co_await state->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   if (state->answer) co_return std::move(*state->answer);
-  co_return outcome{0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
+  co_return outcome{
+      0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
 }
 
 awaitable<std::uint64_t> engine::committed(std::string stream_id) {
@@ -149,15 +156,18 @@ awaitable<void> engine::write(batch b) {
     const auto client = redis_.client_id();
     amendment changes;
     auto step = verdict::again;
+    std::vector<verdict_on_event> verdicts;
     bool lost = false;
     try {
       const auto arguments = b.arguments(settings_.commit, number_, now);
       const auto reply = redis::checked(co_await send(arguments));
       step = judge(b, reply, changes);
+      if (step == verdict::applied) verdicts = verdicts_of(reply.as_strings());
     } catch (const failure& e) {
       log::warn("commit_failed", {{"error", e.what()}, {"number", number_}, {"client", client}});
       if (e.code() == errc::internal) {
-        // The script itself failed: Redis holds something that should not be there. Sending it again would not help.
+        // The script itself failed: Redis holds something that should not be there. Sending it
+        // again would not help.
         b.fail({errc::internal, "the events could not be written"});
         start_anew();
         co_return;
@@ -176,14 +186,19 @@ awaitable<void> engine::write(batch b) {
     } else if (step == verdict::applied) {
       ++number_;
       commits_.add();
+      b.take_back(verdicts);
       accepted_.add(b.event_count());
       b.succeed();
     } else if (step == verdict::amended) {
-      // Players may be missing only because Redis was emptied: those with a profile get their live state back.
+      // Players may be missing only because Redis was emptied: those with a profile get their live
+      // state back.
       std::vector<std::string> unknown(changes.unknown_players.begin(),
                                        changes.unknown_players.end());
       if (!unknown.empty()) unknown = co_await players_.restore_live(std::move(unknown));
       changes.unknown_players = {unknown.begin(), unknown.end()};
+      std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
+      if (!levels.empty()) levels = co_await levels_.restore_popularity(std::move(levels));
+      changes.unknown_levels = {levels.begin(), levels.end()};
       const auto before = b.event_count();
       b.amend(changes);
       rejected_.add(before - b.event_count());
@@ -198,7 +213,8 @@ engine::verdict engine::judge(batch&, const redis::value& reply, amendment& out)
   const auto& kind = reply[0].as_string();
   if (kind == "ok") return verdict::applied;
   if (kind == "gap") {
-    // Only a Redis that lost data answers so: this writer's own record is behind what was acknowledged.
+    // Only a Redis that lost data answers so: this writer's own record is behind what was
+    // acknowledged.
     log::error("commit_gap", {{"expected", number_ - 1}, {"found", reply[1].as_string()}});
     start_anew();
     return verdict::again;
@@ -208,6 +224,7 @@ engine::verdict engine::judge(batch&, const redis::value& reply, amendment& out)
     out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
   for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
+  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
   return verdict::amended;
 }
 
