@@ -17,9 +17,11 @@ namespace json = boost::json;
 
 const redis::script say_script{
     "chat/say",
-#include "achievements/unlock.lua.inc"
+// clang-format off: in this order
 #include "chat/deliver.lua.inc"
+#include "achievements/unlock.lua.inc"
 #include "chat/say.lua.inc"
+    // clang-format on
 };
 
 constexpr std::string_view player_prefix = "dm:";

@@ -14,10 +14,12 @@ using namespace std::chrono_literals;
 
 const redis::script commit_script{
     "interactions/commit",
-#include "achievements/unlock.lua.inc"
+// clang-format off: in this order
 #include "chat/deliver.lua.inc"
-#include "interactions/commit.lua.inc"
+#include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
+#include "interactions/commit.lua.inc"
+    // clang-format on
 };
 
 constexpr auto caller_patience = 10s;
