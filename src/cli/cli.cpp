@@ -1,7 +1,5 @@
 #include "cli/cli.hpp"
 
-#include <fstream>
-
 #include "core/log.hpp"
 
 namespace skirmish::cli {
@@ -39,13 +37,6 @@ config config_flags::load() const {
   if (!log::set_level(loaded->server.log_level))
     throw usage_error{"server.log_level must be debug, info, warn, error or off"};
   return std::move(*loaded);
-}
-
-std::string read_admin_key(const std::string& data_dir) {
-  std::ifstream in(data_dir + "/admin.key");
-  std::string key;
-  in >> key;
-  return key;
 }
 
 void server_flags::add_to(CLI::App& command) {

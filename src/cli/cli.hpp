@@ -50,13 +50,12 @@ struct server_flags {
   void add_to(CLI::App& command);
 };
 
-// The key that the first start wrote to the data directory; empty when there is none to read.
-std::string read_admin_key(const std::string& data_dir);
-
 // Each subcommand registers itself; its callback sets `code` or throws usage_error or failure.
 void add_serve(CLI::App& app, int& code);
 void add_operator_tools(CLI::App& app, int& code);  // check, migrate, apikey, key
 void add_replay(CLI::App& app, int& code);
+void add_simulate(CLI::App& app, int& code);
+void add_bench(CLI::App& app, int& code);
 
 // Runs a coroutine to its end on an event loop of its own and returns what it returned.
 template <class F>

@@ -1,8 +1,7 @@
 // `skirmish replay FILE`: a real match log into a live world.
-#include "app.hpp"
 #include "cli/cli.hpp"
+#include "cli/own_server.hpp"
 #include "cli/replayer.hpp"
-#include "core/log.hpp"
 #include "core/parse.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +9,6 @@
 
 #include <cstdio>
 #include <fstream>
-#include <thread>
 
 namespace skirmish::cli {
 namespace {
@@ -45,32 +43,6 @@ replay_plan plan_of(const replay_flags& f) {
   return plan;
 }
 
-// Runs a server of our own on a free port for the time of the replay. It must have the main thread,
-// so the replay has another.
-replay_summary replay_into_own(const replay_plan& plan, config settings) {
-  settings.http.listen = "127.0.0.1:0";
-  const auto data_dir = settings.server.data_dir;
-  if (settings.server.log_level == "info") log::set_level(log::level::warn);
-  app server(std::move(settings));
-  std::optional<replay_summary> out;
-  std::exception_ptr problem;
-  std::thread work;
-  server.run([&](const std::string& address) {
-    work = std::thread([&, address] {
-      try {
-        out = replay_into(plan, "http://" + address, read_admin_key(data_dir));
-      } catch (...) {
-        problem = std::current_exception();
-      }
-      server.stop();
-    });
-  });
-  if (work.joinable()) work.join();
-  if (problem) std::rethrow_exception(problem);
-  if (!out) throw failure(errc::unavailable, "interrupted");
-  return *out;
-}
-
 }  // namespace
 
 void add_replay(CLI::App& app, int& code) {
@@ -97,10 +69,11 @@ void add_replay(CLI::App& app, int& code) {
   command->callback([f, &code] {
     const auto plan = plan_of(*f);
     const auto settings = f->settings.load();
-    const auto key =
-        f->server.api_key.empty() ? read_admin_key(settings.server.data_dir) : f->server.api_key;
-    const auto summary = f->server.url.empty() ? replay_into_own(plan, settings)
-                                               : replay_into(plan, f->server.url, key);
+    replay_summary summary;
+    with_server(settings, f->server.url, f->server.api_key,
+                [&](const std::string& url, const std::string& key) {
+                  summary = replay_into(plan, url, key);
+                });
     fmt::print("{}\n", f->as_json ? to_json(summary) : to_table(summary));
     code = done;
   });

@@ -27,7 +27,7 @@ constexpr std::size_t chunk_bytes = 256 * 1024;
 // Frames sent and not yet acknowledged.
 constexpr std::size_t window_frames = 32;
 
-// The event as the API takes it; nothing for kinds that this server has no route for.
+// The event as the API takes it; nothing for facts, which are no events of the stream.
 struct to_wire {
   std::optional<json::object> operator()(const ingest::attack& a) const {
     json::object o{{"type", "attack"},
@@ -53,6 +53,21 @@ struct to_wire {
                         {"player_id", s.player_id},
                         {"value", s.value},
                         {"operator", "increment"}};
+  }
+  std::optional<json::object> operator()(const ingest::item& i) const {
+    return json::object{
+        {"type", "item"}, {"player_id", i.player_id}, {"item", i.item}, {"quantity", i.quantity}};
+  }
+  std::optional<json::object> operator()(const ingest::completion& c) const {
+    return json::object{{"type", "completion"},
+                        {"level_id", c.level_id},
+                        {"player_id", c.player_id},
+                        {"score", c.score}};
+  }
+  std::optional<json::object> operator()(const ingest::chat& c) const {
+    json::object o{{"type", "chat"}, {"channel", c.channel}, {"from", c.from}, {"text", c.text}};
+    add_time(o, c.ts);
+    return o;
   }
   template <class Other>
   std::optional<json::object> operator()(const Other&) const {
@@ -358,7 +373,8 @@ replay_plan plan_for(const std::string& file, const std::string& format) {
   return plan;
 }
 
-replay_summary replay_into(const replay_plan& plan, const std::string& url, const std::string& api_key) {
+replay_summary replay_into(const replay_plan& plan, const std::string& url,
+                           const std::string& api_key) {
   const auto server = parse_server_url(url);
   if (!server) throw usage_error{server.error().message};
   return run([&](asio::io_context& io) { return replay(io, plan, *server, api_key); });

@@ -22,7 +22,8 @@ struct replay_plan {
   std::chrono::seconds patience{30};
 };
 
-// The plan for a file; `format` is auto, source or quake3. Throws usage_error when it cannot be read or recognised.
+// The plan for a file; `format` is auto, source or quake3. Throws usage_error when it cannot be
+// read or recognised.
 replay_plan plan_for(const std::string& file, const std::string& format);
 
 struct replay_summary {
@@ -38,7 +39,8 @@ awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_
                                  std::string api_key);
 
 // The same, blocking, for callers without an event loop. `url` as in --url.
-replay_summary replay_into(const replay_plan& plan, const std::string& url, const std::string& api_key);
+replay_summary replay_into(const replay_plan& plan, const std::string& url,
+                           const std::string& api_key);
 
 std::string to_json(const replay_summary& s);
 std::string to_table(const replay_summary& s);

@@ -1,16 +1,20 @@
 // `skirmish serve`: the API server.
+#include "app.hpp"
+#include "cli/cli.hpp"
+#include "cli/demo.hpp"
+#include "cli/own_server.hpp"
+#include "cli/replayer.hpp"
+#include "core/log.hpp"
+#include "core/parse.hpp"
+
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
 #include <thread>
-
-#include "app.hpp"
-#include "cli/cli.hpp"
-#include "cli/replayer.hpp"
-#include "core/parse.hpp"
 
 namespace skirmish::cli {
 namespace {
@@ -19,6 +23,7 @@ struct serve_flags {
   config_flags settings;
   std::string replay;    // a match log to show something with; empty: none
   std::string lifetime;  // stop by itself after this long; empty: never
+  bool demo = false;     // let a simulated world play in it
 };
 
 // The best of a board as lines of text.
@@ -31,7 +36,8 @@ std::string board_text(const std::string& url, const std::string& board) {
   std::string out = fmt::format("leaderboard:{}\n", board);
   for (const auto& e : answer.body.at("items").as_array())
     out += fmt::format("  {:>2}  {:<32} {:>8}\n", e.at("rank").to_number<int>(),
-                       std::string_view(e.at("player_id").as_string()), e.at("score").to_number<double>());
+                       std::string_view(e.at("player_id").as_string()),
+                       e.at("score").to_number<double>());
   return out;
 }
 
@@ -39,7 +45,8 @@ std::string board_text(const std::string& url, const std::string& board) {
 void show_around(const std::string& url, const std::string& replay, const std::string& api_key) {
   const auto summary = replay_into(plan_for(replay, "auto"), url, api_key);
   fmt::print("\nReplayed {}\n{}\n\n{}\n", replay, to_table(summary), board_text(url, "kills"));
-  fmt::print("API        {0}/api\nDocs       {0}/docs\nWebSocket  ws{1}/api/ws\n", url, url.substr(4));
+  fmt::print("API        {0}/api\nDocs       {0}/docs\nWebSocket  ws{1}/api/ws\n", url,
+             url.substr(4));
   std::fflush(stdout);
 }
 
@@ -51,12 +58,26 @@ class lifetime_limit {
           std::mutex mutex;
           std::condition_variable_any wake;
           std::unique_lock lock(mutex);
-          if (!wake.wait_for(lock, ended, lifetime, [] { return false; }) && !ended.stop_requested()) stop();
+          if (!wake.wait_for(lock, ended, lifetime, [] { return false; }) &&
+              !ended.stop_requested())
+            stop();
         }) {}
 
  private:
   std::jthread thread_;
 };
+
+// Simulates until the server ends: that it goes away is how this is meant to end.
+void play(const config& settings, const std::string& address, const std::atomic<bool>& ending) {
+  simulation_plan plan;
+  plan.duration = std::chrono::milliseconds{0};
+  try {
+    run_simulation(plan, "http://" + address, read_admin_key(settings.server.data_dir), false,
+                   ending);
+  } catch (const failure& e) {
+    if (!ending) log::warn("demo_ended", {{"error", e.what()}});
+  }
+}
 
 void serve(const serve_flags& flags) {
   const auto settings = flags.settings.load();
@@ -66,23 +87,26 @@ void serve(const serve_flags& flags) {
   if (!flags.replay.empty()) plan_for(flags.replay, "auto");  // complain before anything starts
   app server(settings);
   std::optional<lifetime_limit> limit;
-  std::jthread guide;
+  std::atomic<bool> ending{false};
+  std::thread guide;
   std::exception_ptr problem;
   server.run([&](const std::string& address) {
     const auto url = "http://" + address;
     fmt::print("ready {}\n", url);
     std::fflush(stdout);
     if (lifetime) limit.emplace(*lifetime, [&server] { server.stop(); });
-    if (flags.replay.empty()) return;
-    guide = std::jthread([&, url] {
+    if (flags.replay.empty() && !flags.demo) return;
+    guide = std::thread([&, address, url] {
       try {
-        show_around(url, flags.replay, read_admin_key(data_dir));
+        if (!flags.replay.empty()) show_around(url, flags.replay, read_admin_key(data_dir));
+        if (flags.demo) play(settings, address, ending);
       } catch (...) {
         problem = std::current_exception();
         server.stop();
       }
     });
   });
+  ending = true;
   if (guide.joinable()) guide.join();
   if (problem) std::rethrow_exception(problem);
 }
@@ -96,7 +120,8 @@ void add_serve(CLI::App& app, int& code) {
       "  skirmish serve                                    everything embedded, on 127.0.0.1:8090\n"
       "  REDIS_URL=redis://cache DB_HOST=db DB_USER=game DB_PASSWORD=… skirmish serve\n"
       "  skirmish serve --listen 127.0.0.1:0 --data-dir /var/lib/skirmish --threads 2\n"
-      "  skirmish serve --replay match.log --for 30s       show a match, then stop");
+      "  skirmish serve --replay match.log --for 30s       show a match, then stop\n"
+      "  skirmish serve --demo                             with players in it");
   auto flags = std::make_shared<serve_flags>();
   flags->settings.add_to(*command);
   flags->settings.add(*command, "--listen", "http.listen", "ADDR");
@@ -104,6 +129,8 @@ void add_serve(CLI::App& app, int& code) {
   command->add_option("--replay", flags->replay, "replay this log when ready and say where to look")
       ->type_name("FILE");
   command->add_option("--for", flags->lifetime, "stop after this long")->type_name("DURATION");
+  command->add_flag("--demo", flags->demo,
+                    "let a simulated world play in it; see `skirmish simulate`");
   command->callback([flags, &code] {
     serve(*flags);
     code = done;
