@@ -50,30 +50,23 @@ class simulation {
         run_(random_hex(3)) {}
 
   awaitable<std::vector<total>> run() {
-    co_await set_up();
-    co_await listen();
     task_group group(io_);
-    group.spawn("simulation_listener", [this] { return hear(); });
-    const auto start = steady::now();
-    auto next_report = start + plan_.interval;
-    const auto step = std::chrono::duration_cast<steady::duration>(1s / plan_.rate);
-    auto due = start;
-    while (!stop_ && (plan_.duration.count() == 0 || steady::now() - start < plan_.duration)) {
-      co_await act();
-      if (steady::now() >= next_report) {
-        next_report += plan_.interval;
-        co_await report();
-      }
-      // What could not be done in time is not made up for: the rate is an upper bound.
-      due = std::max(due + step, steady::now() - 1s);
-      co_await rest_until(due);
+    std::vector<total> totals;
+    std::exception_ptr problem;
+    try {
+      co_await set_up();
+      co_await listen();
+      group.spawn("simulation_listener", [this] { return hear(); });
+      co_await play();
+      co_await hear_the_rest();
+      totals = co_await read_back();
+    } catch (...) {
+      problem = std::current_exception();
     }
-    co_await report();
-    co_await hear_the_rest();
-    auto totals = co_await read_back();
     socket_.close();
     group.close();
     co_await group.wait(5s);
+    if (problem) std::rethrow_exception(problem);
     co_return totals;
   }
 
@@ -186,6 +179,24 @@ class simulation {
 
   void say(const std::string& channel, const std::string& text) {
     if (view_.line) view_.line(channel, text);
+  }
+
+  awaitable<void> play() {
+    const auto start = steady::now();
+    auto next_report = start + plan_.interval;
+    const auto step = std::chrono::duration_cast<steady::duration>(1s / plan_.rate);
+    auto due = start;
+    while (!stop_ && (plan_.duration.count() == 0 || steady::now() - start < plan_.duration)) {
+      co_await act();
+      if (steady::now() >= next_report) {
+        next_report += plan_.interval;
+        co_await report();
+      }
+      // What could not be done in time is not made up for: the rate is an upper bound.
+      due = std::max(due + step, steady::now() - 1s);
+      co_await rest_until(due);
+    }
+    co_await report();
   }
 
   awaitable<void> act() {
