@@ -114,7 +114,7 @@ def test_history_pages_and_says_when_something_was_dropped(short_tmp):
         ids = [say(server, channel, f"{n}", "ada").json["id"] for n in range(250)]
         newest = server.http("GET", f"/api/chat/{channel}/messages?limit=3").json
         assert [m["text"] for m in newest["items"]] == ["247", "248", "249"]
-        old = server.http("GET", f"/api/chat/{channel}/messages?since={ids[0]}").json
+        old = server.http("GET", f"/api/chat/{channel}/messages?since={ids[0]}&limit=1000").json
         assert old["recovered"] is False and old["items"][-1]["text"] == "249"
         recent = server.http("GET", f"/api/chat/{channel}/messages?since={ids[-4]}&limit=2").json
         assert recent["recovered"] is True and [m["text"] for m in recent["items"]] == ["247", "248"]
