@@ -82,7 +82,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
-      verifier_(shared.db, shared.time),
+      verifier_(shared.keys_of_callers),
       players_(shared.db, redis_, shared.keys, shared.time),
       levels_(shared.db, redis_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys),

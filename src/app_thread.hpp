@@ -38,6 +38,7 @@ struct shared_parts {
   const redis::key_space& keys;
   const redis::connection_config& redis;
   database& db;
+  api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
 };
 
@@ -64,7 +65,7 @@ class app_thread {
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
-  api_key_verifier verifier_;
+  api_key_verifier& verifier_;
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;

@@ -34,35 +34,13 @@ std::optional<double> parse_speed(const std::string& text) {
 }
 
 replay_plan plan_of(const replay_flags& f) {
-  replay_plan plan;
-  plan.file = f.file;
+  auto plan = plan_for(f.file, f.format);
   const auto origin = ingest::parse_origin(f.origin);
   if (!origin) throw usage_error{"--origin: " + origin.error().message};
   plan.origin = *origin;
   plan.speed = parse_speed(f.speed);
   plan.show_progress = !f.as_json && isatty(STDERR_FILENO) != 0;
-  std::ifstream in(f.file, std::ios::binary);
-  if (!in) throw usage_error{"cannot read " + f.file};
-  std::string head(ingest::detect_bytes, '\0');
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(in.gcount()));
-  if (f.format == "auto") {
-    const auto found = ingest::detect(head);
-    if (!found) throw usage_error{f.file + ": " + found.error().message};
-    plan.format = *found;
-  } else if (f.format == "source" || f.format == "quake3") {
-    plan.format = f.format == "source" ? ingest::format::source : ingest::format::quake3;
-  } else {
-    throw usage_error{"--format is auto, source or quake3"};
-  }
   return plan;
-}
-
-replay_summary replay_into(const replay_plan& plan, const std::string& url,
-                           const std::string& key) {
-  const auto server = parse_server_url(url);
-  if (!server) throw usage_error{server.error().message};
-  return run([&](asio::io_context& io) { return replay(io, plan, *server, key); });
 }
 
 }  // namespace
