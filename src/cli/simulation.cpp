@@ -56,6 +56,7 @@ class simulation {
     try {
       co_await set_up();
       co_await listen();
+      co_await show_cache();
       group.spawn("simulation_listener", [this] { return hear(); });
       co_await play();
       co_await hear_the_rest();
@@ -128,6 +129,23 @@ class simulation {
     const std::vector<int> ok{200};
     co_await ask("POST", "/api/interactions", std::move(gifts), ok);
     say("", fmt::format("{} players, {} levels; run {}", plan_.players, plan_.levels, run_));
+  }
+
+  // What the cache is worth: a changed profile is loaded from SQL once, then it is in the cache.
+  awaitable<void> show_cache() {
+    const auto target = "/api/players/" + players_.front();
+    const std::vector<int> ok{200};
+    json::object change{{"name", "Ada Lovelace"}};
+    co_await ask("PATCH", target, std::move(change), ok);
+    std::string times;
+    for (const auto* which : {"from SQL", "from the cache"}) {
+      const auto start = steady::now();
+      co_await get(target);
+      const std::chrono::duration<double, std::milli> took = steady::now() - start;
+      times +=
+          fmt::format("{}{}: {:.1f} ms", times.empty() ? "a profile " : ", ", which, took.count());
+    }
+    say("", times);
   }
 
   awaitable<void> listen() {

@@ -293,3 +293,24 @@ def test_a_slow_reader_is_closed_and_delays_nobody(own_server):
                 assert getattr(e, "code", None) == 3008, e
 
     asyncio.run(run())
+
+
+def test_a_world_has_channels_of_its_own(short_tmp):
+    server = Server(short_tmp / unique("own"), {"SKIRMISH_SERVER_WORLD": "w1"}).start()
+    try:
+        a, b = server.new_player(), server.new_player()
+
+        async def run():
+            async with server.ws() as socket:
+                for channel in ("general", "activity"):
+                    await request(socket, {"subscribe": {"channel": channel}}, "subscribed")
+                await asyncio.to_thread(say, server, "general", "hi", a)
+                assert (await next_message(socket))["channel"] == "general"
+                attack = {"type": "attack", "attacker_id": a, "target_id": b, "damage": 500}
+                await asyncio.to_thread(server.http, "POST", "/api/interactions", attack)
+                assert json.loads(await asyncio.wait_for(socket.recv(), 20))["event"]["data"]["player_id"] == b
+            return server.redis().exists("{w1}:chat:general")
+
+        assert asyncio.run(run()) == 1
+    finally:
+        server.stop()

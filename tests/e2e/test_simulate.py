@@ -26,7 +26,10 @@ def test_the_totals_agree(own_server):
 
 def test_a_server_of_its_own_and_the_default_world(short_tmp):
     server = Server(short_tmp / unique("sim"))
-    text = server.run("simulate", "--data-dir", str(server.data_dir), "--duration", "2s", "--rate", "20/s").stdout
+    text = server.run("simulate", "--data-dir", str(server.data_dir), "--duration", "2s", "--rate", "20/s",
+                      "--db-delay", "400ms").stdout
+    slow, quick = re.search(r"a profile from SQL: ([\d.]+) ms, from the cache: ([\d.]+) ms", text).groups()
+    assert float(slow) >= 400 > float(quick)
     assert "20 players, 20 levels" in text and "differs" not in text and "[cache] skirmish: popular" in text
 
 
