@@ -162,6 +162,8 @@ std::vector<setting> build_settings() {
            "database sessions, and threads that use them");
   t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
              "time limit of a statement");
+  t.duration("db.demo_delay", FIELD(db.demo_delay), 0ms, 1min,
+             "time that loading a profile from SQL takes longer, to show what caches do");
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");

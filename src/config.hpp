@@ -57,6 +57,8 @@ struct config {
     std::string name = "skirmish";
     std::int64_t sessions = 4;
     std::chrono::milliseconds statement_timeout{5'000};
+    std::chrono::milliseconds demo_delay{
+        0};               // added to the loading of a profile, to show what caches do
     bool migrate = true;  // serve applies pending migrations when it starts
   } db;
 
