@@ -50,7 +50,7 @@ struct score {
 
 using event = std::variant<attack, move, respawn, score>;
 
-inline constexpr std::int64_t damage_max = 1'000'000;
+inline constexpr std::int64_t damage_max = 999'999'999;
 inline constexpr std::int64_t score_max = 1LL << 53;  // sorted sets hold whole numbers exactly up to here
 inline constexpr std::chrono::seconds move_ttl_min{10};
 inline constexpr std::chrono::seconds move_ttl_max{60};
