@@ -50,7 +50,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       verifier_(shared.db, shared.time),
       players_(shared.db, redis_, shared.keys, shared.time),
       levels_(shared.db, redis_, shared.keys, shared.time),
-      leaderboards_(redis_, shared.keys),
+      leaderboards_(redis_, shared.keys, shared.time),
       engine_(io_, redis_, players_, shared.keys, shared.time, engine_settings_of(shared.settings),
               shared.metrics),
       gateway_(io_, subscriber_, shared.metrics),
@@ -121,6 +121,7 @@ void app_thread::start() {
   group_.spawn("redis", [this] { return redis_.run(); });
   group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
   group_.spawn("interactions", [this] { return engine_.run(); });
+  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);
