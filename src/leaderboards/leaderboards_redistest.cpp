@@ -34,6 +34,22 @@ std::vector<std::string> lines(const std::vector<entry>& entries) {
   return out;
 }
 
+// Functions, because braced lists inside a co_await expression are miscompiled by g++ 12.
+settings with(ordering order, rank_mode ranks = rank_mode::ordinal) {
+  settings s;
+  s.order = order;
+  s.ranks = ranks;
+  return s;
+}
+
+settings with_reset(std::string reset, operation op = operation::best) {
+  settings s;
+  s.op = op;
+  s.reset = std::move(reset);
+  s.seasons_kept = 2;
+  return s;
+}
+
 class leaderboards_fixture : public testing::redis_fixture {
  protected:
   awaitable<std::vector<submitted>> give(std::string board, std::string player, double value,
@@ -89,7 +105,7 @@ TEST_F(leaderboards_fixture, the_first_to_reach_a_score_ranks_first) {
 
 TEST_F(leaderboards_fixture, operators) {
   run([&]() -> awaitable<void> {
-    co_await use("laps", {.order = ordering::asc});
+    co_await use("laps", with(ordering::asc));
     co_await give("laps", "ann", 70);
     auto r = co_await give("laps", "ann", 80);
     EXPECT_FALSE(r.at(0).changed);
@@ -131,13 +147,13 @@ TEST_F(leaderboards_fixture, is_exact_up_to_two_to_the_53rd_and_refuses_more) {
 
 TEST_F(leaderboards_fixture, subscores_decide_between_equal_scores) {
   run([&]() -> awaitable<void> {
-    co_await give("b", "ann", 5, {}, 1);
-    co_await give("b", "bob", 5, {}, 9);
-    co_await give("b", "cat", 4, {}, 99);
+    co_await give("b", "ann", 5, std::nullopt, 1);
+    co_await give("b", "bob", 5, std::nullopt, 9);
+    co_await give("b", "cat", 4, std::nullopt, 99);
     EXPECT_THAT(co_await top("b"), ElementsAre("1 bob 5", "2 ann 5", "3 cat 4"));
-    const auto worse = co_await give("b", "bob", 5, {}, 8);
+    const auto worse = co_await give("b", "bob", 5, std::nullopt, 8);
     EXPECT_FALSE(worse.at(0).changed);
-    const auto better = co_await give("b", "ann", 5, {}, 10);
+    const auto better = co_await give("b", "ann", 5, std::nullopt, 10);
     EXPECT_TRUE(better.at(0).changed);
     const auto page = co_await boards.page("b", 1, 1);
     EXPECT_EQ(page.entries.at(0).player_id, "ann");
@@ -176,7 +192,7 @@ TEST_F(leaderboards_fixture, rank_modes) {
         {rank_mode::dense, {"1 a 9", "1 b 9", "2 c 7", "2 d 7", "3 e 1"}}};
     for (const auto& [mode, want] : expected) {
       const auto board = "mode" + std::to_string(static_cast<int>(mode));
-      co_await use(board, {.ranks = mode});
+      co_await use(board, with(ordering::desc, mode));
       for (const auto* p : {"a", "b"}) co_await give(board, p, 9);
       for (const auto* p : {"c", "d"}) co_await give(board, p, 7);
       co_await give(board, "e", 1);
@@ -226,7 +242,7 @@ TEST_F(leaderboards_fixture, ten_thousand_scores_in_one_call) {
 
 TEST_F(leaderboards_fixture, seasons_end_by_schedule_and_stay_readable) {
   run([&]() -> awaitable<void> {
-    co_await use("weekly", {.op = operation::increment, .reset = "@daily", .seasons_kept = 2});
+    co_await use("weekly", with_reset("@daily", operation::increment));
     co_await give("weekly", "ann", 5);
     co_await give("weekly", "bob", 5);
     auto info = co_await boards.info("weekly");
@@ -257,18 +273,18 @@ TEST_F(leaderboards_fixture, seasons_end_by_schedule_and_stay_readable) {
 
 TEST_F(leaderboards_fixture, a_board_with_scores_keeps_its_order) {
   run([&]() -> awaitable<void> {
-    co_await use("b", {});
+    co_await use("b", settings());
     co_await give("b", "ann", 5);
-    auto made = co_await boards.configure("b", {.order = ordering::asc});
+    auto made = co_await boards.configure("b", with(ordering::asc));
     EXPECT_TRUE(made.has_error() && made.error().code == errc::conflict);
-    made = co_await boards.configure("b", {.ranks = rank_mode::dense});
+    made = co_await boards.configure("b", with(ordering::desc, rank_mode::dense));
     EXPECT_TRUE(made.has_error());
-    made = co_await boards.configure("b", {.ranks = rank_mode::competition});
+    made = co_await boards.configure("b", with(ordering::desc, rank_mode::competition));
     EXPECT_TRUE(made.has_value());
-    made = co_await boards.configure("b", {.reset = "nonsense"});
+    made = co_await boards.configure("b", with_reset("nonsense"));
     EXPECT_TRUE(made.has_error() && made.error().code == errc::invalid_argument);
     co_await boards.close_season("b");
-    made = co_await boards.configure("b", {.order = ordering::asc});
+    made = co_await boards.configure("b", with(ordering::asc));
     EXPECT_TRUE(made.has_value());
     EXPECT_THAT(co_await top("b", 1), ElementsAre("1 ann 5"));
     EXPECT_TRUE(co_await boards.delete_board("b"));

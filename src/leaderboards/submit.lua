@@ -25,12 +25,19 @@ end
 local limit = 9007199254740992
 local function in_range(number) return number >= -limit and number <= limit end
 
+-- At the limit a double swallows small changes: infinity then, which is refused, and no silent loss.
+local function sum(a, b)
+  local total = a + b
+  if not in_range(total) or (math.abs(total) == limit and total - a ~= b) then return 1 / 0 end
+  return total
+end
+
 -- What the player has afterwards, or nothing to leave it as it is.
 local function combine(operator, score, sub, old)
   if operator == 'increment' then
-    return (old.score or 0) + score, old.sub + sub
+    return sum(old.score or 0, score), sum(old.sub, sub)
   elseif operator == 'decrement' then
-    return (old.score or 0) - score, old.sub - sub
+    return sum(old.score or 0, -score), sum(old.sub, -sub)
   elseif operator == 'set' or not old.score or is_better(score, sub, old) then
     return score, sub
   end
