@@ -1,10 +1,6 @@
 // One server thread: its event loop, its connections and its services, in the order they are built.
 #pragma once
 
-#include <atomic>
-#include <future>
-#include <thread>
-
 #include "apikeys/apikeys.hpp"
 #include "config.hpp"
 #include "core/clock.hpp"
@@ -20,6 +16,10 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+
+#include <atomic>
+#include <future>
+#include <thread>
 
 namespace skirmish {
 

@@ -1,5 +1,8 @@
 #include "cli/api_client.hpp"
 
+#include "core/parse.hpp"
+#include "http/websocket_codec.hpp"
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
@@ -11,9 +14,6 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sodium.h>
-
-#include "core/parse.hpp"
-#include "http/websocket_codec.hpp"
 
 namespace skirmish::cli {
 namespace {
@@ -49,10 +49,12 @@ result<server_address> parse_server_url(std::string_view url) {
   rest = rest.substr(0, rest.find('/'));
   server_address out;
   const auto colon = rest.rfind(':');
-  const bool has_port = colon != std::string_view::npos && rest.find(']', colon) == std::string_view::npos;
+  const bool has_port =
+      colon != std::string_view::npos && rest.find(']', colon) == std::string_view::npos;
   out.host = rest.substr(0, has_port ? colon : rest.size());
   if (has_port) out.port = rest.substr(colon + 1);
-  if (out.host.size() > 1 && out.host.front() == '[') out.host = out.host.substr(1, out.host.size() - 2);
+  if (out.host.size() > 1 && out.host.front() == '[')
+    out.host = out.host.substr(1, out.host.size() - 2);
   const auto port = parse_integer(out.port);
   if (out.host.empty() || !port || *port < 1 || *port > 65'535)
     return error{errc::invalid_argument, "--url must look like http://127.0.0.1:8090"};
@@ -77,11 +79,14 @@ awaitable<api_response> http_client::get(std::string target) {
   return exchange("GET", std::move(target), {});
 }
 
-awaitable<api_response> http_client::send(std::string method, std::string target, json::value body) {
-  return exchange(std::move(method), std::move(target), body.is_null() ? "" : json::serialize(body));
+awaitable<api_response> http_client::send(std::string method, std::string target,
+                                          json::value body) {
+  return exchange(std::move(method), std::move(target),
+                  body.is_null() ? "" : json::serialize(body));
 }
 
-awaitable<api_response> http_client::exchange(std::string method, std::string target, std::string body) {
+awaitable<api_response> http_client::exchange(std::string method, std::string target,
+                                              std::string body) {
   if (!connection_) co_await connect();
   beast::http::request<beast::http::string_body> request;
   request.method_string(method);
@@ -95,7 +100,8 @@ awaitable<api_response> http_client::exchange(std::string method, std::string ta
   beast::http::response<beast::http::string_body> response;
   try {
     co_await beast::http::async_write(connection_->socket, request, use_awaitable);
-    co_await beast::http::async_read(connection_->socket, connection_->buffer, response, use_awaitable);
+    co_await beast::http::async_read(connection_->socket, connection_->buffer, response,
+                                     use_awaitable);
   } catch (const boost::system::system_error& e) {
     connection_.reset();
     throw failure(errc::unavailable, "the server went away: " + e.code().message());
@@ -111,11 +117,15 @@ awaitable<api_response> http_client::exchange(std::string method, std::string ta
 }
 
 websocket_client::websocket_client(asio::io_context& io, server_address server, std::string api_key)
-    : socket_(io), server_(std::move(server)), api_key_(std::move(api_key)), mask_(randombytes_random()) {}
+    : socket_(io),
+      server_(std::move(server)),
+      api_key_(std::move(api_key)),
+      mask_(randombytes_random()) {}
 websocket_client::~websocket_client() = default;
 
 awaitable<void> websocket_client::connect(std::string target) {
-  socket_ = co_await connect_to(static_cast<asio::io_context&>(socket_.get_executor().context()), server_);
+  socket_ = co_await connect_to(static_cast<asio::io_context&>(socket_.get_executor().context()),
+                                server_);
   in_.assign(read_buffer_bytes, '\0');
   in_start_ = in_end_ = 0;
   out_.clear();
@@ -125,10 +135,10 @@ awaitable<void> websocket_client::connect(std::string target) {
   char key[sodium_base64_ENCODED_LEN(sizeof nonce, sodium_base64_VARIANT_ORIGINAL)];
   sodium_bin2base64(key, sizeof key, nonce, sizeof nonce, sodium_base64_VARIANT_ORIGINAL);
   const auto credentials = api_key_.empty() ? std::string() : "X-API-Key: " + api_key_ + "\r\n";
-  const auto request =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
-                  target, server_.host, key, credentials);
+  const auto request = fmt::format(
+      "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
+      target, server_.host, key, credentials);
   try {
     co_await asio::async_write(socket_, asio::buffer(request), use_awaitable);
     std::size_t end = std::string::npos;
@@ -138,9 +148,10 @@ awaitable<void> websocket_client::connect(std::string target) {
       end = std::string_view(in_.data(), in_end_).find("\r\n\r\n");
     }
     const std::string_view head(in_.data(), std::min(end, in_end_));
-    if (!head.starts_with("HTTP/1.1 101") || head.find(ws::accept_key(key)) == std::string_view::npos)
-      throw failure(errc::unavailable,
-                    "no WebSocket at " + target + ": " + std::string(head.substr(0, head.find('\r'))));
+    if (!head.starts_with("HTTP/1.1 101") ||
+        head.find(ws::accept_key(key)) == std::string_view::npos)
+      throw failure(errc::unavailable, "no WebSocket at " + target + ": " +
+                                           std::string(head.substr(0, head.find('\r'))));
     in_start_ = end + 4;
   } catch (const boost::system::system_error& e) {
     throw failure(errc::unavailable, "the server went away: " + e.code().message());
@@ -148,7 +159,8 @@ awaitable<void> websocket_client::connect(std::string target) {
 }
 
 void websocket_client::send(std::string_view text) {
-  // The mask guards old proxies against scripts in browsers; a counter from a random start does for a tool.
+  // The mask guards old proxies against scripts in browsers; a counter from a random start does for
+  // a tool.
   ws::encode_masked(out_, ws::opcode::text, text, mask_++);
 }
 
@@ -156,18 +168,22 @@ awaitable<void> websocket_client::flush() {
   if (out_.empty()) co_return;
   const auto writing = std::exchange(out_, {});
   error_code ec;
-  co_await asio::async_write(socket_, asio::buffer(writing), asio::redirect_error(use_awaitable, ec));
+  co_await asio::async_write(socket_, asio::buffer(writing),
+                             asio::redirect_error(use_awaitable, ec));
   if (ec) throw failure(errc::unavailable, "the server went away: " + ec.message());
 }
 
 std::optional<std::string_view> websocket_client::next_message() {
   while (!closed_) {
-    const auto d = ws::decode(std::span(in_.data() + in_start_, in_end_ - in_start_), false, message_limit_bytes);
+    const auto d = ws::decode(std::span(in_.data() + in_start_, in_end_ - in_start_), false,
+                              message_limit_bytes);
     if (d.status == ws::decode_status::need_more) return std::nullopt;
-    if (d.status != ws::decode_status::frame) throw failure(errc::unavailable, "the server sent a bad frame");
+    if (d.status != ws::decode_status::frame)
+      throw failure(errc::unavailable, "the server sent a bad frame");
     in_start_ += d.consumed;
     if (d.value.op == ws::opcode::text) return d.value.payload;
-    if (d.value.op == ws::opcode::ping) ws::encode_masked(out_, ws::opcode::pong, d.value.payload, mask_++);
+    if (d.value.op == ws::opcode::ping)
+      ws::encode_masked(out_, ws::opcode::pong, d.value.payload, mask_++);
     if (d.value.op == ws::opcode::close) {
       closed_ = true;
       const auto& p = d.value.payload;
@@ -189,8 +205,9 @@ awaitable<std::optional<std::string_view>> websocket_client::receive() {
     in_start_ = 0;
     if (in_end_ == in_.size()) in_.resize(in_.size() * 2);
     error_code ec;
-    in_end_ += co_await socket_.async_read_some(asio::buffer(in_.data() + in_end_, in_.size() - in_end_),
-                                                asio::redirect_error(use_awaitable, ec));
+    in_end_ +=
+        co_await socket_.async_read_some(asio::buffer(in_.data() + in_end_, in_.size() - in_end_),
+                                         asio::redirect_error(use_awaitable, ec));
     if (ec == asio::error::operation_aborted) co_return std::nullopt;
     if (ec) throw failure(errc::unavailable, "the server went away: " + ec.message());
   }

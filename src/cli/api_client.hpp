@@ -1,17 +1,18 @@
 // The tools' side of the public API: HTTP requests and WebSocket messages to a Skirmish server.
 #pragma once
 
+#include "core/asio.hpp"
+#include "core/error.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/json/value.hpp>
+
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "core/asio.hpp"
-#include "core/error.hpp"
 
 namespace skirmish::cli {
 
@@ -30,8 +31,9 @@ struct api_response {
   std::string text;
 };
 
-// One keep-alive connection, opened when it is needed and again after it was closed. Requests one at a time. Throws
-// failure{unavailable} when the server cannot be reached or goes away in the middle.
+// One keep-alive connection, opened when it is needed and again after it was closed. Requests one
+// at a time. Throws failure{unavailable} when the server cannot be reached or goes away in the
+// middle.
 class http_client {
  public:
   http_client(asio::io_context& io, server_address server, std::string api_key);
@@ -51,7 +53,8 @@ class http_client {
   std::unique_ptr<connection> connection_;
 };
 
-// One WebSocket. send() only queues; flush() writes what is queued. receive() waits for the next message.
+// One WebSocket. send() only queues; flush() writes what is queued. receive() waits for the next
+// message.
 class websocket_client {
  public:
   websocket_client(asio::io_context& io, server_address server, std::string api_key);
@@ -64,8 +67,8 @@ class websocket_client {
   awaitable<void> flush();
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return out_.size(); }
 
-  // The next text message; the view dies at the next call. Answers pings. Nothing when the server closed the socket (see
-  // close_code()); throws failure{unavailable} when the connection broke.
+  // The next text message; the view dies at the next call. Answers pings. Nothing when the server
+  // closed the socket (see close_code()); throws failure{unavailable} when the connection broke.
   awaitable<std::optional<std::string_view>> receive();
   [[nodiscard]] std::uint16_t close_code() const noexcept { return close_code_; }
   void close();

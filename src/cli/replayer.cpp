@@ -1,5 +1,8 @@
 #include "cli/replayer.hpp"
 
+#include "core/clock.hpp"
+#include "core/log.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/array.hpp>
@@ -12,9 +15,6 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
-
-#include "core/clock.hpp"
-#include "core/log.hpp"
 
 namespace skirmish::cli {
 namespace {
@@ -29,15 +29,17 @@ constexpr std::size_t window_frames = 32;
 // The event as the API takes it; nothing for kinds that this server has no route for.
 struct to_wire {
   std::optional<json::object> operator()(const ingest::attack& a) const {
-    json::object o{{"type", "attack"}, {"attacker_id", a.attacker_id}, {"target_id", a.target_id},
+    json::object o{{"type", "attack"},
+                   {"attacker_id", a.attacker_id},
+                   {"target_id", a.target_id},
                    {"damage", a.damage}};
     if (!a.weapon.empty()) o["weapon"] = a.weapon;
     add_time(o, a.ts);
     return o;
   }
   std::optional<json::object> operator()(const ingest::move& m) const {
-    json::object o{{"type", "move"}, {"player_id", m.player_id}, {"lat", m.lat},
-                   {"lon", m.lon},   {"alt", m.alt},             {"ttl_s", m.ttl_s}};
+    json::object o{{"type", "move"}, {"player_id", m.player_id}, {"lat", m.lat}, {"lon", m.lon},
+                   {"alt", m.alt},   {"ttl_s", m.ttl_s}};
     add_time(o, m.ts);
     return o;
   }
@@ -45,7 +47,10 @@ struct to_wire {
     return json::object{{"type", "respawn"}, {"player_id", r.player_id}, {"hp", r.hp}};
   }
   std::optional<json::object> operator()(const ingest::score& s) const {
-    return json::object{{"type", "score"}, {"board", s.board}, {"player_id", s.player_id}, {"value", s.value},
+    return json::object{{"type", "score"},
+                        {"board", s.board},
+                        {"player_id", s.player_id},
+                        {"value", s.value},
                         {"operator", "increment"}};
   }
   template <class Other>
@@ -148,7 +153,8 @@ class replayer {
 
   awaitable<void> pace(std::chrono::milliseconds at) {
     if (!plan_.speed) co_return;
-    const auto due = std::chrono::duration<double, std::milli>(static_cast<double>(at.count()) / *plan_.speed);
+    const auto due =
+        std::chrono::duration<double, std::milli>(static_cast<double>(at.count()) / *plan_.speed);
     timer_.expires_at(started_ + std::chrono::duration_cast<steady::duration>(due));
     error_code ignored;
     co_await timer_.async_wait(asio::redirect_error(use_awaitable, ignored));
@@ -202,9 +208,11 @@ class replayer {
       try {
         co_await socket_.connect("/api/ws?stream=" + stream_id_);
         const auto hello = co_await socket_.receive();
-        if (socket_.close_code() >= 3500) throw failure(errc::unauthenticated, "the server refused the API key");
+        if (socket_.close_code() >= 3500)
+          throw failure(errc::unauthenticated, "the server refused the API key");
         if (hello) {
-          const auto committed = json::parse(*hello).at("stream").at("committed").to_number<std::uint64_t>();
+          const auto committed =
+              json::parse(*hello).at("stream").at("committed").to_number<std::uint64_t>();
           resume(committed);
           co_return;
         }
@@ -289,9 +297,12 @@ class replayer {
   void show_progress() {
     if (!plan_.show_progress || steady::now() - shown_ < 100ms) return;
     shown_ = steady::now();
-    const auto part = file_bytes_ == 0 ? 1.0 : static_cast<double>(read_bytes_) / static_cast<double>(file_bytes_);
-    fmt::print(stderr, "\r[{:<40}] {:3.0f} %  {} events", std::string(static_cast<std::size_t>(part * 40), '#'),
-               part * 100, summary_.accepted + summary_.duplicate);
+    const auto part = file_bytes_ == 0
+                          ? 1.0
+                          : static_cast<double>(read_bytes_) / static_cast<double>(file_bytes_);
+    fmt::print(stderr, "\r[{:<40}] {:3.0f} %  {} events",
+               std::string(static_cast<std::size_t>(part * 40), '#'), part * 100,
+               summary_.accepted + summary_.duplicate);
     std::fflush(stderr);
   }
 
@@ -318,7 +329,8 @@ class replayer {
 
 }  // namespace
 
-awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_address server, std::string api_key) {
+awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_address server,
+                                 std::string api_key) {
   replayer r(io, std::move(plan), std::move(server), std::move(api_key));
   co_return co_await r.run();
 }
@@ -343,7 +355,9 @@ std::string to_json(const replay_summary& s) {
 
 std::string to_table(const replay_summary& s) {
   std::string out = "The file holds\n";
-  const auto row = [&](const char* name, auto value) { out += fmt::format("  {:<14}{:>12}\n", name, value); };
+  const auto row = [&](const char* name, auto value) {
+    out += fmt::format("  {:<14}{:>12}\n", name, value);
+  };
   row("lines", s.file.lines);
   row("unknown lines", s.file.unknown_lines);
   row("players", s.file.players);

@@ -1,13 +1,14 @@
-// Sends a log to a server as one numbered stream, so that each event is applied once, whatever breaks in between.
+// Sends a log to a server as one numbered stream, so that each event is applied once, whatever
+// breaks in between.
 #pragma once
-
-#include <chrono>
-#include <optional>
-#include <string>
 
 #include "cli/api_client.hpp"
 #include "ingest/frames.hpp"
 #include "ingest/ingest.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
 
 namespace skirmish::cli {
 
@@ -22,15 +23,16 @@ struct replay_plan {
 };
 
 struct replay_summary {
-  ingest::totals file;           // what the file holds
-  std::uint64_t accepted = 0;    // events the server applied now
-  std::uint64_t duplicate = 0;   // events of frames it had already
-  std::uint64_t rejected = 0;    // events it refused one by one
+  ingest::totals file;          // what the file holds
+  std::uint64_t accepted = 0;   // events the server applied now
+  std::uint64_t duplicate = 0;  // events of frames it had already
+  std::uint64_t rejected = 0;   // events it refused one by one
   double seconds = 0;
 };
 
 // Throws failure when the file cannot be read or the server refuses or stays away.
-awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_address server, std::string api_key);
+awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_address server,
+                                 std::string api_key);
 
 std::string to_json(const replay_summary& s);
 std::string to_table(const replay_summary& s);

@@ -1,4 +1,5 @@
 #include "redis/client.hpp"
+
 #include "support/redis_fixture.hpp"
 
 #include <boost/redis/response.hpp>

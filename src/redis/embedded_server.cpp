@@ -3,12 +3,6 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -18,6 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -77,7 +77,7 @@ fs::path short_socket_path(const fs::path& data_dir) {
   const auto dir = fs::temp_directory_path() /
                    fmt::format("skirmish-{}-{:x}", geteuid(), fs::hash_value(data_dir));
   mkdir(dir.c_str(), 0700);
-  struct stat found {};
+  struct stat found{};
   const bool is_ours = lstat(dir.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
                        found.st_uid == geteuid() && (found.st_mode & 0077) == 0;
   if (!is_ours)

@@ -89,7 +89,7 @@ TEST_F(redis_embedded, keeps_its_data_over_restarts) {
 
 TEST_F(redis_embedded, is_private_append_only_and_without_a_port) {
   const auto look = [this](embedded_server& server, client& redis) -> awaitable<void> {
-    struct stat found {};
+    struct stat found{};
     EXPECT_EQ(stat(server.config().unix_socket.c_str(), &found), 0);
     EXPECT_EQ(found.st_mode & 0777, 0700U);
     EXPECT_EQ(stat(options().data_dir.c_str(), &found), 0);

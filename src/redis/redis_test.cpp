@@ -3,8 +3,8 @@
 #include "redis/script.hpp"
 #include "redis/value.hpp"
 
-#include <gtest/gtest.h>
 #include <boost/redis/resp3/serialization.hpp>
+#include <gtest/gtest.h>
 
 #include <cmath>
 

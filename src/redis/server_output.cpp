@@ -2,10 +2,10 @@
 
 #include "core/log.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 

@@ -1,4 +1,5 @@
 #include "redis/subscriber.hpp"
+
 #include "support/redis_fixture.hpp"
 
 namespace skirmish {

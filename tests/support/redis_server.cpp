@@ -1,20 +1,20 @@
 #include "support/redis_server.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
+#include "core/asio.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <thread>
-
-#include "core/asio.hpp"
 
 namespace skirmish::testing {
 namespace {

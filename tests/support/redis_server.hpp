@@ -1,13 +1,13 @@
 // A real Redis (or Valkey) server for tests, in a temporary directory of its own.
 #pragma once
 
+#include "redis/child_process.hpp"
+#include "redis/url.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include "redis/child_process.hpp"
-#include "redis/url.hpp"
 
 namespace skirmish::testing {
 
