@@ -2,21 +2,15 @@
 // left, the reader helps for a bounded while, at most ten times a second a thread and board.
 #include "leaderboards/leaderboards.hpp"
 
-<<<<<<< HEAD
 #include <algorithm>
 #include <utility>
 
-=======
->>>>>>> main
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
-
-#include <algorithm>
 
 namespace skirmish::leaderboards {
 namespace {
 
-<<<<<<< HEAD
 using namespace std::chrono_literals;
 
 const redis::script read_script{"leaderboards_read",
@@ -74,12 +68,6 @@ struct service::slice {
 };
 
 std::vector<entry> service::slice::entries() const {
-=======
-awaitable<std::vector<entry>> service::page(std::string board, std::int64_t first,
-                                            std::int64_t limit) {
-  auto reply = redis::checked(co_await redis_.command("ZREVRANGE", board_key(keys_, board),
-                                                      first - 1, first + limit - 2, "WITHSCORES"));
->>>>>>> main
   std::vector<entry> out;
   out.reserve(members.size());
   auto current = rank;
@@ -199,17 +187,9 @@ awaitable<board_page> service::page_at(std::string board, cursor from, std::int6
 }
 
 awaitable<result<std::vector<entry>>> service::around(std::string board, std::string player_id,
-<<<<<<< HEAD
                                                       std::int64_t around, std::int64_t season) {
   const auto s = co_await read(std::move(board), season, around, "around", std::move(player_id));
   if (s.members.empty())
-=======
-                                                      std::int64_t around) {
-  auto reply =
-      redis::checked(co_await redis_.command("ZREVRANK", board_key(keys_, board), player_id));
-  const auto rank = reply.as_integer();
-  if (reply.is_nil() || !rank)
->>>>>>> main
     co_return error{errc::not_found, "this player has no score on this board"};
   co_return s.entries();
 }
@@ -219,7 +199,6 @@ awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std:
   const auto keys = board_keys(keys_, board, season);
   const auto key_views = views(keys);
   std::vector<entry> out;
-<<<<<<< HEAD
   for (std::size_t first = 0; first < ids.size(); first += ids_a_script) {
     const auto last = std::min(first + ids_a_script, ids.size());
     std::vector<std::string_view> args{place_limit};
@@ -234,13 +213,6 @@ awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std:
       out.push_back(
           to_entry(found[0].as_string(), best_is_high, found[1].as_integer().value_or(0), note));
     }
-=======
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto& rank = replies[2 * i];
-    if (rank.is_nil()) continue;
-    out.push_back(
-        {rank.as_integer().value_or(0) + 1, ids[i], replies[2 * i + 1].as_double().value_or(0)});
->>>>>>> main
   }
   co_return out;
 }

@@ -6,7 +6,6 @@
 // whole numbers up to ±2^53 exactly; fractions are doubles. docs/leaderboards.md has the whole story.
 #pragma once
 
-<<<<<<< HEAD
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -15,19 +14,12 @@
 #include <string>
 #include <vector>
 
-=======
->>>>>>> main
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "leaderboards/place.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
 
 namespace skirmish::leaderboards {
 
@@ -95,16 +87,8 @@ struct submitted {
 
 class service {
  public:
-<<<<<<< HEAD
   service(redis::client& redis, const redis::key_space& keys, const clock& time)
       : redis_(redis), keys_(keys), clock_(time) {}
-=======
-  service(redis::client& redis, const redis::key_space& keys) : redis_(redis), keys_(keys) {}
-
-  // Entries from rank `first` (1 is the best) on, at most `limit`. An unknown board is an empty
-  // one.
-  awaitable<std::vector<entry>> page(std::string board, std::int64_t first, std::int64_t limit);
->>>>>>> main
 
   // Reading. An unknown board is an empty one; `season` 0 is the current one, others are closed.
   // Entries from rank `first` (1 is the best) on, at most `limit`.

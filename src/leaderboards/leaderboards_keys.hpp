@@ -19,27 +19,17 @@
 // A board's id cannot hold '@', so none of these can be another board. None but @done has a TTL.
 #pragma once
 
-<<<<<<< HEAD
 #include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
-=======
->>>>>>> main
 #include "redis/key_space.hpp"
-
-#include <string>
 
 namespace skirmish::leaderboards {
 
-<<<<<<< HEAD
 // leaderboard:<board>, a sorted set: player → score. `global`, `active`, `kills`, `level:<level_id>`
 // and your own.
-=======
-// leaderboard:<board>, a sorted set: player → score. `global`, `active`, `kills`,
-// `level:<level_id>` and your own.
->>>>>>> main
 inline std::string board_key(const redis::key_space& keys, std::string_view board) {
   return keys.key("leaderboard", board);
 }
