@@ -1,10 +1,11 @@
 // A cache in Redis in front of a slow source, with a copy in memory in front of Redis.
 //
-//   cache_store store(io, redis, tasks, {.metrics = metrics});      // one a thread, before redis.run()
-//   cache profiles(store, "profiles", {.ttl = 60min, .fresh_for = 10min, .as = stored_as::hash});
-//   const auto found = co_await profiles.get_or_load("user:" + id, [&db, id] { return db.load(id); });
-//   if (!found.value) co_return not_found;                          // the source has no such thing
-//   use(found.fields(), to_string(found.from));                     // "hit", "miss" or "stale"
+//   cache_store store(io, redis, tasks, {.metrics = metrics});      // one a thread, before
+//   redis.run() cache profiles(store, "profiles", {.ttl = 60min, .fresh_for = 10min, .as =
+//   stored_as::hash}); const auto found = co_await profiles.get_or_load("user:" + id, [&db, id] {
+//   return db.load(id); }); if (!found.value) co_return not_found;                          // the
+//   source has no such thing use(found.fields(), to_string(found.from));                     //
+//   "hit", "miss" or "stale"
 //
 // What is cached stays readable by anybody: the value alone is stored under its own name, as a
 // string or as a hash, and its age is what Redis' own PTTL says. A value's life:
@@ -14,6 +15,10 @@
 //
 // docs/cache.md tells how it works, what fails how, and which keys it owns.
 #pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "redis/key_space.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -25,10 +30,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "core/asio.hpp"
-#include "core/clock.hpp"
-#include "redis/key_space.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -78,8 +79,9 @@ struct cache_policy {
   std::chrono::milliseconds stale_while_revalidate{0};
   std::chrono::milliseconds negative_ttl{5'000};  // how long an absence is remembered; 0: not
   std::chrono::milliseconds near_ttl{60'000};     // longest life in memory; 0: not kept in memory
-  std::chrono::milliseconds load_timeout{10'000};  // a load is cancelled then; also the lease's life
-  std::chrono::milliseconds wait_limit{10'000};    // for a load that another process makes
+  std::chrono::milliseconds load_timeout{
+      10'000};                                   // a load is cancelled then; also the lease's life
+  std::chrono::milliseconds wait_limit{10'000};  // for a load that another process makes
   // XFetch's beta (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
   // Prevention, VLDB 2015): above 1 refreshes earlier, 0 never before the time.
   double early_refresh = 1.0;

@@ -1,17 +1,18 @@
-#include <gtest/gtest.h>
-
-#include <atomic>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <thread>
+#include "skirmish/cache.hpp"
 
 #include "cache/counters.hpp"
 #include "core/error.hpp"
 #include "metrics/registry.hpp"
-#include "skirmish/cache.hpp"
 #include "support/redis_fixture.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
 
 namespace skirmish {
 namespace {
@@ -380,8 +381,7 @@ TEST_F(cache_fixture, memory_converges_under_a_storm_of_writes) {
         }
         --readers;
       });
-    for (int i = 1; i <= 2'000; ++i)
-      co_await redis.command("SET", "level:1", i, "PX", 3'600'000);
+    for (int i = 1; i <= 2'000; ++i) co_await redis.command("SET", "level:1", i, "PX", 3'600'000);
     writing = false;
     co_await eventually([&] { return readers == 0; });
     co_await testing::eventually_async([&]() -> awaitable<bool> {
@@ -419,7 +419,8 @@ TEST_F(cache_fixture, a_caller_that_goes_away_does_not_harm_the_others) {
     bool left = false;
     asio::co_spawn(
         io, [&]() -> awaitable<void> { co_await things.get_or_load("level:1", database.loader()); },
-        asio::bind_cancellation_slot(leave.slot(), [&](const std::exception_ptr&) { left = true; }));
+        asio::bind_cancellation_slot(leave.slot(),
+                                     [&](const std::exception_ptr&) { left = true; }));
     co_await eventually([&] { return database.loads == 1; });
     leave.emit(asio::cancellation_type::terminal);
     const auto answer = co_await things.get_or_load("level:1", database.loader());

@@ -18,10 +18,12 @@ cache::counters::counters(metrics::registry& registry, const std::string& name)
       discarded(registry.add_counter("skirmish_cache_discarded_loads_total",
                                      "Loads that an invalidation overtook",
                                      "cache=\"" + metrics::registry::label_value(name) + "\"")),
-      waits(registry.add_counter("skirmish_cache_waits_total", "Callers that waited for another's load",
+      waits(registry.add_counter("skirmish_cache_waits_total",
+                                 "Callers that waited for another's load",
                                  "cache=\"" + metrics::registry::label_value(name) + "\"")),
-      load_seconds(registry.add_histogram("skirmish_cache_load_seconds", "How long loads took",
-                                          "cache=\"" + metrics::registry::label_value(name) + "\"")) {}
+      load_seconds(
+          registry.add_histogram("skirmish_cache_load_seconds", "How long loads took",
+                                 "cache=\"" + metrics::registry::label_value(name) + "\"")) {}
 
 void cache::counters::count(cache_source from) noexcept {
   switch (from) {

@@ -1,11 +1,11 @@
 // What is counted a cache, and how long its loads take.
 #pragma once
 
-#include <chrono>
-#include <string>
-
 #include "metrics/registry.hpp"
 #include "skirmish/cache.hpp"
+
+#include <chrono>
+#include <string>
 
 namespace skirmish {
 

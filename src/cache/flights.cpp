@@ -1,10 +1,10 @@
 #include "cache/flights.hpp"
 
+#include "core/error.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
-
-#include "core/error.hpp"
 
 namespace skirmish {
 
@@ -40,8 +40,9 @@ void cache_flight::land(cache_answer answer, std::exception_ptr problem) {
   for (auto& wake : waiting) {
     const auto executor = wake->get_executor();
     // Not cancel(): the wait may not have begun, and then must end at once.
-    asio::post(executor,
-               [timer = std::move(wake)] { timer->expires_at(asio::steady_timer::time_point::min()); });
+    asio::post(executor, [timer = std::move(wake)] {
+      timer->expires_at(asio::steady_timer::time_point::min());
+    });
   }
 }
 

@@ -2,8 +2,12 @@
 // its outcome. Thread-safe; each waiter goes on on its own thread.
 #pragma once
 
-#include <array>
+#include "core/asio.hpp"
+#include "skirmish/cache.hpp"
+
 #include <boost/asio/steady_timer.hpp>
+
+#include <array>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -13,9 +17,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include "core/asio.hpp"
-#include "skirmish/cache.hpp"
 
 namespace skirmish {
 

@@ -1,28 +1,31 @@
 // Answering: single flight, claim, load, fill, and what is served when something fails.
-#include <algorithm>
-#include <boost/asio/cancel_after.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
-#include <cmath>
-#include <random>
-
 #include "cache/cache_keys.hpp"
 #include "cache/state.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
 namespace skirmish {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script claim_script{"cache_claim",
+const redis::script claim_script{
+    "cache_claim",
 #include "cache/claim.lua.inc"
 };
-const redis::script fail_script{"cache_fail",
+const redis::script fail_script{
+    "cache_fail",
 #include "cache/fail.lua.inc"
 };
 
@@ -77,8 +80,7 @@ void cache_store::state::start(const cache_question& q, const std::string& fligh
       flights->land(key, flight, std::move(answer), std::move(problem));
     }
     ~landing() {
-      if (!done)
-        land({}, std::make_exception_ptr(failure(errc::unavailable, "cache: stopping")));
+      if (!done) land({}, std::make_exception_ptr(failure(errc::unavailable, "cache: stopping")));
     }
   };
   auto strip = std::make_shared<landing>();
@@ -192,8 +194,8 @@ awaitable<std::shared_ptr<const cache_content>> cache_store::state::load(const c
   std::optional<cache_content> content;
   std::exception_ptr problem;
   try {
-    content = co_await asio::co_spawn(
-        io, q.load, asio::cancel_after(q.policy.load_timeout, use_awaitable));
+    content = co_await asio::co_spawn(io, q.load,
+                                      asio::cancel_after(q.policy.load_timeout, use_awaitable));
   } catch (...) {
     problem = std::current_exception();
   }

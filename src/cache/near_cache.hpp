@@ -5,15 +5,15 @@
 // itself before it is sent, and its value is kept only if no push named the key meanwhile.
 #pragma once
 
+#include "core/clock.hpp"
+#include "skirmish/cache.hpp"
+
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-
-#include "core/clock.hpp"
-#include "skirmish/cache.hpp"
 
 namespace skirmish {
 

@@ -1,18 +1,20 @@
 // Reading, storing and removing: the steps that talk to Redis without asking the source.
-#include <boost/redis/request.hpp>
-#include <utility>
-
 #include "cache/cache_keys.hpp"
 #include "cache/state.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+
+#include <boost/redis/request.hpp>
+
+#include <utility>
 
 namespace skirmish {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script fill_script{"cache_fill",
+const redis::script fill_script{
+    "cache_fill",
 #include "cache/fill.lua.inc"
 };
 
@@ -95,8 +97,9 @@ std::optional<cache_answer> cache_store::state::peek(std::string_view key,
   return cache_answer{entry->value, cache_source::hit};
 }
 
-// OPTIN tracking: Redis remembers only the keys that are read for the near cache, and says once when
-// one changes. That the same pipeline's CACHING was accepted proves that this very connection tracks.
+// OPTIN tracking: Redis remembers only the keys that are read for the near cache, and says once
+// when one changes. That the same pipeline's CACHING was accepted proves that this very connection
+// tracks.
 awaitable<cache_store::state::stored> cache_store::state::read(const cache_question& q) {
   if (!owed.empty()) co_await settle_owed();
   const bool for_near = q.policy.near_ttl.count() > 0 && !tracking_refused;
@@ -133,15 +136,16 @@ awaitable<cache_store::state::stored> cache_store::state::read(const cache_quest
   out.fresh_left = ttl < 0 ? forever : std::chrono::milliseconds(ttl) - stale_part(q.policy);
   if (tracked && out.fresh()) {
     const auto now = time.now();
-    reading.keep({out.value, now + std::min(q.policy.near_ttl, out.fresh_left), now + out.fresh_left});
+    reading.keep(
+        {out.value, now + std::min(q.policy.near_ttl, out.fresh_left), now + out.fresh_left});
   }
   co_return out;
 }
 
 awaitable<bool> cache_store::state::fill(const cache_question& q, const std::string& token,
                                          const cache_content* content) {
-  const auto ttl =
-      std::to_string(content ? q.policy.ttl.count() : std::max<std::int64_t>(0, q.policy.negative_ttl.count()));
+  const auto ttl = std::to_string(
+      content ? q.policy.ttl.count() : std::max<std::int64_t>(0, q.policy.negative_ttl.count()));
   const auto load_key = cache_keys::load(options.space, q.name);
   const std::vector<std::string_view> keys{q.key, load_key};
   std::vector<std::string_view> args{token, "none", ttl};
@@ -155,7 +159,8 @@ awaitable<bool> cache_store::state::fill(const cache_question& q, const std::str
         args.push_back(name);
         args.push_back(value);
       }
-      if (args.size() == 3) throw failure(errc::internal, "cache: a hash without fields for " + q.key);
+      if (args.size() == 3)
+        throw failure(errc::internal, "cache: a hash without fields for " + q.key);
     }
   }
   const auto reply = co_await redis.eval(fill_script, keys, args);
@@ -180,8 +185,7 @@ awaitable<void> cache_store::state::invalidate(std::string name) {
   near.invalidate(key);
   std::string problem;
   try {
-    redis::checked(
-        co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
+    redis::checked(co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
   } catch (const failure& e) {
     problem = e.what();
   }
@@ -236,7 +240,8 @@ awaitable<void> cache_store::set_key(std::string name, std::string value,
 }
 
 awaitable<std::optional<std::string>> cache_store::get_key(std::string name) {
-  auto reply = redis::checked(co_await state_->redis.command("GET", state_->options.space.key(name)));
+  auto reply =
+      redis::checked(co_await state_->redis.command("GET", state_->options.space.key(name)));
   if (reply.is_nil()) co_return std::nullopt;
   co_return std::move(reply).as_string();
 }

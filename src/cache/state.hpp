@@ -1,19 +1,20 @@
 // What a cache_store is made of.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <chrono>
-#include <memory>
-#include <set>
-#include <string>
-#include <string_view>
-
 #include "cache/counters.hpp"
 #include "cache/flights.hpp"
 #include "cache/near_cache.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "skirmish/cache.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
 
 namespace skirmish {
 
@@ -53,7 +54,8 @@ struct cache_store::state {
   awaitable<cache_answer> answer_without_redis(const cache_question& q);
   awaitable<std::optional<cache_answer>> try_load(const cache_question& q, const stored& old);
   awaitable<std::shared_ptr<const cache_content>> load(const cache_question& q);
-  awaitable<claim> take_claim(const cache_question& q, const std::string& token, bool despite_value);
+  awaitable<claim> take_claim(const cache_question& q, const std::string& token,
+                              bool despite_value);
   awaitable<bool> fill(const cache_question& q, const std::string& token,
                        const cache_content* content);
   awaitable<void> give_up(const cache_question& q, const std::string& token);
@@ -76,7 +78,7 @@ struct cache_store::state {
   system_clock own_clock;
   const clock& time;
   near_cache near;
-  bool tracking = false;         // CLIENT TRACKING was accepted on this connection
+  bool tracking = false;          // CLIENT TRACKING was accepted on this connection
   bool tracking_refused = false;  // …or not, and need not be tried again
   std::set<std::string> owed;     // names to invalidate as soon as Redis answers
 };

@@ -1,13 +1,13 @@
 #include "leaderboards/cron.hpp"
 
+#include "core/parse.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "core/parse.hpp"
 
 namespace skirmish::leaderboards {
 namespace {

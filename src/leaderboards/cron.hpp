@@ -1,17 +1,17 @@
 // Cron expressions in UTC: when a season ends.
 //
-// Five fields: minute, hour, day of month, month, day of week (0 and 7 are Sunday; names as SUN, JAN).
-// Each is `*`, a number, a range `a-b`, any of these with a step `/n`, or several with commas between.
-// When both days are restricted, either suffices (POSIX crontab). `@hourly`, `@daily`, `@weekly`
-// (Monday), `@monthly` and `@yearly` are short for the obvious.
+// Five fields: minute, hour, day of month, month, day of week (0 and 7 are Sunday; names as SUN,
+// JAN). Each is `*`, a number, a range `a-b`, any of these with a step `/n`, or several with commas
+// between. When both days are restricted, either suffices (POSIX crontab). `@hourly`, `@daily`,
+// `@weekly` (Monday), `@monthly` and `@yearly` are short for the obvious.
 #pragma once
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
 
 #include <bitset>
 #include <optional>
 #include <string_view>
-
-#include "core/clock.hpp"
-#include "core/error.hpp"
 
 namespace skirmish::leaderboards {
 

@@ -2,32 +2,36 @@
 // left, the reader helps for a bounded while, at most ten times a second a thread and board.
 #include "leaderboards/leaderboards.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace skirmish::leaderboards {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script read_script{"leaderboards_read",
+const redis::script read_script{
+    "leaderboards_read",
 #include "leaderboards/index.lua.inc"
 #include "leaderboards/read.lua.inc"
 };
-const redis::script ranks_script{"leaderboards_ranks",
+const redis::script ranks_script{
+    "leaderboards_ranks",
 #include "leaderboards/index.lua.inc"
 #include "leaderboards/ranks.lua.inc"
 };
-const redis::script place_script{"leaderboards_place",
+const redis::script place_script{
+    "leaderboards_place",
 #include "leaderboards/index.lua.inc"
 #include "leaderboards/place.lua.inc"
 };
-const redis::script compare_script{"leaderboards_compare",
-#include "leaderboards/index.lua.inc"
+const redis::script compare_script{
+    "leaderboards_compare",
 #include "leaderboards/compare.lua.inc"
+#include "leaderboards/index.lua.inc"
 };
 
 // Players placed a script: about a millisecond of Redis' time at most.
@@ -174,23 +178,30 @@ awaitable<void> service::reindex(std::string board, std::int64_t season) {
 awaitable<board_page> service::page(std::string board, std::int64_t first, std::int64_t limit,
                                     std::int64_t season) {
   const auto s = co_await read(std::move(board), season, limit, "at", std::to_string(first - 1));
-  co_return board_page{s.entries(), s.cursor_at(direction::after), s.cursor_at(direction::before),
-                       s.total, s.version, s.behind == 0};
+  co_return board_page{s.entries(),
+                       s.cursor_at(direction::after),
+                       s.cursor_at(direction::before),
+                       s.total,
+                       s.version,
+                       s.behind == 0};
 }
 
 awaitable<board_page> service::page_at(std::string board, cursor from, std::int64_t limit,
                                        std::int64_t season) {
   const std::string_view way = from.to == direction::after ? "after" : "before";
   const auto s = co_await read(std::move(board), season, limit, way, std::move(from.entry));
-  co_return board_page{s.entries(), s.cursor_at(direction::after), s.cursor_at(direction::before),
-                       s.total, s.version, s.behind == 0};
+  co_return board_page{s.entries(),
+                       s.cursor_at(direction::after),
+                       s.cursor_at(direction::before),
+                       s.total,
+                       s.version,
+                       s.behind == 0};
 }
 
 awaitable<result<std::vector<entry>>> service::around(std::string board, std::string player_id,
                                                       std::int64_t around, std::int64_t season) {
   const auto s = co_await read(std::move(board), season, around, "around", std::move(player_id));
-  if (s.members.empty())
-    co_return error{errc::not_found, "this player has no score on this board"};
+  if (s.members.empty()) co_return error{errc::not_found, "this player has no score on this board"};
   co_return s.entries();
 }
 

@@ -3,8 +3,16 @@
 // `leaderboard:<board>` is a plain sorted set of true scores; beside it `@order` holds the same
 // players in the exact order of the board (score, then subscore, then who reached them first, then
 // the id), so that every rank is found in O(log n), however many are tied. Scores and subscores are
-// whole numbers up to ±2^53 exactly; fractions are doubles. docs/leaderboards.md has the whole story.
+// whole numbers up to ±2^53 exactly; fractions are doubles. docs/leaderboards.md has the whole
+// story.
 #pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "leaderboards/place.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -14,13 +22,6 @@
 #include <string>
 #include <vector>
 
-#include "core/asio.hpp"
-#include "core/clock.hpp"
-#include "core/error.hpp"
-#include "leaderboards/place.hpp"
-#include "redis/client.hpp"
-#include "redis/key_space.hpp"
-
 namespace skirmish::leaderboards {
 
 inline constexpr double score_max = 9'007'199'254'740'992;  // 2^53
@@ -28,7 +29,7 @@ inline constexpr std::size_t submission_max = 10'000;       // scores
 inline constexpr std::size_t ids_max = 1'000;
 inline constexpr std::size_t metadata_max_bytes = 1'024;
 
-enum class ordering { desc, asc };                        // what is best: high or low scores
+enum class ordering { desc, asc };                         // what is best: high or low scores
 enum class operation { best, set, increment, decrement };  // what a submitted score does to the old
 enum class rank_mode { ordinal, competition, dense };      // 1234, 1224, 1223
 
@@ -63,7 +64,7 @@ struct entry {
 
 struct board_page {
   std::vector<entry> entries;
-  std::string next;          // cursors; empty at the ends
+  std::string next;  // cursors; empty at the ends
   std::string previous;
   std::int64_t total = 0;    // players on the board
   std::int64_t version = 0;  // grows with every change of the board
@@ -75,7 +76,7 @@ struct score {
   double value = 0;
   double subscore = 0;
   std::optional<operation> op = std::nullopt;  // the board's when absent
-  std::string metadata = {};                    // JSON; empty leaves what there is
+  std::string metadata = {};                   // JSON; empty leaves what there is
 };
 
 struct submitted {

@@ -4,8 +4,9 @@
 //   leaderboard:<board>@subscores  hash    player → subscore, where it is not 0: the truth, too
 //   leaderboard:<board>@metadata   hash    player → JSON
 //   leaderboard:<board>@seq        string  counts changes; the version of the board
-//   leaderboard:<board>@moved      hash    player → the seq of its last change, while it is not yet in…
-//   leaderboard:<board>@order      zset    every score 0, member = place (24 bytes) + player: its
+//   leaderboard:<board>@moved      hash    player → the seq of its last change, while it is not yet
+//   in… leaderboard:<board>@order      zset    every score 0, member = place (24 bytes) + player:
+//   its
 //                                          lexical order is the order of the board, best first
 //   leaderboard:<board>@entries    hash    player → its place in @order
 //   leaderboard:<board>@distinct   zset    the different scores (dense ranks only)
@@ -19,17 +20,17 @@
 // A board's id cannot hold '@', so none of these can be another board. None but @done has a TTL.
 #pragma once
 
+#include "redis/key_space.hpp"
+
 #include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "redis/key_space.hpp"
-
 namespace skirmish::leaderboards {
 
-// leaderboard:<board>, a sorted set: player → score. `global`, `active`, `kills`, `level:<level_id>`
-// and your own.
+// leaderboard:<board>, a sorted set: player → score. `global`, `active`, `kills`,
+// `level:<level_id>` and your own.
 inline std::string board_key(const redis::key_space& keys, std::string_view board) {
   return keys.key("leaderboard", board);
 }

@@ -1,12 +1,13 @@
+#include "leaderboards/leaderboards.hpp"
+
+#include "leaderboards/live_boards.hpp"
+#include "support/redis_fixture.hpp"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
-
-#include "leaderboards/leaderboards.hpp"
-#include "leaderboards/live_boards.hpp"
-#include "support/redis_fixture.hpp"
 
 namespace skirmish::leaderboards {
 namespace {
@@ -418,9 +419,9 @@ class leaderboards_property : public leaderboards_fixture,
 
   leaderboards::score random_score() {
     const double value = random(0, 9) == 0 ? score_max - 100 - random(0, 1) : random(-2, 2);
-    const std::vector<std::optional<operation>> ops{std::nullopt, operation::best, operation::set,
-                                                    operation::set, operation::increment,
-                                                    operation::decrement};
+    const std::vector<std::optional<operation>> ops{std::nullopt,         operation::best,
+                                                    operation::set,       operation::set,
+                                                    operation::increment, operation::decrement};
     auto op = ops[static_cast<std::size_t>(random(0, 5))];
     // Sums of huge scores would be refused, which another test looks at.
     if (std::abs(value) > 10) op = operation::set;
@@ -507,37 +508,38 @@ class leaderboards_property : public leaderboards_fixture,
 TEST_P(leaderboards_property, agrees_with_a_sorted_vector) {
   expected.chosen.order = GetParam().first;
   expected.chosen.ranks = GetParam().second;
-  run([&]() -> awaitable<void> {
-    co_await use("b", expected.chosen);
-    for (int i = 0; i < 1'000; ++i) {
-      co_await step();
-      if (i % 5 == 0) co_await compare();
-      if (HasFailure()) {
-        ADD_FAILURE() << "after step " << i;
-        co_return;
-      }
-    }
-    // The visible set and the derived ones are of one mind, and nothing is left over.
-    const auto size = static_cast<std::int64_t>(expected.entries.size());
-    co_await boards.catch_up("b");
-    for (const auto* suffix : {"", "@order"}) {
-      const auto n = co_await redis.command("ZCARD", std::string("leaderboard:b") + suffix);
-      EXPECT_EQ(n.as_integer(), size);
-    }
-    const auto entries = co_await redis.command("HLEN", "leaderboard:b@entries");
-    EXPECT_EQ(entries.as_integer(), size);
-    EXPECT_EQ((co_await redis.command("EXISTS", "leaderboard:b@moved")).as_integer(), 0);
-  }, 120s);
+  run(
+      [&]() -> awaitable<void> {
+        co_await use("b", expected.chosen);
+        for (int i = 0; i < 1'000; ++i) {
+          co_await step();
+          if (i % 5 == 0) co_await compare();
+          if (HasFailure()) {
+            ADD_FAILURE() << "after step " << i;
+            co_return;
+          }
+        }
+        // The visible set and the derived ones are of one mind, and nothing is left over.
+        const auto size = static_cast<std::int64_t>(expected.entries.size());
+        co_await boards.catch_up("b");
+        for (const auto* suffix : {"", "@order"}) {
+          const auto n = co_await redis.command("ZCARD", std::string("leaderboard:b") + suffix);
+          EXPECT_EQ(n.as_integer(), size);
+        }
+        const auto entries = co_await redis.command("HLEN", "leaderboard:b@entries");
+        EXPECT_EQ(entries.as_integer(), size);
+        EXPECT_EQ((co_await redis.command("EXISTS", "leaderboard:b@moved")).as_integer(), 0);
+      },
+      120s);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    orders_and_modes, leaderboards_property,
-    ::testing::Values(std::pair(ordering::desc, rank_mode::ordinal),
-                      std::pair(ordering::desc, rank_mode::competition),
-                      std::pair(ordering::desc, rank_mode::dense),
-                      std::pair(ordering::asc, rank_mode::ordinal),
-                      std::pair(ordering::asc, rank_mode::competition),
-                      std::pair(ordering::asc, rank_mode::dense)));
+INSTANTIATE_TEST_SUITE_P(orders_and_modes, leaderboards_property,
+                         ::testing::Values(std::pair(ordering::desc, rank_mode::ordinal),
+                                           std::pair(ordering::desc, rank_mode::competition),
+                                           std::pair(ordering::desc, rank_mode::dense),
+                                           std::pair(ordering::asc, rank_mode::ordinal),
+                                           std::pair(ordering::asc, rank_mode::competition),
+                                           std::pair(ordering::asc, rank_mode::dense)));
 
 }  // namespace
 }  // namespace skirmish::leaderboards

@@ -1,14 +1,15 @@
 #include "leaderboards/leaderboards_routes.hpp"
 
-#include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <cmath>
-
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
 #include "leaderboards/words.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cmath>
 
 namespace skirmish::leaderboards {
 namespace {
@@ -99,8 +100,7 @@ shape score_shape() {
   members.push_back({"score", shape::number(-score_max, score_max), required, "exact up to 2^53"});
   members.push_back({"subscore", shape::number(-score_max, score_max), http::optional,
                      "decides between equal scores"});
-  members.push_back({"operator",
-                     shape::word({operation_words.begin(), operation_words.end()}),
+  members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
                      http::optional, "instead of the board's"});
   members.push_back({"metadata", shape::anything(), http::optional,
                      "any JSON of at most 1024 bytes, shown with the entry"});
@@ -130,20 +130,18 @@ constexpr const char* out_of_range = "the score would leave the range of -2^53 t
 
 awaitable<response> submit_many(service& boards, exchange& x, std::vector<score> scores) {
   std::string id(x.req.header("idempotency-key"));
-  const auto outcome =
-      co_await boards.submit(x.path("board"), std::move(scores), std::move(id));
+  const auto outcome = co_await boards.submit(x.path("board"), std::move(scores), std::move(id));
   json::array rejected;
   std::int64_t changed = 0;
   for (std::size_t i = 0; i < outcome.size(); ++i) {
     if (outcome[i].changed) ++changed;
     if (outcome[i].out_of_range)
-      rejected.push_back(json::object{{"index", i},
-                                      {"code", to_string(errc::invalid_argument)},
-                                      {"detail", out_of_range}});
+      rejected.push_back(json::object{
+          {"index", i}, {"code", to_string(errc::invalid_argument)}, {"detail", out_of_range}});
   }
   const auto accepted = outcome.size() - rejected.size();
-  co_return json_response(
-      json::object{{"accepted", accepted}, {"changed", changed}, {"rejected", std::move(rejected)}});
+  co_return json_response(json::object{
+      {"accepted", accepted}, {"changed", changed}, {"rejected", std::move(rejected)}});
 }
 
 awaitable<response> submit_one(service& boards, exchange& x, score only) {
@@ -244,13 +242,14 @@ shape settings_shape() {
   members.push_back({"order", shape::word({ordering_words.begin(), ordering_words.end()}),
                      http::optional, "what is best: high (desc, the default) or low scores"});
   members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
-                     http::optional, "what a submitted score does to the old one; best by default"});
+                     http::optional,
+                     "what a submitted score does to the old one; best by default"});
   members.push_back({"rank_mode", shape::word({rank_mode_words.begin(), rank_mode_words.end()}),
                      http::optional, "1234, 1224 or 1223; ordinal by default"});
   members.push_back({"reset", shape::text(0, 100), http::optional,
                      "cron in UTC when a season ends; empty: never"});
-  members.push_back({"seasons_kept", shape::integer(0, 1'000), http::optional,
-                     "closed seasons; 100 by default"});
+  members.push_back(
+      {"seasons_kept", shape::integer(0, 1'000), http::optional, "closed seasons; 100 by default"});
   return shape::object(std::move(members));
 }
 
@@ -266,21 +265,41 @@ void add_routes(router& routes, service& boards) {
   const query_parameter season{"season", "a closed season; 0 is the current one", "0",
                                std::pair<std::int64_t, std::int64_t>{0, 1'000'000'000}};
   const std::string board = "/api/leaderboards/{board}";
-  routes.add({verb::get, board, access::anyone, "A page of a leaderboard, best first", bind(page),
-              {}, {limit_parameter(), cursor_parameter(), season}});
-  routes.add({verb::put, board, access::admin, "Create or configure a leaderboard",
-              bind(configure), settings_shape()});
+  routes.add({verb::get,
+              board,
+              access::anyone,
+              "A page of a leaderboard, best first",
+              bind(page),
+              {},
+              {limit_parameter(), cursor_parameter(), season}});
+  routes.add({verb::put, board, access::admin, "Create or configure a leaderboard", bind(configure),
+              settings_shape()});
   routes.add({verb::delete_, board, access::admin, "Delete a leaderboard with all its seasons",
               bind(remove_board)});
-  routes.add({verb::get, board + "/players/{player_id}", access::anyone,
-              "A player's rank, and who is around", bind(player), {}, {around, season}});
+  routes.add({verb::get,
+              board + "/players/{player_id}",
+              access::anyone,
+              "A player's rank, and who is around",
+              bind(player),
+              {},
+              {around, season}});
   routes.add({verb::delete_, board + "/players/{player_id}", access::admin,
               "Take a player off a leaderboard", bind(remove_player)});
-  routes.add({verb::get, board + "/ranks", access::anyone, "Ranks of given players", bind(ranks),
-              {}, {ids, season}});
-  routes.add({verb::post, board + "/scores", access::server,
-              "Submit one score, or an array of at most 10,000", bind(submit), shape::anything(),
-              {}, "One: the entry, and whether it changed. Several: what was accepted and rejected."});
+  routes.add({verb::get,
+              board + "/ranks",
+              access::anyone,
+              "Ranks of given players",
+              bind(ranks),
+              {},
+              {ids, season}});
+  routes.add({verb::post,
+              board + "/scores",
+              access::server,
+              "Submit one score, or an array of at most 10,000",
+              bind(submit),
+              shape::anything(),
+              {},
+              "One: the entry, and whether it changed. Several: what was accepted and rejected."});
   routes.add({verb::get, board + "/seasons", access::anyone, "Settings and closed seasons",
               bind(seasons)});
   routes.add({verb::post, board + "/seasons", access::admin,

@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-#include <sodium.h>
-
 #include "leaderboards/cron.hpp"
 #include "leaderboards/place.hpp"
+
+#include <gtest/gtest.h>
+#include <sodium.h>
 
 namespace skirmish::leaderboards {
 namespace {
@@ -53,11 +53,10 @@ TEST(cursor, survives_the_way_to_the_client_and_back) {
 TEST(cursor, refuses_what_it_did_not_make) {
   ASSERT_GE(sodium_init(), 0);
   const auto good = to_text({direction::after, std::string(place_bytes, '\0') + "p1"});
-  for (const auto& bad :
-       {std::string(), std::string("1"), std::string("%%%"), good.substr(0, 20), good + "=",
-        to_text({direction::after, std::string(place_bytes, 'x')}),
-        to_text({direction::after, std::string(place_bytes, 'x') + "a b"}),
-        to_text({direction::after, std::string(1'000, 'x')})})
+  for (const auto& bad : {std::string(), std::string("1"), std::string("%%%"), good.substr(0, 20),
+                          good + "=", to_text({direction::after, std::string(place_bytes, 'x')}),
+                          to_text({direction::after, std::string(place_bytes, 'x') + "a b"}),
+                          to_text({direction::after, std::string(1'000, 'x')})})
     EXPECT_FALSE(parse_cursor(bad)) << bad;
 }
 

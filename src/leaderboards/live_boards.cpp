@@ -1,9 +1,10 @@
 #include "leaderboards/live_boards.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <utility>
-
 #include "core/log.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+
+#include <utility>
 
 namespace skirmish::leaderboards {
 namespace {

@@ -4,15 +4,16 @@
 // server; a watcher skips what is not newer than what it has.
 #pragma once
 
+#include "leaderboards/leaderboards.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <string>
-
-#include "leaderboards/leaderboards.hpp"
 
 namespace skirmish::leaderboards {
 

@@ -1,10 +1,10 @@
 #include "leaderboards/place.hpp"
 
+#include "core/ids.hpp"
+
 #include <sodium.h>
 
 #include <bit>
-
-#include "core/ids.hpp"
 
 namespace skirmish::leaderboards {
 namespace {
@@ -48,9 +48,9 @@ std::optional<cursor> parse_cursor(std::string_view text) {
   std::string raw(1 + place_bytes + id_max_bytes, '\0');
   std::size_t size = 0;
   const char* end = nullptr;
-  const auto broken = sodium_base642bin(
-      static_cast<unsigned char*>(static_cast<void*>(raw.data())), raw.size(), text.data(),
-      text.size(), nullptr, &size, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  const auto broken = sodium_base642bin(static_cast<unsigned char*>(static_cast<void*>(raw.data())),
+                                        raw.size(), text.data(), text.size(), nullptr, &size, &end,
+                                        sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   if (broken != 0 || end != text.data() + text.size() || size <= 1 + place_bytes)
     return std::nullopt;
   raw.resize(size);

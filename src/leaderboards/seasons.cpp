@@ -1,9 +1,4 @@
 // Boards as such: settings, seasons, and the end of both.
-#include <algorithm>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <utility>
-
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "leaderboards/cron.hpp"
@@ -11,22 +6,31 @@
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <utility>
+
 namespace skirmish::leaderboards {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script configure_script{"leaderboards_configure",
-#include "leaderboards/index.lua.inc"
+const redis::script configure_script{
+    "leaderboards_configure",
 #include "leaderboards/configure.lua.inc"
-};
-const redis::script close_script{"leaderboards_close_season",
 #include "leaderboards/index.lua.inc"
+};
+const redis::script close_script{
+    "leaderboards_close_season",
 #include "leaderboards/close_season.lua.inc"
-};
-const redis::script delete_script{"leaderboards_delete",
 #include "leaderboards/index.lua.inc"
+};
+const redis::script delete_script{
+    "leaderboards_delete",
 #include "leaderboards/delete.lua.inc"
+#include "leaderboards/index.lua.inc"
 };
 
 constexpr auto closer_interval = 1s;
@@ -57,9 +61,14 @@ awaitable<result<board_info>> service::configure(std::string board, settings cho
   const auto kept = std::to_string(chosen.seasons_kept);
   const auto now = to_ms(clock_.now());
   const std::vector<std::string_view> key_views(keys.begin(), keys.end());
-  const std::vector<std::string_view> args{
-      board, to_string(chosen.order), to_string(chosen.op), to_string(chosen.ranks), chosen.reset,
-      next,  kept,                    now};
+  const std::vector<std::string_view> args{board,
+                                           to_string(chosen.order),
+                                           to_string(chosen.op),
+                                           to_string(chosen.ranks),
+                                           chosen.reset,
+                                           next,
+                                           kept,
+                                           now};
   const auto reply = redis::checked(co_await redis_.eval(configure_script, key_views, args));
   if (reply.as_string() != "ok")
     co_return error{errc::conflict,
@@ -114,9 +123,8 @@ awaitable<std::int64_t> service::close_season(std::string board) {
 }
 
 awaitable<std::size_t> service::close_due_seasons() {
-  const auto due = redis::checked(co_await redis_.command("ZRANGEBYSCORE", resets_key(keys_), "-inf",
-                                                          to_ms(clock_.now()), "LIMIT", 0,
-                                                          due_a_round));
+  const auto due = redis::checked(co_await redis_.command(
+      "ZRANGEBYSCORE", resets_key(keys_), "-inf", to_ms(clock_.now()), "LIMIT", 0, due_a_round));
   const auto boards = due.as_strings();
   for (const auto& board : boards) {
     const auto now = co_await info_of(board, 0);

@@ -1,22 +1,24 @@
 // Writing scores.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <utility>
-
 #include "core/log.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
 namespace skirmish::leaderboards {
 namespace {
 
-const redis::script submit_script{"leaderboards_submit",
+const redis::script submit_script{
+    "leaderboards_submit",
 #include "leaderboards/index.lua.inc"
 #include "leaderboards/submit.lua.inc"
 };
-const redis::script remove_script{"leaderboards_remove",
+const redis::script remove_script{
+    "leaderboards_remove",
 #include "leaderboards/index.lua.inc"
 #include "leaderboards/remove.lua.inc"
 };

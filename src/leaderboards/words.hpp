@@ -1,11 +1,11 @@
 // The words of settings, as they stand in Redis and in the API.
 #pragma once
 
+#include "leaderboards/leaderboards.hpp"
+
 #include <array>
 #include <optional>
 #include <string_view>
-
-#include "leaderboards/leaderboards.hpp"
 
 namespace skirmish::leaderboards {
 
@@ -26,8 +26,7 @@ inline std::string_view to_string(rank_mode v) {
 
 // Nothing for a word that is none of them.
 template <class Enum, std::size_t N>
-std::optional<Enum> from_word(std::string_view word,
-                              const std::array<std::string_view, N>& words) {
+std::optional<Enum> from_word(std::string_view word, const std::array<std::string_view, N>& words) {
   for (std::size_t i = 0; i < N; ++i)
     if (words[i] == word) return static_cast<Enum>(i);
   return std::nullopt;
