@@ -1,5 +1,4 @@
--- Finds players whose entry does not say what the board says (somebody wrote to the board without
--- telling @moved) and marks them as moved. Comes after index.lua.
+-- Looks for players who moved untold, a part of the board at a time. Comes after index.lua.
 -- ARGV: 1 a cursor ("0" begins), 2 "board" to walk the board, "entries" to walk the entries
 -- Returns the next cursor; "0" ends.
 local page
@@ -8,19 +7,7 @@ if ARGV[2] == 'board' then
 else
   page = redis.call('HSCAN', entries, ARGV[1], 'COUNT', 100)
 end
-for i = 1, #page[2], 2 do
-  local player = page[2][i]
-  local differs
-  if ARGV[2] == 'board' then
-    local place = redis.call('HGET', entries, player)
-    local sub = tonumber(redis.call('HGET', subscores, player) or 0)
-    differs = not place
-      or string.sub(place, 1, 16) ~= sortable(tonumber(page[2][i + 1])) .. sortable(sub)
-  else
-    differs = not redis.call('ZSCORE', board, player)
-  end
-  if differs and redis.call('HEXISTS', moved, player) == 0 then
-    redis.call('HSET', moved, player, redis.call('INCR', seq))
-  end
-end
+local players = {}
+for i = 1, #page[2], 2 do players[#players + 1] = page[2][i] end
+mark_untold(players)
 return page[1]

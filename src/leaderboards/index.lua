@@ -66,6 +66,24 @@ local function place_moved(limit)
   return redis.call('HLEN', moved)
 end
 
+-- Marks those players as moved whose places do not say what the board says: somebody wrote to the
+-- board without telling @moved. Returns whether there were any.
+local function mark_untold(players)
+  if #players == 0 then return false end
+  local places = redis.call('HMGET', entries, unpack(players))
+  local scores = redis.call('ZMSCORE', board, unpack(players))
+  local found = false
+  for i, player in ipairs(players) do
+    local place, score = places[i] or '', scores[i]
+    local right = score and sortable(tonumber(score)) or ''
+    if string.sub(place, 1, 8) ~= right and redis.call('HEXISTS', moved, player) == 0 then
+      redis.call('HSET', moved, player, redis.call('INCR', seq))
+      found = true
+    end
+  end
+  return found
+end
+
 -- How many players rank better, and the rank by the board's mode, of an entry of @order.
 local function rank_of(member)
   local position = redis.call('ZRANK', order, member)

@@ -299,9 +299,18 @@ TEST_F(leaderboards_fixture, writes_behind_its_back_are_mended) {
     co_await redis.command("ZADD", "leaderboard:b", 5, "ann", 7, "bob");
     EXPECT_THAT(co_await top("b"), ElementsAre("1 bob 7", "2 ann 5"));
     co_await redis.command("ZADD", "leaderboard:b", 9, "ann");
+    EXPECT_THAT(co_await top("b"), ElementsAre("1 ann 9", "2 bob 7"));
     co_await redis.command("ZREM", "leaderboard:b", "bob");
+    co_await redis.command("ZADD", "leaderboard:b", 12, "cat");
+    EXPECT_THAT(co_await top("b"), ElementsAre("1 cat 12", "2 ann 9"));
+    co_await redis.command("ZINCRBY", "leaderboard:b", 5, "ann");
+    const std::vector<std::string> ids{"ann"};
+    EXPECT_THAT(lines(co_await boards.ranks("b", ids)), ElementsAre("1 ann 14"));
+    co_await redis.command("ZINCRBY", "leaderboard:b", 5, "cat");
+    EXPECT_THAT(lines((co_await boards.around("b", "cat", 0)).value()), ElementsAre("1 cat 17"));
+    co_await redis.command("ZADD", "leaderboard:b", 1, "cat");
     co_await boards.reindex("b");
-    EXPECT_THAT(co_await top("b"), ElementsAre("1 ann 9"));
+    EXPECT_THAT(co_await top("b"), ElementsAre("1 ann 14", "2 cat 1"));
   });
 }
 
