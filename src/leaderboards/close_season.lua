@@ -1,5 +1,5 @@
 -- Ends a season: its keys are renamed, so this takes no time however long the board is. Comes after
--- index.lua.
+-- board.lua.
 -- KEYS: 10 leaderboards:resets, 11 @seasons
 -- ARGV: 1 board, 2 the season to end (somebody else may have), 3 now (ms), 4 next_reset (ms or "")
 -- Returns the number of the season that goes on now.

@@ -1,4 +1,4 @@
--- Looks for players who moved untold, a part of the board at a time. Comes after index.lua.
+-- Looks for players who moved untold, a part of the board at a time. Comes after board.lua.
 -- ARGV: 1 a cursor ("0" begins), 2 "board" to walk the board, "entries" to walk the entries
 -- Returns the next cursor; "0" ends.
 local page

@@ -1,4 +1,4 @@
--- Creates a board or changes its settings. Comes after index.lua.
+-- Creates a board or changes its settings. Comes after board.lua.
 -- KEYS: 10 leaderboards:resets
 -- ARGV: 1 board, 2 order, 3 operator, 4 rank_mode, 5 reset (cron or ""), 6 next_reset (ms or ""),
 --       7 seasons_kept, 8 now (ms)

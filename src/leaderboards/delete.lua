@@ -1,4 +1,4 @@
--- Deletes a board with all its seasons and its settings. Comes after index.lua.
+-- Deletes a board with all its seasons and its settings. Comes after board.lua.
 -- KEYS: 10 leaderboards:resets, 11 @seasons
 -- ARGV: 1 board
 -- Returns 1, or 0 when there was none.

@@ -15,23 +15,23 @@ using namespace std::chrono_literals;
 
 const redis::script read_script{
     "leaderboards_read",
-#include "leaderboards/index.lua.inc"
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/read.lua.inc"
 };
 const redis::script ranks_script{
     "leaderboards_ranks",
-#include "leaderboards/index.lua.inc"
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/ranks.lua.inc"
 };
 const redis::script place_script{
     "leaderboards_place",
-#include "leaderboards/index.lua.inc"
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/place.lua.inc"
 };
 const redis::script compare_script{
     "leaderboards_compare",
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/compare.lua.inc"
-#include "leaderboards/index.lua.inc"
 };
 
 // Players placed a script: about a millisecond of Redis' time at most.

@@ -15,7 +15,7 @@ std::uint64_t big_endian(std::string_view bytes) {
   return n;
 }
 
-// The inverse of index.lua's sortable().
+// The inverse of board.lua's sortable().
 double read_number(std::string_view bytes, bool best_is_high) {
   constexpr std::uint64_t sign = std::uint64_t{1} << 63;
   auto bits = big_endian(bytes);

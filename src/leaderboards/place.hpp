@@ -1,4 +1,4 @@
-// An entry of `leaderboard:<board>@order`: 24 bytes that sort as the board ranks (index.lua writes
+// An entry of `leaderboard:<board>@order`: 24 bytes that sort as the board ranks (board.lua writes
 // them), then the player. And the cursors of pages, which are such entries in base64url.
 #pragma once
 

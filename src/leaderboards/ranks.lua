@@ -1,4 +1,4 @@
--- Reads the ranks of given players. Comes after index.lua.
+-- Reads the ranks of given players. Comes after board.lua.
 -- ARGV: 1 how many moved players to place first, 2… players
 -- Returns {moved players left, order, {entry of @order, rank, metadata or nil} or nil a player}.
 local limit = tonumber(ARGV[1])

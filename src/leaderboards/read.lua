@@ -1,4 +1,4 @@
--- Reads entries that stand together. Comes after index.lua.
+-- Reads entries that stand together. Comes after board.lua.
 -- ARGV: 1 how many moved players to place first, 2 how many entries, 3 from where:
 --       "at" 4 a position (0 is the best), "after" or "before" 4 an entry of @order,
 --       "around" 4 a player, with as many entries on each side

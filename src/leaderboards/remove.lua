@@ -1,4 +1,4 @@
--- Takes a player off the board. Comes after index.lua.
+-- Takes a player off the board. Comes after board.lua.
 -- ARGV: 1 the player
 -- Returns 1, or 0 when it was not there.
 if redis.call('ZREM', board, ARGV[1]) == 0 then return 0 end

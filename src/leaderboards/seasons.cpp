@@ -19,18 +19,18 @@ using namespace std::chrono_literals;
 
 const redis::script configure_script{
     "leaderboards_configure",
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/configure.lua.inc"
-#include "leaderboards/index.lua.inc"
 };
 const redis::script close_script{
     "leaderboards_close_season",
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/close_season.lua.inc"
-#include "leaderboards/index.lua.inc"
 };
 const redis::script delete_script{
     "leaderboards_delete",
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/delete.lua.inc"
-#include "leaderboards/index.lua.inc"
 };
 
 constexpr auto closer_interval = 1s;

@@ -14,12 +14,12 @@ namespace {
 
 const redis::script submit_script{
     "leaderboards_submit",
-#include "leaderboards/index.lua.inc"
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/submit.lua.inc"
 };
 const redis::script remove_script{
     "leaderboards_remove",
-#include "leaderboards/index.lua.inc"
+#include "leaderboards/board.lua.inc"
 #include "leaderboards/remove.lua.inc"
 };
 

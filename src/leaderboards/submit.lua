@@ -1,4 +1,4 @@
--- Applies scores in order. Comes after index.lua.
+-- Applies scores in order. Comes after board.lua.
 -- KEYS: 10 the submission's @done key
 -- ARGV: 1 now (ms), 2 "1" when the submission has an id, 3… for each score:
 --       player, operator ("" is the board's), score, subscore, metadata ("" leaves it)

@@ -1,4 +1,4 @@
--- The first part of every leaderboard script.
+-- The first part of every leaderboard script; its name sorts before theirs, as includes are sorted.
 --
 -- KEYS 1 to 9 are those of leaderboards_keys.hpp, in its order. `leaderboard:<board>` and
 -- `@subscores` say what a player has, `@moved` whose place in `@order` is out of date, and since
