@@ -85,7 +85,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       verifier_(shared.keys_of_callers),
       players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
       levels_(shared.db, redis_, shared.keys, shared.time),
-      leaderboards_(redis_, shared.keys),
+      leaderboards_(redis_, shared.keys, shared.time),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
@@ -183,6 +183,7 @@ void app_thread::start() {
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
   }
+  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);
