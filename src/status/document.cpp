@@ -179,7 +179,9 @@ std::string to_json(const document& d, std::string_view tail) {
     out += fmt::format(R"("{}":{})", known[i].member, number(d.*(known[i].value)));
     out += i == rates_last ? "}," : ",";
   }
-  out += fmt::format(R"("updated_at":"{}","_meta":{{)", to_rfc3339(d.updated_at));
+  const bool is_dated = d.updated_at != timestamp{};
+  out += fmt::format(R"("updated_at":{},"_meta":{{)",
+                     is_dated ? quoted(to_rfc3339(d.updated_at)) : "null");
   bool is_first = true;
   for (const auto& [name, description] : d.meta) {
     if (!std::exchange(is_first, false)) out += ',';
