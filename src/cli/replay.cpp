@@ -1,0 +1,2 @@
+#include "cli/cli.hpp"
+namespace skirmish::cli { void add_replay(CLI::App&, int&) {} }
