@@ -19,6 +19,7 @@
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "status/worker.hpp"
 
 namespace skirmish {
 
@@ -63,6 +64,7 @@ class app {
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
   database db_;
+  std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made

@@ -12,6 +12,7 @@
 #include "leaderboards/leaderboards_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "status/status_routes.hpp"
 
 namespace skirmish {
 namespace {
@@ -54,6 +55,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       engine_(io_, redis_, players_, shared.keys, shared.time, engine_settings_of(shared.settings),
               shared.metrics),
       gateway_(io_, subscriber_, shared.metrics),
+      status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
@@ -70,12 +72,17 @@ void app_thread::add_features(const shared_parts& shared) {
   players::add_routes(router_, players_);
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
+  status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})", payload);
+                       }});
+  gateway_.on_channel("status",
+                      {http::access::anyone, [](std::string_view, std::string_view payload) {
+                         return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
                        }});
   router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
     return gateway_.serve(x, socket);

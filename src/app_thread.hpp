@@ -20,6 +20,7 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "status/service.hpp"
 
 namespace skirmish {
 
@@ -32,6 +33,7 @@ struct shared_parts {
   const redis::connection_config& redis;
   database& db;
   const std::atomic<bool>& prepared;
+  status::worker& status;
 };
 
 class app_thread {
@@ -63,6 +65,7 @@ class app_thread {
   leaderboards::service leaderboards_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;

@@ -52,6 +52,8 @@ struct server_flags {
 void add_serve(CLI::App& app, int& code);
 void add_operator_tools(CLI::App& app, int& code);  // check, migrate, apikey, key
 void add_replay(CLI::App& app, int& code);
+void add_status_worker(CLI::App& app, int& code);
+void add_bench_status(CLI::App& bench, int& code);  // bench is the command `skirmish bench`
 
 // Runs a coroutine to its end on an event loop of its own and returns what it returned.
 template <class F>

@@ -1,5 +1,7 @@
 #include "status/last_known.hpp"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <iterator>
 
@@ -18,7 +20,8 @@ std::optional<document> last_known::load() const {
 
 void last_known::save(const document& d) const {
   auto draft = file_;
-  draft += ".new";
+  // Two processes may share a data directory.
+  draft += "." + std::to_string(::getpid()) + ".new";
   std::error_code problem;
   {
     std::ofstream out(draft, std::ios::binary | std::ios::trunc);
