@@ -1,20 +1,21 @@
 #include "app.hpp"
 
+#include "app_thread.hpp"
+#include "core/log.hpp"
+#include "db/migrate.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <fcntl.h>
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <sys/stat.h>
-#include <thread>
 #include <unistd.h>
 
-#include "app_thread.hpp"
-#include "core/log.hpp"
-#include "db/migrate.hpp"
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 namespace skirmish {
 namespace {
@@ -180,7 +181,8 @@ awaitable<void> app::refuse_open_doors() {
     api_key_store keys(db_, clock_);
     has_key = co_await keys.has_admin();
   } catch (const failure&) {
-    // Either the database is down or the tables are not there yet; without proof of a key the door stays shut.
+    // Either the database is down or the tables are not there yet; without proof of a key the door
+    // stays shut.
     why = "the API keys could not be read";
   }
   if (!has_key)
@@ -244,11 +246,13 @@ awaitable<void> app::migrate_when_reachable() {
         if (!settings_.db.migrate) {
           const auto pending = pending_migrations(config);
           if (!pending.empty())
-            throw failure(errc::conflict, fmt::format("{} migrations are pending: run `skirmish migrate`",
-                                                      pending.size()));
+            throw failure(
+                errc::conflict,
+                fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        for (const auto& m : migrate(config)) log::info("migrated", {{"version", m.version}, {"name", m.name}});
+        for (const auto& m : migrate(config))
+          log::info("migrated", {{"version", m.version}, {"name", m.name}});
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();

@@ -1,15 +1,9 @@
 // The composition root: builds everything in order, runs it, and stops it in reverse.
 //
-// One `app` is one server process. The main thread owns the embedded Redis and the signals; each server thread has an
-// io_context, Redis connections and services of its own (app_thread), and shares nothing but the configuration, the
-// metrics and the SQL sessions.
+// One `app` is one server process. The main thread owns the embedded Redis and the signals; each
+// server thread has an io_context, Redis connections and services of its own (app_thread), and
+// shares nothing but the configuration, the metrics and the SQL sessions.
 #pragma once
-
-#include <atomic>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "config.hpp"
 #include "core/asio.hpp"
@@ -20,6 +14,12 @@
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
 #include "status/worker.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace skirmish {
 
@@ -36,8 +36,9 @@ class app {
   explicit app(config settings);
   ~app();
 
-  // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when all backends have
-  // answered. Run it on the main thread. Throws failure when the server cannot start.
+  // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
+  // all backends have answered. Run it on the main thread. Throws failure when the server cannot
+  // start.
   void run(std::function<void(const std::string& address)> on_ready);
 
   // Asks run() to end. Thread-safe.

@@ -1,11 +1,5 @@
 #include "app_thread.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/json/object.hpp>
-#include <fmt/format.h>
-
 #include "core/log.hpp"
 #include "http/openapi.hpp"
 #include "interactions/interactions_routes.hpp"
@@ -13,6 +7,12 @@
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
 #include "status/status_routes.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
 
 namespace skirmish {
 namespace {
@@ -78,7 +78,8 @@ void app_thread::add_features(const shared_parts& shared) {
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
-                         return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})", payload);
+                         return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
+                                            payload);
                        }});
   gateway_.on_channel("status",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -102,7 +103,8 @@ void app_thread::add_operations(const shared_parts& shared) {
     const auto redis = co_await outcome_of(ask_redis);
     const auto sql = co_await outcome_of(ask_sql);
     const bool all = redis == "ok" && sql == "ok" && prepared.load();
-    json::object body{{"ready", all}, {"redis", redis}, {"sql", sql}, {"prepared", prepared.load()}};
+    json::object body{
+        {"ready", all}, {"redis", redis}, {"sql", sql}, {"prepared", prepared.load()}};
     co_return http::json_response(body, all ? 200 : 503);
   };
   auto metrics = [&all = shared.metrics](http::exchange&) -> awaitable<http::response> {
@@ -111,8 +113,14 @@ void app_thread::add_operations(const shared_parts& shared) {
   using http::access;
   using http::verb;
   router_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
-  router_.add({verb::get, "/readyz", access::anyone, "Can it serve? Names the backend that is down",
-               ready, {}, {}, "200 when ready, 503 when not."});
+  router_.add({verb::get,
+               "/readyz",
+               access::anyone,
+               "Can it serve? Names the backend that is down",
+               ready,
+               {},
+               {},
+               "200 when ready, 503 when not."});
   router_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics});
 }
 
@@ -136,7 +144,8 @@ void app_thread::start() {
         io_.run();
         return;
       } catch (const std::exception& e) {
-        // A handler let an exception out: a defect, but no reason to take the other connections down.
+        // A handler let an exception out: a defect, but no reason to take the other connections
+        // down.
         log::error("unhandled_exception", {{"error", e.what()}});
       }
     }

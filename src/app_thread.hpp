@@ -1,10 +1,6 @@
 // One server thread: its event loop, its connections and its services, in the order they are built.
 #pragma once
 
-#include <atomic>
-#include <future>
-#include <thread>
-
 #include "apikeys/apikeys.hpp"
 #include "config.hpp"
 #include "core/clock.hpp"
@@ -21,6 +17,10 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "status/service.hpp"
+
+#include <atomic>
+#include <future>
+#include <thread>
 
 namespace skirmish {
 

@@ -1,12 +1,12 @@
 // The program: its subcommands, and nothing else.
+#include "cli/cli.hpp"
+#include "core/error.hpp"
+
 #include <fmt/format.h>
 #include <sodium.h>
 
 #include <csignal>
 #include <cstdio>
-
-#include "cli/cli.hpp"
-#include "core/error.hpp"
 
 int main(int argc, char** argv) {
   using namespace skirmish;

@@ -6,7 +6,8 @@ namespace skirmish::cli {
 
 void config_flags::add_to(CLI::App& command) {
   command.add_option("--config", file_, "TOML file with settings")->type_name("FILE");
-  command.add_option("--set", sets_, "a setting by its name, for example --set http.body_limit=1MiB")
+  command
+      .add_option("--set", sets_, "a setting by its name, for example --set http.body_limit=1MiB")
       ->type_name("NAME=VALUE");
   add(command, "--data-dir", "server.data_dir", "DIR");
   add(command, "--log-level", "server.log_level", "LEVEL");

@@ -1,18 +1,19 @@
 // What all subcommands share: flags, running coroutines to their end, and exit codes.
 #pragma once
 
+#include "config.hpp"
+#include "core/asio.hpp"
+#include "core/task_group.hpp"
+
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "config.hpp"
-#include "core/asio.hpp"
-#include "core/task_group.hpp"
 
 namespace skirmish::cli {
 
@@ -43,7 +44,8 @@ class config_flags {
 // `--url` and `--api-key`: the server that a tool talks to.
 struct server_flags {
   std::string url;      // empty: none given
-  std::string api_key;  // flag, else SKIRMISH_API_KEY, else admin.key of the data directory when the server is local
+  std::string api_key;  // flag, else SKIRMISH_API_KEY, else admin.key of the data directory when
+                        // the server is local
 
   void add_to(CLI::App& command);
 };
@@ -62,8 +64,7 @@ auto run(F work) {
   using awaited = typename std::invoke_result_t<F, asio::io_context&>::value_type;
   std::exception_ptr problem;
   if constexpr (std::is_void_v<awaited>) {
-    asio::co_spawn(
-        io, [&]() { return work(io); }, [&](std::exception_ptr e) { problem = e; });
+    asio::co_spawn(io, [&]() { return work(io); }, [&](std::exception_ptr e) { problem = e; });
     io.run();
     if (problem) std::rethrow_exception(problem);
   } else {

@@ -1,11 +1,11 @@
 // `skirmish check`, `migrate`, `apikey` and `key`: what an operator needs beside the server.
-#include <fmt/format.h>
-
 #include "apikeys/apikeys.hpp"
 #include "app.hpp"
 #include "cli/cli.hpp"
 #include "db/migrate.hpp"
 #include "redis/client.hpp"
+
+#include <fmt/format.h>
 
 namespace skirmish::cli {
 namespace {
@@ -101,8 +101,8 @@ void add_apikey(CLI::App& app, int& code) {
   list->callback([=, &code] {
     with_keys(flags->load(), [](api_key_store& keys) -> awaitable<void> {
       for (const auto& k : co_await keys.list())
-        fmt::print("{}  {:6}  {}  {}{}\n", k.key_id, to_string(k.as), to_rfc3339(k.created_at), k.label,
-                   k.revoked ? "  (revoked)" : "");
+        fmt::print("{}  {:6}  {}  {}{}\n", k.key_id, to_string(k.as), to_rfc3339(k.created_at),
+                   k.label, k.revoked ? "  (revoked)" : "");
     });
     code = done;
   });
@@ -159,7 +159,8 @@ awaitable<void> show_key(redis::client& client, std::string key) {
   co_await client.wait_connected(5s);
   const auto type = redis::checked(co_await client.command("TYPE", key)).as_string();
   auto read = read_of(type, key);
-  const auto ttl_ms = redis::checked(co_await client.command("PTTL", key)).as_integer().value_or(-1);
+  const auto ttl_ms =
+      redis::checked(co_await client.command("PTTL", key)).as_integer().value_or(-1);
   fmt::print("type: {}\nttl: {}\n", type,
              ttl_ms < 0 ? "none" : fmt::format("{:.1f} s", static_cast<double>(ttl_ms) / 1000));
   const auto replies = redis::checked(co_await client.exec(std::move(read)));

@@ -1,10 +1,10 @@
 // `skirmish serve`: the API server.
+#include "app.hpp"
+#include "cli/cli.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdio>
-
-#include "app.hpp"
-#include "cli/cli.hpp"
 
 namespace skirmish::cli {
 

@@ -28,9 +28,7 @@ std::uint64_t understood_lines(format f, std::string_view head) {
 
 }  // namespace
 
-std::string_view to_string(format f) noexcept {
-  return f == format::source ? "source" : "quake3";
-}
+std::string_view to_string(format f) noexcept { return f == format::source ? "source" : "quake3"; }
 
 void log_parser::end_line(std::string_view line) {
   const bool is_long = partial_is_long_ || partial_.size() + line.size() > line_limit_bytes;
@@ -99,7 +97,8 @@ result<format> detect(std::string_view head) {
   if (source > quake3) return format::source;
   if (quake3 > source) return format::quake3;
   return error{errc::invalid_argument,
-               "this is neither a Source-engine nor a Quake III server log: none of its first lines is understood"};
+               "this is neither a Source-engine nor a Quake III server log: none of its first "
+               "lines is understood"};
 }
 
 }  // namespace skirmish::ingest

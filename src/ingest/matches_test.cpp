@@ -1,5 +1,6 @@
-// Whole matches: what a server holds after the events of a file equals what tests/support/match_totals.py, which shares
-// nothing with the parser, computed for it (tests/data/README.md says how to make the JSON files again).
+// Whole matches: what a server holds after the events of a file equals what
+// tests/support/match_totals.py, which shares nothing with the parser, computed for it
+// (tests/data/README.md says how to make the JSON files again).
 #include "ingest/frames.hpp"
 
 #include <boost/json.hpp>
@@ -71,16 +72,17 @@ struct world {
     json::object all;
     for (const auto& [player, items] : inventory)
       for (const auto& [name, quantity] : items)
-        if (quantity > 0) all[player].is_object() ? all[player].as_object()[name] = quantity
-                                                  : all[player] = {{name, quantity}};
+        if (quantity > 0)
+          all[player].is_object() ? all[player].as_object()[name] = quantity
+                                  : all[player] = {{name, quantity}};
     return all;
   }
 };
 
 json::object to_json(const totals& t) {
-  return {{"lines", t.lines},     {"events", t.events}, {"unknown_lines", t.unknown_lines},
-          {"attacks", t.attacks}, {"damage", t.damage}, {"kills", t.kills},
-          {"moves", t.moves},     {"items", t.items},   {"chat", t.chat},
+  return {{"lines", t.lines},     {"events", t.events},  {"unknown_lines", t.unknown_lines},
+          {"attacks", t.attacks}, {"damage", t.damage},  {"kills", t.kills},
+          {"moves", t.moves},     {"items", t.items},    {"chat", t.chat},
           {"levels", t.levels},   {"players", t.players}};
 }
 
@@ -159,7 +161,8 @@ std::string print(const frame& f) {
 TEST_P(matches, give_the_same_frames_however_the_file_arrives) {
   const frame_limits limits{.events = 40, .span = std::chrono::seconds{5}};
   std::vector<std::string> first;
-  for (const std::size_t chunk_bytes : {content_.size(), std::size_t{1}, std::size_t{97}, std::size_t{8192}}) {
+  for (const std::size_t chunk_bytes :
+       {content_.size(), std::size_t{1}, std::size_t{97}, std::size_t{8192}}) {
     totals counted;
     auto all = events(chunk_bytes, counted);
     frame_builder builder(limits);

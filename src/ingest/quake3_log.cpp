@@ -16,11 +16,13 @@ constexpr int world_entity = 1022;
 bool is_world_name(std::string_view name) { return name == "<world>" || name == "<non-client>"; }
 
 constexpr std::array<std::string_view, 21> silent_lines{
-    "ShutdownGame:", "ClientConnect:", "ClientDisconnect:", "ClientUserinfo:", "Exit:",
-    "red:",          "Warmup:",        "InitRound:",        "broadcast:",      "tell:",
-    "vsay:",         "vsayteam:",      "vtell:",            "Award:",          "CTF:",
-    "PlayerScore:",  "Challenge:",     "Playerstore:",      "ClientSpawn:",    "-----",
-    "Restart:"};
+    "ShutdownGame:",   "ClientConnect:", "ClientDisconnect:",
+    "ClientUserinfo:", "Exit:",          "red:",
+    "Warmup:",         "InitRound:",     "broadcast:",
+    "tell:",           "vsay:",          "vsayteam:",
+    "vtell:",          "Award:",         "CTF:",
+    "PlayerScore:",    "Challenge:",     "Playerstore:",
+    "ClientSpawn:",    "-----",          "Restart:"};
 
 struct client {
   std::string name;  // empty: never named
@@ -215,7 +217,8 @@ bool quake3_parser::parse_chat(cursor line, bool team) {
   const auto id = to_id(name);
   if (!record().see(id, name)) return false;
   line.eat(" ");
-  const auto channel = team ? to_id(side(known ? known->team : 0), "team:") : std::string("general");
+  const auto channel =
+      team ? to_id(side(known ? known->team : 0), "team:") : std::string("general");
   record().chat(channel, id, line.rest());
   return true;
 }

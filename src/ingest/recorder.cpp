@@ -78,7 +78,8 @@ void recorder::attack(const hit& h) {
 void recorder::move(player who, const world_position& to) {
   const auto place = plane_.locate(to);
   ++totals_.moves;
-  emit(ingest::move{.player_id = id(who), .lat = place.lat, .lon = place.lon, .alt = place.alt, .ts = ts_});
+  emit(ingest::move{
+      .player_id = id(who), .lat = place.lat, .lon = place.lon, .alt = place.alt, .ts = ts_});
 }
 
 void recorder::respawn(player who, int hp) {

@@ -93,7 +93,9 @@ std::optional<source_line> read_source_line(std::string_view text) {
   return source_line{sys_days{date} + *time, line.rest()};
 }
 
-std::string source_player::player_id() const { return id == "BOT" ? to_id(name, "bot:") : to_id(id); }
+std::string source_player::player_id() const {
+  return id == "BOT" ? to_id(name, "bot:") : to_id(id);
+}
 
 bool source_player::is_player() const noexcept {
   return !id.empty() && id != "Console" && id != "STEAM_ID_PENDING";

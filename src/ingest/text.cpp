@@ -130,7 +130,8 @@ std::optional<int> cursor::digits(std::size_t width) noexcept {
 
 std::optional<double> cursor::decimal() noexcept {
   double value = 0;
-  const auto [end, ec] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value, std::chars_format::fixed);
+  const auto [end, ec] =
+      std::from_chars(rest_.data(), rest_.data() + rest_.size(), value, std::chars_format::fixed);
   if (ec != std::errc{} || !std::isfinite(value)) return std::nullopt;
   rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
   return value;

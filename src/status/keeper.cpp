@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 // second.
 constexpr auto watch_interval = 400ms;
 constexpr auto lease_interval = 2s;
+constexpr auto connect_patience = 1s;
 // A view confirmed by a look at Redis stands until well after the next look.
 constexpr auto cache_view_life = 2s;
 // Without Redis, the database is read at most once in this time, whatever the load.
@@ -112,6 +113,11 @@ awaitable<std::vector<history_point>> keeper::history(timestamp since, std::int6
 // ---- the watch ------------------------------------------------------------------------------------
 
 awaitable<void> keeper::watch() {
+  try {
+    co_await store_.wait_connected(connect_patience);
+  } catch (const failure& e) {
+    log::warn("status_redis_down", {{"error", e.what()}});
+  }
   while (true) {
     co_await look();
     co_await lead();

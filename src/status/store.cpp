@@ -54,6 +54,10 @@ history_point point_of(const value& entry) {
 store::store(redis::client& redis, redis::key_space keys)
     : redis_(redis), keys_(std::move(keys)), token_(random_hex(16)) {}
 
+awaitable<void> store::wait_connected(std::chrono::milliseconds deadline) {
+  return redis_.wait_connected(deadline);
+}
+
 awaitable<store::polled> store::poll() {
   request pipeline;
   pipeline.push("GET", document_key(keys_));

@@ -27,6 +27,10 @@ class store {
  public:
   store(redis::client& redis, redis::key_space keys);
 
+  // Waits a moment for the first connection; a start does not take a Redis for down that is only
+  // being connected to.
+  awaitable<void> wait_connected(std::chrono::milliseconds deadline);
+
   struct polled {
     std::optional<std::string> document;  // as it stands there
     std::chrono::milliseconds ttl{0};     // of the document; 0 when it has none
