@@ -251,8 +251,11 @@ awaitable<void> app::migrate_when_reachable() {
                 fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        for (const auto& m : migrate(config))
+        const auto applied = migrate(config);
+        for (const auto& m : applied)
           log::info("migrated", {{"version", m.version}, {"name", m.name}});
+        // A status that was read before the tables were there says nothing.
+        if (!applied.empty()) status_->refresh_soon();
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();

@@ -74,7 +74,7 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
       queries_(metrics.add_counter("skirmish_status_queries_total",
                                    "Statements sent to the database for the status.")) {
   board_.interval_ms = interval_.count();
-  metrics.add_callback("skirmish_status_leader", "1 when this process refreshes.",
+  metrics.add_callback("skirmish_status_leader", "Whether this process refreshes: 1 or 0.",
                        [this] { return board_.is_leader ? 1.0 : 0.0; });
   metrics.add_callback("skirmish_status_age_seconds", "Age of the document; -1 without one.", [this] {
     const auto seen = board_.get();
@@ -326,7 +326,8 @@ awaitable<void> keeper::load_from_database() {
     log_complaints(made.complaints);
     next = std::move(made.made);
   } else {
-    log::error("status_table_missing", {{"table", "constants"}, {"used", known_ ? "the values known last" : "the defaults"}});
+    log::error("status_table_missing",
+               {{"table", "constants"}, {"used", known_ ? "what was known last" : "the defaults"}});
     if (known_) next = *known_;
     next.updated_at = clock_.now();
   }

@@ -14,6 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A function of its own: g++ 12 miscompiles the list of fields in a coroutine.
+void log_left(const task_group& tasks) {
+  log::warn("status_tasks_left_at_shutdown", {{"count", tasks.size()}});
+}
+
 }  // namespace
 
 worker::worker(const config& settings, const redis::connection_config& redis, database& db,
@@ -49,8 +54,8 @@ awaitable<void> worker::shut_down() {
   co_await keeper_.hand_over();
   redis_.stop();
   tasks_.close();
-  if (!co_await tasks_.wait(2s))
-    log::warn("tasks_left_at_shutdown", {{"count", tasks_.size()}});
+  const bool have_ended = co_await tasks_.wait(2s);
+  if (!have_ended) log_left(tasks_);
   io_.stop();
 }
 
@@ -87,6 +92,10 @@ void worker::tell(std::function<awaitable<void>(keeper&)> work) {
     auto run = [this, work = std::move(work)] { return work(keeper_); };
     tasks_.spawn("status_request", std::move(run));
   });
+}
+
+void worker::refresh_soon() {
+  tell([](keeper& k) -> awaitable<void> { co_await k.refresh(); });
 }
 
 }  // namespace skirmish::status

@@ -33,6 +33,8 @@ class worker {
                       std::chrono::milliseconds patience);
   // The same without waiting.
   void tell(std::function<awaitable<void>(keeper&)> work);
+  // Refreshes at once, without waiting for it. Thread-safe.
+  void refresh_soon();
 
  private:
   awaitable<void> shut_down();
