@@ -32,11 +32,6 @@ class damper {
 
   // Nothing before the first observation.
   [[nodiscard]] const std::optional<observation>& published() const noexcept { return published_; }
-  // Failed probes so far that have not turned it offline: another probe soon is right.
-  [[nodiscard]] bool is_doubtful() const noexcept {
-    return failures_ > 0 && published_ && published_->is_online;
-  }
-
  private:
   int failures_max_;
   int failures_ = 0;

@@ -195,6 +195,7 @@ std::string to_json(const document& d, std::string_view tail) {
 std::optional<document> parse_document(std::string_view text) {
   json::parse_options options;
   options.max_depth = 8;
+  options.numbers = json::number_precision::precise;  // what was written is what is read
   boost::system::error_code ec;
   const auto parsed = json::parse(text, ec, {}, options);
   const auto* object = ec ? nullptr : parsed.if_object();

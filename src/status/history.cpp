@@ -19,11 +19,19 @@ std::optional<std::int64_t> larger(const std::optional<std::int64_t>& a,
 
 }  // namespace
 
-std::optional<double> uptime_percent(const std::vector<history_point>& points) {
+std::optional<double> uptime_percent(const std::vector<history_point>& points, timestamp until) {
   if (points.empty()) return std::nullopt;
-  const auto online = std::count_if(points.begin(), points.end(),
-                                    [](const auto& p) { return p.is_online; });
-  return 100.0 * static_cast<double>(online) / static_cast<double>(points.size());
+  std::chrono::milliseconds online{0};
+  std::chrono::milliseconds total{0};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto next = i + 1 < points.size() ? points[i + 1].at : until;
+    // Clocks of different machines wrote the points; none may count backwards.
+    const auto held = std::max(next - points[i].at, std::chrono::milliseconds{0});
+    total += held;
+    if (points[i].is_online) online += held;
+  }
+  if (total.count() == 0) return points.back().is_online ? 100.0 : 0.0;
+  return 100.0 * static_cast<double>(online.count()) / static_cast<double>(total.count());
 }
 
 std::vector<history_point> thin_out(const std::vector<history_point>& points, std::size_t limit) {
@@ -45,7 +53,8 @@ std::vector<history_point> thin_out(const std::vector<history_point>& points, st
   return out;
 }
 
-std::string history_json(const std::vector<history_point>& points, std::int64_t hours) {
+std::string history_json(const std::vector<history_point>& points, std::int64_t hours,
+                         timestamp until) {
   std::string list;
   std::optional<std::int64_t> peak;
   for (const auto& p : points) peak = larger(peak, p.players);
@@ -54,7 +63,7 @@ std::string history_json(const std::vector<history_point>& points, std::int64_t 
     list += fmt::format(R"({{"t":"{}","online":{},"players":{},"max_players":{}}})",
                         to_rfc3339(p.at), p.is_online, whole(p.players), whole(p.max_players));
   }
-  const auto uptime = uptime_percent(points);
+  const auto uptime = uptime_percent(points, until);
   return fmt::format(
       R"({{"hours":{},"points":[{}],"samples":{},"uptime_percent":{},"players_peak":{}}})", hours,
       list, points.size(), uptime ? fmt::format("{:.2f}", *uptime) : "null", whole(peak));

@@ -123,7 +123,7 @@ awaitable<void> keeper::watch() {
     co_await lead();
     if (steady::now() >= probe_again_at_) {
       probe_again_at_ = steady::time_point::max();
-      observing_.start();
+      tasks_.spawn("status_probe_again", [this] { return probe_again(); });
     }
     co_await pause(tasks_.context(), watch_interval);
   }
@@ -238,13 +238,24 @@ awaitable<void> keeper::refresh_all() {
   was_first_due_ = true;
   co_await loading_.join();
   if (target_) co_await observing_.join();
-  if (!target_ && !is_loaded_) co_return;  // nothing is known that a point could tell
+  if (target_ || is_loaded_) co_await remember();
+}
+
+awaitable<void> keeper::remember() {
   if (!board_.is_redis_up || !known_) co_return;
   try {
     co_await store_.append_history(point(), settings_.status.history_limit);
   } catch (const failure& e) {
     log::warn("status_history_not_written", {{"error", e.what()}});
   }
+}
+
+// Between refreshes, while the game server fails to answer: whether it turned is worth a point.
+awaitable<void> keeper::probe_again() {
+  const auto is_online = [this] { return known_ && known_->game && known_->game->is_online; };
+  const bool was_online = is_online();
+  co_await observing_.join();
+  if (is_online() != was_online) co_await remember();
 }
 
 history_point keeper::point() const {
@@ -356,7 +367,8 @@ awaitable<void> keeper::observe() {
   probes_.add();
   auto seen = co_await probe(*target_, settings_.status.probe_timeout, clock_);
   const bool was_online = damper_.published() && damper_.published()->is_online;
-  if (!seen.is_online) {
+  const bool failed = !seen.is_online;
+  if (failed) {
     probe_failures_.add();
     log::warn("status_probe_failed", {{"server", authority(*target_)}, {"error", seen.problem}});
   }
@@ -364,7 +376,10 @@ awaitable<void> keeper::observe() {
   const bool is_online = damper_.published()->is_online;
   if (was_online != is_online)
     log::info("status_game_server", {{"server", authority(*target_)}, {"online", is_online}});
-  if (damper_.is_doubtful()) probe_again_at_ = steady::now() + settings_.status.probe_retry;
+  // Until it answers, it is asked again soon, by those who act.
+  const bool acts = may_lead_ && (board_.is_leader || !board_.is_redis_up);
+  probe_again_at_ = failed && acts ? steady::now() + settings_.status.probe_retry
+                                   : steady::time_point::max();
 
   if (!known_) co_return;
   known_->game = damper_.published();

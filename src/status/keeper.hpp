@@ -65,6 +65,8 @@ class keeper {
   awaitable<void> load_from_database();
   awaitable<void> observe();
   awaitable<void> refresh_all();
+  awaitable<void> probe_again();
+  awaitable<void> remember();
   void lose_redis(const std::string& why);
   void publish(origin from, const std::string& problem = {});
   [[nodiscard]] bool is_due() const;

@@ -208,11 +208,9 @@ TEST(damper, goes_offline_after_enough_failures_and_back_at_once) {
   d.observe(seen(false, 2));
   d.observe(seen(false, 3));
   EXPECT_TRUE(d.published()->is_online);
-  EXPECT_TRUE(d.is_doubtful());
   EXPECT_EQ(d.published()->observed_at, timestamp{1s}) << "the age of the last good answer shows";
   d.observe(seen(false, 4));
   EXPECT_FALSE(d.published()->is_online);
-  EXPECT_FALSE(d.is_doubtful());
   EXPECT_EQ(d.published()->observed_at, timestamp{4s});
   d.observe(seen(true, 5));
   EXPECT_TRUE(d.published()->is_online);

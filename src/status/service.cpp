@@ -276,7 +276,7 @@ awaitable<http::response> service::history(http::exchange& x) {
   const auto* kept = co_await history_of(hours);
   if (!kept) throw failure(errc::unavailable, "the history cannot be read");
   http::response r;
-  r.body = history_json(kept->list, hours);
+  r.body = history_json(kept->list, hours, clock_.now());
   r.with("Cache-Control", fmt::format("public, max-age={}", std::chrono::seconds(history_life).count()));
   r.with("Vary", "Origin, Accept-Encoding");
   allow_origin(r, x.req.header("origin"));
@@ -294,7 +294,7 @@ awaitable<http::response> service::badge(http::exchange& x) {
   std::optional<bool> is_online;
   if (seen && seen->from != origin::defaults)
     is_online = seen->doc.game ? seen->doc.game->is_online : seen->doc.server_status > 0;
-  auto r = http::text_response(badge_svg(is_online, kept ? uptime_percent(kept->list) : std::nullopt),
+  auto r = http::text_response(badge_svg(is_online, kept ? uptime_percent(kept->list, clock_.now()) : std::nullopt),
                                "image/svg+xml; charset=utf-8");
   r.with("Cache-Control", "public, max-age=60, stale-if-error=86400");
   allow_origin(r, x.req.header("origin"));
