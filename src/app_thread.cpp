@@ -11,6 +11,7 @@
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "status/status_routes.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -64,6 +65,11 @@ interactions::engine_settings engine_settings_of(const config& c) {
   return s;
 }
 
+// A function of its own: g++ 12 miscompiles the list of fields in the coroutine.
+void log_left(const task_group& tasks) {
+  log::warn("tasks_left_at_shutdown", {{"count", tasks.size()}});
+}
+
 // "ok", or why not. Runs one check of /readyz.
 template <class Check>
 awaitable<std::string> outcome_of(Check check) {
@@ -98,6 +104,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
       first_(number == 0),
+      status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
@@ -119,6 +126,7 @@ void app_thread::add_features(const shared_parts& shared) {
   achievements::add_routes(router_, achievements_, players_);
   chat::add_routes(router_, chat_, presence_);
   chat::add_messages(gateway_, chat_, hub_);
+  status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
@@ -126,6 +134,10 @@ void app_thread::add_features(const shared_parts& shared) {
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
                                             payload);
+                       }});
+  gateway_.on_channel("status",
+                      {http::access::anyone, [](std::string_view, std::string_view payload) {
+                         return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
                        }});
   router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
     return gateway_.serve(x, socket);
@@ -224,7 +236,8 @@ awaitable<void> app_thread::shut_down() {
   redis_.stop();
   subscriber_.stop();
   group_.close();
-  if (!co_await group_.wait(2s)) log::warn("tasks_left_at_shutdown", {{"count", group_.size()}});
+  const bool have_ended = co_await group_.wait(2s);
+  if (!have_ended) log_left(group_);
   io_.stop();
 }
 

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   cli::add_simulate(app, code);
   cli::add_bench(app, code);
   cli::add_operator_tools(app, code);
+  cli::add_status_worker(app, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

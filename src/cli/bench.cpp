@@ -10,6 +10,7 @@ void add_bench(CLI::App& app, int& code) {
   add_bench_chat(*bench, code);
   add_bench_cache(*bench, code);
   add_bench_leaderboard(*bench, code);
+  add_bench_status(*bench, code);
 }
 
 }  // namespace skirmish::cli
