@@ -22,7 +22,8 @@ std::string env_name(std::string_view name) {
   return out;
 }
 
-// Builds the table. Each helper binds a setting to its field through an accessor, so the field is named once.
+// Builds the table. Each helper binds a setting to its field through an accessor, so the field is
+// named once.
 class table_builder {
  public:
   template <class Access>
@@ -37,7 +38,8 @@ class table_builder {
   }
 
   template <class Access>
-  setting& number(std::string name, Access access, std::int64_t low, std::int64_t high, std::string help,
+  setting& number(std::string name, Access access, std::int64_t low, std::int64_t high,
+                  std::string help,
                   std::optional<std::int64_t> (*parse)(std::string_view) noexcept = parse_integer) {
     help += fmt::format(" ({} to {})", low, high);
     return add(
@@ -45,7 +47,8 @@ class table_builder {
         [=](config& c, std::string_view v) -> result<void> {
           const auto parsed = parse(v);
           if (!parsed) return bad("is not a whole number");
-          if (*parsed < low || *parsed > high) return bad(fmt::format("must be {} to {}", low, high));
+          if (*parsed < low || *parsed > high)
+            return bad(fmt::format("must be {} to {}", low, high));
           access(c) = *parsed;
           return {};
         },
@@ -53,13 +56,14 @@ class table_builder {
   }
 
   template <class Access>
-  setting& bytes(std::string name, Access access, std::int64_t low, std::int64_t high, std::string help) {
+  setting& bytes(std::string name, Access access, std::int64_t low, std::int64_t high,
+                 std::string help) {
     return number(std::move(name), access, low, high, std::move(help), parse_bytes);
   }
 
   template <class Access>
-  setting& duration(std::string name, Access access, std::chrono::milliseconds low, std::chrono::milliseconds high,
-                    std::string help) {
+  setting& duration(std::string name, Access access, std::chrono::milliseconds low,
+                    std::chrono::milliseconds high, std::string help) {
     help += fmt::format(" ({} to {})", to_text(low), to_text(high));
     return add(
         std::move(name), std::move(help),
@@ -77,10 +81,16 @@ class table_builder {
   std::vector<setting> take() { return std::move(all_); }
 
  private:
-  setting& add(std::string name, std::string help, std::function<result<void>(config&, std::string_view)> read,
+  setting& add(std::string name, std::string help,
+               std::function<result<void>(config&, std::string_view)> read,
                std::function<std::string(const config&)> show) {
     auto variable = env_name(name);
-    all_.push_back({std::move(name), {std::move(variable)}, std::move(help), false, std::move(read), std::move(show)});
+    all_.push_back({std::move(name),
+                    {std::move(variable)},
+                    std::move(help),
+                    false,
+                    std::move(read),
+                    std::move(show)});
     return all_.back();
   }
 
@@ -92,43 +102,60 @@ class table_builder {
 std::vector<setting> build_settings() {
   using namespace std::chrono_literals;
   table_builder t;
-  t.text("server.world", FIELD(server.world), "tag before every Redis key; empty for the default world");
-  t.text("server.data_dir", FIELD(server.data_dir), "directory of admin.key, the embedded Redis and SQLite");
+  t.text("server.world", FIELD(server.world),
+         "tag before every Redis key; empty for the default world");
+  t.text("server.data_dir", FIELD(server.data_dir),
+         "directory of admin.key, the embedded Redis and SQLite");
   t.number("server.threads", FIELD(server.threads), 0, 256, "server threads; 0 means one a core");
   t.text("server.log_level", FIELD(server.log_level), "debug, info, warn, error or off");
   t.text("http.listen", FIELD(http.listen), "address:port to listen on; port 0 picks a free one");
-  t.bytes("http.body_limit", FIELD(http.body_limit_bytes), 1 << 10, 1 << 30, "largest request body, bytes");
-  t.bytes("http.header_limit", FIELD(http.header_limit_bytes), 1 << 10, 1 << 20, "largest request header, bytes");
+  t.bytes("http.body_limit", FIELD(http.body_limit_bytes), 1 << 10, 1 << 30,
+          "largest request body, bytes");
+  t.bytes("http.header_limit", FIELD(http.header_limit_bytes), 1 << 10, 1 << 20,
+          "largest request header, bytes");
   t.number("http.connection_limit", FIELD(http.connection_limit), 1, 1'000'000, "open connections");
-  t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h, "time for a request's header to arrive");
-  t.duration("http.body_timeout", FIELD(http.body_timeout), 100ms, 1h, "time for a request's body to arrive");
-  t.duration("http.idle_timeout", FIELD(http.idle_timeout), 1s, 24h, "how long an idle connection is kept");
+  t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h,
+             "time for a request's header to arrive");
+  t.duration("http.body_timeout", FIELD(http.body_timeout), 100ms, 1h,
+             "time for a request's body to arrive");
+  t.duration("http.idle_timeout", FIELD(http.idle_timeout), 1s, 24h,
+             "how long an idle connection is kept");
   t.bytes("http.websocket_frame_limit", FIELD(http.websocket_frame_limit_bytes), 1 << 10, 64 << 20,
           "largest WebSocket message, bytes");
   t.bytes("http.websocket_queue_limit", FIELD(http.websocket_queue_limit_bytes), 1 << 10, 1 << 30,
           "unsent bytes at which a slow WebSocket reader is closed");
-  auto& redis_url = t.text("redis.url", FIELD(redis.url), "REDIS_URL; empty starts an embedded server in data_dir");
+  auto& redis_url = t.text("redis.url", FIELD(redis.url),
+                           "REDIS_URL; empty starts an embedded server in data_dir");
   redis_url.env.emplace_back("REDIS_URL");
   redis_url.secret = true;
-  t.duration("redis.timeout", FIELD(redis.timeout), 10ms, 1min, "how long an answer of Redis is awaited");
-  t.number("redis.queue_limit", FIELD(redis.queue_limit), 1, 10'000'000, "requests awaiting answers, a connection");
-  auto& db_url = t.text("db.url", FIELD(db.url), "DB_URL; empty with an empty host means SQLite in data_dir");
+  t.duration("redis.timeout", FIELD(redis.timeout), 10ms, 1min,
+             "how long an answer of Redis is awaited");
+  t.number("redis.queue_limit", FIELD(redis.queue_limit), 1, 10'000'000,
+           "requests awaiting answers, a connection");
+  auto& db_url =
+      t.text("db.url", FIELD(db.url), "DB_URL; empty with an empty host means SQLite in data_dir");
   db_url.env.emplace_back("DB_URL");
   db_url.secret = true;
   t.text("db.host", FIELD(db.host), "MariaDB or MySQL host").env.emplace_back("DB_HOST");
-  t.number("db.port", FIELD(db.port), 1, 65'535, "MariaDB or MySQL port").env.emplace_back("DB_PORT");
+  t.number("db.port", FIELD(db.port), 1, 65'535, "MariaDB or MySQL port")
+      .env.emplace_back("DB_PORT");
   t.text("db.user", FIELD(db.user), "database user").env.emplace_back("DB_USER");
   auto& password = t.text("db.password", FIELD(db.password), "database password");
   password.env.emplace_back("DB_PASSWORD");
   password.secret = true;
   t.text("db.name", FIELD(db.name), "database name").env.emplace_back("DB_NAME");
-  t.number("db.sessions", FIELD(db.sessions), 1, 256, "database sessions, and threads that use them");
-  t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min, "time limit of a statement");
-  t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000, "events in one request or commit");
-  t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000, "events awaiting a commit");
+  t.number("db.sessions", FIELD(db.sessions), 1, 256,
+           "database sessions, and threads that use them");
+  t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
+             "time limit of a statement");
+  t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
+           "events in one request or commit");
+  t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000,
+           "events awaiting a commit");
   t.number("interactions.log_limit", FIELD(interactions.log_limit), 0, 100'000'000,
            "entries kept in the stream `interactions`");
-  t.number("interactions.actions_limit", FIELD(interactions.actions_limit), 0, 1'000, "last actions kept a player");
+  t.number("interactions.actions_limit", FIELD(interactions.actions_limit), 0, 1'000,
+           "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
   return t.take();
@@ -138,13 +165,15 @@ std::vector<setting> build_settings() {
 
 const setting* find(std::string_view name) {
   const auto& all = settings();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
 std::string hint(std::string_view name, const std::vector<std::string>& candidates) {
   const auto best = nearest(name, candidates);
-  return best.empty() ? std::string("; `skirmish check --help` lists all names") : "; did you mean `" + best + "`?";
+  return best.empty() ? std::string("; `skirmish check --help` lists all names")
+                      : "; did you mean `" + best + "`?";
 }
 
 std::vector<std::string> names(bool of_environment) {
@@ -161,7 +190,8 @@ std::vector<std::string> names(bool of_environment) {
 // Walks a TOML table and sets every leaf by its dotted name.
 result<void> apply_table(config& target, const toml::table& table, const std::string& prefix) {
   for (const auto& [key, node] : table) {
-    const auto name = prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+    const auto name =
+        prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
     if (const auto* inner = node.as_table()) {
       if (auto r = apply_table(target, *inner, name); !r) return r.error();
       continue;
@@ -184,14 +214,17 @@ constexpr std::string_view other_variables[] = {"SKIRMISH_API_KEY", "SKIRMISH_UR
 result<void> apply_environment(config& target, const environment& env) {
   for (const auto& s : settings()) {
     // The SKIRMISH_ form stands first and wins over the customary one.
-    const auto named = std::find_if(s.env.begin(), s.env.end(), [&](const auto& n) { return env.contains(n); });
+    const auto named =
+        std::find_if(s.env.begin(), s.env.end(), [&](const auto& n) { return env.contains(n); });
     if (named == s.env.end()) continue;
     if (auto r = s.read(target, env.at(*named)); !r)
       return bad(fmt::format("environment variable {} {}", *named, r.error().message));
   }
   for (const auto& [name, value] : env) {
     if (!name.starts_with("SKIRMISH_")) continue;
-    if (std::find(std::begin(other_variables), std::end(other_variables), name) != std::end(other_variables)) continue;
+    if (std::find(std::begin(other_variables), std::end(other_variables), name) !=
+        std::end(other_variables))
+      continue;
     const auto valid = names(true);
     if (std::find(valid.begin(), valid.end(), name) == valid.end())
       return bad(fmt::format("unknown environment variable {}{}", name, hint(name, valid)));
@@ -211,7 +244,8 @@ environment process_environment() {
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view text(*entry);
     const auto equals = text.find('=');
-    if (equals != std::string_view::npos) out.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }
@@ -219,7 +253,8 @@ environment process_environment() {
 result<void> set(config& target, std::string_view name, std::string_view value) {
   const auto* s = find(name);
   if (!s) return bad(fmt::format("unknown setting `{}`{}", name, hint(name, names(false))));
-  if (auto r = s->read(target, value); !r) return bad(fmt::format("{} {}", name, r.error().message));
+  if (auto r = s->read(target, value); !r)
+    return bad(fmt::format("{} {}", name, r.error().message));
   return {};
 }
 

@@ -1,9 +1,10 @@
 // Configuration: what can be set, its defaults and units. The only reader of the environment.
 //
-// Four layers, each over the one before: the defaults below, a TOML file (`--config`), the environment, the command
-// line. Every setting has one dotted name (`http.listen`), which is its TOML key, its `--set name=value` flag and, in
-// upper case with SKIRMISH_ in front (`SKIRMISH_HTTP_LISTEN`), its environment variable; some have a customary
-// variable beside it (`REDIS_URL`, `DB_HOST`). Durations are written `500ms`, `30s`, `10m`, `24h` (a bare number is
+// Four layers, each over the one before: the defaults below, a TOML file (`--config`), the
+// environment, the command line. Every setting has one dotted name (`http.listen`), which is its
+// TOML key, its `--set name=value` flag and, in upper case with SKIRMISH_ in front
+// (`SKIRMISH_HTTP_LISTEN`), its environment variable; some have a customary variable beside it
+// (`REDIS_URL`, `DB_HOST`). Durations are written `500ms`, `30s`, `10m`, `24h` (a bare number is
 // seconds); sizes `64KiB`, `1MiB` (a bare number is bytes). `skirmish check` prints the outcome.
 #pragma once
 
@@ -21,9 +22,9 @@ namespace skirmish {
 
 struct config {
   struct {
-    std::string world;             // tag before every Redis key (`{world}:`); empty for the default world
+    std::string world;  // tag before every Redis key (`{world}:`); empty for the default world
     std::string data_dir = "data";  // admin.key, the embedded Redis and the SQLite file
-    std::int64_t threads = 0;      // server threads; 0: one a core
+    std::int64_t threads = 0;       // server threads; 0: one a core
     std::string log_level = "info";
   } server;
 
@@ -36,7 +37,8 @@ struct config {
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{75'000};
     std::int64_t websocket_frame_limit_bytes = 1 << 20;
-    std::int64_t websocket_queue_limit_bytes = 1 << 20;  // unsent bytes at which a slow reader is closed
+    std::int64_t websocket_queue_limit_bytes =
+        1 << 20;  // unsent bytes at which a slow reader is closed
   } http;
 
   struct {
@@ -46,8 +48,9 @@ struct config {
   } redis;
 
   struct {
-    std::string url;   // empty with an empty host: SQLite in data_dir
-    std::string host;  // customary DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME: MariaDB or MySQL
+    std::string url;  // empty with an empty host: SQLite in data_dir
+    std::string
+        host;  // customary DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME: MariaDB or MySQL
     std::int64_t port = 3306;
     std::string user;
     std::string password;
@@ -57,20 +60,20 @@ struct config {
   } db;
 
   struct {
-    std::int64_t batch_limit = 10'000;        // events in one request, and in one commit
-    std::int64_t queue_limit = 200'000;       // events waiting for a commit, a thread
-    std::int64_t log_limit = 1'000'000;       // entries kept in the stream `interactions`
-    std::int64_t actions_limit = 20;          // last actions kept a player
+    std::int64_t batch_limit = 10'000;         // events in one request, and in one commit
+    std::int64_t queue_limit = 200'000;        // events waiting for a commit, a thread
+    std::int64_t log_limit = 1'000'000;        // entries kept in the stream `interactions`
+    std::int64_t actions_limit = 20;           // last actions kept a player
     std::int64_t event_ids_limit = 1'000'000;  // event ids remembered for 10 to 20 minutes
   } interactions;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.
 struct setting {
-  std::string name;                // "http.listen"
-  std::vector<std::string> env;    // first SKIRMISH_HTTP_LISTEN, then customary ones
+  std::string name;              // "http.listen"
+  std::vector<std::string> env;  // first SKIRMISH_HTTP_LISTEN, then customary ones
   std::string help;
-  bool secret = false;             // shown masked
+  bool secret = false;  // shown masked
   std::function<result<void>(config&, std::string_view)> read;
   std::function<std::string(const config&)> show;
 };
@@ -81,9 +84,9 @@ const std::vector<setting>& settings();
 using environment = std::map<std::string, std::string>;
 environment process_environment();
 
-// Builds the configuration from the layers. `file` is a TOML path or empty; `overrides` are dotted names and values
-// from the command line. An unknown name, an unknown SKIRMISH_ variable or a bad value is an error that names the
-// place, what is wrong and the nearest valid name.
+// Builds the configuration from the layers. `file` is a TOML path or empty; `overrides` are dotted
+// names and values from the command line. An unknown name, an unknown SKIRMISH_ variable or a bad
+// value is an error that names the place, what is wrong and the nearest valid name.
 result<config> load_config(const std::string& file, const environment& env,
                            const std::vector<std::pair<std::string, std::string>>& overrides);
 

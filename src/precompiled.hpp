@@ -1,4 +1,5 @@
-// Precompiled for every source file: what nearly all of them use. Sources still include what they name.
+// Precompiled for every source file: what nearly all of them use. Sources still include what they
+// name.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -1,4 +1,5 @@
-// The one place that says how Skirmish uses Asio: the namespace, the awaitable and the completion token.
+// The one place that says how Skirmish uses Asio: the namespace, the awaitable and the completion
+// token.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -16,7 +16,8 @@ int digits(std::string_view text, std::size_t pos, std::size_t width) {
   return value;
 }
 
-// Reads ".123456" at `pos` and moves past it; milliseconds, or nothing when the dot has no digit behind it.
+// Reads ".123456" at `pos` and moves past it; milliseconds, or nothing when the dot has no digit
+// behind it.
 std::optional<int> fraction_ms(std::string_view text, std::size_t& pos) {
   if (pos >= text.size() || text[pos] != '.') return 0;
   int value = 0;

@@ -1,6 +1,7 @@
 // Time: what "now" is, and its RFC 3339 form.
 //
-// Logic that depends on time takes a `const clock&`, so that tests move a `manual_clock` instead of sleeping.
+// Logic that depends on time takes a `const clock&`, so that tests move a `manual_clock` instead of
+// sleeping.
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,8 @@ class clock {
 class system_clock final : public clock {
  public:
   [[nodiscard]] timestamp now() const override {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now());
   }
 };
 
@@ -41,8 +43,9 @@ class manual_clock final : public clock {
 // "2026-11-21T04:06:11.028Z". Years 1 to 9999.
 std::string to_rfc3339(timestamp t);
 
-// Accepts RFC 3339 (section 5.6): date, 'T' or 't' or a space, time, optional fraction (digits past the third are
-// dropped), 'Z' or an offset. A leap second reads as the second that follows. Nothing else is accepted.
+// Accepts RFC 3339 (section 5.6): date, 'T' or 't' or a space, time, optional fraction (digits past
+// the third are dropped), 'Z' or an offset. A leap second reads as the second that follows. Nothing
+// else is accepted.
 std::optional<timestamp> parse_rfc3339(std::string_view text);
 
 }  // namespace skirmish

@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <gtest/gtest.h>
 
 namespace skirmish {
@@ -27,9 +28,10 @@ TEST(clock, rfc3339_accepts_offsets_and_fractions) {
 
 TEST(clock, rfc3339_refuses_everything_else) {
   for (const auto* bad :
-       {"", "now", "2026-11-21", "2026-11-21T03:06:11", "2026-13-21T03:06:11Z", "2026-02-29T03:06:11Z",
-        "2026-11-21T24:06:11Z", "2026-11-21T03:06:11.Z", "2026-11-21T03:06:11Zx", "0000-01-01T00:00:00Z",
-        "2026-11-21T03:06:11+25:00", "2026-11-21T03:06:11+0100", "20-6-11-21T03:06:11Z"})
+       {"", "now", "2026-11-21", "2026-11-21T03:06:11", "2026-13-21T03:06:11Z",
+        "2026-02-29T03:06:11Z", "2026-11-21T24:06:11Z", "2026-11-21T03:06:11.Z",
+        "2026-11-21T03:06:11Zx", "0000-01-01T00:00:00Z", "2026-11-21T03:06:11+25:00",
+        "2026-11-21T03:06:11+0100", "20-6-11-21T03:06:11Z"})
     EXPECT_FALSE(parse_rfc3339(bad)) << bad;
 }
 

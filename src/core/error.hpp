@@ -1,8 +1,9 @@
 // Errors, in two kinds.
 //
-// An outcome that depends on input is a `result<T>`: the caller looks at it and goes on. An infrastructure failure (a
-// lost connection, a full queue, a deadline) throws `failure`: one catch per request, per socket and per task turns it
-// into an answer. What a client sees is the code and the message; messages never contain internals.
+// An outcome that depends on input is a `result<T>`: the caller looks at it and goes on. An
+// infrastructure failure (a lost connection, a full queue, a deadline) throws `failure`: one catch
+// per request, per socket and per task turns it into an answer. What a client sees is the code and
+// the message; messages never contain internals.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -13,7 +14,8 @@
 
 namespace skirmish {
 
-// The stable words of the API ("code" in problem documents). Neutral: they know neither HTTP nor Redis.
+// The stable words of the API ("code" in problem documents). Neutral: they know neither HTTP nor
+// Redis.
 enum class errc {
   not_found,
   already_exists,

@@ -50,7 +50,8 @@ bool set_level(std::string_view name) {
 }
 
 std::string quote(std::string_view value) {
-  if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain)) return std::string(value);
+  if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
+    return std::string(value);
   std::string out = "\"";
   for (const unsigned char c : value) {
     if (c == '"' || c == '\\') {

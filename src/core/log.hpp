@@ -3,7 +3,8 @@
 //   log::info("player_created", {{"player_id", id}, {"duration_ms", 3}});
 //   2026-11-21T04:06:11.028Z info player_created player_id=p1 duration_ms=3
 //
-// Values with spaces, quotes or control characters are quoted and escaped. Never pass secrets. Thread-safe.
+// Values with spaces, quotes or control characters are quoted and escaped. Never pass secrets.
+// Thread-safe.
 #pragma once
 
 #include <concepts>

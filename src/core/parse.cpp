@@ -16,7 +16,8 @@ struct unit {
 
 // Reads "<integer><suffix>"; the suffix picks the factor. Overflow is refused.
 template <std::size_t N>
-std::optional<std::int64_t> parse_with_unit(std::string_view text, const unit (&units)[N], std::int64_t limit) {
+std::optional<std::int64_t> parse_with_unit(std::string_view text, const unit (&units)[N],
+                                            std::int64_t limit) {
   std::int64_t number = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (ec != std::errc{} || number < 0) return std::nullopt;
@@ -29,9 +30,10 @@ std::optional<std::int64_t> parse_with_unit(std::string_view text, const unit (&
   return std::nullopt;
 }
 
-constexpr unit duration_units[] = {{"", 1000},     {"ms", 1},         {"s", 1000},
+constexpr unit duration_units[] = {{"", 1000},    {"ms", 1},        {"s", 1000},
                                    {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-constexpr unit size_units[] = {{"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+constexpr unit size_units[] = {
+    {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
 
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);

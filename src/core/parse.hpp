@@ -19,7 +19,8 @@ std::string to_text(std::chrono::milliseconds duration);
 // "65536", "64KiB", "1MiB", "2GiB".
 std::optional<std::int64_t> parse_bytes(std::string_view text) noexcept;
 
-// The candidate with the smallest Levenshtein distance, when that is at most a third of the name's length; else empty.
+// The candidate with the smallest Levenshtein distance, when that is at most a third of the name's
+// length; else empty.
 std::string nearest(std::string_view name, const std::vector<std::string>& candidates);
 
 // `%41` becomes `A`, and with `plus_is_space` `+` a space. Nothing when an escape is broken.

@@ -8,7 +8,8 @@ namespace skirmish::http {
 namespace {
 
 const std::string* find(const fields& all, std::string_view name) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.first == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& p) { return p.first == name; });
   return found == all.end() ? nullptr : &found->second;
 }
 
@@ -25,9 +26,13 @@ std::string_view exchange::query(std::string_view name) const {
   return value ? std::string_view(*value) : std::string_view{};
 }
 
-std::int64_t exchange::query_integer(std::string_view name) const { return parse_integer(query(name)).value_or(0); }
+std::int64_t exchange::query_integer(std::string_view name) const {
+  return parse_integer(query(name)).value_or(0);
+}
 
-bool exchange::has_query(std::string_view name) const { return find(query_parameters, name) != nullptr; }
+bool exchange::has_query(std::string_view name) const {
+  return find(query_parameters, name) != nullptr;
+}
 
 std::optional<std::string> exchange::text(std::string_view name) const {
   const auto* member = body.is_object() ? body.get_object().if_contains(name) : nullptr;

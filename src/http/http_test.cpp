@@ -36,14 +36,16 @@ TEST(shape, names_every_complaint_with_its_pointer) {
                                      "/list/1: must be an id: 1 to 64 of A-Z a-z 0-9 _ . : -",
                                      "/a~1b: must be true or false", "/x: is not known here"));
   EXPECT_THAT(complaints(s, "[]"), ::testing::ElementsAre(": must be an object"));
-  EXPECT_THAT(complaints(s, R"({"name":"a\u0000b"})"), ::testing::ElementsAre("/name: must not contain control characters"));
+  EXPECT_THAT(complaints(s, R"({"name":"a\u0000b"})"),
+              ::testing::ElementsAre("/name: must not contain control characters"));
 }
 
 TEST(shape, numbers_must_be_finite_and_in_range) {
   const auto s = shape::number(-90, 90);
   EXPECT_TRUE(complaints(s, "48.5").empty());
   EXPECT_TRUE(complaints(s, "7").empty());
-  for (const auto* bad : {"1e400", "91", "\"5\"", "null", "true"}) EXPECT_FALSE(complaints(s, bad).empty()) << bad;
+  for (const auto* bad : {"1e400", "91", "\"5\"", "null", "true"})
+    EXPECT_FALSE(complaints(s, bad).empty()) << bad;
 }
 
 TEST(query, is_decoded_and_bounded) {
@@ -68,8 +70,10 @@ class router_fixture : public ::testing::Test {
       throw failure(errc::unavailable, "secret host is down");
       co_return response{};
     };
-    routes_.add({verb::get, "/things/{id}", access::anyone, "A thing", echo, {}, {limit_parameter()}});
-    routes_.add({verb::post, "/things", access::server, "Make", accept, shape::object({{"name", shape::text(1, 9)}})});
+    routes_.add(
+        {verb::get, "/things/{id}", access::anyone, "A thing", echo, {}, {limit_parameter()}});
+    routes_.add({verb::post, "/things", access::server, "Make", accept,
+                 shape::object({{"name", shape::text(1, 9)}})});
     routes_.add({verb::get, "/fails", access::anyone, "Fails", fail});
   }
 
@@ -105,7 +109,8 @@ class router_fixture : public ::testing::Test {
 TEST_F(router_fixture, path_and_query_parameters) {
   EXPECT_EQ(send(verb::get, "/things/a%2Db?limit=7").body, R"({"id":"a-b","limit":7})");
   EXPECT_EQ(send(verb::get, "/things/x").body, R"({"id":"x","limit":50})");
-  for (const auto* bad : {"/things/a%20b", "/things/%zz", "/things/a?limit=0", "/things/a?limit=x", "/things/a?q=%FF"})
+  for (const auto* bad : {"/things/a%20b", "/things/%zz", "/things/a?limit=0", "/things/a?limit=x",
+                          "/things/a?q=%FF"})
     EXPECT_EQ(send(verb::get, bad).status, 400) << bad;
 }
 
@@ -127,11 +132,14 @@ TEST_F(router_fixture, access) {
 
 TEST_F(router_fixture, bad_bodies_are_refused_before_the_handler) {
   const fields key{{"x-api-key", "good"}};
-  for (const auto* bad : {"", "{", "[]", "null", R"({"name":""})", R"({"name":NaN})", "{\"name\":\"\xFF\"}",
-                          R"({"name":"x","more":1})"})
+  for (const auto* bad : {"", "{", "[]", "null", R"({"name":""})", R"({"name":NaN})",
+                          "{\"name\":\"\xFF\"}", R"({"name":"x","more":1})"})
     EXPECT_EQ(send(verb::post, "/things", key, bad).status, 400) << bad;
   EXPECT_EQ(send(verb::post, "/things", key, std::string(100, '[')).status, 400);
-  EXPECT_EQ(send(verb::post, "/things", {{"x-api-key", "good"}, {"content-type", "text/plain"}}, "{}").status, 415);
+  EXPECT_EQ(
+      send(verb::post, "/things", {{"x-api-key", "good"}, {"content-type", "text/plain"}}, "{}")
+          .status,
+      415);
 }
 
 TEST_F(router_fixture, failures_do_not_show_internals) {

@@ -5,7 +5,6 @@
 #include "http/session.hpp"
 
 #include <boost/asio/redirect_error.hpp>
-
 #include <sys/socket.h>
 
 namespace skirmish::http {
@@ -17,11 +16,13 @@ using asio::ip::tcp;
 }  // namespace
 
 result<tcp::endpoint> parse_endpoint(std::string_view text) {
-  const error bad{errc::invalid_argument, "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
+  const error bad{errc::invalid_argument,
+                  "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   auto host = text.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   if (host == "localhost") host = "127.0.0.1";
   const auto port = parse_integer(text.substr(colon + 1));
   error_code ec;
@@ -41,19 +42,21 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
     acceptor.bind(at);
     acceptor.listen(4096);
   } catch (const boost::system::system_error& e) {
-    throw failure(errc::unavailable, "cannot listen on " + at.address().to_string() + ":" + std::to_string(at.port()) +
-                                         ": " + e.code().message());
+    throw failure(errc::unavailable, "cannot listen on " + at.address().to_string() + ":" +
+                                         std::to_string(at.port()) + ": " + e.code().message());
   }
   return acceptor;
 }
 
-listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes, metrics::registry& metrics)
+listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes,
+                   metrics::registry& metrics)
     : acceptor_(std::move(acceptor)),
       settings_(settings),
       routes_(routes),
       sweep_timer_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
-      refused_(metrics.add_counter("skirmish_http_connections_refused_total", "Connections over the limit.")) {}
+      refused_(metrics.add_counter("skirmish_http_connections_refused_total",
+                                   "Connections over the limit.")) {}
 
 listener::~listener() = default;
 
@@ -95,7 +98,8 @@ awaitable<void> listener::accept_loop(task_group& group) {
       try {
         co_await place->run();
       } catch (const boost::system::system_error& e) {
-        if (e.code() != asio::error::operation_aborted) log::warn("session_failed", {{"error", e.what()}});
+        if (e.code() != asio::error::operation_aborted)
+          log::warn("session_failed", {{"error", e.what()}});
       }
       open_.add(-1);
       sessions_.erase(here);

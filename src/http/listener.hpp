@@ -1,5 +1,5 @@
-// Accepts connections on one thread and runs a session for each: HTTP/1.1 with keep-alive and pipelining, limits on
-// header, body, time and number, and the change to WebSocket.
+// Accepts connections on one thread and runs a session for each: HTTP/1.1 with keep-alive and
+// pipelining, limits on header, body, time and number, and the change to WebSocket.
 #pragma once
 
 #include "config.hpp"
@@ -22,18 +22,21 @@ class session;
 // "127.0.0.1:8090" or "[::1]:8090" as an endpoint.
 result<asio::ip::tcp::endpoint> parse_endpoint(std::string_view text);
 
-// Opens a listening socket that other threads may share the port of (SO_REUSEPORT). Throws failure{unavailable}.
+// Opens a listening socket that other threads may share the port of (SO_REUSEPORT). Throws
+// failure{unavailable}.
 asio::ip::tcp::acceptor listen(asio::io_context& io, const asio::ip::tcp::endpoint& at);
 
 class listener {
  public:
-  listener(asio::ip::tcp::acceptor acceptor, const config& settings, const router& routes, metrics::registry& metrics);
+  listener(asio::ip::tcp::acceptor acceptor, const config& settings, const router& routes,
+           metrics::registry& metrics);
   ~listener();
 
   // Starts accepting, and the sweep that enforces deadlines, in `group`.
   void start(task_group& group);
 
-  // Stops accepting, closes idle connections and tells WebSockets to reconnect (3001). Busy ones finish their request.
+  // Stops accepting, closes idle connections and tells WebSockets to reconnect (3001). Busy ones
+  // finish their request.
   void stop();
 
   [[nodiscard]] std::size_t open_connections() const noexcept { return sessions_.size(); }

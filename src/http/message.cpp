@@ -21,7 +21,8 @@ std::string_view to_string(verb method) noexcept {
 }
 
 std::string_view request::header(std::string_view name) const noexcept {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; });
+  const auto found =
+      std::find_if(headers.begin(), headers.end(), [&](const auto& h) { return h.first == name; });
   return found == headers.end() ? std::string_view{} : std::string_view(found->second);
 }
 

@@ -1,4 +1,5 @@
-// A request as handlers see it, and a response as they give it. No library types: Beast stays inside session.cpp.
+// A request as handlers see it, and a response as they give it. No library types: Beast stays
+// inside session.cpp.
 #pragma once
 
 #include "core/error.hpp"
@@ -44,7 +45,9 @@ struct response {
     headers.emplace_back(std::move(name), std::move(value));
     return *this;
   }
-  [[nodiscard]] const std::string& bytes() const noexcept { return shared_body ? *shared_body : body; }
+  [[nodiscard]] const std::string& bytes() const noexcept {
+    return shared_body ? *shared_body : body;
+  }
 };
 
 response json_response(const json::value& body, int status = 200);

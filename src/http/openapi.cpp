@@ -16,7 +16,8 @@ constexpr const char* docs_page =
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -43,8 +44,10 @@ json::array parameters_of(const route& r) {
       schema["maximum"] = q.range->second;
     }
     if (q.fallback) schema["default"] = *q.fallback;
-    out.push_back(
-        json::object{{"name", q.name}, {"in", "query"}, {"description", q.description}, {"schema", std::move(schema)}});
+    out.push_back(json::object{{"name", q.name},
+                               {"in", "query"},
+                               {"description", q.description},
+                               {"schema", std::move(schema)}});
   }
   return out;
 }
@@ -70,10 +73,13 @@ json::object operation(const route& r) {
   json::object responses{
       {"200", json::object{{"description", r.answer.empty() ? "Done." : r.answer}}},
       {"default",
-       json::object{{"description", "A problem (RFC 9457)."},
-                    {"content",
-                     json::object{{"application/problem+json",
-                                   json::object{{"schema", json::object{{"$ref", "#/components/schemas/problem"}}}}}}}}}};
+       json::object{
+           {"description", "A problem (RFC 9457)."},
+           {"content",
+            json::object{
+                {"application/problem+json",
+                 json::object{
+                     {"schema", json::object{{"$ref", "#/components/schemas/problem"}}}}}}}}}};
   json::object out{{"summary", r.summary},
                    {"description", describe(r.who)},
                    {"tags", json::array{tag_of(r.pattern)}},
@@ -81,9 +87,10 @@ json::object operation(const route& r) {
                    {"security", security_of(r.who)},
                    {"responses", std::move(responses)}};
   if (r.body)
-    out["requestBody"] =
-        json::object{{"required", true},
-                     {"content", json::object{{"application/json", json::object{{"schema", r.body->schema()}}}}}};
+    out["requestBody"] = json::object{
+        {"required", true},
+        {"content",
+         json::object{{"application/json", json::object{{"schema", r.body->schema()}}}}}};
   return out;
 }
 
@@ -116,14 +123,16 @@ json::value openapi_document(const router& routes) {
       {"openapi", "3.1.0"},
       {"info", json::object{{"title", "Skirmish"},
                             {"version", SKIRMISH_VERSION},
-                            {"description", "Real-time game backend. WebSocket at /api/ws; see docs/api.md."}}},
+                            {"description",
+                             "Real-time game backend. WebSocket at /api/ws; see docs/api.md."}}},
       {"paths", std::move(paths)},
       {"components", json::object{{"securitySchemes", std::move(schemes)},
                                   {"schemas", json::object{{"problem", problem_schema()}}}}}};
 }
 
 void add_documentation(router& routes) {
-  const auto document = std::make_shared<const std::string>(json::serialize(openapi_document(routes)));
+  const auto document =
+      std::make_shared<const std::string>(json::serialize(openapi_document(routes)));
   auto serve_document = [document](exchange&) -> awaitable<response> {
     response r;
     r.shared_body = document;
@@ -131,10 +140,12 @@ void add_documentation(router& routes) {
   };
   auto serve_page = [](exchange&) -> awaitable<response> {
     auto r = text_response(docs_page, "text/html; charset=utf-8");
-    r.with("Content-Security-Policy", "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'");
+    r.with("Content-Security-Policy",
+           "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'");
     co_return r;
   };
-  routes.add({verb::get, "/openapi.json", access::anyone, "This API as an OpenAPI 3.1 document", serve_document});
+  routes.add({verb::get, "/openapi.json", access::anyone, "This API as an OpenAPI 3.1 document",
+              serve_document});
   routes.add({verb::get, "/docs", access::anyone, "This API as a page", serve_page});
 }
 

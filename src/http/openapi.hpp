@@ -8,7 +8,8 @@ namespace skirmish::http {
 // The document for all routes added so far.
 json::value openapi_document(const router& routes);
 
-// Adds GET /openapi.json and GET /docs. Call it last: the document is made once, from the routes that are there.
+// Adds GET /openapi.json and GET /docs. Call it last: the document is made once, from the routes
+// that are there.
 void add_documentation(router& routes);
 
 }  // namespace skirmish::http

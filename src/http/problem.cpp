@@ -22,16 +22,20 @@ int status_of(errc code) noexcept {
   return 500;
 }
 
-response problem(const error& e, std::string_view request_id, const std::vector<body_error>& errors) {
+response problem(const error& e, std::string_view request_id,
+                 const std::vector<body_error>& errors) {
   return problem(status_of(e.code), e, request_id, errors);
 }
 
-response problem(int status, const error& e, std::string_view request_id, const std::vector<body_error>& errors) {
-  json::object body{{"type", "about:blank"},  {"title", reason(status)},       {"status", status},
-                    {"detail", e.message},    {"code", to_string(e.code)},     {"request_id", request_id}};
+response problem(int status, const error& e, std::string_view request_id,
+                 const std::vector<body_error>& errors) {
+  json::object body{{"type", "about:blank"},     {"title", reason(status)},
+                    {"status", status},          {"detail", e.message},
+                    {"code", to_string(e.code)}, {"request_id", request_id}};
   if (!errors.empty()) {
     json::array list;
-    for (const auto& item : errors) list.push_back(json::object{{"pointer", item.pointer}, {"message", item.message}});
+    for (const auto& item : errors)
+      list.push_back(json::object{{"pointer", item.pointer}, {"message", item.message}});
     body["errors"] = std::move(list);
   }
   auto r = json_response(body, status);

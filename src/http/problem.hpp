@@ -18,7 +18,8 @@ struct body_error {
 int status_of(errc code) noexcept;
 
 // `{type, title, status, detail, code, request_id, errors?}`. 503 and 429 carry Retry-After.
-response problem(const error& e, std::string_view request_id, const std::vector<body_error>& errors = {});
+response problem(const error& e, std::string_view request_id,
+                 const std::vector<body_error>& errors = {});
 
 // The same with a status that no code has of its own: 405, 415, 426, 431.
 response problem(int status, const error& e, std::string_view request_id,

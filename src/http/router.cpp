@@ -27,7 +27,8 @@ std::vector<std::string> split(std::string_view path) {
 bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
 // True when the pattern's segments fit; parameters are collected as sent.
-bool fits(const std::vector<std::string>& pattern, const std::vector<std::string>& path, fields& parameters) {
+bool fits(const std::vector<std::string>& pattern, const std::vector<std::string>& path,
+          fields& parameters) {
   if (pattern.size() != path.size()) return false;
   parameters.clear();
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -61,7 +62,8 @@ result<void> check_query(exchange& x, const route& r) {
     if (!p.range) continue;
     const auto number = parse_integer(x.query(p.name));
     if (!number || *number < p.range->first || *number > p.range->second)
-      return invalid(fmt::format("{} must be a whole number, {} to {}", p.name, p.range->first, p.range->second));
+      return invalid(fmt::format("{} must be a whole number, {} to {}", p.name, p.range->first,
+                                 p.range->second));
   }
   return {};
 }
@@ -86,7 +88,8 @@ result<void> check_access(const principal& who, access needed) {
   const auto level = static_cast<int>(who.as);
   if (level >= static_cast<int>(needed)) return {};
   if (who.as == role::anonymous)
-    return error{errc::unauthenticated, "send an API key in X-API-Key or a session token in Authorization: Bearer"};
+    return error{errc::unauthenticated,
+                 "send an API key in X-API-Key or a session token in Authorization: Bearer"};
   return error{errc::forbidden, "this key's role does not allow that"};
 }
 
@@ -98,10 +101,13 @@ bool is_json(std::string_view content_type) {
 }  // namespace
 
 query_parameter limit_parameter(std::int64_t fallback) {
-  return {"limit", "how many items at most", std::to_string(fallback), std::pair<std::int64_t, std::int64_t>{1, 1000}};
+  return {"limit", "how many items at most", std::to_string(fallback),
+          std::pair<std::int64_t, std::int64_t>{1, 1000}};
 }
 
-query_parameter cursor_parameter() { return {"cursor", "`next_cursor` of the page before", std::nullopt, std::nullopt}; }
+query_parameter cursor_parameter() {
+  return {"cursor", "`next_cursor` of the page before", std::nullopt, std::nullopt};
+}
 
 result<fields> parse_query(std::string_view query) {
   fields out;
@@ -112,7 +118,8 @@ result<fields> parse_query(std::string_view query) {
     if (pair.empty()) continue;
     const auto equals = std::min(pair.find('='), pair.size());
     const auto name = percent_decode(pair.substr(0, equals), true);
-    const auto value = percent_decode(equals < pair.size() ? pair.substr(equals + 1) : std::string_view{}, true);
+    const auto value =
+        percent_decode(equals < pair.size() ? pair.substr(equals + 1) : std::string_view{}, true);
     if (!name || !value || !is_valid_utf8(*name) || !is_valid_utf8(*value))
       return invalid("the query string has a broken escape or is not UTF-8");
     if (out.size() == 64) return invalid("the query string has too many parameters");
@@ -126,8 +133,9 @@ router::router(authenticator authenticate, metrics::registry& metrics)
       duration_(metrics.add_histogram("skirmish_http_request_duration_seconds",
                                       "Time from a whole request to its whole response.")) {
   for (std::size_t i = 1; i < by_status_class_.size(); ++i)
-    by_status_class_[i] = &metrics.add_counter("skirmish_http_responses_total", "Responses by status class.",
-                                               fmt::format("status=\"{}xx\"", i));
+    by_status_class_[i] =
+        &metrics.add_counter("skirmish_http_responses_total", "Responses by status class.",
+                             fmt::format("status=\"{}xx\"", i));
 }
 
 void router::add(route r) {
@@ -193,8 +201,9 @@ awaitable<response> router::dispatch(exchange& x) const {
   response out;
   const auto m = find(x);
   if (!m.found && m.allowed.empty()) {
-    out = websocket_at(x.req.path) ? problem(426, invalid("this path is a WebSocket"), x.request_id)
-                                   : problem({errc::not_found, "there is no such route"}, x.request_id);
+    out = websocket_at(x.req.path)
+              ? problem(426, invalid("this path is a WebSocket"), x.request_id)
+              : problem({errc::not_found, "there is no such route"}, x.request_id);
   } else if (!m.found) {
     out = problem(405, invalid("this path takes " + m.allowed), x.request_id);
     out.with("Allow", m.allowed);
@@ -202,13 +211,16 @@ awaitable<response> router::dispatch(exchange& x) const {
     try {
       out = co_await answer(x, *m.found);
     } catch (const failure& e) {
-      log::warn("request_failed", {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
-      const char* detail = e.code() == errc::unavailable         ? "a backend is down; try again"
-                           : e.code() == errc::deadline_exceeded ? "a backend did not answer in time; try again"
-                                                                 : "something went wrong here";
+      log::warn("request_failed",
+                {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+      const char* detail = e.code() == errc::unavailable ? "a backend is down; try again"
+                           : e.code() == errc::deadline_exceeded
+                               ? "a backend did not answer in time; try again"
+                               : "something went wrong here";
       out = problem({e.code(), detail}, x.request_id);
     } catch (const std::exception& e) {
-      log::error("request_failed", {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+      log::error("request_failed",
+                 {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
       out = problem({errc::internal, "something went wrong here"}, x.request_id);
     }
   }

@@ -1,5 +1,5 @@
-// The table of routes: what is served, to whom, with which parameters and body. It dispatches requests, refuses bad
-// ones before a handler sees them, and is the source of the OpenAPI document.
+// The table of routes: what is served, to whom, with which parameters and body. It dispatches
+// requests, refuses bad ones before a handler sees them, and is the source of the OpenAPI document.
 #pragma once
 
 #include "core/asio.hpp"
@@ -45,7 +45,8 @@ struct route {
   std::string answer = {};  // what a success means, for the document
 };
 
-// Decides who asks: the principal of the request's credentials, anonymous without any, an error for bad ones.
+// Decides who asks: the principal of the request's credentials, anonymous without any, an error for
+// bad ones.
 using authenticator = std::function<awaitable<result<principal>>(const request&)>;
 
 // Serves an accepted WebSocket until it closes. The exchange carries the principal and the query.
@@ -77,8 +78,9 @@ class router {
 
   authenticator authenticate_;
   std::vector<route> routes_;
-  std::vector<std::vector<std::string>> segments_;                    // of each route's pattern
-  std::map<std::string, std::vector<std::size_t>, std::less<>> fixed_;  // patterns without parameters
+  std::vector<std::vector<std::string>> segments_;  // of each route's pattern
+  std::map<std::string, std::vector<std::size_t>, std::less<>>
+      fixed_;  // patterns without parameters
   std::map<std::string, websocket_handler, std::less<>> websockets_;
   metrics::histogram& duration_;
   std::array<metrics::counter*, 6> by_status_class_{};

@@ -39,7 +39,8 @@ verb to_verb(beast::http::verb v) {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -166,8 +167,8 @@ awaitable<bool> session::read_more() {
   const auto kept = in_.size();
   in_.resize(kept + read_chunk_bytes);
   error_code ec;
-  const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, read_chunk_bytes),
-                                                    asio::redirect_error(use_awaitable, ec));
+  const auto got = co_await socket_.async_read_some(
+      asio::buffer(in_.data() + kept, read_chunk_bytes), asio::redirect_error(use_awaitable, ec));
   in_.resize(kept + got);
   if (ec) co_return false;
   // The clock for a header starts with its first byte, not with the connection's silence.
@@ -194,10 +195,12 @@ bool session::take_request(exchange& x) {
 void session::append(const exchange& x, const response& r, bool keep_alive) {
   const auto& body = r.bytes();
   fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\n", r.status, reason(r.status));
-  if (!r.content_type.empty()) fmt::format_to(std::back_inserter(out_), "Content-Type: {}\r\n", r.content_type);
+  if (!r.content_type.empty())
+    fmt::format_to(std::back_inserter(out_), "Content-Type: {}\r\n", r.content_type);
   if (r.status != 204 && r.status != 304)
     fmt::format_to(std::back_inserter(out_), "Content-Length: {}\r\n", body.size());
-  for (const auto& [name, value] : r.headers) fmt::format_to(std::back_inserter(out_), "{}: {}\r\n", name, value);
+  for (const auto& [name, value] : r.headers)
+    fmt::format_to(std::back_inserter(out_), "{}: {}\r\n", name, value);
   fmt::format_to(std::back_inserter(out_), "X-Request-Id: {}\r\n{}\r\n", x.request_id,
                  keep_alive ? "" : "Connection: close\r\n");
   if (x.req.method != verb::head && r.status != 204 && r.status != 304) out_ += body;
@@ -215,8 +218,8 @@ awaitable<bool> session::write_out() {
   co_return !ec;
 }
 
-// Answers a request that could not be read, then reads on for a moment: closing at once would reset the connection and
-// the client might never see the answer.
+// Answers a request that could not be read, then reads on for a moment: closing at once would reset
+// the connection and the client might never see the answer.
 awaitable<void> session::refuse(int status, error e) {
   exchange x;
   x.request_id = next_request_id();
@@ -227,27 +230,32 @@ awaitable<void> session::refuse(int status, error e) {
   set_deadline(2s);
   std::string sink(read_chunk_bytes, '\0');
   for (std::size_t total = 0; !ec && total < 16U << 20;)
-    total += co_await socket_.async_read_some(asio::buffer(sink), asio::redirect_error(use_awaitable, ec));
+    total += co_await socket_.async_read_some(asio::buffer(sink),
+                                              asio::redirect_error(use_awaitable, ec));
 }
 
 awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
   const auto key = x.req.header("sec-websocket-key");
   if (x.req.method != verb::get || key.empty() || x.req.header("sec-websocket-version") != "13") {
-    auto r = problem(426, {errc::invalid_argument, "open the WebSocket with version 13"}, x.request_id);
+    auto r =
+        problem(426, {errc::invalid_argument, "open the WebSocket with version 13"}, x.request_id);
     append(x, r.with("Sec-WebSocket-Version", "13"), false);
     co_await write_out();
     co_return;
   }
   out_ += fmt::format(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+      "Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
       ws::accept_key(key));
   auto parsed = parse_query(x.req.query);
   if (parsed) x.query_parameters = std::move(*parsed);
-  // Credentials are judged before the first message; bad ones get the close code that tells clients to stop trying.
+  // Credentials are judged before the first message; bad ones get the close code that tells clients
+  // to stop trying.
   auto who = co_await routes_.authenticate()(x.req);
   if (!co_await write_out()) co_return;
-  const websocket_limits limits{static_cast<std::size_t>(settings_.http.websocket_frame_limit_bytes),
-                                static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes)};
+  const websocket_limits limits{
+      static_cast<std::size_t>(settings_.http.websocket_frame_limit_bytes),
+      static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes)};
   websocket_ = std::make_shared<websocket>(std::move(socket_), in_.substr(in_start_), limits);
   parser_.reset();
   std::string().swap(in_);

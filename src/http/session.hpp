@@ -33,7 +33,8 @@ class session {
  private:
   struct parser;  // Beast's request parser, kept out of this header
 
-  awaitable<bool> serve_requests();  // false: the connection is done (or became a WebSocket and ended)
+  awaitable<bool>
+  serve_requests();  // false: the connection is done (or became a WebSocket and ended)
   awaitable<bool> read_request();
   awaitable<bool> read_more();
   awaitable<void> refuse(int status, error e);
@@ -47,11 +48,11 @@ class session {
   const config& settings_;
   const router& routes_;
   std::unique_ptr<parser> parser_;
-  std::string in_;             // bytes read: [in_start_, size) not yet parsed
+  std::string in_;  // bytes read: [in_start_, size) not yet parsed
   std::size_t in_start_ = 0;
-  std::string out_;            // responses not yet written
+  std::string out_;  // responses not yet written
   time_point deadline_;
-  bool idle_ = true;           // between requests
+  bool idle_ = true;  // between requests
   bool stopping_ = false;
   std::shared_ptr<websocket> websocket_;
 };

@@ -36,14 +36,17 @@ std::string escape_pointer(std::string_view name) {
 
 // A check of one scalar: `test` gives the complaint, or empty text when the value fits.
 auto scalar(std::function<std::string(const json::value&)> test) {
-  return [test = std::move(test)](const json::value& v, const std::string& pointer, std::vector<body_error>& errors) {
-    if (auto complaint = test(v); !complaint.empty()) errors.push_back({pointer, std::move(complaint)});
+  return [test = std::move(test)](const json::value& v, const std::string& pointer,
+                                  std::vector<body_error>& errors) {
+    if (auto complaint = test(v); !complaint.empty())
+      errors.push_back({pointer, std::move(complaint)});
   };
 }
 
 bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](unsigned char c) { return (c < ' ' && c != '\t' && c != '\n') || c == 0x7F; });
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) {
+    return (c < ' ' && c != '\t' && c != '\n') || c == 0x7F;
+  });
 }
 
 }  // namespace
@@ -63,7 +66,8 @@ shape shape::text(std::size_t min_bytes, std::size_t max_bytes) {
 
 shape shape::id() {
   auto test = [](const json::value& v) -> std::string {
-    if (!v.is_string() || !is_valid_id(v.get_string())) return "must be an id: 1 to 64 of A-Z a-z 0-9 _ . : -";
+    if (!v.is_string() || !is_valid_id(v.get_string()))
+      return "must be an id: 1 to 64 of A-Z a-z 0-9 _ . : -";
     return {};
   };
   json::object schema{{"type", "string"}, {"pattern", "^[A-Za-z0-9_.:-]{1,64}$"}};
@@ -78,7 +82,8 @@ shape shape::word(std::vector<std::string> allowed) {
         if (v.get_string() == w) return {};
     return fmt::format("must be one of {}", fmt::join(allowed, ", "));
   };
-  return shape(std::make_shared<node>(node{scalar(test), json::object{{"enum", std::move(words)}}}));
+  return shape(
+      std::make_shared<node>(node{scalar(test), json::object{{"enum", std::move(words)}}}));
 }
 
 shape shape::time() {
@@ -111,7 +116,9 @@ shape shape::number(double low, double high) {
 }
 
 shape shape::boolean() {
-  auto test = [](const json::value& v) -> std::string { return v.is_bool() ? "" : "must be true or false"; };
+  auto test = [](const json::value& v) -> std::string {
+    return v.is_bool() ? "" : "must be true or false";
+  };
   return shape(std::make_shared<node>(node{scalar(test), json::object{{"type", "boolean"}}}));
 }
 
@@ -129,7 +136,8 @@ shape shape::object(std::vector<member> members) {
     properties[m.name] = std::move(schema);
     if (m.when == presence::required) needed.emplace_back(m.name);
   }
-  json::object schema{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  json::object schema{
+      {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
   if (!needed.empty()) schema["required"] = std::move(needed);
   auto check = [members = std::move(members)](const json::value& v, const std::string& pointer,
                                               std::vector<body_error>& errors) {
@@ -145,18 +153,23 @@ shape shape::object(std::vector<member> members) {
         errors.push_back({pointer + "/" + escape_pointer(m.name), "is required"});
     }
     for (const auto& item : object) {
-      const auto known = std::any_of(members.begin(), members.end(), [&](auto& m) { return m.name == item.key(); });
-      if (!known) errors.push_back({pointer + "/" + escape_pointer(item.key()), "is not known here"});
+      const auto known = std::any_of(members.begin(), members.end(),
+                                     [&](auto& m) { return m.name == item.key(); });
+      if (!known)
+        errors.push_back({pointer + "/" + escape_pointer(item.key()), "is not known here"});
     }
   };
   return shape(std::make_shared<node>(node{std::move(check), std::move(schema)}));
 }
 
 shape shape::map_of(shape value, std::size_t max_members) {
-  json::object schema{{"type", "object"}, {"additionalProperties", value.schema()}, {"maxProperties", max_members}};
-  auto check = [=](const json::value& v, const std::string& pointer, std::vector<body_error>& errors) {
+  json::object schema{
+      {"type", "object"}, {"additionalProperties", value.schema()}, {"maxProperties", max_members}};
+  auto check = [=](const json::value& v, const std::string& pointer,
+                   std::vector<body_error>& errors) {
     if (!v.is_object() || v.get_object().size() > max_members) {
-      errors.push_back({pointer, fmt::format("must be an object of at most {} members", max_members)});
+      errors.push_back(
+          {pointer, fmt::format("must be an object of at most {} members", max_members)});
       return;
     }
     for (const auto& item : v.get_object()) {
@@ -170,18 +183,21 @@ shape shape::map_of(shape value, std::size_t max_members) {
 
 shape shape::array_of(shape item, std::size_t max_items) {
   json::object schema{{"type", "array"}, {"items", item.schema()}, {"maxItems", max_items}};
-  auto check = [=](const json::value& v, const std::string& pointer, std::vector<body_error>& errors) {
+  auto check = [=](const json::value& v, const std::string& pointer,
+                   std::vector<body_error>& errors) {
     if (!v.is_array() || v.get_array().size() > max_items) {
       errors.push_back({pointer, fmt::format("must be an array of at most {} items", max_items)});
       return;
     }
     std::size_t index = 0;
-    for (const auto& element : v.get_array()) item.check(element, fmt::format("{}/{}", pointer, index++), errors);
+    for (const auto& element : v.get_array())
+      item.check(element, fmt::format("{}/{}", pointer, index++), errors);
   };
   return shape(std::make_shared<node>(node{std::move(check), std::move(schema)}));
 }
 
-void shape::check(const json::value& v, const std::string& pointer, std::vector<body_error>& errors) const {
+void shape::check(const json::value& v, const std::string& pointer,
+                  std::vector<body_error>& errors) const {
   node_->check(v, pointer, errors);
 }
 

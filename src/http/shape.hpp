@@ -1,5 +1,5 @@
-// The shape of a JSON body: one description that validates bodies (all complaints at once, each with its JSON pointer)
-// and that becomes the JSON Schema in the OpenAPI document.
+// The shape of a JSON body: one description that validates bodies (all complaints at once, each
+// with its JSON pointer) and that becomes the JSON Schema in the OpenAPI document.
 //
 //   const auto player = shape::object({
 //       {"name", shape::text(1, 64), required, "shown to others"},
@@ -48,7 +48,8 @@ class shape {
   static shape anything();
 
   // Appends a complaint for everything that does not fit.
-  void check(const json::value& v, const std::string& pointer, std::vector<body_error>& errors) const;
+  void check(const json::value& v, const std::string& pointer,
+             std::vector<body_error>& errors) const;
 
   // JSON Schema (draft 2020-12), as OpenAPI 3.1 uses it.
   [[nodiscard]] json::value schema() const;

@@ -25,21 +25,22 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
   const auto self = shared_from_this();
   while (!failed_) {
     if (co_await take_frames(on_message) == step::end) break;
-    // Move the incomplete frame to the front and read behind it. The buffer shrinks back when it has been emptied, so
-    // an idle socket holds no read buffer.
+    // Move the incomplete frame to the front and read behind it. The buffer shrinks back when it
+    // has been emptied, so an idle socket holds no read buffer.
     in_.erase(0, in_start_);
     in_start_ = 0;
     if (in_.empty()) {
       std::string().swap(in_);
       error_code ready;
-      co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, asio::redirect_error(use_awaitable, ready));
+      co_await socket_.async_wait(asio::ip::tcp::socket::wait_read,
+                                  asio::redirect_error(use_awaitable, ready));
       if (ready) break;
     }
     const auto kept = in_.size();
     in_.resize(kept + read_chunk_bytes);
     error_code ec;
-    const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, read_chunk_bytes),
-                                                      asio::redirect_error(use_awaitable, ec));
+    const auto got = co_await socket_.async_read_some(
+        asio::buffer(in_.data() + kept, read_chunk_bytes), asio::redirect_error(use_awaitable, ec));
     in_.resize(kept + got);
     if (ec) break;
     last_read_ = std::chrono::steady_clock::now();
@@ -47,13 +48,15 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
   co_await drain();
 }
 
-awaitable<websocket::step> websocket::take_frames(const std::function<awaitable<void>(std::string_view)>& on_message) {
+awaitable<websocket::step> websocket::take_frames(
+    const std::function<awaitable<void>(std::string_view)>& on_message) {
   while (true) {
     auto d = ws::decode(std::span(in_).subspan(in_start_), true, limits_.message_bytes);
     if (d.status == ws::decode_status::need_more) co_return step::more;
     if (d.status != ws::decode_status::frame) {
       const bool big = d.status == ws::decode_status::too_big;
-      close(big ? ws::close_code::too_big : ws::close_code::protocol_error, big ? "message too big" : "bad frame");
+      close(big ? ws::close_code::too_big : ws::close_code::protocol_error,
+            big ? "message too big" : "bad frame");
       co_return step::end;
     }
     in_start_ += d.consumed;
@@ -153,18 +156,19 @@ void websocket::schedule_flush() {
 void websocket::flush() {
   if (failed_ || !writing_.empty() || pending_.empty()) return;
   writing_.swap(pending_);
-  asio::async_write(socket_, asio::buffer(writing_), [self = shared_from_this()](error_code ec, std::size_t) {
-    // Free a large buffer: an idle socket should be small.
-    if (self->writing_.capacity() > 4096)
-      std::string().swap(self->writing_);
-    else
-      self->writing_.clear();
-    if (ec) self->abort();
-    if (self->pending_.empty())
-      self->drained_.cancel();
-    else
-      self->flush();
-  });
+  asio::async_write(socket_, asio::buffer(writing_),
+                    [self = shared_from_this()](error_code ec, std::size_t) {
+                      // Free a large buffer: an idle socket should be small.
+                      if (self->writing_.capacity() > 4096)
+                        std::string().swap(self->writing_);
+                      else
+                        self->writing_.clear();
+                      if (ec) self->abort();
+                      if (self->pending_.empty())
+                        self->drained_.cancel();
+                      else
+                        self->flush();
+                    });
 }
 
 // Waits (at most 2 s) until the queue has left, so that a close frame is not cut off.

@@ -27,12 +27,12 @@ class websocket : public std::enable_shared_from_this<websocket> {
   // `leftover` holds bytes that were read behind the handshake.
   websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits);
 
-  // Reads until the peer or close() ends it. `on_message` gets each text message; the view dies when it returns. The
-  // next message waits for it: that is the back-pressure.
+  // Reads until the peer or close() ends it. `on_message` gets each text message; the view dies
+  // when it returns. The next message waits for it: that is the back-pressure.
   awaitable<void> run(std::function<awaitable<void>(std::string_view)> on_message);
 
-  // Queues a text message. A reader too slow for the queue bound is closed with 3008. Messages queued in one turn of
-  // the loop leave in one write.
+  // Queues a text message. A reader too slow for the queue bound is closed with 3008. Messages
+  // queued in one turn of the loop leave in one write.
   void send(std::string_view text);
 
   // Says goodbye and ends run(). Later calls do nothing.
@@ -41,11 +41,14 @@ class websocket : public std::enable_shared_from_this<websocket> {
   // Ends at once, without a word. For deadlines.
   void abort();
 
-  // Called every second or so by the listener: pings, and ends a peer that has been silent for three intervals.
+  // Called every second or so by the listener: pings, and ends a peer that has been silent for
+  // three intervals.
   void tick(std::chrono::steady_clock::time_point now);
 
   [[nodiscard]] bool is_open() const noexcept { return !closing_; }
-  [[nodiscard]] std::size_t queued_bytes() const noexcept { return pending_.size() + writing_.size(); }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept {
+    return pending_.size() + writing_.size();
+  }
 
  private:
   enum class step { more, end };
@@ -57,15 +60,15 @@ class websocket : public std::enable_shared_from_this<websocket> {
 
   asio::ip::tcp::socket socket_;
   websocket_limits limits_;
-  std::string in_;          // bytes read and not yet decoded: [in_start_, size)
+  std::string in_;  // bytes read and not yet decoded: [in_start_, size)
   std::size_t in_start_ = 0;
-  std::string message_;     // fragments of a message under way
+  std::string message_;  // fragments of a message under way
   bool fragmented_ = false;
-  std::string pending_;     // frames to write next
-  std::string writing_;     // frames being written
+  std::string pending_;  // frames to write next
+  std::string writing_;  // frames being written
   bool flush_scheduled_ = false;
-  bool closing_ = false;    // a close frame has been queued
-  bool failed_ = false;     // the socket is of no more use
+  bool closing_ = false;  // a close frame has been queued
+  bool failed_ = false;   // the socket is of no more use
   std::chrono::steady_clock::time_point last_read_;
   std::chrono::steady_clock::time_point last_ping_;
   asio::steady_timer drained_;

@@ -1,7 +1,8 @@
 // WebSocket framing (RFC 6455 section 5), without a socket: bytes in, frames out, in place.
 //
-// Own code, because many small frames arrive in one read: this decodes all of them from one buffer, where Beast
-// composes a read a message. Beast's parser still does the HTTP handshake. Measured in docs/decisions.
+// Own code, because many small frames arrive in one read: this decodes all of them from one buffer,
+// where Beast composes a read a message. Beast's parser still does the HTTP handshake. Measured in
+// docs/decisions.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,14 @@
 
 namespace skirmish::http::ws {
 
-enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+enum class opcode : std::uint8_t {
+  continuation = 0,
+  text = 1,
+  binary = 2,
+  close = 8,
+  ping = 9,
+  pong = 10
+};
 
 // Close codes this program sends. 3000 to 3499 ask the client to reconnect, from 3500 on not to.
 namespace close_code {
@@ -39,8 +47,9 @@ struct decoded {
   frame value = {};
 };
 
-// Takes the first frame of `buffer`, unmasking its payload in place. `masked` says what the peer must do: clients mask,
-// servers do not; the other way is a protocol error. A payload over `limit_bytes` is too_big as soon as its header is in.
+// Takes the first frame of `buffer`, unmasking its payload in place. `masked` says what the peer
+// must do: clients mask, servers do not; the other way is a protocol error. A payload over
+// `limit_bytes` is too_big as soon as its header is in.
 decoded decode(std::span<char> buffer, bool masked, std::size_t limit_bytes);
 
 // Appends a final, unmasked frame (server to client).

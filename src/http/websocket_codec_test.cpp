@@ -38,14 +38,18 @@ TEST(websocket_codec, server_frames_round_trip) {
 }
 
 TEST(websocket_codec, refuses_what_the_rfc_forbids) {
-  const auto status = [](std::string bytes, bool masked = true) { return decode(bytes, masked, 1000).status; };
-  EXPECT_EQ(status(std::string("\x81\x01x", 3)), decode_status::protocol_error);          // not masked
-  EXPECT_EQ(status(std::string("\x81\x81xxxxx", 7), false), decode_status::protocol_error);  // masked by a server
-  EXPECT_EQ(status(std::string("\xC1\x80", 2)), decode_status::protocol_error);           // reserved bit
-  EXPECT_EQ(status(std::string("\x83\x80", 2)), decode_status::protocol_error);           // unknown opcode
-  EXPECT_EQ(status(std::string("\x09\x80", 2)), decode_status::protocol_error);           // fragmented ping
-  EXPECT_EQ(status(std::string("\x89\xFE", 2)), decode_status::protocol_error);           // long ping
-  EXPECT_EQ(status(std::string("\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 10)), decode_status::too_big);
+  const auto status = [](std::string bytes, bool masked = true) {
+    return decode(bytes, masked, 1000).status;
+  };
+  EXPECT_EQ(status(std::string("\x81\x01x", 3)), decode_status::protocol_error);  // not masked
+  EXPECT_EQ(status(std::string("\x81\x81xxxxx", 7), false),
+            decode_status::protocol_error);  // masked by a server
+  EXPECT_EQ(status(std::string("\xC1\x80", 2)), decode_status::protocol_error);  // reserved bit
+  EXPECT_EQ(status(std::string("\x83\x80", 2)), decode_status::protocol_error);  // unknown opcode
+  EXPECT_EQ(status(std::string("\x09\x80", 2)), decode_status::protocol_error);  // fragmented ping
+  EXPECT_EQ(status(std::string("\x89\xFE", 2)), decode_status::protocol_error);  // long ping
+  EXPECT_EQ(status(std::string("\x81\xFF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 10)),
+            decode_status::too_big);
 }
 
 }  // namespace

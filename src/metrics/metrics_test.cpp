@@ -27,7 +27,8 @@ TEST(metrics, text_shows_every_kind) {
 TEST(metrics, the_same_name_and_labels_are_the_same_metric) {
   registry all;
   EXPECT_EQ(&all.add_counter("a_total", "A."), &all.add_counter("a_total", "A."));
-  EXPECT_NE(&all.add_counter("a_total", "A.", "x=\"1\""), &all.add_counter("a_total", "A.", "x=\"2\""));
+  EXPECT_NE(&all.add_counter("a_total", "A.", "x=\"1\""),
+            &all.add_counter("a_total", "A.", "x=\"2\""));
   EXPECT_THROW(all.add_gauge("a_total", "A."), std::logic_error);
 }
 

@@ -1,5 +1,7 @@
 #include "redis/child_process.hpp"
 
+#include "core/error.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -15,8 +17,6 @@
 #include <filesystem>
 #include <thread>
 #include <utility>
-
-#include "core/error.hpp"
 
 namespace skirmish::redis {
 namespace {

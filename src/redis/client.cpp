@@ -1,18 +1,18 @@
 #include "redis/client.hpp"
 
-#include <fmt/format.h>
+#include "core/log.hpp"
+#include "redis/link.hpp"
 
-#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <random>
 #include <utility>
-
-#include "core/log.hpp"
-#include "redis/link.hpp"
 
 namespace skirmish::redis {
 namespace {

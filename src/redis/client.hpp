@@ -11,22 +11,23 @@
 // Nothing is sent a second time by the client. An error reply is not a failure: see value.hpp.
 #pragma once
 
-#include <atomic>
+#include "core/asio.hpp"
+#include "redis/script.hpp"
+#include "redis/url.hpp"
+#include "redis/value.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
+
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "core/asio.hpp"
-#include "redis/script.hpp"
-#include "redis/url.hpp"
-#include "redis/value.hpp"
 
 namespace skirmish::redis {
 

@@ -5,12 +5,12 @@
 // stay atomic.
 #pragma once
 
+#include "core/error.hpp"
+#include "core/ids.hpp"
+
 #include <concepts>
 #include <string>
 #include <string_view>
-
-#include "core/error.hpp"
-#include "core/ids.hpp"
 
 namespace skirmish::redis {
 

@@ -1,12 +1,13 @@
 #include "redis/link.hpp"
 
-#include <algorithm>
+#include "core/log.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "core/log.hpp"
+#include <algorithm>
 
 namespace skirmish::redis {
 namespace {

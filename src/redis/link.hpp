@@ -2,11 +2,12 @@
 // this.
 #pragma once
 
+#include "redis/client.hpp"
+
 #include <boost/redis/connection.hpp>
+
 #include <string>
 #include <vector>
-
-#include "redis/client.hpp"
 
 namespace skirmish::redis {
 

@@ -1,13 +1,13 @@
 #include "redis/script.hpp"
 
+#include "core/error.hpp"
+
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <stdexcept>
-
-#include "core/error.hpp"
 
 namespace skirmish::redis {
 namespace {

@@ -9,12 +9,13 @@
 // not executed.
 #pragma once
 
+#include "redis/value.hpp"
+
 #include <boost/redis/request.hpp>
+
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "redis/value.hpp"
 
 namespace skirmish::redis {
 

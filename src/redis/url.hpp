@@ -12,13 +12,13 @@
 // (instead of the path), sentinel_username, sentinel_password.
 #pragma once
 
+#include "core/error.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/error.hpp"
 
 namespace skirmish::redis {
 

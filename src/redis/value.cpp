@@ -1,13 +1,13 @@
 #include "redis/value.hpp"
 
+#include "core/error.hpp"
+#include "core/log.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include "core/error.hpp"
-#include "core/log.hpp"
 
 namespace skirmish::redis {
 namespace {
@@ -34,10 +34,8 @@ std::string_view without_format(std::string_view text) {
 
 value leaf(const node_view& node) {
   switch (node.data_type) {
-    case resp3::type::null:
-      return {};
-    case resp3::type::boolean:
-      return value(node.value == "t");
+    case resp3::type::null: return {};
+    case resp3::type::boolean: return value(node.value == "t");
     case resp3::type::number:
       if (const auto n = parse<std::int64_t>(node.value)) return value(*n);
       break;
@@ -45,12 +43,9 @@ value leaf(const node_view& node) {
       if (const auto n = parse<double>(node.value)) return value(*n);
       break;
     case resp3::type::simple_error:
-    case resp3::type::blob_error:
-      return {value::type::error, std::string(node.value)};
-    case resp3::type::verbatim_string:
-      return value(std::string(without_format(node.value)));
-    default:
-      break;
+    case resp3::type::blob_error: return {value::type::error, std::string(node.value)};
+    case resp3::type::verbatim_string: return value(std::string(without_format(node.value)));
+    default: break;
   }
   return value(std::string(node.value));
 }
@@ -58,14 +53,10 @@ value leaf(const node_view& node) {
 value::type aggregate_type(resp3::type type) {
   switch (type) {
     case resp3::type::map:
-    case resp3::type::attribute:
-      return value::type::map;
-    case resp3::type::set:
-      return value::type::set;
-    case resp3::type::push:
-      return value::type::push;
-    default:
-      return value::type::array;
+    case resp3::type::attribute: return value::type::map;
+    case resp3::type::set: return value::type::set;
+    case resp3::type::push: return value::type::push;
+    default: return value::type::array;
   }
 }
 
@@ -73,15 +64,11 @@ value::type aggregate_type(resp3::type type) {
 std::string plain(const value& v) {
   switch (v.kind()) {
     case value::type::boolean:
-    case value::type::integer:
-      return std::to_string(*v.as_integer());
-    case value::type::number:
-      return fmt::format("{}", *v.as_double());
+    case value::type::integer: return std::to_string(*v.as_integer());
+    case value::type::number: return fmt::format("{}", *v.as_double());
     case value::type::string:
-    case value::type::error:
-      return v.as_string();
-    default:
-      return {};
+    case value::type::error: return v.as_string();
+    default: return {};
   }
 }
 
@@ -116,26 +103,19 @@ std::string value::as_string() && {
 std::optional<std::int64_t> value::as_integer() const noexcept {
   switch (type_) {
     case type::boolean:
-    case type::integer:
-      return std::get<std::int64_t>(data_);
-    case type::string:
-      return parse<std::int64_t>(std::get<std::string>(data_));
-    default:
-      return std::nullopt;
+    case type::integer: return std::get<std::int64_t>(data_);
+    case type::string: return parse<std::int64_t>(std::get<std::string>(data_));
+    default: return std::nullopt;
   }
 }
 
 std::optional<double> value::as_double() const noexcept {
   switch (type_) {
-    case type::number:
-      return std::get<double>(data_);
+    case type::number: return std::get<double>(data_);
     case type::boolean:
-    case type::integer:
-      return static_cast<double>(std::get<std::int64_t>(data_));
-    case type::string:
-      return parse<double>(std::get<std::string>(data_));
-    default:
-      return std::nullopt;
+    case type::integer: return static_cast<double>(std::get<std::int64_t>(data_));
+    case type::string: return parse<double>(std::get<std::string>(data_));
+    default: return std::nullopt;
   }
 }
 

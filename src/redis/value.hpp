@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/redis/adapter/any_adapter.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -26,8 +27,8 @@ class value {
   template <std::same_as<bool> Boolean>
   explicit value(Boolean b) : type_(type::boolean), data_(std::int64_t{b}) {}
   template <std::integral Integer>
-  requires(!std::same_as<Integer, bool>) explicit value(Integer n)
-      : type_(type::integer), data_(static_cast<std::int64_t>(n)) {}
+    requires(!std::same_as<Integer, bool>)
+  explicit value(Integer n) : type_(type::integer), data_(static_cast<std::int64_t>(n)) {}
   explicit value(double n) : type_(type::number), data_(n) {}
   explicit value(std::string text) : type_(type::string), data_(std::move(text)) {}
   value(type kind, std::string text) : type_(kind), data_(std::move(text)) {}

@@ -1,0 +1,81 @@
+// API keys: who a game server or an operator is.
+//
+// A key reads `sk_<key id>_<secret>`; the secret is 256 random bits. Stored is a keyed hash of the
+// secret (BLAKE2b with the key id as key, RFC 7693): with that much entropy a slow password hash
+// would add nothing but load. A key is shown once, when it is made.
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "db/database.hpp"
+#include "http/exchange.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace skirmish {
+
+struct api_key {
+  std::string key_id;  // 12 hex digits
+  http::role as = http::role::server;
+  std::string label;
+  timestamp created_at;
+  bool revoked = false;
+};
+
+struct new_api_key {
+  api_key row;
+  std::string key;  // the whole key: not stored anywhere
+};
+
+// "server" or "admin".
+std::string_view to_string(http::role as) noexcept;
+result<http::role> parse_role(std::string_view word);
+
+class api_key_store {
+ public:
+  api_key_store(database& db, const clock& time) : db_(db), clock_(time) {}
+
+  awaitable<new_api_key> create(http::role as, std::string label);
+  awaitable<std::vector<api_key>> list();
+  // not_found when there is no such key; revoking twice is fine.
+  awaitable<result<void>> revoke(std::string key_id);
+
+  // Whether a key of role admin exists that is not revoked.
+  awaitable<bool> has_admin();
+
+ private:
+  database& db_;
+  const clock& clock_;
+};
+
+// Looks keys up for one thread, remembering answers for a few seconds (so a revocation is in force
+// within `cache_seconds`), and good ones longer while the database is down.
+class api_key_verifier {
+ public:
+  static constexpr int cache_seconds = 5;
+  static constexpr int stale_seconds = 3600;
+  static constexpr std::size_t cache_limit = 10'000;
+
+  api_key_verifier(database& db, const clock& time) : db_(db), clock_(time) {}
+
+  // unauthenticated for a malformed, unknown or revoked key.
+  awaitable<result<http::principal>> verify(std::string key);
+
+ private:
+  struct known {
+    std::string secret_hash;
+    http::principal who;
+    bool valid = false;
+    timestamp read_at;
+  };
+
+  awaitable<known> read(const std::string& key_id);
+
+  database& db_;
+  const clock& clock_;
+  std::map<std::string, known, std::less<>> cache_;  // by key id
+};
+
+}  // namespace skirmish

@@ -1,0 +1,183 @@
+#include "db/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace skirmish {
+namespace {
+
+error invalid(std::string message) { return {errc::invalid_argument, std::move(message)}; }
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    if (i + 3 > text.size()) return std::nullopt;
+    const auto [end, ec] = std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
+    // A NUL would end the value early inside the C client libraries.
+    if (ec != std::errc{} || end != text.data() + i + 3 || value == 0) return std::nullopt;
+    out += static_cast<char>(value);
+    i += 2;
+  }
+  return out;
+}
+
+// What a value must not hold to be shown in a URL as it is.
+std::string percent_encode(std::string_view text, std::string_view keep = "-._~") {
+  std::string out;
+  for (const unsigned char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (plain || keep.find(static_cast<char>(c)) != std::string_view::npos)
+      out += static_cast<char>(c);
+    else
+      out += fmt::format("%{:02X}", c);
+  }
+  return out;
+}
+
+// Cuts `text` at the first `separator`: the part before it is returned and `text` keeps the rest.
+std::string_view cut(std::string_view& text, std::string_view separators) {
+  const auto at = std::min(text.find_first_of(separators), text.size());
+  const auto before = text.substr(0, at);
+  text.remove_prefix(at);
+  return before;
+}
+
+std::optional<sql_kind> kind_of(std::string_view scheme) {
+  if (scheme == "mysql" || scheme == "mariadb") return sql_kind::mysql;
+  if (scheme == "postgresql" || scheme == "postgres") return sql_kind::postgresql;
+  if (scheme == "sqlite") return sql_kind::sqlite;
+  return std::nullopt;
+}
+
+result<void> read_user(std::string_view text, database_config& to) {
+  const auto colon = std::min(text.find(':'), text.size());
+  const auto user = percent_decode(text.substr(0, colon));
+  const auto password = percent_decode(text.substr(std::min(colon + 1, text.size())));
+  if (!user || !password)
+    return invalid("the database URL's user or password is not percent-encoded correctly");
+  to.user = *user;
+  to.password = *password;
+  return {};
+}
+
+result<void> read_host(std::string_view text, database_config& to) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return invalid("the database URL's host lacks a ']'");
+    to.host = text.substr(1, close - 1);
+    port = text.substr(close + 1);
+    if (!port.empty() && port.front() != ':') return invalid("the database URL's host is wrong");
+  } else {
+    const auto colon = std::min(text.find(':'), text.size());
+    const auto host = percent_decode(text.substr(0, colon));
+    if (!host) return invalid("the database URL's host is not percent-encoded correctly");
+    if (!host->empty()) to.host = *host;
+    port = text.substr(colon);
+  }
+  if (port.size() <= 1) return {};
+  port.remove_prefix(1);
+  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), to.port);
+  if (ec != std::errc{} || end != port.data() + port.size() || to.port == 0)
+    return invalid("the database URL's port is not a number from 1 to 65535");
+  return {};
+}
+
+result<void> read_options(std::string_view text, database_config& to) {
+  while (!text.empty()) {
+    text.remove_prefix(1);  // '?' or '&'
+    auto option = cut(text, "&");
+    const auto key = cut(option, "=");
+    const auto value = percent_decode(option.substr(std::min<std::size_t>(1, option.size())));
+    if (key != "unix_socket")
+      return invalid(
+          fmt::format("the database URL's option '{}' is unknown; valid: unix_socket", key));
+    if (!value || value->empty()) return invalid("the database URL's unix_socket is wrong");
+    to.unix_socket = *value;
+  }
+  return {};
+}
+
+result<database_config> parse_sqlite(std::string_view rest) {
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    if (!rest.starts_with('/'))
+      return invalid("an SQLite URL has no host: write sqlite:///absolute/path or sqlite:relative");
+  }
+  const auto path = percent_decode(rest);
+  if (!path || path->empty()) return invalid("the database URL's path is missing or wrong");
+  // SOCI's connection string cannot carry a quote.
+  if (path->find('"') != std::string::npos)
+    return invalid("the database URL's path must not contain a double quote");
+  database_config config;
+  config.path = *path;
+  return config;
+}
+
+}  // namespace
+
+std::string_view to_string(sql_kind kind) noexcept {
+  switch (kind) {
+    case sql_kind::sqlite: return "sqlite";
+    case sql_kind::mysql: return "mysql";
+    case sql_kind::postgresql: return "postgresql";
+  }
+  return "sqlite";
+}
+
+result<database_config> parse_database_url(std::string_view url) {
+  auto rest = url;
+  const auto kind = kind_of(cut(rest, ":"));
+  if (!kind || rest.empty())
+    return invalid(
+        "the database URL must start with mysql://, mariadb://, postgresql:// or sqlite:");
+  rest.remove_prefix(1);
+  if (*kind == sql_kind::sqlite) return parse_sqlite(rest);
+  if (!rest.starts_with("//")) return invalid("the database URL lacks '//' after its scheme");
+  rest.remove_prefix(2);
+
+  database_config config;
+  config.kind = *kind;
+  auto authority = cut(rest, "/?");
+  // The last '@' ends the user part, so a password with a bare '@' is understood as it was meant.
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    if (auto read = read_user(authority.substr(0, at), config); !read) return read.error();
+    authority.remove_prefix(at + 1);
+  }
+  if (auto read = read_host(authority, config); !read) return read.error();
+  const auto name = percent_decode(cut(rest, "?"));
+  if (!name || name->size() < 2 || name->find('/', 1) != std::string::npos)
+    return invalid("the database URL lacks the database's name: scheme://user:password@host/name");
+  config.name = name->substr(1);
+  if (auto read = read_options(rest, config); !read) return read.error();
+  return config;
+}
+
+std::string to_string(const database_config& config) {
+  if (config.kind == sql_kind::sqlite)
+    return (config.path.starts_with('/') ? "sqlite://" : "sqlite:") +
+           percent_encode(config.path, "-._~/");
+  auto url = fmt::format("{}://{}{}", to_string(config.kind), percent_encode(config.user),
+                         config.password.empty() ? "" : ":***");
+  if (!config.user.empty()) url += '@';
+  if (config.unix_socket.empty()) {
+    const bool is_ipv6 = config.host.find(':') != std::string::npos;
+    url += is_ipv6 ? fmt::format("[{}]", config.host) : percent_encode(config.host);
+    if (config.port != 0) url += fmt::format(":{}", config.port);
+  }
+  url += '/' + percent_encode(config.name);
+  if (!config.unix_socket.empty())
+    url += "?unix_socket=" + percent_encode(config.unix_socket, "-._~/");
+  return url;
+}
+
+}  // namespace skirmish

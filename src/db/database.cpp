@@ -1,0 +1,92 @@
+#include "db/database.hpp"
+
+#include "db/backend.hpp"
+#include "db/pool.hpp"
+#include "db/soci.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <random>
+#include <thread>
+
+namespace skirmish {
+namespace {
+
+// Tells a job that its caller no longer waits, however the caller's frame ends.
+struct abandon_at_exit {
+  sql_job& job;
+  ~abandon_at_exit() { job.abandon(); }
+};
+
+void roll_back_quietly(soci::session& sql) noexcept {
+  try {
+    sql.rollback();
+  } catch (...) {
+    // The connection is lost, and with it the transaction; the error that led here is the one to
+    // report.
+  }
+}
+
+// Two victims of one deadlock that try again in step would meet again.
+void pause_before_retry() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds{std::uniform_int_distribution<int>{2, 20}(random)});
+}
+
+}  // namespace
+
+database::database(database_config config) : pool_(std::make_unique<sql_pool>(std::move(config))) {}
+database::~database() = default;
+
+void database::start() { pool_->start(); }
+void database::stop(std::chrono::milliseconds grace) { pool_->stop(grace); }
+sql_kind database::kind() const noexcept { return pool_->config().kind; }
+const database_config& database::config() const noexcept { return pool_->config(); }
+
+awaitable<void> database::execute(std::function<void(soci::session&)> work, retry on_loss) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto wake = std::make_shared<asio::steady_timer>(executor, pool_->config().work_limit());
+  const auto job = std::make_shared<sql_job>(std::move(work), on_loss, wake);
+  const abandon_at_exit guard{*job};
+  pool_->submit(job);
+  error_code ec;
+  co_await wake->async_wait(asio::redirect_error(use_awaitable, ec));
+  if (job->take()) co_return;
+  if (ec) throw boost::system::system_error(ec);
+  throw failure(errc::deadline_exceeded, "SQL: no answer in time");
+}
+
+void database::transact(soci::session& sql, const std::function<bool()>& body) const {
+  constexpr int attempts_max = 4;
+  const auto give_up_at = std::chrono::steady_clock::now() + config().statement_timeout;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      backend_for(kind()).begin(sql);
+      if (body())
+        sql.commit();
+      else
+        sql.rollback();
+      return;
+    } catch (const soci::soci_error& e) {
+      roll_back_quietly(sql);
+      const bool may_retry = fault_of(e) == sql_fault::contention && attempt < attempts_max &&
+                             std::chrono::steady_clock::now() < give_up_at;
+      if (!may_retry) throw;
+    } catch (...) {
+      roll_back_quietly(sql);
+      throw;
+    }
+    pause_before_retry();
+  }
+}
+
+awaitable<void> database::ping() {
+  return read([](soci::session& sql) {
+    int one = 0;
+    sql << "SELECT 1", soci::into(one);
+  });
+}
+
+}  // namespace skirmish

@@ -1,0 +1,221 @@
+#include "db/pool.hpp"
+
+#include "core/log.hpp"
+#include "db/soci.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace skirmish {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds refuse_after_failed_connect{500};
+
+std::exception_ptr failed(errc code, const std::string& what) {
+  return std::make_exception_ptr(failure(code, what));
+}
+
+// What the caller gets for an SQL error. The text never holds bound values: SOCI's what() would
+// show them.
+std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool was_cut) {
+  const auto text = "SQL: " + e.get_error_message() + " in: " + sql.get_last_query().substr(0, 500);
+  if (was_cut) return failed(errc::deadline_exceeded, text);
+  switch (fault_of(e)) {
+    case sql_fault::deadline: return failed(errc::deadline_exceeded, text);
+    case sql_fault::lost:
+    case sql_fault::contention:
+    case sql_fault::unavailable: return failed(errc::unavailable, text);
+    case sql_fault::duplicate_key:
+    case sql_fault::other: break;
+  }
+  return failed(errc::internal, text);
+}
+
+}  // namespace
+
+// ---- sql_job
+
+sql_job::sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake)
+    : work_(std::move(work)), on_loss_(on_loss), wake_(std::move(wake)) {}
+
+bool sql_job::is_abandoned() {
+  const std::lock_guard lock(mutex_);
+  return wake_ == nullptr;
+}
+
+void sql_job::finish(std::exception_ptr problem) {
+  const std::lock_guard lock(mutex_);
+  if (!wake_) return;
+  is_done_ = true;
+  problem_ = std::move(problem);
+  // Expiring in the past also ends a wait that has not begun yet.
+  asio::post(wake_->get_executor(), [weak = std::weak_ptr(wake_)] {
+    if (const auto wake = weak.lock()) wake->expires_at(asio::steady_timer::time_point::min());
+  });
+}
+
+void sql_job::abandon() {
+  const std::lock_guard lock(mutex_);
+  wake_.reset();
+}
+
+bool sql_job::take() {
+  const std::lock_guard lock(mutex_);
+  if (problem_) std::rethrow_exception(std::exchange(problem_, nullptr));
+  return is_done_;
+}
+
+// ---- connect_gate
+
+bool connect_gate::try_enter() {
+  const std::lock_guard lock(mutex_);
+  if (!is_down_) return true;
+  if (is_probing_ || steady_clock::now() < refused_until_) return false;
+  return is_probing_ = true;
+}
+
+void connect_gate::succeeded() {
+  const std::lock_guard lock(mutex_);
+  if (is_down_) log::info("sql_available");
+  is_down_ = is_probing_ = false;
+}
+
+bool connect_gate::failed() {
+  const std::lock_guard lock(mutex_);
+  is_probing_ = false;
+  refused_until_ = steady_clock::now() + refuse_after_failed_connect;
+  return !std::exchange(is_down_, true);
+}
+
+// ---- sql_pool
+
+sql_pool::sql_pool(database_config config) : config_(std::move(config)) {
+  const auto count =
+      config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
+  for (std::size_t i = 0; i < count; ++i)
+    sessions_.push_back(std::make_unique<sql_session>(config_));
+}
+
+void sql_pool::start() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_running_) return;
+    is_running_ = true;
+    serving_ = sessions_.size();
+  }
+  for (auto& session : sessions_) threads_.emplace_back([this, &session] { serve(*session); });
+  threads_.emplace_back([this] { watch(); });
+}
+
+void sql_pool::stop(std::chrono::milliseconds grace) {
+  std::deque<std::shared_ptr<sql_job>> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    is_running_ = false;
+    dropped.swap(queue_);
+    for (auto& session : sessions_) session->hasten(steady_clock::now() + grace);
+    work_arrived_.notify_all();
+    watch_changed_.notify_all();
+  }
+  for (const auto& job : dropped) job->finish(failed(errc::unavailable, "SQL: stopping"));
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void sql_pool::submit(std::shared_ptr<sql_job> job) {
+  const std::lock_guard lock(mutex_);
+  if (!is_running_) throw failure(errc::unavailable, "SQL: not running");
+  if (queue_.size() >= config_.queue_limit) throw failure(errc::unavailable, "SQL: queue is full");
+  queue_.push_back(std::move(job));
+  work_arrived_.notify_one();
+}
+
+void sql_pool::serve(sql_session& session) {
+  while (const auto job = next(session)) {
+    // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
+    // stall.
+    if (job->is_abandoned()) continue;
+    auto problem = perform(session, *job);
+    session.finish();
+    job->finish(std::move(problem));
+  }
+  session.close();
+  const std::lock_guard lock(mutex_);
+  --serving_;
+  watch_changed_.notify_all();
+}
+
+std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
+  std::unique_lock lock(mutex_);
+  work_arrived_.wait(lock, [this] { return !is_running_ || !queue_.empty(); });
+  if (!is_running_) return nullptr;
+  auto job = std::move(queue_.front());
+  queue_.pop_front();
+  // Under the lock, so that stop() either drops the work or finds it started.
+  session.start(steady_clock::now() + config_.work_limit());
+  return job;
+}
+
+std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
+  for (bool may_retry = job.may_retry();; may_retry = false) {
+    try {
+      if (!session.is_usable()) connect(session);
+      job.run(session.native());
+      if (!session.end_transaction()) return nullptr;
+      return failed(errc::internal, "SQL: work returned without ending its transaction");
+    } catch (const soci::soci_error& e) {
+      const bool was_cut = session.finish();
+      const bool was_lost = fault_of(e) == sql_fault::lost;
+      auto problem = translate(e, session.native(), was_cut);
+      clean_up(session, was_lost || was_cut);
+      if (!was_lost || was_cut || !may_retry) return problem;
+    } catch (...) {
+      auto problem = std::current_exception();
+      clean_up(session, false);
+      return problem;
+    }
+  }
+}
+
+void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
+  try {
+    // The next user of this session must not find itself inside the remains of a transaction.
+    if (!is_broken) session.end_transaction();
+  } catch (...) {
+    is_broken = true;
+  }
+  if (is_broken) session.close();
+}
+
+void sql_pool::connect(sql_session& session) {
+  if (!gate_.try_enter()) throw failure(errc::unavailable, "SQL: the server cannot be reached");
+  try {
+    session.open();
+    gate_.succeeded();
+  } catch (const soci::soci_error& e) {
+    if (gate_.failed())
+      log::warn("sql_unavailable",
+                {{"database", to_string(config_)}, {"error", e.get_error_message()}});
+    throw failure(errc::unavailable, "SQL: cannot connect: " + e.get_error_message());
+  } catch (...) {
+    gate_.failed();
+    throw;
+  }
+}
+
+void sql_pool::watch() {
+  std::unique_lock lock(mutex_);
+  while (is_running_ || serving_ > 0) {
+    const auto now = steady_clock::now();
+    // Work that starts from now on has the full limit before it, so nothing needs to wake this
+    // thread earlier.
+    auto look_again = now + config_.work_limit();
+    for (auto& session : sessions_) look_again = std::min(look_again, session->cut_if_late(now));
+    watch_changed_.wait_until(lock, look_again);
+  }
+}
+
+}  // namespace skirmish

@@ -1,0 +1,104 @@
+// The threads behind `database`, for this folder's own use.
+#pragma once
+
+#include "db/config.hpp"
+#include "db/database.hpp"
+#include "db/session.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace skirmish {
+
+using sql_work = std::function<void(soci::session&)>;
+
+// One piece of work and the caller that may still wait for it.
+class sql_job {
+ public:
+  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the
+  // work is done.
+  sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake);
+
+  // For the pool's threads.
+  void run(soci::session& sql) { work_(sql); }
+  [[nodiscard]] bool may_retry() const noexcept { return on_loss_ == retry::safe; }
+  [[nodiscard]] bool is_abandoned();
+  void finish(std::exception_ptr problem);
+
+  // For the caller.
+  void abandon();
+  // True when the work is done; throws what it threw.
+  bool take();
+
+ private:
+  sql_work work_;
+  retry on_loss_;
+
+  std::mutex mutex_;  // guards what follows
+  std::shared_ptr<asio::steady_timer> wake_;
+  bool is_done_ = false;
+  std::exception_ptr problem_;
+};
+
+// Keeps a server that is down from costing each piece of work a connect timeout: after a failed
+// attempt every attempt is refused for a moment, then one thread at a time may try. Thread-safe.
+class connect_gate {
+ public:
+  // Every call that returns true is followed by succeeded() or failed().
+  bool try_enter();
+  void succeeded();
+  // True when the server was thought to be up until now.
+  bool failed();
+
+ private:
+  std::mutex mutex_;
+  bool is_down_ = false;
+  bool is_probing_ = false;
+  std::chrono::steady_clock::time_point refused_until_;
+};
+
+class sql_pool {
+ public:
+  explicit sql_pool(database_config config);
+  ~sql_pool() { stop(std::chrono::milliseconds{0}); }
+
+  void start();
+  void stop(std::chrono::milliseconds grace);
+  // Throws failure{unavailable} when the pool does not run or its queue is full.
+  void submit(std::shared_ptr<sql_job> job);
+
+  [[nodiscard]] const database_config& config() const noexcept { return config_; }
+
+ private:
+  void serve(sql_session& session);
+  // Waits for work; null when the pool stops.
+  std::shared_ptr<sql_job> next(sql_session& session);
+  // Does the work and says what went wrong.
+  std::exception_ptr perform(sql_session& session, sql_job& job);
+  static void clean_up(sql_session& session, bool is_broken) noexcept;
+  void connect(sql_session& session);
+  // Cuts work that is past its limit.
+  void watch();
+
+  const database_config config_;
+  connect_gate gate_;
+  std::vector<std::unique_ptr<sql_session>> sessions_;
+  std::vector<std::thread> threads_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable work_arrived_;
+  std::condition_variable watch_changed_;
+  std::deque<std::shared_ptr<sql_job>> queue_;
+  bool is_running_ = false;
+  std::size_t serving_ = 0;  // threads that may still run work
+};
+
+}  // namespace skirmish

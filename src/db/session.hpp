@@ -1,0 +1,58 @@
+// One connection that mends itself, for this folder's own use.
+#pragma once
+
+#include "db/backend.hpp"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+
+namespace skirmish {
+
+// Used by the thread that owns it, except for cut_if_late().
+class sql_session {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  explicit sql_session(const database_config& config);
+  ~sql_session();
+  sql_session(const sql_session&) = delete;
+  sql_session& operator=(const sql_session&) = delete;
+
+  // True when there is a connection and the server has not hung up.
+  [[nodiscard]] bool is_usable() const;
+  // Connects anew. Throws soci::soci_error.
+  void open();
+  void close() noexcept;
+  // Only when open.
+  [[nodiscard]] soci::session& native() noexcept { return *session_; }
+
+  // Between these two the session may be cut at `limit`. finish() says whether it was.
+  void start(time_point limit);
+  bool finish() noexcept;
+
+  // Any thread: breaks the connection under work that started and is past its limit, so that its
+  // thread comes back. Returns when to look again: the limit of the running work, or the latest
+  // time point when nothing runs.
+  time_point cut_if_late(time_point now);
+  // Any thread: brings the limit of running work forward.
+  void hasten(time_point limit);
+
+  // Ends a transaction that work left open. True when there was one.
+  bool end_transaction();
+
+ private:
+  const database_config& config_;
+  const sql_backend& backend_;
+  std::unique_ptr<soci::session> session_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  // A duplicate of the connection's descriptor: its number stays ours when the client library
+  // closes its own.
+  int descriptor_ = -1;
+  bool is_open_ = false;
+  bool was_cut_ = false;
+  time_point limit_ = time_point::max();
+};
+
+}  // namespace skirmish

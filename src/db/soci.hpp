@@ -1,0 +1,48 @@
+// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in
+// .cpp files only.
+#pragma once
+
+#include "core/clock.hpp"
+#include "db/fault.hpp"
+
+#include <soci/soci.h>
+
+#include <optional>
+
+namespace soci {
+
+// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts
+// and compares it, and none applies a time zone to it.
+template <>
+struct type_conversion<skirmish::timestamp> {
+  using base_type = long long;
+  static void from_base(long long in, indicator ind, skirmish::timestamp& out) {
+    if (ind == i_null) throw soci_error("NULL where a time was expected");
+    out = skirmish::timestamp{std::chrono::milliseconds{in}};
+  }
+  static void to_base(skirmish::timestamp in, long long& out, indicator& ind) {
+    out = in.time_since_epoch().count();
+    ind = i_ok;
+  }
+};
+
+// NULL is an empty optional.
+template <class T>
+struct type_conversion<std::optional<T>> {
+  using base_type = typename type_conversion<T>::base_type;
+  static void from_base(const base_type& in, indicator ind, std::optional<T>& out) {
+    if (ind == i_null) {
+      out.reset();
+      return;
+    }
+    T value{};
+    type_conversion<T>::from_base(in, ind, value);
+    out = std::move(value);
+  }
+  static void to_base(const std::optional<T>& in, base_type& out, indicator& ind) {
+    ind = i_null;
+    if (in) type_conversion<T>::to_base(*in, out, ind);
+  }
+};
+
+}  // namespace soci

@@ -1,0 +1,263 @@
+#include "players/players.hpp"
+
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "db/soci.hpp"
+#include "players/players_keys.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace skirmish::players {
+namespace {
+
+const redis::script update_state_script{
+    "players/update_state",
+#include "players/update_state.lua.inc"
+};
+
+const error unknown_player{errc::not_found, "there is no such player"};
+
+std::int64_t to_millis(timestamp t) { return t.time_since_epoch().count(); }
+timestamp from_millis(std::int64_t ms) { return timestamp{std::chrono::milliseconds{ms}}; }
+
+std::optional<profile> select_profile(soci::session& sql, const std::string& player_id) {
+  profile p;
+  p.player_id = player_id;
+  std::string email;
+  soci::indicator has_email = soci::i_null;
+  long long level = 0;
+  long long created_at = 0;
+  long long version = 0;
+  sql << "SELECT name, email, level, created_at, version FROM players WHERE player_id = :id",
+      soci::use(player_id), soci::into(p.name), soci::into(email, has_email), soci::into(level),
+      soci::into(created_at), soci::into(version);
+  if (!sql.got_data()) return std::nullopt;
+  if (has_email == soci::i_ok) p.email = email;
+  p.level = level;
+  p.created_at = from_millis(created_at);
+  p.version = version;
+  return p;
+}
+
+std::optional<profile> from_hash(const std::string& player_id, const redis::value& reply) {
+  std::map<std::string, std::string, std::less<>> f;
+  for (auto& [name, value] : reply.as_pairs()) f.insert_or_assign(name, value);
+  const auto created_at = parse_rfc3339(f["created_at"]);
+  if (!created_at) return std::nullopt;  // absent, or not ours
+  profile p;
+  p.player_id = player_id;
+  p.name = f["name"];
+  p.email = f["email"];
+  p.level = parse_integer(f["level"]).value_or(1);
+  p.created_at = *created_at;
+  p.version = parse_integer(f["version"]).value_or(1);
+  return p;
+}
+
+}  // namespace
+
+std::string_view to_string(cache_state state) noexcept {
+  switch (state) {
+    case cache_state::hit: return "hit";
+    case cache_state::miss: return "miss";
+    case cache_state::stale: return "stale";
+  }
+  return "miss";
+}
+
+awaitable<std::optional<profile>> service::load(const std::string& player_id) {
+  auto select = [player_id](soci::session& sql) { return select_profile(sql, player_id); };
+  co_return co_await db_.read(std::move(select));
+}
+
+awaitable<void> service::cache(const profile& p) {
+  const auto key = profile_key(keys_, p.player_id);
+  redis::request r;
+  r.push("MULTI");
+  r.push("HSET", key, "name", p.name, "email", p.email, "level", p.level, "created_at",
+         to_rfc3339(p.created_at), "version", p.version);
+  r.push("EXPIRE", key, profile_ttl.count());
+  r.push("EXEC");
+  auto replies = co_await redis_.exec(std::move(r));
+  redis::checked(std::move(replies));
+}
+
+awaitable<void> service::create_live(const std::vector<std::string>& ids) {
+  const auto now = to_rfc3339(clock_.now());
+  redis::request r;
+  for (const auto& id : ids) {
+    const auto key = state_key(keys_, id);
+    // HSETNX on hp alone decides who is first; the other fields have the same values whoever writes
+    // them.
+    for (const auto* stat : {"hp", "mp", "stamina"}) r.push("HSETNX", key, stat, stat_at_birth);
+    r.push("HSETNX", key, "damage_dealt", 0);
+    for (const auto* text : {"interaction", "target", "lat", "lon"})
+      r.push("HSETNX", key, text, "");
+    r.push("HSETNX", key, "updated_at", now);
+  }
+  auto replies = co_await redis_.exec(std::move(r));
+  redis::checked(std::move(replies));
+}
+
+awaitable<result<profile>> service::create(profile p) {
+  p.created_at = clock_.now();
+  p.level = 1;
+  p.version = 1;
+  auto insert = [p, at = to_millis(p.created_at)](soci::session& sql) {
+    if (select_profile(sql, p.player_id)) return false;
+    auto has_email = p.email.empty() ? soci::i_null : soci::i_ok;
+    sql << "INSERT INTO players (player_id, name, email, created_at, updated_at) VALUES (:id, "
+           ":name, :email, :at, :up)",
+        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email), soci::use(at),
+        soci::use(at);
+    return true;
+  };
+  const bool inserted = co_await db_.transaction(std::move(insert));
+  const std::vector<std::string> ids{p.player_id};
+  if (!inserted) {
+    // A creation that was cut short may have left the profile without live state: a repeat
+    // completes it.
+    co_await create_live(ids);
+    co_return error{errc::already_exists, "there is a player " + p.player_id + " already"};
+  }
+  co_await create_live(ids);
+  co_await cache(p);
+  co_return p;
+}
+
+awaitable<result<std::pair<profile, cache_state>>> service::get(std::string player_id) {
+  redis::request r;
+  const auto key = profile_key(keys_, player_id);
+  r.push("HGETALL", key);
+  r.push("EXPIRE", key, profile_ttl.count());
+  try {
+    auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+    if (auto p = from_hash(player_id, replies[0]))
+      co_return std::pair{std::move(*p), cache_state::hit};
+  } catch (const failure& e) {
+    log::warn("profile_cache_unavailable", {{"error", e.what()}});
+  }
+  auto loaded = co_await load(player_id);
+  if (!loaded) co_return unknown_player;
+  try {
+    co_await cache(*loaded);
+  } catch (const failure& e) {
+    log::warn("profile_not_cached", {{"error", e.what()}});
+  }
+  co_return std::pair{std::move(*loaded), cache_state::miss};
+}
+
+awaitable<result<profile>> service::update(std::string player_id, profile_change change,
+                                           std::optional<std::int64_t> if_version) {
+  auto write = [player_id, change, if_version,
+                at = to_millis(clock_.now())](soci::session& sql) -> result<profile> {
+    auto p = select_profile(sql, player_id);
+    if (!p) return unknown_player;
+    if (if_version && *if_version != p->version)
+      return error{errc::conflict,
+                   fmt::format("the profile has version {} now; read it again", p->version)};
+    const auto old_version = p->version++;
+    if (change.name) p->name = *change.name;
+    if (change.email) p->email = *change.email;
+    auto has_email = p->email.empty() ? soci::i_null : soci::i_ok;
+    soci::statement st =
+        (sql.prepare
+             << "UPDATE players SET name = :name, email = :email, updated_at = :at, version = :v "
+                "WHERE player_id = :id AND version = :old",
+         soci::use(p->name), soci::use(p->email, has_email), soci::use(at), soci::use(p->version),
+         soci::use(player_id), soci::use(old_version));
+    st.execute(true);
+    if (st.get_affected_rows() != 1)
+      return error{errc::conflict, "the profile has just been changed; read it again"};
+    return *p;
+  };
+  auto written = co_await db_.transaction(std::move(write));
+  if (written) co_await redis_.command("DEL", profile_key(keys_, player_id));
+  co_return written;
+}
+
+awaitable<result<void>> service::remove(std::string player_id) {
+  auto erase = [player_id](soci::session& sql) {
+    const bool found = select_profile(sql, player_id).has_value();
+    sql << "DELETE FROM players WHERE player_id = :id", soci::use(player_id);
+    return found;
+  };
+  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  // Also when it was not found: a removal that was cut short is completed by a repeat.
+  auto reply =
+      co_await redis_.command("DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
+                              actions_key(keys_, player_id), move_key(keys_, player_id));
+  redis::checked(std::move(reply));
+  if (!found) co_return unknown_player;
+  co_return result<void>{};
+}
+
+awaitable<result<live_state>> service::state(std::string player_id) {
+  redis::request r;
+  r.push("HGETALL", state_key(keys_, player_id));
+  r.push("LRANGE", actions_key(keys_, player_id), 0, -1);
+  r.push("HGETALL", move_key(keys_, player_id));
+  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  std::map<std::string, std::string, std::less<>> f;
+  for (auto& [name, value] : replies[0].as_pairs()) f.insert_or_assign(name, value);
+  if (f.empty()) {
+    std::vector<std::string> ids{player_id};
+    const auto missing = co_await restore_live(std::move(ids));
+    if (!missing.empty()) co_return unknown_player;
+    co_return co_await state(std::move(player_id));
+  }
+  const auto number = [&](const char* name) { return parse_integer(f[name]).value_or(0); };
+  live_state s{number("hp"),     number("mp"),           number("stamina"),
+               f["interaction"], number("damage_dealt"), f["target"],
+               f["updated_at"],  std::nullopt,           replies[1].as_strings()};
+  if (const auto* ts = replies[2].find("ts"))
+    s.where = position{replies[2].find("lat")->as_double().value_or(0),
+                       replies[2].find("lon")->as_double().value_or(0),
+                       replies[2].find("alt")->as_double().value_or(0), ts->as_string()};
+  co_return s;
+}
+
+awaitable<result<live_state>> service::update_state(std::string player_id, state_change change) {
+  std::vector<std::string> args{to_rfc3339(clock_.now())};
+  const auto add = [&](const char* name, const std::optional<std::int64_t>& value) {
+    if (!value) return;
+    args.emplace_back(name);
+    args.push_back(std::to_string(*value));
+  };
+  add("hp", change.hp);
+  add("mp", change.mp);
+  add("stamina", change.stamina);
+  const auto key = state_key(keys_, player_id);
+  const std::string_view keys[] = {key};
+  const std::vector<std::string_view> views(args.begin(), args.end());
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto reply = redis::checked(co_await redis_.eval(update_state_script, keys, views));
+    if (reply.as_bool()) co_return co_await state(player_id);
+    std::vector<std::string> ids{player_id};
+    const auto missing = co_await restore_live(std::move(ids));
+    if (!missing.empty()) break;
+  }
+  co_return unknown_player;
+}
+
+awaitable<result<position>> service::live_position(std::string player_id) {
+  auto s = co_await state(player_id);
+  if (!s) co_return s.error();
+  if (!s->where) co_return error{errc::not_found, "this player has no live position"};
+  co_return *s->where;
+}
+
+awaitable<std::vector<std::string>> service::restore_live(std::vector<std::string> ids) {
+  std::vector<std::string> known;
+  std::vector<std::string> missing;
+  for (const auto& id : ids) {
+    const auto p = co_await load(id);
+    (p ? known : missing).push_back(id);
+  }
+  if (!known.empty()) co_await create_live(known);
+  co_return missing;
+}
+
+}  // namespace skirmish::players

@@ -1,0 +1,96 @@
+// Players: the profile (SQL, cached in Redis) and the live state (Redis).
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "db/database.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skirmish::players {
+
+struct profile {
+  std::string player_id;
+  std::string name;
+  std::string email;  // may be empty
+  std::int64_t level = 1;
+  timestamp created_at;
+  std::int64_t version = 1;  // counts changes; the ETag
+};
+
+struct profile_change {
+  std::optional<std::string> name;
+  std::optional<std::string> email;
+};
+
+// Where a profile came from: the X-Cache header.
+enum class cache_state { hit, miss, stale };
+std::string_view to_string(cache_state state) noexcept;
+
+struct position {
+  double lat = 0;
+  double lon = 0;
+  double alt = 0;
+  std::string ts;
+};
+
+struct live_state {
+  std::int64_t hp = 0;
+  std::int64_t mp = 0;
+  std::int64_t stamina = 0;
+  std::string interaction;  // "", "attack", "move", …: what the player did last
+  std::int64_t damage_dealt = 0;
+  std::string target;
+  std::string updated_at;
+  std::optional<position> where;          // while move:<player_id> lives
+  std::vector<std::string> last_actions;  // JSON texts, newest first
+};
+
+struct state_change {
+  std::optional<std::int64_t> hp, mp, stamina;
+};
+
+// What a stat may be.
+inline constexpr std::int64_t stat_max = 1'000'000'000;
+inline constexpr std::int64_t stat_at_birth = 100;
+
+class service {
+ public:
+  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
+      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
+
+  // already_exists when the id is taken.
+  awaitable<result<profile>> create(profile p);
+  awaitable<result<std::pair<profile, cache_state>>> get(std::string player_id);
+  // `if_version` set: conflict unless the profile still has that version.
+  awaitable<result<profile>> update(std::string player_id, profile_change change,
+                                    std::optional<std::int64_t> if_version);
+  // Removes profile and live state. Records of the past (boards, attacks) stay.
+  awaitable<result<void>> remove(std::string player_id);
+
+  awaitable<result<live_state>> state(std::string player_id);
+  awaitable<result<live_state>> update_state(std::string player_id, state_change change);
+  awaitable<result<position>> live_position(std::string player_id);
+
+  // Makes live state for those of `ids` that have a profile but no live state (Redis was emptied,
+  // say), and returns the ids that are no players at all.
+  awaitable<std::vector<std::string>> restore_live(std::vector<std::string> ids);
+
+ private:
+  awaitable<std::optional<profile>> load(const std::string& player_id);
+  awaitable<void> cache(const profile& p);
+  awaitable<void> create_live(const std::vector<std::string>& ids);
+
+  database& db_;
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+};
+
+}  // namespace skirmish::players

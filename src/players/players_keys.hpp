@@ -1,0 +1,37 @@
+// The Redis keys of players.
+#pragma once
+
+#include "redis/key_space.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace skirmish::players {
+
+// user:<player_id>, a hash: name, email, level, created_at, version. The cached profile; lives 60
+// minutes after the player's last activity.
+inline std::string profile_key(const redis::key_space& keys, std::string_view player_id) {
+  return keys.key("user", player_id);
+}
+inline constexpr std::chrono::seconds profile_ttl{3600};
+
+// player:<player_id>, a hash: hp, mp, stamina, interaction, damage_dealt, target, lat, lon,
+// updated_at. The live state; it lives as long as the player does, and a player is known to the
+// game when it exists.
+inline std::string state_key(const redis::key_space& keys, std::string_view player_id) {
+  return keys.key("player", player_id);
+}
+
+// player:<player_id>:actions, a list of JSON texts, newest first, capped at
+// interactions.actions_limit.
+inline std::string actions_key(const redis::key_space& keys, std::string_view player_id) {
+  return keys.key("player", player_id, "actions");
+}
+
+// move:<player_id>, a hash: lat, lon, alt, ts. The live position; lives as long as its sender said
+// (10 to 60 s).
+inline std::string move_key(const redis::key_space& keys, std::string_view player_id) {
+  return keys.key("move", player_id);
+}
+
+}  // namespace skirmish::players

@@ -1,0 +1,181 @@
+#include "players/players_routes.hpp"
+
+#include "core/ids.hpp"
+#include "http/etag.hpp"
+#include "http/problem.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+namespace skirmish::players {
+namespace {
+
+namespace json = boost::json;
+using namespace http;
+
+json::object to_json(const profile& p) {
+  return {{"player_id", p.player_id},
+          {"name", p.name},
+          {"email", p.email},
+          {"level", p.level},
+          {"created_at", to_rfc3339(p.created_at)}};
+}
+
+json::object to_json(const position& p) {
+  return {{"lat", p.lat}, {"lon", p.lon}, {"alt", p.alt}, {"ts", p.ts}};
+}
+
+json::object to_json(const live_state& s) {
+  json::array actions;
+  for (const auto& text : s.last_actions) {
+    error_code ec;
+    auto action = json::parse(text, ec);
+    if (!ec) actions.push_back(std::move(action));
+  }
+  return {{"hp", s.hp},
+          {"mp", s.mp},
+          {"stamina", s.stamina},
+          {"interaction", s.interaction},
+          {"damage_dealt", s.damage_dealt},
+          {"target", s.target},
+          {"position", s.where ? json::value(to_json(*s.where)) : json::value()},
+          {"last_actions", std::move(actions)},
+          {"updated_at", s.updated_at}};
+}
+
+response profile_response(const profile& p, int status = 200) {
+  auto r = json_response(to_json(p), status);
+  r.with("ETag", etag_of(p.version));
+  return r;
+}
+
+response refused(const exchange& x, const error& e) { return problem(e, x.request_id); }
+
+// The answer when `x` may not act for the player; nothing when it may.
+std::optional<response> unless_allowed(const exchange& x) {
+  if (x.who.may_act_as(x.path("id"))) return std::nullopt;
+  return refused(x, {errc::forbidden, "a player may act only as itself"});
+}
+
+awaitable<response> create(service& players, exchange& x) {
+  profile p;
+  p.player_id = x.text("player_id").value_or(random_uuid());
+  p.name = *x.text("name");
+  p.email = x.text("email").value_or("");
+  auto made = co_await players.create(std::move(p));
+  if (!made) co_return refused(x, made.error());
+  auto r = profile_response(*made, 201);
+  r.with("Location", "/api/players/" + made->player_id);
+  co_return r;
+}
+
+awaitable<response> read(service& players, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto found = co_await players.get(x.path("id"));
+  if (!found) co_return refused(x, found.error());
+  auto r = profile_response(found->first);
+  r.with("X-Cache", std::string(to_string(found->second)));
+  co_return r;
+}
+
+awaitable<response> update(service& players, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto if_version = parse_if_match(x.req.header("if-match"));
+  if (!if_version) co_return refused(x, if_version.error());
+  profile_change change{x.text("name"), x.text("email")};
+  auto changed = co_await players.update(x.path("id"), std::move(change), *if_version);
+  if (!changed && changed.error().code == errc::conflict && *if_version)
+    co_return problem(412, changed.error(), x.request_id);
+  if (!changed) co_return refused(x, changed.error());
+  co_return profile_response(*changed);
+}
+
+awaitable<response> remove(service& players, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto removed = co_await players.remove(x.path("id"));
+  co_return removed ? no_content() : refused(x, removed.error());
+}
+
+awaitable<response> read_state(service& players, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto found = co_await players.state(x.path("id"));
+  co_return found ? json_response(to_json(*found)) : refused(x, found.error());
+}
+
+awaitable<response> update_state(service& players, exchange& x) {
+  state_change change{x.integer("hp"), x.integer("mp"), x.integer("stamina")};
+  auto changed = co_await players.update_state(x.path("id"), change);
+  co_return changed ? json_response(to_json(*changed)) : refused(x, changed.error());
+}
+
+awaitable<response> read_position(service& players, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto found = co_await players.live_position(x.path("id"));
+  co_return found ? json_response(to_json(*found)) : refused(x, found.error());
+}
+
+}  // namespace
+
+void add_routes(router& routes, service& players) {
+  const auto bind = [&players](auto handle) {
+    return [&players, handle](exchange& x) { return handle(players, x); };
+  };
+  const auto name = shape::text(1, 64);
+  const auto email = shape::text(0, 254);
+  const auto stat = shape::integer(0, stat_max);
+  routes.add({verb::post,
+              "/api/players",
+              access::server,
+              "Create a player",
+              bind(create),
+              shape::object({{"player_id", shape::id(), optional, "a UUID is made when absent"},
+                             {"name", name, required, "shown to others"},
+                             {"email", email, optional}}),
+              {},
+              "201 and the profile. 409 when the id is taken."});
+  routes.add({verb::get,
+              "/api/players/{id}",
+              access::player,
+              "A player's profile",
+              bind(read),
+              {},
+              {},
+              "The profile, with ETag and X-Cache: hit, miss or stale."});
+  routes.add({verb::patch,
+              "/api/players/{id}",
+              access::player,
+              "Change a profile",
+              bind(update),
+              shape::object({{"name", name, optional}, {"email", email, optional}}),
+              {},
+              "The changed profile. If-Match is honoured: 412 when it has changed since."});
+  routes.add({verb::delete_,
+              "/api/players/{id}",
+              access::player,
+              "Delete a player",
+              bind(remove),
+              {},
+              {},
+              "204."});
+  routes.add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
+              bind(read_state)});
+  routes.add(
+      {verb::patch,
+       "/api/players/{id}/state",
+       access::server,
+       "Set stats of a player",
+       bind(update_state),
+       shape::object({{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}),
+       {},
+       "The live state."});
+  routes.add({verb::get,
+              "/api/players/{id}/position",
+              access::player,
+              "A player's live position",
+              bind(read_position),
+              {},
+              {},
+              "The position while it lives; 404 after."});
+}
+
+}  // namespace skirmish::players
