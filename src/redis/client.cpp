@@ -4,7 +4,7 @@
 #include "redis/link.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/cancel_at.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -39,6 +39,15 @@ std::chrono::milliseconds backoff(unsigned failed_attempts) {
 awaitable<bool> is_cancelled() {
   const auto state = co_await asio::this_coro::cancellation_state;
   co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+// An owner's handler that throws must not end the connection.
+void call(const std::string& client, const std::function<void()>& handler) {
+  try {
+    handler();
+  } catch (const std::exception& e) {
+    log::error("redis_event_handler_failed", {{"client", client}, {"error", e.what()}});
+  }
 }
 
 }  // namespace
@@ -103,25 +112,21 @@ awaitable<void> client::attempt() {
   try {
     current = std::make_shared<link>(io_, config_, name_);
   } catch (const std::exception& e) {  // unreadable certificates
-    last_problem_ = e.what();
-    log::error("redis_misconfigured", {{"client", name_}, {"error", e.what()}});
-    co_return;
+    report_loss(e.what());
   }
+  if (!current) co_return;
   link_ = current;
   co_await (current->run() || attend(current));
   const bool was_ready = std::exchange(current->ready, false);
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
   changed_.cancel();
-  report_loss(*current);
-  if (was_ready) {
-    failed_attempts_ = 0;
-    events_.on_lost();
-  }
+  report_loss(current->problem());
+  if (was_ready) call(name_, events_.on_lost);
 }
 
-void client::report_loss(const link& lost) {
-  last_problem_ = lost.problem();
+void client::report_loss(std::string problem) {
+  last_problem_ = std::move(problem);
   const bool is_news = failed_attempts_ % attempts_per_log_line == 0;
   if (stopping_ || !is_news) return;
   log::warn("redis_unavailable",
@@ -136,7 +141,6 @@ awaitable<void> client::attend(std::shared_ptr<link> at) {
 
 // Learns the connection's number and waits until the server has loaded its data.
 awaitable<void> client::greet(std::shared_ptr<link> at) {
-  co_await asio::this_coro::throw_if_cancelled(false);
   request hello;
   hello.push("CLIENT", "ID");
   hello.push("PING");
@@ -152,23 +156,22 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
     asio::steady_timer timer(io_, loading_poll_interval);
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
-    if (co_await is_cancelled()) co_return;
   }
   at->set_no_delay();
   at->ready = true;
+  failed_attempts_ = 0;
   stats_.connections += 1;
   log::info("redis_connected", {{"client", name_}, {"server", to_string_masked(config_)}});
   changed_.cancel();
-  events_.on_connected();
+  call(name_, events_.on_connected);
 }
 
 // Boost.Redis stops reading when pushes are not taken away, so they always are.
 awaitable<void> client::relay_pushes(std::shared_ptr<link> at) {
-  co_await asio::this_coro::throw_if_cancelled(false);
   while (true) {
     const auto [problem] = co_await at->connection.async_receive2(asio::as_tuple(use_awaitable));
     const auto pushes = std::exchange(at->pushes, {});
-    for (auto& push : pushes) events_.on_push(push);
+    for (const auto& push : pushes) call(name_, [&] { events_.on_push(push); });
     if (problem) co_return;
   }
 }
@@ -178,7 +181,6 @@ awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadl
   while (!connected()) {
     if (stopping_ || std::chrono::steady_clock::now() >= limit)
       fail(errc::unavailable, last_problem_.empty() ? "not connected" : last_problem_);
-    asio::steady_timer timer(io_);
     error_code ignored;
     co_await changed_.async_wait(
         asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
@@ -202,13 +204,15 @@ awaitable<void> client::exec_adapted(const request& commands, any_adapter adapte
   const auto at = link_;
   const admission counted(stats_, commands);
   const auto timeout = options.timeout.value_or(config_.command_timeout);
+  const auto limit = std::chrono::steady_clock::now() + timeout;
   const auto [problem, bytes] = co_await at->connection.async_exec(
-      commands, std::move(adapter), asio::cancel_after(timeout, asio::as_tuple(use_awaitable)));
+      commands, std::move(adapter), asio::cancel_at(limit, asio::as_tuple(use_awaitable)));
   if (!problem) co_return;
   if (co_await is_cancelled()) throw boost::system::system_error(asio::error::operation_aborted);
   if (problem != asio::error::operation_aborted)
     fail(errc::internal, "a reply could not be read: " + problem.message());
-  if (!at->ready) fail(errc::deadline_exceeded, "the connection was lost before the reply came");
+  if (std::chrono::steady_clock::now() < limit)
+    fail(errc::deadline_exceeded, "the connection was lost before the reply came");
   fail(errc::deadline_exceeded, fmt::format("no reply within {} ms", timeout.count()));
 }
 

@@ -49,11 +49,11 @@ struct client_stats {
 
 class client {
  public:
-  // What an owner wants to hear about; each runs on the client's thread and must not throw.
+  // What an owner wants to hear about; each runs on the client's thread.
   struct events {
     std::function<void()> on_connected = [] {};
     std::function<void()> on_lost = [] {};  // the server's memory of this connection is gone
-    std::function<void(value)> on_push = [](const value&) {};
+    std::function<void(const value&)> on_push = [](const value&) {};
   };
 
   // `name` appears in CLIENT LIST and in the logs. Nothing happens before run().
@@ -122,7 +122,7 @@ class client {
   awaitable<void> attend(std::shared_ptr<link> at);
   awaitable<void> greet(std::shared_ptr<link> at);
   awaitable<void> relay_pushes(std::shared_ptr<link> at);
-  void report_loss(const link& lost);
+  void report_loss(std::string problem);
   [[noreturn]] void fail(errc code, std::string_view what);
 
   asio::io_context& io_;

@@ -97,7 +97,6 @@ client::link::link(asio::io_context& io, const connection_config& config, const 
 }
 
 awaitable<void> client::link::run() {
-  co_await asio::this_coro::throw_if_cancelled(false);
   if (!server_name_.empty())
     with_stream(connection, [this](auto& stream) {
       // What the macro SSL_set_tlsext_host_name() does, without its C casts.
