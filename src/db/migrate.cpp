@@ -52,18 +52,25 @@ class migrator {
 
  private:
   void acquire() {
-    if (config_.kind != sql_kind::mysql) {
-      backend_for(config_.kind).begin(sql_);
-      if (config_.kind == sql_kind::postgresql) {
-        sql_ << "SET LOCAL lock_timeout = " << std::chrono::milliseconds{lock_wait}.count();
+    const auto wait_ms = std::chrono::milliseconds{lock_wait}.count();
+    switch (config_.kind) {
+      case sql_kind::sqlite:
+        sql_ << "PRAGMA busy_timeout = " << wait_ms;
+        backend_for(config_.kind).begin(sql_);
+        return;
+      case sql_kind::postgresql:
+        backend_for(config_.kind).begin(sql_);
+        sql_ << "SET LOCAL lock_timeout = " << wait_ms;
         sql_ << "SELECT pg_advisory_xact_lock(5283911)";
-      }
-      return;
+        return;
+      case sql_kind::mysql:
+        // Hashed, because a lock's name may have 64 characters and so may a database's.
+        std::optional<int> is_mine;
+        sql_ << "SELECT GET_LOCK(CONCAT('skirmish.', SHA1(DATABASE())), " << lock_wait.count() << ")",
+            soci::into(is_mine);
+        if (is_mine != 1)
+          throw failure(errc::unavailable, "another process is migrating the database");
     }
-    std::optional<int> is_mine;
-    sql_ << "SELECT GET_LOCK(CONCAT('skirmish_migrate.', DATABASE()), " << lock_wait.count() << ")",
-        soci::into(is_mine);
-    if (is_mine != 1) throw failure(errc::unavailable, "another process is migrating the database");
   }
 
   // Without it the lock ends, and what was not committed is undone, when the session closes.

@@ -1,5 +1,6 @@
-// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in
-// .cpp files only.
+// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in .cpp files only.
+//
+// Beyond SOCI's own types, `soci::use` and `soci::into` take `timestamp` and `std::optional` (NULL when empty).
 #pragma once
 
 #include "core/clock.hpp"
@@ -8,11 +9,17 @@
 #include <soci/soci.h>
 
 #include <optional>
+#include <type_traits>
 
 namespace soci {
 
-// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts
-// and compares it, and none applies a time zone to it.
+// A statement runs at the end of its full expression, after the temporaries in it were destroyed: name what you bind.
+template <class T>
+  requires(!std::is_lvalue_reference_v<T>)
+void use(T&& temporary) = delete;
+
+// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts and compares it, and
+// none applies a time zone to it.
 template <>
 struct type_conversion<skirmish::timestamp> {
   using base_type = long long;
@@ -26,7 +33,6 @@ struct type_conversion<skirmish::timestamp> {
   }
 };
 
-// NULL is an empty optional.
 template <class T>
 struct type_conversion<std::optional<T>> {
   using base_type = typename type_conversion<T>::base_type;

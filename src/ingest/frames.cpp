@@ -1,0 +1,63 @@
+#include "ingest/frames.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace skirmish::ingest {
+namespace {
+
+// To be raised when the rules of a format change: the same file then gives other events.
+constexpr int mapping_version = 1;
+constexpr std::size_t digest_bytes = 24;
+
+}  // namespace
+
+stream_id::stream_id(format f, geo_origin origin, frame_limits limits) : format_(f) {
+  crypto_hash_sha256_init(&state_);
+  update(fmt::format("skirmish replay {} {} {} {} {} {}\n", mapping_version, to_string(f), origin.lat,
+                     origin.lon, limits.events, limits.span.count()));
+}
+
+void stream_id::update(std::string_view bytes) {
+  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+std::string stream_id::finish() {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256_final(&state_, digest.data());
+  std::array<char, 2 * digest_bytes + 1> hex{};
+  sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest_bytes);
+  return fmt::format("{}-{}", to_string(format_), hex.data());
+}
+
+void frame_builder::close(std::vector<frame>& out) {
+  const auto next = open_.seq + 1;
+  out.push_back(std::exchange(open_, frame{}));
+  open_.seq = next;
+}
+
+void frame_builder::add(std::vector<log_event>& events, std::vector<frame>& out) {
+  for (auto& [at, what] : events) {
+    if (auto* player = std::get_if<player_seen>(&what)) {
+      open_.players.push_back(std::move(*player));
+      continue;
+    }
+    if (auto* level = std::get_if<level_seen>(&what)) {
+      open_.levels.push_back(std::move(*level));
+      continue;
+    }
+    const bool full = open_.events.size() >= limits_.events || at - open_.at >= limits_.span;
+    if (full && !open_.events.empty()) close(out);
+    if (open_.events.empty()) open_.at = at;
+    open_.events.push_back(std::move(what));
+  }
+  events.clear();
+}
+
+void frame_builder::finish(std::vector<frame>& out) {
+  if (!open_.events.empty() || !open_.players.empty() || !open_.levels.empty()) close(out);
+}
+
+}  // namespace skirmish::ingest

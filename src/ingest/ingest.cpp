@@ -1,0 +1,105 @@
+#include "ingest/ingest.hpp"
+
+#include "ingest/quake3_log.hpp"
+#include "ingest/source_log.hpp"
+
+#include <algorithm>
+
+namespace skirmish::ingest {
+namespace {
+
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::string_view padding{" \t\0", 3};
+
+std::string_view trimmed(std::string_view line) {
+  const auto first = line.find_first_not_of(padding);
+  if (first == std::string_view::npos) return {};
+  return line.substr(first, line.find_last_not_of(padding) - first + 1);
+}
+
+// Lines with something in them that the format understands.
+std::uint64_t understood_lines(format f, std::string_view head) {
+  const auto parser = make_parser(f, geo_origin{});
+  std::vector<log_event> events;
+  parser->feed(head, events);
+  parser->finish(events);
+  return parser->counted().lines - parser->counted().unknown_lines;
+}
+
+}  // namespace
+
+std::string_view to_string(format f) noexcept {
+  return f == format::source ? "source" : "quake3";
+}
+
+void log_parser::end_line(std::string_view line) {
+  const bool is_long = partial_is_long_ || partial_.size() + line.size() > line_limit_bytes;
+  if (!partial_.empty() && !is_long) {
+    partial_ += line;
+    line = partial_;
+  }
+  bool known = false;
+  if (!is_long) {
+    if (record_.counted().lines == 0 && line.starts_with(byte_order_mark))
+      line.remove_prefix(byte_order_mark.size());
+    const auto text = trimmed(line);
+    known = text.empty() || parse(text);
+  }
+  record_.count_line(known);
+  partial_.clear();
+  partial_is_long_ = false;
+}
+
+void log_parser::feed(std::string_view bytes, std::vector<log_event>& out) {
+  record_.write_to(&out);
+  // Most files hold no "\r" at all, so it is looked for once, not once a line.
+  auto next_feed = bytes.find('\n');
+  auto next_return = bytes.find('\r');
+  std::size_t pos = 0;
+  while (pos < bytes.size()) {
+    if (after_return_) {
+      after_return_ = false;
+      if (bytes[pos] == '\n') {
+        ++pos;
+        continue;
+      }
+    }
+    if (next_feed < pos) next_feed = bytes.find('\n', pos);
+    if (next_return < pos) next_return = bytes.find('\r', pos);
+    const auto end = std::min(next_feed, next_return);
+    if (end == std::string_view::npos) break;
+    end_line(bytes.substr(pos, end - pos));
+    after_return_ = bytes[end] == '\r';
+    pos = end + 1;
+  }
+  const auto left = bytes.substr(std::min(pos, bytes.size()));
+  if (!partial_is_long_ && partial_.size() + left.size() <= line_limit_bytes) {
+    partial_ += left;
+  } else if (!left.empty()) {
+    partial_is_long_ = true;
+    partial_.clear();
+  }
+}
+
+void log_parser::finish(std::vector<log_event>& out) {
+  record_.write_to(&out);
+  if (!partial_.empty() || partial_is_long_) end_line({});
+}
+
+std::unique_ptr<log_parser> make_parser(format f, geo_origin origin) {
+  if (f == format::source) return make_source_parser(origin);
+  return make_quake3_parser(origin);
+}
+
+result<format> detect(std::string_view head) {
+  head = head.substr(0, detect_bytes);
+  const auto source = understood_lines(format::source, head);
+  const auto quake3 = understood_lines(format::quake3, head);
+  // Blank lines are understood by both, so they decide nothing.
+  if (source > quake3) return format::source;
+  if (quake3 > source) return format::quake3;
+  return error{errc::invalid_argument,
+               "this is neither a Source-engine nor a Quake III server log: none of its first lines is understood"};
+}
+
+}  // namespace skirmish::ingest

@@ -1,0 +1,109 @@
+// What both formats have in common: who plays, with how many hit points, on which level, and what is counted.
+#pragma once
+
+#include "ingest/events.hpp"
+#include "ingest/gps.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace skirmish::ingest {
+
+// What a file holds. `events` to `chat` count events of the stream (events.hpp), so they say what is sent to a server
+// that applies everything; what the server did with them is counted by the sender.
+struct totals {
+  std::uint64_t lines = 0;          // all lines, blank ones too
+  std::uint64_t unknown_lines = 0;  // neither blank nor understood, or longer than the limit
+  std::uint64_t events = 0;         // attack + move + respawn + score + item + completion + chat
+  std::uint64_t attacks = 0;        // attack events, those on oneself too
+  std::uint64_t damage = 0;         // the sum of their damage, as the file says it (overkill included)
+  std::uint64_t kills = 0;          // score events on the board `kills`, each of them +1
+  std::uint64_t moves = 0;          // move events
+  std::uint64_t items = 0;          // item events, +1 and -1 alike
+  std::uint64_t chat = 0;           // chat events
+  std::uint64_t levels = 0;         // different level ids
+  std::uint64_t players = 0;        // different player ids, in any line that is understood
+
+  bool operator==(const totals&) const = default;
+};
+
+// Turns what a line says into events. Keeps, for each player, the hit points the server will hold once it has applied
+// everything written so far: an attack takes its damage off, never below 0, and a respawn sets them. A player's first
+// event is a respawn to 100 hp, so the outcome does not depend on what the world held before; and where an attack alone
+// would not lead to the health that the log states (armour, healing, a log that starts mid-round, hits that were not
+// logged), a respawn to health + damage comes right before it.
+class recorder {
+ public:
+  using player = std::size_t;
+
+  static constexpr int full_hp = 100;
+  // Bounds memory and the events of one line. Lines that need one player more are not understood.
+  static constexpr std::size_t players_limit = 50'000;
+  static constexpr std::size_t levels_limit = 10'000;
+
+  explicit recorder(geo_origin origin) : plane_(origin) {}
+
+  void write_to(std::vector<log_event>* out) noexcept { out_ = out; }
+  void count_line(bool known) noexcept;
+
+  // The time of what follows: by the log's own clock and, when that is a calendar, as a time stamp.
+  void at(std::chrono::milliseconds log_time, std::optional<timestamp> calendar = std::nullopt);
+
+  // The player with this id, known from now on; nothing when there are too many players.
+  std::optional<player> see(const std::string& id, std::string_view name);
+
+  // The level that is played from now on; an empty name: none.
+  void level(std::string_view name);
+
+  struct hit {
+    player attacker = 0;
+    player target = 0;
+    int damage = 0;
+    std::string_view weapon;
+    std::optional<int> health_after = std::nullopt;  // as the log states it, 0 or more
+  };
+  void attack(const hit& h);
+  void move(player who, const world_position& to);
+  void respawn(player who, int hp);
+  void respawn_all();
+  void kill(player killer);
+  void item(player who, std::string_view name, int quantity);
+  void chat(std::string channel, std::string from, std::string_view text);
+
+  // Both need a level: nothing happens as long as none is known.
+  void complete(player who, int score);
+  // A completion for each player seen so far, with the kills since the last one as the score.
+  void complete_all();
+
+  [[nodiscard]] int hp(player who) const { return players_[who].hp; }
+  [[nodiscard]] const std::string& id(player who) const { return players_[who].id; }
+  [[nodiscard]] const totals& counted() const noexcept { return totals_; }
+
+ private:
+  struct state {
+    std::string id;
+    int hp = full_hp;
+    int kills = 0;
+  };
+
+  void emit(event what);
+
+  local_plane plane_;
+  std::vector<log_event>* out_ = nullptr;
+  totals totals_;
+  std::vector<state> players_;
+  std::unordered_map<std::string, player> index_;
+  std::unordered_set<std::string> levels_;
+  std::string level_;
+  std::chrono::milliseconds elapsed_{0};
+  std::optional<std::chrono::milliseconds> last_time_;
+  std::optional<timestamp> ts_;
+};
+
+}  // namespace skirmish::ingest

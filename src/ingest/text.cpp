@@ -1,0 +1,151 @@
+#include "ingest/text.hpp"
+
+#include "core/ids.hpp"
+
+#include <sodium.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace skirmish::ingest {
+namespace {
+
+constexpr std::size_t kept_bytes = 47;
+constexpr std::size_t digest_bytes = 8;
+static_assert(kept_bytes + 1 + 2 * digest_bytes == id_max_bytes);
+
+struct character {
+  std::size_t size_bytes;
+  bool valid;
+};
+
+// The character at `pos`, or the maximal subpart of an ill-formed one (Unicode 15, table 3-7).
+character character_at(std::string_view text, std::size_t pos) {
+  const auto lead = static_cast<unsigned char>(text[pos]);
+  if (lead < 0x80) return {1, true};
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  std::size_t size = 0;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    size = 2;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    size = 3;
+    if (lead == 0xE0) low = 0xA0;
+    if (lead == 0xED) high = 0x9F;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    size = 4;
+    if (lead == 0xF0) low = 0x90;
+    if (lead == 0xF4) high = 0x8F;
+  } else {
+    return {1, false};
+  }
+  for (std::size_t n = 1; n < size; ++n) {
+    if (pos + n == text.size()) return {n, false};
+    const auto next = static_cast<unsigned char>(text[pos + n]);
+    if (next < low || next > high) return {n, false};
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {size, true};
+}
+
+std::string shortened(const std::string& id) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
+  std::array<char, 2 * digest_bytes + 1> hex{};
+  sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest_bytes);
+  return id.substr(0, kept_bytes) + "." + hex.data();
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+}  // namespace
+
+std::string to_id(std::string_view raw, std::string_view prefix) {
+  std::string id(prefix);
+  if (is_valid_id(raw)) {
+    id += raw;
+  } else {
+    for (std::size_t pos = 0; pos < raw.size();) {
+      const auto size = character_at(raw, pos).size_bytes;
+      const auto here = raw.substr(pos, size);
+      if (is_valid_id(here))
+        id += here;
+      else
+        id += '_';
+      pos += size;
+    }
+  }
+  if (id.empty()) id += '_';
+  return id.size() <= id_max_bytes ? id : shortened(id);
+}
+
+std::string to_text(std::string_view raw, std::size_t limit_bytes) {
+  std::string text;
+  for (std::size_t pos = 0; pos < raw.size();) {
+    const auto [size, valid] = character_at(raw, pos);
+    auto here = raw.substr(pos, size);
+    const auto lead = static_cast<unsigned char>(here[0]);
+    // U+0080 to U+009F are control characters too.
+    const bool control = lead < 0x20 || lead == 0x7F ||
+                         (lead == 0xC2 && size == 2 && static_cast<unsigned char>(here[1]) < 0xA0);
+    if (!valid || control) here = "\xEF\xBF\xBD";
+    if (text.size() + here.size() > limit_bytes) break;
+    text += here;
+    pos += size;
+  }
+  return text;
+}
+
+std::optional<int> cursor::natural() noexcept {
+  std::size_t count = 0;
+  int value = 0;
+  for (; count < rest_.size() && is_digit(rest_[count]); ++count) {
+    if (count == 9) return std::nullopt;
+    value = value * 10 + (rest_[count] - '0');
+  }
+  if (count == 0) return std::nullopt;
+  rest_.remove_prefix(count);
+  return value;
+}
+
+std::optional<int> cursor::integer() noexcept {
+  cursor at = *this;
+  const bool negative = at.eat("-");
+  const auto value = at.natural();
+  if (!value) return std::nullopt;
+  *this = at;
+  return negative ? -*value : *value;
+}
+
+std::optional<int> cursor::digits(std::size_t width) noexcept {
+  const auto text = rest_.substr(0, width);
+  if (text.size() < width || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+  int value = 0;
+  for (const char c : text) value = value * 10 + (c - '0');
+  rest_.remove_prefix(width);
+  return value;
+}
+
+std::optional<double> cursor::decimal() noexcept {
+  double value = 0;
+  const auto [end, ec] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value, std::chars_format::fixed);
+  if (ec != std::errc{} || !std::isfinite(value)) return std::nullopt;
+  rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+  return value;
+}
+
+std::optional<int> to_natural(std::string_view text) noexcept {
+  cursor c(text);
+  const auto value = c.natural();
+  return c.done() ? value : std::nullopt;
+}
+
+std::optional<int> to_integer(std::string_view text) noexcept {
+  cursor c(text);
+  const auto value = c.integer();
+  return c.done() ? value : std::nullopt;
+}
+
+}  // namespace skirmish::ingest

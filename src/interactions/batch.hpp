@@ -1,0 +1,94 @@
+// One commit in the making: frames gathered, their events folded a player, a pair and a board, and the arguments of
+// commit.lua. Pure: it knows neither Redis nor time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "interactions/events.hpp"
+
+namespace skirmish::interactions {
+
+struct rejection {
+  std::size_t index = 0;  // in the frame as it was sent
+  error why;
+};
+
+struct outcome {
+  std::size_t accepted = 0;
+  std::vector<rejection> rejected;
+  // Set when nothing of the frame was applied, with the reason (unavailable, deadline_exceeded, or conflict for a frame
+  // that does not follow the last committed one).
+  std::optional<error> failed;
+  bool duplicate = false;  // the stream had this frame already
+};
+
+// A frame of a numbered stream.
+struct stream_position {
+  std::string stream_id;
+  std::uint64_t seq = 0;  // 1 is the first
+};
+
+struct frame {
+  std::vector<event> events;
+  std::vector<std::size_t> indices;   // of each event in the frame as it was sent
+  std::vector<rejection> rejected;    // found while reading it
+  std::optional<stream_position> position;
+  std::function<void(outcome)> done;  // called once
+  std::size_t repeated = 0;           // events left out because their id has been seen: accepted before
+  bool duplicate = false;             // the batch holds this frame already
+};
+
+// What commit.lua says does not hold.
+struct amendment {
+  std::map<std::string, std::uint64_t> streams;  // committed numbers
+  std::set<std::string> unknown_players;
+  std::set<std::string> seen_ids;
+};
+
+struct commit_settings {
+  std::string prefix;  // of every key
+  std::int64_t actions_limit = 20;
+  std::int64_t log_limit = 1'000'000;
+  std::int64_t event_ids_limit = 1'000'000;
+};
+
+class batch {
+ public:
+  // Frames and ids that the batch itself holds twice are applied once; a frame that leaves a gap in its stream is
+  // answered with conflict.
+  explicit batch(std::vector<frame> frames);
+
+  // Takes out what does not hold: duplicates of frames are answered, gaps and unknown players rejected. Answers frames
+  // that are left with nothing to do.
+  void amend(const amendment& a);
+
+  // Folds the events and returns the arguments of commit.lua. `number` is this writer's; `now` the server's time. The
+  // same batch gives the same arguments: a commit whose reply was lost is sent again as it was.
+  std::vector<std::string> arguments(const commit_settings& settings, std::uint64_t number, timestamp now) const;
+
+  // Answers every frame: committed, or failed as a whole.
+  void succeed();
+  void fail(const error& why);
+
+  [[nodiscard]] bool empty() const noexcept { return frames_.empty(); }
+  [[nodiscard]] std::size_t event_count() const noexcept;
+
+ private:
+  template <class Test>
+  void take_out(Test&& test);  // test(frame&, event&) → the reason, an error with empty message for "seen", or nothing
+  void answer_empty();
+
+  std::vector<frame> frames_;
+};
+
+// The event as one line of JSON: for the log and a player's last actions.
+std::string to_json_line(const event& e);
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,177 @@
+#include "interactions/events.hpp"
+
+#include <boost/json/object.hpp>
+#include <cmath>
+#include <fmt/format.h>
+#include <initializer_list>
+
+#include "core/ids.hpp"
+
+namespace skirmish::interactions {
+namespace {
+
+namespace json = boost::json;
+
+// Reads the members of one event. The first complaint wins; whoever reads asks for it at the end.
+class reader {
+ public:
+  explicit reader(const json::object& from) : from_(from) {}
+
+  std::string id(std::string_view name, bool needed = true) {
+    const auto* v = find(name, needed);
+    if (!v) return {};
+    if (v->is_string() && is_valid_id(v->get_string())) return std::string(v->get_string());
+    complain(name, "must be an id: 1 to 64 of A-Z a-z 0-9 _ . : -");
+    return {};
+  }
+
+  std::int64_t integer(std::string_view name, std::int64_t low, std::int64_t high) {
+    const auto* v = find(name, true);
+    if (!v) return low;
+    if (v->is_int64() && v->get_int64() >= low && v->get_int64() <= high) return v->get_int64();
+    complain(name, fmt::format("must be a whole number, {} to {}", low, high));
+    return low;
+  }
+
+  double number(std::string_view name, double low, double high, std::optional<double> fallback) {
+    const auto* v = find(name, !fallback);
+    if (!v) return fallback.value_or(0);
+    const double n = v->is_number() ? v->to_number<double>() : std::nan("");
+    if (n >= low && n <= high) return n;
+    complain(name, fmt::format("must be a number, {} to {}", low, high));
+    return low;
+  }
+
+  std::optional<std::int64_t> optional_integer(std::string_view name, std::int64_t low,
+                                               std::int64_t high) {
+    if (!from_.contains(name)) return std::nullopt;
+    return integer(name, low, high);
+  }
+
+  std::optional<timestamp> time(std::string_view name) {
+    const auto* v = find(name, false);
+    if (!v) return std::nullopt;
+    if (v->is_string())
+      if (auto t = parse_rfc3339(v->get_string())) return t;
+    complain(name, "must be an RFC 3339 time");
+    return std::nullopt;
+  }
+
+  std::string word(std::string_view name, std::string fallback) {
+    const auto* v = find(name, false);
+    if (!v) return fallback;
+    if (v->is_string()) return std::string(v->get_string());
+    complain(name, "must be a string");
+    return fallback;
+  }
+
+  // Complains about members that are none of `known` (or `type`).
+  void only(std::initializer_list<std::string_view> known) {
+    for (const auto& m : from_) {
+      const std::string_view key = m.key();
+      if (key != "type" && std::find(known.begin(), known.end(), key) == known.end())
+        complain(key, "is not known here");
+    }
+  }
+
+  void complain(std::string_view name, std::string_view what) {
+    if (complaint_.empty()) complaint_ = fmt::format("{} {}", name, what);
+  }
+
+  [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
+
+ private:
+  const json::value* find(std::string_view name, bool needed) {
+    const auto* v = from_.if_contains(name);
+    if (!v && needed) complain(name, "is required");
+    return v;
+  }
+
+  const json::object& from_;
+  std::string complaint_;
+};
+
+const error only_servers{errc::forbidden, "only a game server may send that"};
+const error only_itself{errc::forbidden, "a player may act only as itself"};
+
+bool is_server(const http::principal& who) { return who.as >= http::role::server; }
+
+attack read_attack(reader& r, timestamp now) {
+  attack a;
+  a.id = r.id("id", false);
+  a.attacker_id = r.id("attacker_id");
+  a.target_id = r.id("target_id");
+  a.damage = r.integer("damage", 0, damage_max);
+  a.weapon = r.id("weapon", false);
+  a.ts = r.time("ts").value_or(now);
+  r.only({"id", "attacker_id", "target_id", "damage", "weapon", "ts"});
+  return a;
+}
+
+move read_move(reader& r, timestamp now) {
+  move m;
+  m.player_id = r.id("player_id");
+  m.lat = r.number("lat", -90, 90, std::nullopt);
+  m.lon = r.number("lon", -180, 180, std::nullopt);
+  m.alt = r.number("alt", -100'000, 100'000'000, 0);
+  const auto ttl = r.optional_integer("ttl_s", move_ttl_min.count(), move_ttl_max.count());
+  if (ttl) m.ttl = std::chrono::seconds{*ttl};
+  m.ts = r.time("ts").value_or(now);
+  r.only({"player_id", "lat", "lon", "alt", "ttl_s", "ts"});
+  return m;
+}
+
+respawn read_respawn(reader& r) {
+  respawn out;
+  out.player_id = r.id("player_id");
+  out.hp = r.integer("hp", 0, 1'000'000'000);
+  r.only({"player_id", "hp"});
+  return out;
+}
+
+score read_score(reader& r) {
+  score s;
+  s.board = r.id("board");
+  s.player_id = r.id("player_id");
+  s.value = r.integer("value", -score_max, score_max);
+  const auto op = r.word("operator", "increment");
+  if (op == "best")
+    s.op = score_operator::best;
+  else if (op == "set")
+    s.op = score_operator::set;
+  else if (op != "increment")
+    r.complain("operator", "must be best, set or increment");
+  if (s.board == "active") r.complain("board", "`active` is counted by the server itself");
+  r.only({"board", "player_id", "value", "operator"});
+  return s;
+}
+
+}  // namespace
+
+result<event> decode_event(const json::value& v, const http::principal& who, timestamp now) {
+  if (!v.is_object()) return error{errc::invalid_argument, "an event must be an object"};
+  const auto& object = v.get_object();
+  reader r(object);
+  const auto type = r.word("type", "");
+  std::optional<event> out;
+  const std::string* actor = nullptr;
+  if (type == "attack") {
+    actor = &std::get<attack>(out.emplace(read_attack(r, now))).attacker_id;
+  } else if (type == "move") {
+    actor = &std::get<move>(out.emplace(read_move(r, now))).player_id;
+  } else if (type == "respawn") {
+    out = read_respawn(r);
+  } else if (type == "score") {
+    out = read_score(r);
+  } else if (r.complaint().empty()) {
+    r.complain("type", "must be attack, move, respawn or score");
+  }
+  if (!r.complaint().empty()) return error{errc::invalid_argument, r.complaint()};
+  if (!is_server(who)) {
+    if (!actor || object.contains("ts")) return only_servers;
+    if (!who.may_act_as(*actor)) return only_itself;
+  }
+  return std::move(*out);
+}
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,140 @@
+#include "interactions/interactions_routes.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+#include "http/problem.hpp"
+
+namespace skirmish::interactions {
+namespace {
+
+namespace json = boost::json;
+using namespace http;
+
+// An event's schema for the document; decode_event() checks.
+const char* body_description =
+    "One event or an array of them: attack, move, respawn, score. See docs/api.md.";
+
+// Refuses the whole request when one event has a wrong form, naming each.
+awaitable<response> post(engine& engine, const clock& time, std::size_t batch_limit, exchange& x) {
+  const auto now = time.now();
+  frame f;
+  std::vector<body_error> errors;
+  std::optional<error> forbidden;
+  const auto read = [&](const json::value& v, std::size_t index, const std::string& pointer) {
+    auto e = decode_event(v, x.who, now);
+    if (e) {
+      f.events.push_back(std::move(*e));
+      f.indices.push_back(index);
+    } else if (e.error().code == errc::forbidden) {
+      forbidden = e.error();
+    } else if (errors.size() < 100) {
+      errors.push_back({pointer, e.error().message});
+    }
+  };
+  if (x.body.is_array()) {
+    const auto& list = x.body.get_array();
+    if (list.size() > batch_limit)
+      co_return problem({errc::too_large, fmt::format("at most {} events in one request", batch_limit)},
+                        x.request_id);
+    for (std::size_t i = 0; i < list.size(); ++i) read(list[i], i, fmt::format("/{}", i));
+  } else {
+    read(x.body, 0, "");
+  }
+  if (forbidden) co_return problem(*forbidden, x.request_id);
+  if (!errors.empty())
+    co_return problem({errc::invalid_argument, "an event does not have the form it should have"},
+                      x.request_id, errors);
+  auto out = co_await engine.commit(std::move(f));
+  if (out.failed) co_return problem(*out.failed, x.request_id);
+  json::array rejected;
+  for (const auto& r : out.rejected)
+    rejected.push_back(
+        json::object{{"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}});
+  co_return json_response(json::object{{"accepted", out.accepted}, {"rejected", std::move(rejected)}});
+}
+
+awaitable<response> latest_attack(engine& engine, exchange& x) {
+  auto found = co_await engine.latest_attack(x.path("attacker"), x.path("target"));
+  if (!found) co_return problem(found.error(), x.request_id);
+  co_return json_response(json::object{{"attacker_id", x.path("attacker")},
+                                       {"target_id", x.path("target")},
+                                       {"id", found->id},
+                                       {"damage", found->damage},
+                                       {"ts", found->ts}});
+}
+
+}  // namespace
+
+void add_routes(router& routes, engine& engine, const clock& time, std::size_t batch_limit) {
+  auto post_events = [&engine, &time, batch_limit](exchange& x) {
+    return post(engine, time, batch_limit, x);
+  };
+  auto get_attack = [&engine](exchange& x) { return latest_attack(engine, x); };
+  routes.add({verb::post, "/api/interactions", access::player, "Report what happened", post_events,
+              shape::anything(), {},
+              fmt::format("{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
+                          body_description)});
+  routes.add({verb::get, "/api/attacks/{attacker}/{target}", access::server,
+              "The latest attack of a pair in the last 24 hours", get_attack});
+}
+
+void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
+                  std::size_t batch_limit) {
+  auto handle = [&engine, &time, batch_limit](realtime::connection& c,
+                                              const json::object& message) -> awaitable<void> {
+    const auto& list = message.at("interactions");
+    const auto* seq = message.if_contains("seq");
+    const bool numbered = seq != nullptr;
+    if (!list.is_array() || list.get_array().size() > batch_limit) {
+      c.fail(message, {errc::invalid_argument,
+                       fmt::format("interactions must be an array of at most {} events", batch_limit)});
+      co_return;
+    }
+    if (numbered && (!seq->is_int64() || seq->get_int64() < 1)) {
+      c.fail(message, {errc::invalid_argument, "seq must be a whole number from 1 on"});
+      co_return;
+    }
+    if (numbered && c.stream_id().empty()) {
+      c.fail(message, {errc::invalid_argument, "open the socket with ?stream=<id> to send numbered frames"});
+      co_return;
+    }
+    frame f;
+    const auto now = time.now();
+    std::size_t index = 0;
+    for (const auto& v : list.get_array()) {
+      auto e = decode_event(v, c.who(), now);
+      if (e) {
+        f.events.push_back(std::move(*e));
+        f.indices.push_back(index);
+      } else {
+        f.rejected.push_back({index, std::move(e.error())});
+      }
+      ++index;
+    }
+    const auto number = numbered ? seq->get_int64() : 0;
+    if (numbered) f.position = stream_position{c.stream_id(), static_cast<std::uint64_t>(number)};
+    c.begin_work();
+    f.done = [self = c.shared_from_this(), number, numbered,
+              cid = realtime::cid_of(message)](const outcome& out) {
+      for (const auto& r : out.rejected) {
+        json::object reject{{"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}};
+        if (numbered) reject["seq"] = number;
+        self->push({{"reject", std::move(reject)}});
+      }
+      if (out.failed)
+        self->fail(cid, numbered ? std::optional(number) : std::nullopt, *out.failed);
+      else if (numbered)
+        self->acknowledge(number);
+      else
+        self->reply(cid, {{"accepted", out.accepted}});
+      self->end_work();
+    };
+    engine.submit(std::move(f));
+    co_await c.wait_for_room();
+  };
+  gateway.on_message("interactions", http::access::player, handle);
+}
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,19 @@
+// Interactions over HTTP and over WebSocket.
+#pragma once
+
+#include "http/router.hpp"
+#include "interactions/interactions.hpp"
+#include "realtime/realtime.hpp"
+
+namespace skirmish::interactions {
+
+// `batch_limit`: events in one request.
+void add_routes(http::router& routes, engine& engine, const clock& time, std::size_t batch_limit);
+
+// The WebSocket message `{"seq":17,"interactions":[…]}`, answered by `{"ack":17}` when every frame up to it is committed.
+// Rejected events are told before, one `{"reject":{…}}` each. Without a `seq` (and a `cid` instead) the answer is
+// `{"cid":"…","accepted":n}`.
+void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
+                  std::size_t batch_limit);
+
+}  // namespace skirmish::interactions

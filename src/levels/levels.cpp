@@ -1,0 +1,162 @@
+#include "levels/levels.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "core/log.hpp"
+#include "db/soci.hpp"
+#include "levels/levels_keys.hpp"
+
+namespace skirmish::levels {
+namespace {
+
+namespace json = boost::json;
+
+const error unknown_level{errc::not_found, "there is no such level"};
+
+constexpr const char* columns = "level_id, name, difficulty, description, created_at, version";
+
+level from_row(const soci::row& row) {
+  return {row.get<std::string>(0),
+          row.get<std::string>(1),
+          row.get<std::string>(2),
+          row.get<std::string>(3),
+          timestamp{std::chrono::milliseconds{row.get<long long>(4)}},
+          row.get<long long>(5)};
+}
+
+std::optional<level> select_level(soci::session& sql, const std::string& level_id) {
+  soci::row row;
+  sql << "SELECT " << columns << " FROM levels WHERE level_id = :id", soci::use(level_id),
+      soci::into(row);
+  if (!sql.got_data()) return std::nullopt;
+  return from_row(row);
+}
+
+std::string to_cached(const level& l) {
+  return json::serialize(json::object{{"level_id", l.level_id},
+                                      {"name", l.name},
+                                      {"difficulty", l.difficulty},
+                                      {"description", l.description},
+                                      {"created_at", to_rfc3339(l.created_at)},
+                                      {"version", l.version}});
+}
+
+// Nothing when the text is not what to_cached() makes.
+std::optional<level> from_cached(const std::string& text) {
+  error_code ec;
+  const auto v = json::parse(text, ec);
+  if (ec || !v.is_object()) return std::nullopt;
+  const auto& o = v.get_object();
+  const auto text_of = [&](const char* name) {
+    const auto* member = o.if_contains(name);
+    return member && member->is_string() ? std::string(member->get_string()) : std::string();
+  };
+  const auto created_at = parse_rfc3339(text_of("created_at"));
+  const auto* version = o.if_contains("version");
+  if (!created_at || !version || !version->is_int64()) return std::nullopt;
+  return level{text_of("level_id"),    text_of("name"), text_of("difficulty"),
+               text_of("description"), *created_at,     version->get_int64()};
+}
+
+}  // namespace
+
+awaitable<void> service::cache(const level& l) {
+  auto reply = co_await redis_.command("SET", level_key(keys_, l.level_id), to_cached(l), "EX",
+                                       level_ttl.count());
+  redis::checked(std::move(reply));
+}
+
+awaitable<result<level>> service::create(level l) {
+  l.created_at = clock_.now();
+  l.version = 1;
+  auto insert = [l, at = l.created_at.time_since_epoch().count()](soci::session& sql) {
+    if (select_level(sql, l.level_id)) return false;
+    sql << "INSERT INTO levels (level_id, name, difficulty, description, created_at, updated_at) "
+           "VALUES (:id, :name, :difficulty, :description, :at, :up)",
+        soci::use(l.level_id), soci::use(l.name), soci::use(l.difficulty),
+        soci::use(l.description), soci::use(at), soci::use(at);
+    return true;
+  };
+  const bool inserted = co_await db_.transaction(std::move(insert));
+  if (!inserted)
+    co_return error{errc::already_exists, "there is a level " + l.level_id + " already"};
+  co_await cache(l);
+  co_return l;
+}
+
+awaitable<result<level>> service::get(std::string level_id) {
+  try {
+    auto reply = redis::checked(co_await redis_.command("GET", level_key(keys_, level_id)));
+    if (auto l = from_cached(reply.as_string())) co_return std::move(*l);
+  } catch (const failure& e) {
+    log::warn("level_cache_unavailable", {{"error", e.what()}});
+  }
+  auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
+  auto loaded = co_await db_.read(std::move(select));
+  if (!loaded) co_return unknown_level;
+  try {
+    co_await cache(*loaded);
+  } catch (const failure& e) {
+    log::warn("level_not_cached", {{"error", e.what()}});
+  }
+  co_return std::move(*loaded);
+}
+
+awaitable<result<level>> service::update(std::string level_id, level_change change,
+                                         std::optional<std::int64_t> if_version) {
+  auto write = [level_id, change, if_version,
+                at = clock_.now().time_since_epoch().count()](soci::session& sql) -> result<level> {
+    auto l = select_level(sql, level_id);
+    if (!l) return unknown_level;
+    if (if_version && *if_version != l->version)
+      return error{errc::conflict,
+                   fmt::format("the level has version {} now; read it again", l->version)};
+    const auto old_version = l->version++;
+    if (change.name) l->name = *change.name;
+    if (change.difficulty) l->difficulty = *change.difficulty;
+    if (change.description) l->description = *change.description;
+    soci::statement st =
+        (sql.prepare << "UPDATE levels SET name = :name, difficulty = :difficulty, "
+                        "description = :description, updated_at = :at, version = :v "
+                        "WHERE level_id = :id AND version = :old",
+         soci::use(l->name), soci::use(l->difficulty), soci::use(l->description), soci::use(at),
+         soci::use(l->version), soci::use(level_id), soci::use(old_version));
+    st.execute(true);
+    if (st.get_affected_rows() != 1)
+      return error{errc::conflict, "the level has just been changed; read it again"};
+    return *l;
+  };
+  auto written = co_await db_.transaction(std::move(write));
+  if (written) co_await redis_.command("DEL", level_key(keys_, level_id));
+  co_return written;
+}
+
+awaitable<result<void>> service::remove(std::string level_id) {
+  auto erase = [level_id](soci::session& sql) {
+    const bool found = select_level(sql, level_id).has_value();
+    sql << "DELETE FROM levels WHERE level_id = :id", soci::use(level_id);
+    return found;
+  };
+  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  auto reply = co_await redis_.command("DEL", level_key(keys_, level_id));
+  redis::checked(std::move(reply));
+  if (!found) co_return unknown_level;
+  co_return result<void>{};
+}
+
+awaitable<std::vector<level>> service::list(std::string after, std::int64_t limit) {
+  auto select = [after, limit](soci::session& sql) {
+    std::vector<level> out;
+    const soci::rowset<soci::row> rows =
+        (sql.prepare << "SELECT " << columns
+                     << " FROM levels WHERE level_id > :after ORDER BY level_id LIMIT :limit",
+         soci::use(after), soci::use(limit));
+    for (const auto& row : rows) out.push_back(from_row(row));
+    return out;
+  };
+  co_return co_await db_.read(std::move(select));
+}
+
+}  // namespace skirmish::levels

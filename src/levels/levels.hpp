@@ -1,0 +1,56 @@
+// Levels: what is played. In SQL, cached in Redis as JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "db/database.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+namespace skirmish::levels {
+
+struct level {
+  std::string level_id;
+  std::string name;
+  std::string difficulty = "Medium";
+  std::string description;
+  timestamp created_at;
+  std::int64_t version = 1;  // counts changes; the ETag
+};
+
+struct level_change {
+  std::optional<std::string> name, difficulty, description;
+};
+
+class service {
+ public:
+  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
+      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
+
+  // already_exists when the id is taken.
+  awaitable<result<level>> create(level l);
+  awaitable<result<level>> get(std::string level_id);
+  // `if_version` set: conflict unless the level still has that version.
+  awaitable<result<level>> update(std::string level_id, level_change change,
+                                  std::optional<std::int64_t> if_version);
+  awaitable<result<void>> remove(std::string level_id);
+
+  // Levels in the order of their ids, from behind `after` on.
+  awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
+
+ private:
+  awaitable<void> cache(const level& l);
+
+  database& db_;
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+};
+
+}  // namespace skirmish::levels

@@ -1,0 +1,249 @@
+#include "realtime/realtime.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include "core/ids.hpp"
+#include "core/log.hpp"
+
+namespace skirmish::realtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto confirm_patience = 2s;
+
+bool is_allowed(const http::principal& who, http::access needed) {
+  return static_cast<int>(who.as) >= static_cast<int>(needed);
+}
+
+error refusal(const http::principal& who) {
+  if (who.as == http::role::anonymous)
+    return {errc::unauthenticated, "open the socket with an API key or a session token"};
+  return {errc::forbidden, "this key's role does not allow that"};
+}
+
+}  // namespace
+
+json::value cid_of(const json::object& message) {
+  const auto* cid = message.if_contains("cid");
+  return cid && cid->is_string() && cid->get_string().size() <= 64 ? *cid : json::value();
+}
+
+connection::connection(asio::io_context& io, http::websocket& socket, http::principal who,
+                       std::string stream_id)
+    : io_(io),
+      socket_(&socket),
+      who_(std::move(who)),
+      stream_id_(std::move(stream_id)),
+      room_(io, asio::steady_timer::time_point::max()) {}
+
+void connection::push(const json::object& message) { push_text(json::serialize(message)); }
+
+void connection::push_text(std::string_view text) {
+  if (socket_) socket_->send(text);
+}
+
+void connection::reply(const json::value& cid, json::object body) {
+  if (!cid.is_null()) body["cid"] = cid;
+  push(body);
+}
+
+void connection::fail(const json::object& message, const error& why) {
+  const auto* seq = message.if_contains("seq");
+  const bool has_seq = seq && seq->is_int64();
+  fail(cid_of(message), has_seq ? std::optional(seq->get_int64()) : std::nullopt, why);
+}
+
+void connection::fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why) {
+  const bool temporary = why.code == errc::unavailable || why.code == errc::rate_limited ||
+                         why.code == errc::deadline_exceeded;
+  json::object body{{"code", to_string(why.code)}, {"detail", why.message}, {"temporary", temporary}};
+  if (temporary) body["retry_after_ms"] = 500;
+  if (seq) body["seq"] = *seq;
+  reply(cid, {{"error", std::move(body)}});
+}
+
+void connection::acknowledge(std::int64_t seq) {
+  ack_ = std::max(ack_, seq);
+  if (ack_scheduled_) return;
+  ack_scheduled_ = true;
+  asio::post(io_, [self = shared_from_this()] {
+    self->ack_scheduled_ = false;
+    self->push_text(fmt::format(R"({{"ack":{}}})", self->ack_));
+  });
+}
+
+void connection::end_work() {
+  if (working_-- == gateway::work_limit) room_.cancel();
+}
+
+awaitable<void> connection::wait_for_room() {
+  while (socket_ && socket_->is_open() && working_ >= gateway::work_limit) {
+    error_code ignored;
+    co_await room_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+}
+
+void connection::closed() {
+  socket_ = nullptr;
+  room_.cancel();
+}
+
+gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics)
+    : io_(io),
+      subscriber_(subscriber),
+      open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
+      received_(metrics.add_counter("skirmish_websocket_messages_total", "WebSocket messages received.")) {
+  on_message("subscribe", http::access::anyone,
+             [this](connection& c, const json::object& m) { return subscribe(c, m); });
+  on_message("unsubscribe", http::access::anyone,
+             [this](connection& c, const json::object& m) { return unsubscribe(c, m); });
+}
+
+void gateway::on_message(std::string type, http::access who, message_handler handle) {
+  messages_.insert_or_assign(std::move(type), std::pair{who, std::move(handle)});
+}
+
+void gateway::on_channel(std::string name, channel_kind kind) {
+  kinds_.insert_or_assign(std::move(name), std::move(kind));
+}
+
+void gateway::on_stream(std::function<awaitable<std::uint64_t>(std::string)> committed) {
+  committed_ = std::move(committed);
+}
+
+awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
+  const std::string stream(x.query("stream"));
+  auto self = std::make_shared<connection>(io_, socket, x.who, stream);
+  const bool may_stream = is_allowed(x.who, http::access::player);
+  if (!stream.empty() && (!is_valid_id(stream) || !may_stream)) {
+    socket.close(http::ws::close_code::bad_token, "a stream needs a valid id and a key");
+  } else if (!stream.empty()) {
+    try {
+      const auto committed = co_await committed_(stream);
+      json::object hello{{"stream", json::object{{"id", stream}, {"committed", committed}}}};
+      self->push(hello);
+    } catch (const failure& e) {
+      log::warn("stream_unavailable", {{"stream", stream}, {"error", e.what()}});
+      socket.close(3000, "the store is down; reconnect");
+    }
+  }
+  open_.add(1);
+  auto on_text = [this, self](std::string_view text) { return receive(*self, text); };
+  try {
+    co_await socket.run(on_text);
+  } catch (const boost::system::system_error& e) {
+    if (e.code() != asio::error::operation_aborted) log::warn("websocket_failed", {{"error", e.what()}});
+  }
+  open_.add(-1);
+  self->closed();
+  const auto channels = self->channels_;
+  for (const auto& channel : channels) leave(*self, channel);
+}
+
+// The one catch per socket message.
+awaitable<void> gateway::receive(connection& c, std::string_view text) {
+  received_.add();
+  json::parse_options options;
+  options.max_depth = 16;
+  error_code ec;
+  const auto v = json::parse(text, ec, {}, options);
+  if (ec || !v.is_object()) {
+    c.fail(json::object{}, {errc::invalid_argument, "a message is a JSON object"});
+    co_return;
+  }
+  const auto& message = v.get_object();
+  for (const auto& [type, registered] : messages_) {
+    if (!message.contains(type)) continue;
+    if (!is_allowed(c.who(), registered.first)) {
+      c.fail(message, refusal(c.who()));
+      co_return;
+    }
+    std::optional<error> problem;
+    try {
+      co_await registered.second(c, message);
+    } catch (const failure& e) {
+      log::warn("message_failed", {{"type", type}, {"error", e.what()}});
+      problem = error{e.code(), "a backend is down; try again"};
+    }
+    if (problem) c.fail(message, *problem);
+    co_return;
+  }
+  c.fail(message, {errc::invalid_argument, "this message has no known type"});
+}
+
+const channel_kind* gateway::find_channel(std::string_view name) const {
+  if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
+  const auto colon = name.find(':');
+  if (colon == std::string_view::npos || !is_valid_id(name)) return nullptr;
+  const auto prefixed = kinds_.find(name.substr(0, colon + 1));
+  return prefixed == kinds_.end() ? nullptr : &prefixed->second;
+}
+
+awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
+  const auto* body = message.at("subscribe").if_object();
+  const auto* name = body ? body->if_contains("channel") : nullptr;
+  if (!name || !name->is_string()) {
+    c.fail(message, {errc::invalid_argument, "subscribe needs a channel"});
+    co_return;
+  }
+  const std::string channel(name->get_string());
+  const auto* kind = find_channel(channel);
+  if (!kind) {
+    c.fail(message, {errc::not_found, "there is no such channel"});
+    co_return;
+  }
+  if (!is_allowed(c.who(), kind->who)) {
+    c.fail(message, refusal(c.who()));
+    co_return;
+  }
+  if (c.channels_.size() >= channels_limit) {
+    c.fail(message, {errc::invalid_argument, "too many subscriptions"});
+    co_return;
+  }
+  auto& here = channels_[channel];
+  if (!here.source) {
+    auto forward = [this, channel, kind](std::string_view, std::string_view payload) {
+      publish(channel, kind->render(channel, payload));
+    };
+    here.source = subscriber_.subscribe(channel, redis::listener{std::move(forward)});
+  }
+  here.members.insert(c.shared_from_this());
+  c.channels_.insert(channel);
+  // The answer comes once Redis has confirmed, so that nothing published after it is missed. The place in the map may
+  // go while waiting; the client's own membership keeps it.
+  co_await here.source.confirmed(confirm_patience);
+  c.reply(cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
+}
+
+awaitable<void> gateway::unsubscribe(connection& c, const json::object& message) {
+  const auto* body = message.at("unsubscribe").if_object();
+  const auto* name = body ? body->if_contains("channel") : nullptr;
+  if (!name || !name->is_string()) {
+    c.fail(message, {errc::invalid_argument, "unsubscribe needs a channel"});
+    co_return;
+  }
+  const std::string channel(name->get_string());
+  leave(c, channel);
+  c.reply(cid_of(message), {{"unsubscribed", json::object{{"channel", channel}}}});
+}
+
+void gateway::leave(connection& c, const std::string& channel) {
+  c.channels_.erase(channel);
+  const auto here = channels_.find(channel);
+  if (here == channels_.end()) return;
+  here->second.members.erase(c.shared_from_this());
+  if (here->second.members.empty()) channels_.erase(here);
+}
+
+void gateway::publish(const std::string& channel, std::string_view text) {
+  const auto here = channels_.find(channel);
+  if (here == channels_.end()) return;
+  for (const auto& member : here->second.members) member->push_text(text);
+}
+
+}  // namespace skirmish::realtime

@@ -1,0 +1,125 @@
+// The WebSocket `/api/ws`: the envelope, its message types, and subscriptions to channels.
+//
+// A client's message is a JSON object with one key that names its type, and a `cid` that is echoed in the answer. A
+// message without `cid` from the server is a push. Features register their types with on_message(), their channels with
+// on_channel().
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/asio.hpp"
+#include "core/error.hpp"
+#include "http/router.hpp"
+#include "http/websocket.hpp"
+#include "metrics/registry.hpp"
+#include "redis/subscriber.hpp"
+
+namespace skirmish::realtime {
+
+namespace json = boost::json;
+
+class gateway;
+
+// The `cid` of a message as it is to be echoed; null when it has none.
+json::value cid_of(const json::object& message);
+
+// One client. Lives until its socket has closed and its work has ended; pushes to a closed one do nothing.
+class connection : public std::enable_shared_from_this<connection> {
+ public:
+  connection(asio::io_context& io, http::websocket& socket, http::principal who, std::string stream_id);
+
+  [[nodiscard]] const http::principal& who() const noexcept { return who_; }
+  [[nodiscard]] const std::string& stream_id() const noexcept { return stream_id_; }
+
+  void push(const json::object& message);
+  // A message that is the same for many: serialized once.
+  void push_text(std::string_view text);
+  // `{"cid":…}` and the members of `body`.
+  void reply(const json::value& cid, json::object body);
+  void fail(const json::object& message, const error& why);
+  void fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why);
+
+  // `{"ack":n}`: several in one turn of the loop leave as one, with the highest number.
+  void acknowledge(std::int64_t seq);
+
+  // Work that was handed on and not yet answered. wait_for_room() holds the reader back while there is too much.
+  void begin_work() { ++working_; }
+  void end_work();
+  awaitable<void> wait_for_room();
+
+  void closed();  // the socket is gone
+
+ private:
+  friend class gateway;
+  asio::io_context& io_;
+  http::websocket* socket_;
+  http::principal who_;
+  std::string stream_id_;
+  std::int64_t ack_ = 0;
+  bool ack_scheduled_ = false;
+  std::size_t working_ = 0;
+  asio::steady_timer room_;
+  std::set<std::string> channels_;
+};
+
+using message_handler = std::function<awaitable<void>(connection&, const json::object&)>;
+
+// What a channel does when a client subscribes: nothing more than to refuse it, mostly.
+struct channel_kind {
+  http::access who = http::access::anyone;
+  // The text that subscribers get for what was published on the Redis channel of the same name.
+  std::function<std::string(std::string_view channel, std::string_view payload)> render;
+};
+
+// All clients of one server thread.
+class gateway {
+ public:
+  // Frames and chat lines in work, a client; further ones wait in its socket.
+  static constexpr std::size_t work_limit = 256;
+  static constexpr std::size_t channels_limit = 256;
+
+  gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics);
+
+  void on_message(std::string type, http::access who, message_handler handle);
+  // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
+  void on_channel(std::string name, channel_kind kind);
+  // Asked for the last committed number of `?stream=<id>` when a socket opens.
+  void on_stream(std::function<awaitable<std::uint64_t>(std::string)> committed);
+
+  // Serves one socket until it closes.
+  awaitable<void> serve(http::exchange& x, http::websocket& socket);
+
+  // Sends `text` to everyone subscribed to `channel` on this thread.
+  void publish(const std::string& channel, std::string_view text);
+
+ private:
+  struct subscribers {
+    std::set<std::shared_ptr<connection>> members;
+    redis::subscription source;
+  };
+
+  awaitable<void> receive(connection& c, std::string_view text);
+  awaitable<void> subscribe(connection& c, const json::object& message);
+  awaitable<void> unsubscribe(connection& c, const json::object& message);
+  void leave(connection& c, const std::string& channel);
+  const channel_kind* find_channel(std::string_view name) const;
+
+  asio::io_context& io_;
+  redis::subscriber& subscriber_;
+  std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
+  std::map<std::string, channel_kind, std::less<>> kinds_;
+  std::map<std::string, subscribers, std::less<>> channels_;
+  std::function<awaitable<std::uint64_t>(std::string)> committed_;
+  metrics::gauge& open_;
+  metrics::counter& received_;
+};
+
+}  // namespace skirmish::realtime
