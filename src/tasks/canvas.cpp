@@ -245,7 +245,11 @@ class expander {
     const auto id = ensure_id(*last);
     // Celery looks for the id of the whole at the body itself.
     own_object_at(body.get_object(), "options")["task_id"] = id;
-    if (members.empty()) return apply(std::move(body.get_object()), json_array{json_array()}, depth + 1);
+    if (members.empty()) {
+      json_array no_results;
+      no_results.emplace_back(json_array());
+      return apply(std::move(body.get_object()), no_results, depth + 1);
+    }
     const auto gid = new_uuid();
     to_.chords.emplace_back(gid, members.size());
     if (auto ok = send_members(std::move(members), gid, body, fed, depth); !ok) return ok;

@@ -88,6 +88,7 @@ void read_header(message& m, std::string_view key, std::string_view token, heade
   else if (key == "redelivered") m.redelivered |= token == "true";
   else if (key == "compression") m.compression = text_of(m, token);
   else if (key == restored_header) m.restored = number_of<int>(token).value_or(0);
+  else if (key == dead_letter_header) m.dead_letter_after = number_of<int>(token).value_or(0);
   else if (key == dedup_header) m.dedup_key = text_of(m, token);
 }
 

@@ -37,6 +37,7 @@ struct message {
   int retries = 0;
   int priority = 0;
   int restored = 0;  // how often a dead worker's hands let it fall
+  int dead_letter_after = 0;  // 0: as the task says
   bool ignore_result = false;
   bool redelivered = false;
   bool replaced = false;
@@ -78,6 +79,7 @@ result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edi
 result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage = {});
 
 inline constexpr std::string_view restored_header = "x-skirmish-restored";
+inline constexpr std::string_view dead_letter_header = "x-skirmish-dead-letter-after";
 inline constexpr std::string_view dedup_header = "x-skirmish-deduplication-key";
 
 }  // namespace skirmish::tasks

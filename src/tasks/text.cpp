@@ -149,7 +149,7 @@ void write_repr(std::string& out, const boost::json::value& v, std::size_t limit
 
 std::string cut(std::string text, std::size_t limit) {
   if (text.size() <= limit) return text;
-  text.resize(limit - 3);
+  text.erase(std::max<std::size_t>(limit, 3) - 3);
   // Not in the middle of a character: at most three bytes have to go.
   for (std::size_t i = 0; i < 3 && !is_valid_utf8(text); ++i) text.pop_back();
   return text + "...";
@@ -208,7 +208,7 @@ bool decode_base64(std::string_view text, std::string& out) {
     to[1] = static_cast<char>((group >> 8) & 255);
     to[2] = static_cast<char>(group & 255);
   }
-  out.resize(out.size() - padding);
+  out.erase(out.size() - padding);
   return true;
 }
 

@@ -7,7 +7,10 @@
 // Names may be those of Python tasks as well.
 #pragma once
 
-#include "skirmish/tasks/types.hpp"
+#include "skirmish/tasks/values.hpp"
+
+#include <string_view>
+#include <vector>
 
 namespace skirmish::tasks {
 
@@ -19,10 +22,10 @@ class signature {
 
   // Not fed with the result before it.
   signature& immutable(bool value = true);
-  signature& queue(std::string_view name) { return option("queue", name); }
+  signature& queue(std::string_view name) { return option("queue", json(name)); }
   signature& priority(int value) { return option("priority", value); }
   signature& countdown(milliseconds value) { return option("countdown", static_cast<double>(value.count()) / 1000.0); }
-  signature& task_id(std::string_view id) { return option("task_id", id); }
+  signature& task_id(std::string_view id) { return option("task_id", json(id)); }
   signature& ignore_result(bool value = true) { return option("ignore_result", value); }
   signature& link(const signature& callback);
   signature& link_error(const signature& errback);

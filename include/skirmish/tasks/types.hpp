@@ -1,11 +1,8 @@
-// The words of the task library: JSON values, options, and the exceptions a task may throw.
+// The words of the task library: options, and the exceptions a task may throw.
 #pragma once
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
+#include "skirmish/tasks/signature.hpp"
 
-#include <chrono>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -14,14 +11,6 @@
 #include <vector>
 
 namespace skirmish::tasks {
-
-using json = boost::json::value;
-using json_array = boost::json::array;
-using json_object = boost::json::object;
-using time_point = std::chrono::system_clock::time_point;
-using std::chrono::milliseconds;
-
-class signature;
 
 // How often and how fast publishing is tried again while Redis cannot be reached.
 struct publish_retry {
