@@ -90,6 +90,7 @@ void register_tasks(app& app) {
 int main(int argc, char** argv) {
   const char* url = std::getenv("REDIS");
   app_options options;
+  options.routes = {{"cpp.*", "cpp"}, {"py.*", "py"}};
   if (std::getenv("TRACK_STARTED")) options.track_started = true;
   if (const char* seconds = std::getenv("VISIBILITY")) options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));
   app app(url ? url : "redis://127.0.0.1/0", options);

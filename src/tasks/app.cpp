@@ -217,7 +217,7 @@ std::optional<publish_retry> policy_of(const send_options& given) {
 
 std::string publish_one(app::impl& in, outgoing m, const send_options& given) {
   auto id = m.id;
-  running_scope::add_child(json_array{json_array{id, m.parent_id.empty() ? json() : json(m.parent_id)}, nullptr});
+  running_scope::add_child(json_array{json_array{id, nullptr}, nullptr});
   if (given.deduplication_key.empty()) {
     plan one;
     one.messages.push_back(std::move(m));

@@ -213,7 +213,7 @@ class expander {
       tuples.push_back(std::move(to_.result_tuple));
     }
     to_.last_id = gid;
-    to_.result_tuple = json_array{json_array{gid, parent()}, std::move(tuples)};
+    to_.result_tuple = json_array{json_array{gid, nullptr}, std::move(tuples)};
     return {};
   }
 
@@ -276,7 +276,7 @@ class expander {
     if (auto ok = read_options(options ? *options : no_options, m); !ok) return ok;
     if (!chain_rest.empty()) m.chain = std::move(chain_rest);
     to_.last_id = m.id;
-    to_.result_tuple = json_array{json_array{m.id, parent()}, nullptr};
+    to_.result_tuple = json_array{json_array{m.id, nullptr}, nullptr};
     to_.messages.push_back(std::move(m));
     return {};
   }
@@ -321,7 +321,6 @@ class expander {
     return {};
   }
 
-  [[nodiscard]] json parent() const { return how_.parent_id.empty() ? json() : json(how_.parent_id); }
   static std::chrono::microseconds from_seconds(double s) {
     return std::chrono::microseconds{static_cast<std::int64_t>(std::clamp(s, -1e10, 1e10) * 1e6)};
   }

@@ -238,7 +238,8 @@ awaitable<void> worker::shut_down() {
   co_await group_.wait(5s);
   control_.end();
   pool_->stop(cold_ ? 0ms : 1000ms);
-  log::info("task_worker_stopped", {{"node", config_.node}, {"processed", processed_}});
+  log::info("task_worker_stopped",
+            {{"node", config_.node}, {"processed", processed_}, {"turns", totals_.turns.load()}});
 }
 
 }  // namespace skirmish::tasks
