@@ -78,6 +78,20 @@ class table_builder {
         [access](const config& c) { return to_text(access(const_cast<config&>(c))); });
   }
 
+  template <class Access>
+  setting& flag(std::string name, Access access, std::string help) {
+    return add(
+        std::move(name), std::move(help),
+        [access](config& c, std::string_view v) -> result<void> {
+          if (v != "true" && v != "false") return bad("must be true or false");
+          access(c) = v == "true";
+          return {};
+        },
+        [access](const config& c) -> std::string {
+          return access(const_cast<config&>(c)) ? "true" : "false";
+        });
+  }
+
   std::vector<setting> take() { return std::move(all_); }
 
  private:
@@ -148,6 +162,7 @@ std::vector<setting> build_settings() {
            "database sessions, and threads that use them");
   t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
              "time limit of a statement");
+  t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
   t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000,
@@ -201,8 +216,10 @@ result<void> apply_table(config& target, const toml::table& table, const std::st
       value = s->get();
     else if (const auto* i = node.as_integer())
       value = std::to_string(i->get());
+    else if (const auto* b = node.as_boolean())
+      value = b->get() ? "true" : "false";
     else
-      return bad(fmt::format("{} must be a string or a whole number", name));
+      return bad(fmt::format("{} must be a string, a whole number, true or false", name));
     if (auto r = set(target, name, value); !r) return r.error();
   }
   return {};

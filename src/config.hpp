@@ -57,6 +57,7 @@ struct config {
     std::string name = "skirmish";
     std::int64_t sessions = 4;
     std::chrono::milliseconds statement_timeout{5'000};
+    bool migrate = true;  // serve applies pending migrations when it starts
   } db;
 
   struct {

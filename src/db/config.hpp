@@ -35,9 +35,8 @@ struct database_config {
   // that holds it.
   std::string unix_socket;
 
-  // Sessions, each on a thread of its own. SQLite always has one: its file has one writer, and one
-  // session in memory speed serves more reads than cache misses ask for, without ever waiting for a
-  // lock of our own.
+  // Sessions, each on a thread of its own. SQLite always has one: its file takes one writer at a
+  // time, and a single session answers more reads than cache misses ask for.
   std::size_t sessions = 4;
   // Work that waits for a session; more is refused at once.
   std::size_t queue_limit = 1024;

@@ -26,8 +26,7 @@ class session;
 
 namespace skirmish {
 
-// Whether work may be run again when its connection was lost and it is unknown how much of it was
-// done.
+// Whether work may be run again when its connection was lost and nobody knows how much was done.
 enum class retry { never, safe };
 
 class sql_pool;
@@ -35,19 +34,16 @@ class sql_pool;
 // Thread-safe. Work runs on the database's threads; the caller resumes on its own executor, which
 // must run its coroutines one at a time (a single-threaded io_context or a strand).
 //
-// Work captures by value: it goes on when its caller was cancelled or stopped waiting. It may run
-// twice where a retry is allowed, so it does not consume its captures. What it throws reaches the
-// caller; a soci_error becomes
+// Work captures by value, for it goes on when its caller was cancelled. It does not consume its
+// captures where it may run twice. What it throws reaches the caller; a soci_error becomes
 //   failure{unavailable}        no connection, the queue is full, the server refuses, or the
-//   connection was lost (then
-//                               whether a write was done is unknown)
+//                               connection was lost (whether a write was done is then unknown)
 //   failure{deadline_exceeded}  no answer within work_limit(), or the statement took too long
 //   failure{internal}           any other SQL error
 class database {
  public:
-  // Does not connect: sessions are opened by the first work that needs them, and again after a
-  // loss. While the server cannot be reached, work fails at once and one session tries again every
-  // half second.
+  // Does not connect: sessions open for the first work that needs them, and again after a loss.
+  // While the server cannot be reached, work fails at once, and every half second one tries again.
   explicit database(database_config config);
   ~database();  // stops
   database(const database&) = delete;

@@ -1,11 +1,6 @@
 // What work does and sees on each kind of database.
-#include "db/database.hpp"
-#include "db/soci.hpp"
-#include "support/run.hpp"
-#include "support/sql_server.hpp"
+#include "support/sql_fixture.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -19,39 +14,12 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-// A database of its own for each test, on each kind of server.
-class sql_test : public ::testing::TestWithParam<sql_kind> {
+class sql_test : public testing::sql_fixture {
  protected:
-  void SetUp() override {
-    if (GetParam() == sql_kind::sqlite) {
-      config = testing::fresh_sqlite();
-    } else if (auto* server = testing::shared_sql_server(GetParam())) {
-      config = server->fresh_database();
-    } else {
-      GTEST_SKIP() << to_string(GetParam()) << " is not installed";
-    }
-    config.sessions = 4;
-  }
-
-  void open() {
-    db = std::make_unique<database>(config);
-    db->start();
-  }
-
-  template <class F>
-  auto ask(F work) {
-    std::optional<std::invoke_result_t<F&, soci::session&>> out;
-    testing::run(io, [&]() -> awaitable<void> { out = co_await db->run(work); });
-    return std::move(*out);
-  }
-
-  void tell(std::function<void(soci::session&)> work) {
-    testing::run(io, [&]() -> awaitable<void> { co_await db->run(work); });
-  }
-
   void create_items() {
     tell([](soci::session& sql) {
-      sql << "CREATE TABLE items (id VARCHAR(64) NOT NULL PRIMARY KEY, amount BIGINT NOT NULL, note TEXT)"
+      sql << "CREATE TABLE items (id VARCHAR(64) NOT NULL PRIMARY KEY, amount BIGINT NOT NULL, "
+             "note TEXT)"
              "/*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin */";
       sql << "INSERT INTO items (id, amount) VALUES ('a', 1)";
       sql << "INSERT INTO items (id, amount) VALUES ('b', 2)";
@@ -65,45 +33,9 @@ class sql_test : public ::testing::TestWithParam<sql_kind> {
       return value;
     });
   }
-
-  // The code of the failure that `work` ends with; empty when it succeeds.
-  std::optional<errc> code_of(std::function<awaitable<void>()> work) {
-    try {
-      testing::run(io, work);
-    } catch (const failure& e) {
-      problem = e.what();
-      return e.code();
-    }
-    return std::nullopt;
-  }
-
-  // A statement that takes `seconds` unless it is ended.
-  [[nodiscard]] std::function<void(soci::session&)> slow(int seconds) const {
-    return [kind = config.kind, seconds](soci::session& sql) {
-      if (kind == sql_kind::mysql) {
-        sql << "SELECT SLEEP(" << seconds << ")";
-      } else if (kind == sql_kind::postgresql) {
-        sql << "SELECT pg_sleep(" << seconds << ")";
-      } else {
-        // About 20 million rows a second.
-        const long long rows = 20'000'000LL * seconds;
-        long long count = 0;
-        sql << "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) "
-               "SELECT count(*) FROM n",
-            soci::use(rows), soci::into(count);
-      }
-    };
-  }
-
-  asio::io_context io{1};
-  database_config config;
-  std::unique_ptr<database> db;
-  std::string problem;
 };
 
-INSTANTIATE_TEST_SUITE_P(each, sql_test,
-                         ::testing::Values(sql_kind::sqlite, sql_kind::mysql, sql_kind::postgresql),
-                         [](const auto& kind) { return std::string(to_string(kind.param)); });
+INSTANTIATE_TEST_SUITE_P(each, sql_test, testing::every_database(), testing::database_name);
 
 TEST_P(sql_test, values_come_back_as_they_were_given) {
   open();
@@ -112,9 +44,16 @@ TEST_P(sql_test, values_come_back_as_they_were_given) {
            "/*! DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin */";
   });
   const std::vector<std::optional<std::string>> texts = {
-      "plain", "", std::nullopt, "Jo\xC3\xA3o \xE6\xBC\xA2\xE5\xAD\x97 \xF0\x9F\x97\xA1\xEF\xB8\x8F",
-      "line\nbreak\ttab\\back'quote\"double`tick:colon %s ? $1 ;--", std::string(60'000, 'x'),
-      "' OR '1'='1", "'); DROP TABLE v; --", "\\'; DROP TABLE v; --", "/* */ :id"};
+      "plain",
+      "",
+      std::nullopt,
+      "Jo\xC3\xA3o \xE6\xBC\xA2\xE5\xAD\x97 \xF0\x9F\x97\xA1\xEF\xB8\x8F",
+      "line\nbreak\ttab\\back'quote\"double`tick:colon %s ? $1 ;--",
+      std::string(60'000, 'x'),
+      "' OR '1'='1",
+      "'); DROP TABLE v; --",
+      "\\'; DROP TABLE v; --",
+      "/* */ :id"};
   const auto largest = std::numeric_limits<long long>::max();
   for (int id = 0; id < static_cast<int>(texts.size()); ++id) {
     tell([id, text = texts[static_cast<std::size_t>(id)], largest](soci::session& sql) {
@@ -203,10 +142,8 @@ TEST_P(sql_test, an_update_counts_the_rows_it_matched) {
   for (int i = 0; i < 2; ++i) {
     const auto rows = ask([](soci::session& sql) {
       const std::string id = "a";
-      auto update = (sql.prepare << "UPDATE items SET amount = 7 WHERE id = :id", soci::use(id));
-      soci::statement statement(update);
-      statement.execute(true);
-      return statement.get_affected_rows();
+      return affected_rows(
+          (sql.prepare << "UPDATE items SET amount = 7 WHERE id = :id", soci::use(id)));
     });
     EXPECT_EQ(rows, 1) << "the second time nothing changes, and it matches all the same";
   }
@@ -249,7 +186,8 @@ TEST_P(sql_test, a_transaction_is_all_or_nothing) {
   };
   const auto run = [&](int outcome) {
     std::optional<result<int>> out;
-    testing::run(io, [&]() -> awaitable<void> { out = co_await db->transaction(transfer(outcome)); });
+    testing::run(io,
+                 [&]() -> awaitable<void> { out = co_await db->transaction(transfer(outcome)); });
     return *out;
   };
   EXPECT_THROW(run(1), failure);
@@ -304,131 +242,7 @@ TEST_P(sql_test, the_victim_of_a_deadlock_is_run_again) {
   EXPECT_EQ(amount("b"), 22);
 }
 
-TEST_P(sql_test, a_slow_statement_is_ended) {
-  config.statement_timeout = 300ms;
-  config.connect_timeout = 1000ms;
-  config.sessions = 1;
-  open();
-  testing::run(io, [&] { return db->ping(); });
-  const auto begun = steady_clock::now();
-  EXPECT_EQ(code_of([&] { return db->run(slow(20)); }), errc::deadline_exceeded);
-  EXPECT_LT(steady_clock::now() - begun, 1200ms);
-  // The one session is free again: the statement does not run on.
-  testing::run(io, [&] { return db->ping(); });
-  EXPECT_LT(steady_clock::now() - begun, 3s);
-}
-
-TEST_P(sql_test, a_cancelled_caller_resumes_at_once_and_its_work_goes_on) {
-  config.sessions = 1;
-  open();
-  create_items();
-  std::atomic<bool> may_end = false;
-  std::function<void(soci::session&)> work = [&may_end](soci::session& sql) {
-    while (!may_end) std::this_thread::sleep_for(1ms);
-    sql << "UPDATE items SET amount = 50 WHERE id = 'a'";
-  };
-  EXPECT_THROW(testing::run(io,
-                            [&]() -> awaitable<void> {
-                              co_await asio::co_spawn(io, db->run(work),
-                                                      asio::cancel_after(20ms, use_awaitable));
-                            }),
-               boost::system::system_error);
-  may_end = true;
-  EXPECT_EQ(amount("a"), 50);
-}
-
-TEST_P(sql_test, an_abandoned_frame_leaves_nothing_behind) {
-  open();
-  {
-    asio::io_context short_lived{1};
-    asio::co_spawn(short_lived, db->run(slow(1)), [](const std::exception_ptr&) {});
-    short_lived.poll();
-  }
-  testing::run(io, [&] { return db->ping(); });
-}
-
-TEST_P(sql_test, a_thousand_callers_at_once) {
-  open();
-  create_items();
-  int done = 0;
-  for (int i = 0; i < 1000; ++i)
-    asio::co_spawn(io,
-                   db->run([](soci::session& sql) {
-                     sql << "UPDATE items SET amount = amount + 1 WHERE id = 'a'";
-                   }),
-                   [&](const std::exception_ptr& thrown) {
-                     if (!thrown) ++done;
-                   });
-  io.restart();
-  io.run();
-  EXPECT_EQ(done, 1000);
-  EXPECT_EQ(amount("a"), 1001);
-}
-
-TEST_P(sql_test, a_full_queue_refuses_at_once) {
-  config.sessions = 1;
-  config.queue_limit = 10;
-  open();
-  std::atomic<bool> may_end = false;
-  std::function<void(soci::session&)> work = [&may_end](soci::session&) {
-    while (!may_end) std::this_thread::sleep_for(1ms);
-  };
-  int done = 0;
-  int refused = 0;
-  for (int i = 0; i < 100; ++i)
-    asio::co_spawn(io, db->run(work), [&](const std::exception_ptr& thrown) {
-      ++(thrown ? refused : done);
-      if (refused >= 89) may_end = true;
-    });
-  io.restart();
-  io.run();
-  // The thread may have taken the first one before the queue was full, or not.
-  EXPECT_THAT(done, ::testing::AnyOf(10, 11));
-  EXPECT_EQ(done + refused, 100);
-}
-
-TEST_P(sql_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
-  config.sessions = 1;
-  open();
-  std::atomic<bool> begun = false;
-  std::function<void(soci::session&)> work = [&begun](soci::session&) {
-    begun = true;
-    std::this_thread::sleep_for(100ms);
-  };
-  std::vector<std::optional<errc>> ends;
-  for (int i = 0; i < 5; ++i)
-    asio::co_spawn(io, db->run(work), [&](const std::exception_ptr& thrown) {
-      try {
-        if (thrown) std::rethrow_exception(thrown);
-        ends.emplace_back();
-      } catch (const failure& e) {
-        ends.emplace_back(e.code());
-      }
-    });
-  io.restart();
-  while (!begun) io.poll();
-  db->stop();
-  io.run();
-  const std::optional<errc> succeeded;
-  EXPECT_EQ(std::count(ends.begin(), ends.end(), succeeded), 1);
-  EXPECT_EQ(std::count(ends.begin(), ends.end(), errc::unavailable), 4);
-  EXPECT_EQ(code_of([&] { return db->ping(); }), errc::unavailable);
-}
-
-TEST_P(sql_test, stopping_cuts_work_that_does_not_end) {
-  open();
-  bool failed = false;
-  asio::co_spawn(io, db->run(slow(5)), [&](const std::exception_ptr& thrown) { failed = !!thrown; });
-  io.restart();
-  const auto begun = steady_clock::now();
-  while (steady_clock::now() - begun < 200ms) io.poll_one();
-  db->stop(100ms);
-  EXPECT_LT(steady_clock::now() - begun, 2s);
-  io.run();
-  EXPECT_TRUE(failed);
-}
-
-TEST(sqlite, the_file_is_private_durable_and_waits_for_other_processes) {
+TEST(sqlite, the_file_is_private_and_commits_are_synced) {
   auto config = testing::fresh_sqlite();
   asio::io_context io{1};
   database db(config);
@@ -447,10 +261,42 @@ TEST(sqlite, the_file_is_private_durable_and_waits_for_other_processes) {
     EXPECT_EQ(settings.second, 2);
   });
   for (const auto* suffix : {"", "-wal", "-shm"}) {
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(::stat((config.path + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << suffix;
   }
+}
+
+TEST(sqlite, work_waits_for_another_process_that_writes) {
+  auto config = testing::fresh_sqlite();
+  testing::execute_sql(config, "CREATE TABLE t (x INTEGER)");
+  config.statement_timeout = 2s;
+  database mine(config);
+  database other(config);
+  mine.start();
+  other.start();
+  asio::io_context io{1};
+  std::atomic<bool> may_end = false;
+  std::atomic<bool> is_locked = false;
+  const std::function<void(soci::session&)> hold = [&](soci::session& sql) {
+    sql << "INSERT INTO t VALUES (1)";
+    is_locked = true;
+    while (!may_end) std::this_thread::sleep_for(1ms);
+  };
+  const auto write = [](soci::session& sql) { sql << "INSERT INTO t VALUES (2)"; };
+  int held = 0;
+  asio::co_spawn(io, other.transaction(hold), [&](const std::exception_ptr& thrown) {
+    if (!thrown) ++held;
+  });
+  while (!is_locked) io.poll();
+  std::jthread ender([&] {
+    std::this_thread::sleep_for(100ms);
+    may_end = true;
+  });
+  testing::run(io, [&] { return mine.transaction(write); });
+  io.run();
+  EXPECT_EQ(held, 1);
+  EXPECT_EQ(testing::query_number(config, "SELECT count(*) FROM t"), 2);
 }
 
 }  // namespace

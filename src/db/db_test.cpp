@@ -51,13 +51,28 @@ TEST(database_url, sqlite_paths) {
 }
 
 TEST(database_url, refuses_what_it_does_not_understand_without_quoting_it) {
-  for (const auto* bad :
-       {"", "mysql", "mysql:", "mysql:/h/n", "oracle://u:hunter2@h/n", "mysql://u:hunter2@h",
-        "mysql://u:hunter2@h/", "mysql://u:hunter2@h/a/b", "mysql://u:hunter2@h:0/n",
-        "mysql://u:hunter2@h:65536/n", "mysql://u:hunter2@h:33x/n", "mysql://u:hunter2@[::1/n",
-        "mysql://u:hunter2@[::1]x/n", "mysql://u:hunter2%zz@h/n", "mysql://u:hunter2%@h/n",
-        "mysql://u:hunter2%00@h/n", "mysql://u:hunter2@h/n?tls=1", "mysql://u:hunter2@h/n?unix_socket=",
-        "sqlite:", "sqlite://", "sqlite://host/x", "sqlite:a%22b"}) {
+  for (const auto* bad : {"",
+                          "mysql",
+                          "mysql:",
+                          "mysql:/h/n",
+                          "oracle://u:hunter2@h/n",
+                          "mysql://u:hunter2@h",
+                          "mysql://u:hunter2@h/",
+                          "mysql://u:hunter2@h/a/b",
+                          "mysql://u:hunter2@h:0/n",
+                          "mysql://u:hunter2@h:65536/n",
+                          "mysql://u:hunter2@h:33x/n",
+                          "mysql://u:hunter2@[::1/n",
+                          "mysql://u:hunter2@[::1]x/n",
+                          "mysql://u:hunter2%zz@h/n",
+                          "mysql://u:hunter2%@h/n",
+                          "mysql://u:hunter2%00@h/n",
+                          "mysql://u:hunter2@h/n?tls=1",
+                          "mysql://u:hunter2@h/n?unix_socket=",
+                          "sqlite:",
+                          "sqlite://",
+                          "sqlite://host/x",
+                          "sqlite:a%22b"}) {
     const auto read = parse_database_url(bad);
     ASSERT_FALSE(read) << bad;
     EXPECT_EQ(read.error().code, errc::invalid_argument) << bad;
@@ -96,8 +111,10 @@ TEST(split_statements, at_semicolons_only) {
 
 TEST(split_statements, comments_go_except_those_that_mysql_reads) {
   EXPECT_THAT(split_statements("-- a; it's\nA -- b;\n; /* c; */ B"), ElementsAre("A", "B"));
-  EXPECT_THAT(split_statements("A /*! ENGINE=InnoDB */; B"), ElementsAre("A /*! ENGINE=InnoDB */", "B"));
-  EXPECT_THAT(split_statements("A/* c */B; '-- no comment'"), ElementsAre("A B", "'-- no comment'"));
+  EXPECT_THAT(split_statements("A /*! ENGINE=InnoDB */; B"),
+              ElementsAre("A /*! ENGINE=InnoDB */", "B"));
+  EXPECT_THAT(split_statements("A/* c */B; '-- no comment'"),
+              ElementsAre("A B", "'-- no comment'"));
 }
 
 TEST(migrations, files_are_ordered_and_the_dialects_own_one_wins) {

@@ -66,7 +66,8 @@ class migrator {
       case sql_kind::mysql:
         // Hashed, because a lock's name may have 64 characters and so may a database's.
         std::optional<int> is_mine;
-        sql_ << "SELECT GET_LOCK(CONCAT('skirmish.', SHA1(DATABASE())), " << lock_wait.count() << ")",
+        sql_ << "SELECT GET_LOCK(CONCAT('skirmish.', SHA1(DATABASE())), " << lock_wait.count()
+             << ")",
             soci::into(is_mine);
         if (is_mine != 1)
           throw failure(errc::unavailable, "another process is migrating the database");

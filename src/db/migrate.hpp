@@ -42,9 +42,11 @@ std::vector<migration> migrations_from(const std::vector<migration_file>& files,
 std::vector<std::string> split_statements(std::string_view sql);
 
 // Both open a session of their own and block. They throw
-//   failure{unavailable}  the database cannot be reached, or another process holds the lock for
-//   more than a minute failure{conflict}     an applied file was changed since, or the database is
-//   newer than this program failure{internal}     a statement failed
+//   failure{unavailable}  the database cannot be reached, or another process migrates it for more
+//                         than a minute
+//   failure{conflict}     an applied file was changed since, or the database is newer than this
+//                         program
+//   failure{internal}     a statement failed
 // What was not applied yet.
 std::vector<migration> pending_migrations(const database_config& config,
                                           const std::vector<migration>& all);

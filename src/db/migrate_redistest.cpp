@@ -1,6 +1,7 @@
 // The schema on each kind of database.
 #include "db/migrate.hpp"
-#include "support/sql_server.hpp"
+
+#include "support/sql_fixture.hpp"
 
 #include <gmock/gmock.h>
 
@@ -14,17 +15,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class migrate_test : public ::testing::TestWithParam<sql_kind> {
+class migrate_test : public testing::sql_fixture {
  protected:
-  void SetUp() override {
-    if (GetParam() == sql_kind::sqlite)
-      config = testing::fresh_sqlite();
-    else if (auto* server = testing::shared_sql_server(GetParam()))
-      config = server->fresh_database();
-    else
-      GTEST_SKIP() << to_string(GetParam()) << " is not installed";
-  }
-
   [[nodiscard]] std::vector<migration> files(const std::vector<migration_file>& texts) const {
     return migrations_from(texts, config.kind);
   }
@@ -40,17 +32,13 @@ class migrate_test : public ::testing::TestWithParam<sql_kind> {
   }
 
   long long number(const std::string& query) { return testing::query_number(config, query); }
-
-  database_config config;
 };
 
-INSTANTIATE_TEST_SUITE_P(each, migrate_test,
-                         ::testing::Values(sql_kind::sqlite, sql_kind::mysql, sql_kind::postgresql),
-                         [](const auto& kind) { return std::string(to_string(kind.param)); });
+INSTANTIATE_TEST_SUITE_P(each, migrate_test, testing::every_database(), testing::database_name);
 
 constexpr migration_file first = {"0001_first.sql", "CREATE TABLE IF NOT EXISTS a (x INTEGER);"};
-constexpr migration_file second = {"0002_second.sql",
-                                   "ALTER TABLE a ADD COLUMN y INTEGER; CREATE INDEX a_y ON a (y);"};
+constexpr migration_file second = {
+    "0002_second.sql", "ALTER TABLE a ADD COLUMN y INTEGER; CREATE INDEX a_y ON a (y);"};
 
 TEST_P(migrate_test, applies_what_is_pending_once) {
   EXPECT_THAT(pending_migrations(config, files({first})), SizeIs(1));
@@ -118,8 +106,8 @@ TEST_P(migrate_test, a_file_that_failed_halfway_can_be_run_again) {
 }
 
 TEST_P(migrate_test, an_existing_table_of_constants_is_left_alone) {
-  testing::execute_sql(config,
-                       "CREATE TABLE constants (Name VARCHAR(40), Value INTEGER, Description TEXT)");
+  testing::execute_sql(
+      config, "CREATE TABLE constants (Name VARCHAR(40), Value INTEGER, Description TEXT)");
   testing::execute_sql(config, "INSERT INTO constants VALUES ('RateExp', 3, 'experience')");
   migrate(config);
   EXPECT_EQ(number("SELECT Value FROM constants WHERE Name = 'RateExp'"), 3);
@@ -140,18 +128,24 @@ TEST_P(migrate_test, a_foreign_table_of_players_is_noticed) {
 TEST_P(migrate_test, the_schema_takes_what_it_is_for) {
   migrate(config);
   const std::string name = "J\xC3\xB6rg \xF0\x9F\x97\xA1\xEF\xB8\x8F";
-  testing::execute_sql(config, "INSERT INTO players (player_id, name, created_at, updated_at) "
-                               "VALUES ('p', '" + name + "', 1795230371028, 1795230371028)");
-  testing::execute_sql(config, "INSERT INTO players (player_id, name, created_at, updated_at) "
-                               "VALUES ('P', 'other', 1, 1)");
-  testing::execute_sql(config, "INSERT INTO levels (level_id, name, description, created_at, updated_at) "
-                               "VALUES ('l', 'Dust', '', 1, 1)");
+  testing::execute_sql(config,
+                       "INSERT INTO players (player_id, name, created_at, updated_at) "
+                       "VALUES ('p', '" +
+                           name + "', 1795230371028, 1795230371028)");
+  testing::execute_sql(config,
+                       "INSERT INTO players (player_id, name, created_at, updated_at) "
+                       "VALUES ('P', 'other', 1, 1)");
+  testing::execute_sql(config,
+                       "INSERT INTO levels (level_id, name, description, created_at, updated_at) "
+                       "VALUES ('l', 'Dust', '', 1, 1)");
   testing::execute_sql(config, "INSERT INTO constants (Name, Value) VALUES ('RateExp', 1.5)");
-  testing::execute_sql(config, "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) "
-                               "VALUES ('k', 'admin', 'first', 'hash', 1)");
-  EXPECT_EQ(number("SELECT count(*) FROM players WHERE name = '" + name +
-                   "' AND level = 1 AND version = 1 AND email IS NULL AND created_at = 1795230371028"),
-            1);
+  testing::execute_sql(config,
+                       "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) "
+                       "VALUES ('k', 'admin', 'first', 'hash', 1)");
+  EXPECT_EQ(
+      number("SELECT count(*) FROM players WHERE name = '" + name +
+             "' AND level = 1 AND version = 1 AND email IS NULL AND created_at = 1795230371028"),
+      1);
   EXPECT_EQ(number("SELECT count(*) FROM levels WHERE difficulty = 'Medium'"), 1);
   EXPECT_EQ(number("SELECT count(*) FROM constants WHERE Value = 1.5 AND Description = ''"), 1);
   EXPECT_EQ(number("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL"), 1);

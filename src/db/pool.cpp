@@ -18,8 +18,8 @@ std::exception_ptr failed(errc code, const std::string& what) {
   return std::make_exception_ptr(failure(code, what));
 }
 
-// What the caller gets for an SQL error. The text never holds bound values: SOCI's what() would
-// show them.
+// What the caller gets for an SQL error, with the statement as it was written: SOCI's own what()
+// would put every bound value, and so secrets, into the log.
 std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool was_cut) {
   const auto text = "SQL: " + e.get_error_message() + " in: " + sql.get_last_query().substr(0, 500);
   if (was_cut) return failed(errc::deadline_exceeded, text);
@@ -79,7 +79,7 @@ bool connect_gate::try_enter() {
 
 void connect_gate::succeeded() {
   const std::lock_guard lock(mutex_);
-  if (is_down_) log::info("sql_available");
+  if (is_down_) log::info("sql_connected_again");
   is_down_ = is_probing_ = false;
 }
 
@@ -118,7 +118,7 @@ void sql_pool::stop(std::chrono::milliseconds grace) {
     dropped.swap(queue_);
     for (auto& session : sessions_) session->hasten(steady_clock::now() + grace);
     work_arrived_.notify_all();
-    watch_changed_.notify_all();
+    state_changed_.notify_all();
   }
   for (const auto& job : dropped) job->finish(failed(errc::unavailable, "SQL: stopping"));
   for (auto& thread : threads_) thread.join();
@@ -138,14 +138,27 @@ void sql_pool::serve(sql_session& session) {
     // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
     // stall.
     if (job->is_abandoned()) continue;
-    auto problem = perform(session, *job);
+    auto problem = session.is_usable() ? nullptr : connect(session);
+    const bool is_connected = problem == nullptr;
+    if (is_connected) problem = perform(session, *job);
     session.finish();
-    job->finish(std::move(problem));
+    if (is_connected || !hand_back(job)) job->finish(std::move(problem));
   }
   session.close();
   const std::lock_guard lock(mutex_);
   --serving_;
-  watch_changed_.notify_all();
+  state_changed_.notify_all();
+}
+
+bool sql_pool::hand_back(const std::shared_ptr<sql_job>& job) {
+  std::unique_lock lock(mutex_);
+  const bool is_any_open = std::any_of(sessions_.begin(), sessions_.end(),
+                                       [](const auto& session) { return session->is_open(); });
+  if (!is_running_ || !is_any_open) return false;
+  queue_.push_front(job);
+  work_arrived_.notify_one();
+  state_changed_.wait_for(lock, refuse_after_failed_connect, [this] { return !is_running_; });
+  return true;
 }
 
 std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
@@ -162,12 +175,11 @@ std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
 std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
   for (bool may_retry = job.may_retry();; may_retry = false) {
     try {
-      if (!session.is_usable()) connect(session);
       job.run(session.native());
       if (!session.end_transaction()) return nullptr;
       return failed(errc::internal, "SQL: work returned without ending its transaction");
     } catch (const soci::soci_error& e) {
-      const bool was_cut = session.finish();
+      const bool was_cut = session.was_cut();
       const bool was_lost = fault_of(e) == sql_fault::lost;
       auto problem = translate(e, session.native(), was_cut);
       clean_up(session, was_lost || was_cut);
@@ -177,6 +189,7 @@ std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
       clean_up(session, false);
       return problem;
     }
+    if (auto problem = connect(session)) return problem;
   }
 }
 
@@ -190,19 +203,19 @@ void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
   if (is_broken) session.close();
 }
 
-void sql_pool::connect(sql_session& session) {
-  if (!gate_.try_enter()) throw failure(errc::unavailable, "SQL: the server cannot be reached");
+std::exception_ptr sql_pool::connect(sql_session& session) {
+  session.close();
+  if (!gate_.try_enter()) return failed(errc::unavailable, "SQL: the server cannot be reached");
   try {
     session.open();
     gate_.succeeded();
-  } catch (const soci::soci_error& e) {
+    return nullptr;
+  } catch (const std::exception& e) {
+    const auto* sql = dynamic_cast<const soci::soci_error*>(&e);
+    const auto text = sql != nullptr ? sql->get_error_message() : std::string(e.what());
     if (gate_.failed())
-      log::warn("sql_unavailable",
-                {{"database", to_string(config_)}, {"error", e.get_error_message()}});
-    throw failure(errc::unavailable, "SQL: cannot connect: " + e.get_error_message());
-  } catch (...) {
-    gate_.failed();
-    throw;
+      log::warn("sql_connect_failed", {{"database", to_string(config_)}, {"error", text}});
+    return failed(errc::unavailable, "SQL: cannot connect: " + text);
   }
 }
 
@@ -214,7 +227,7 @@ void sql_pool::watch() {
     // thread earlier.
     auto look_again = now + config_.work_limit();
     for (auto& session : sessions_) look_again = std::min(look_again, session->cut_if_late(now));
-    watch_changed_.wait_until(lock, look_again);
+    state_changed_.wait_until(lock, look_again);
   }
 }
 

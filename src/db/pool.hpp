@@ -81,10 +81,13 @@ class sql_pool {
   void serve(sql_session& session);
   // Waits for work; null when the pool stops.
   std::shared_ptr<sql_job> next(sql_session& session);
-  // Does the work and says what went wrong.
+  // For a thread that cannot connect while others are connected (a server may limit its sessions):
+  // leaves the work to them and rests, for it would fail quickly and so take most of the queue.
+  bool hand_back(const std::shared_ptr<sql_job>& job);
+  // These two return what went wrong.
   std::exception_ptr perform(sql_session& session, sql_job& job);
+  std::exception_ptr connect(sql_session& session);
   static void clean_up(sql_session& session, bool is_broken) noexcept;
-  void connect(sql_session& session);
   // Cuts work that is past its limit.
   void watch();
 
@@ -95,7 +98,7 @@ class sql_pool {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_arrived_;
-  std::condition_variable watch_changed_;
+  std::condition_variable state_changed_;
   std::deque<std::shared_ptr<sql_job>> queue_;
   bool is_running_ = false;
   std::size_t serving_ = 0;  // threads that may still run work

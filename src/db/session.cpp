@@ -47,8 +47,12 @@ bool sql_session::is_usable() const {
   return ::poll(&waiting, 1, 0) == 0;
 }
 
+bool sql_session::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return is_open_;
+}
+
 void sql_session::open() {
-  close();
   session_ = std::make_unique<soci::session>();
   try {
     backend_.connect(*session_, config_);
@@ -82,9 +86,13 @@ void sql_session::start(time_point limit) {
   limit_ = limit;
 }
 
-bool sql_session::finish() noexcept {
+void sql_session::finish() {
   const std::lock_guard lock(mutex_);
   limit_ = time_point::max();
+}
+
+bool sql_session::was_cut() const {
+  const std::lock_guard lock(mutex_);
   return was_cut_;
 }
 

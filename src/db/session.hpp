@@ -21,15 +21,19 @@ class sql_session {
 
   // True when there is a connection and the server has not hung up.
   [[nodiscard]] bool is_usable() const;
-  // Connects anew. Throws soci::soci_error.
+  // Any thread: true when there is a connection, be it a dead one.
+  [[nodiscard]] bool is_open() const;
+  // Connects; only when closed. Throws soci::soci_error.
   void open();
   void close() noexcept;
   // Only when open.
   [[nodiscard]] soci::session& native() noexcept { return *session_; }
 
-  // Between these two the session may be cut at `limit`. finish() says whether it was.
+  // Between these two the session may be cut at `limit`.
   void start(time_point limit);
-  bool finish() noexcept;
+  void finish();
+  // Whether it was cut since start().
+  [[nodiscard]] bool was_cut() const;
 
   // Any thread: breaks the connection under work that started and is past its limit, so that its
   // thread comes back. Returns when to look again: the limit of the running work, or the latest

@@ -1,6 +1,8 @@
-// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in .cpp files only.
+// SOCI for repositories: its session, the types we bind, and what an SQL error means. Include it in
+// .cpp files only.
 //
-// Beyond SOCI's own types, `soci::use` and `soci::into` take `timestamp` and `std::optional` (NULL when empty).
+// Beyond SOCI's own types, `soci::use` and `soci::into` take `timestamp` and `std::optional` (NULL
+// when empty).
 #pragma once
 
 #include "core/clock.hpp"
@@ -13,13 +15,14 @@
 
 namespace soci {
 
-// A statement runs at the end of its full expression, after the temporaries in it were destroyed: name what you bind.
+// A statement runs at the end of its full expression, after the temporaries in it were destroyed:
+// name what you bind.
 template <class T>
   requires(!std::is_lvalue_reference_v<T>)
 void use(T&& temporary) = delete;
 
-// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts and compares it, and
-// none applies a time zone to it.
+// Times are stored as BIGINT: milliseconds since 1970 in UTC. Every dialect has that type, sorts
+// and compares it, and none applies a time zone to it.
 template <>
 struct type_conversion<skirmish::timestamp> {
   using base_type = long long;
@@ -52,3 +55,16 @@ struct type_conversion<std::optional<T>> {
 };
 
 }  // namespace soci
+
+namespace skirmish {
+
+// Runs a statement and says how many rows it inserted, deleted, or matched (an update that changes
+// nothing in a row counts that row, too):
+//   affected_rows((sql.prepare << "UPDATE … WHERE player_id = :id", soci::use(id)))
+inline long long affected_rows(const soci::details::prepare_temp_type& prepared) {
+  soci::statement statement(prepared);
+  statement.execute(true);
+  return statement.get_affected_rows();
+}
+
+}  // namespace skirmish

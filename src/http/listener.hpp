@@ -39,6 +39,7 @@ class listener {
   // finish their request.
   void stop();
 
+  [[nodiscard]] asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
   [[nodiscard]] std::size_t open_connections() const noexcept { return sessions_.size(); }
 
  private:

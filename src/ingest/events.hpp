@@ -1,7 +1,8 @@
-// What a game server's log becomes: the events of the API, and the facts that a sender needs before them.
+// What a game server's log becomes: the events of the API, and the facts that a sender needs before
+// them.
 //
-// The structs carry the fields of API.md ("Events of a game server") under the same names; a sender adds the `type`.
-// Ids are valid ids (core/ids.hpp), texts are valid UTF-8 without control characters.
+// The structs carry the fields that the API gives these events, under the same names; a sender adds
+// the `type`. Ids are valid ids (core/ids.hpp), texts are valid UTF-8 without control characters.
 #pragma once
 
 #include "core/clock.hpp"
@@ -16,19 +17,19 @@ namespace skirmish::ingest {
 struct attack {
   std::string attacker_id;
   std::string target_id;  // may be the attacker: a grenade at one's own feet
-  int damage = 0;         // 0 to 999,999,999
-  std::string weapon;     // in the form of an id; empty when the log names none: send no weapon then
+  int damage = 0;         // 0 to 99,999,999
+  std::string weapon;  // in the form of an id; empty when the log names none: send no weapon then
   std::optional<timestamp> ts;
-  // Not for the wire: the target's hp after this attack, which is what the server holds once it has applied the events
-  // up to this one (see recorder.hpp).
+  // Not for the wire: the target's hp after this attack, which is what the server holds once it has
+  // applied the events up to this one (see recorder.hpp).
   int health_after = 0;
 };
 
 struct move {
   std::string player_id;
-  double lat = 0;    // degrees, -85.0511287 to 85.0511287
-  double lon = 0;    // degrees, -180 to 180
-  double alt = 0;    // metres above the origin
+  double lat = 0;  // degrees, -85.0511287 to 85.0511287
+  double lon = 0;  // degrees, -180 to 180
+  double alt = 0;  // metres above the origin
   int ttl_s = 30;
   std::optional<timestamp> ts;
 };
@@ -63,7 +64,8 @@ struct chat {
   std::optional<timestamp> ts;
 };
 
-// Facts: to be made true (created when absent) before the events that follow them. They are no events of the stream.
+// Facts: to be made true (created when absent) before the events that follow them. They are no
+// events of the stream.
 struct player_seen {
   std::string player_id;
   std::string name;  // as the game shows it, at most 64 bytes, never empty
@@ -82,8 +84,8 @@ inline bool is_stream_event(const event& e) noexcept {
   return !std::holds_alternative<player_seen>(e) && !std::holds_alternative<level_seen>(e);
 }
 
-// `at` is the log's own time since its first line, for a replay at the speed of the match. It never goes back: where the
-// log's clock does (a restarted server), no time passes.
+// `at` is the log's own time since its first line, for a replay at the speed of the match. It never
+// goes back: where the log's clock does (a restarted server), no time passes.
 struct log_event {
   std::chrono::milliseconds at{0};
   event what;

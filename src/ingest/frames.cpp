@@ -16,12 +16,13 @@ constexpr std::size_t digest_bytes = 24;
 
 stream_id::stream_id(format f, geo_origin origin, frame_limits limits) : format_(f) {
   crypto_hash_sha256_init(&state_);
-  update(fmt::format("skirmish replay {} {} {} {} {} {}\n", mapping_version, to_string(f), origin.lat,
-                     origin.lon, limits.events, limits.span.count()));
+  update(fmt::format("skirmish replay {} {} {} {} {} {}\n", mapping_version, to_string(f),
+                     origin.lat, origin.lon, limits.events, limits.span.count()));
 }
 
 void stream_id::update(std::string_view bytes) {
-  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()),
+                            bytes.size());
 }
 
 std::string stream_id::finish() {

@@ -1,4 +1,5 @@
-// What a replay sends, so that a second try sends the same: the stream's id and its numbered frames.
+// What a replay sends, so that a second try sends the same: the stream's id and its numbered
+// frames.
 #pragma once
 
 #include "ingest/ingest.hpp"
@@ -13,16 +14,18 @@
 
 namespace skirmish::ingest {
 
-// Where one frame ends and the next begins. Changing it changes the frames, so it is a part of the stream's id.
+// Where one frame ends and the next begins. Changing it changes the frames, so it is a part of the
+// stream's id.
 struct frame_limits {
   std::size_t events = 250;
-  // A frame holds no more of the log's time than this, so that a replay at the match's speed moves smoothly.
+  // A frame holds no more of the log's time than this, so that a replay at the match's speed moves
+  // smoothly.
   std::chrono::milliseconds span{1000};
 };
 
-// The id of the stream that a file makes: format, '-', and 48 hex digits of the SHA-256 over the mapping's version, the
-// format, the origin, the limits and every byte of the file. The same file replayed in the same way is the same stream;
-// a file that has grown is another one.
+// The id of the stream that a file makes: format, '-', and 48 hex digits of the SHA-256 over the
+// mapping's version, the format, the origin, the limits and every byte of the file. The same file
+// replayed in the same way is the same stream; a file that has grown is another one.
 class stream_id {
  public:
   stream_id(format f, geo_origin origin, frame_limits limits);
@@ -40,10 +43,12 @@ struct frame {
   std::chrono::milliseconds at{0};   // the log's time of its first event
   std::vector<player_seen> players;  // to be made true before the events are sent
   std::vector<level_seen> levels;    // likewise
-  std::vector<event> events;         // stream events only; empty in a last frame that has nothing but facts (do not send it)
+  std::vector<event> events;  // stream events only; empty in a last frame that has nothing but
+                              // facts (do not send it)
 };
 
-// Cuts the events of one log into frames. The same events give the same frames, however they were passed in.
+// Cuts the events of one log into frames. The same events give the same frames, however they were
+// passed in.
 class frame_builder {
  public:
   explicit frame_builder(frame_limits limits) : limits_(limits) {}

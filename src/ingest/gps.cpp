@@ -27,16 +27,16 @@ result<geo_origin> parse_origin(std::string_view text) {
   if (comma == std::string_view::npos || !read_degrees(text.substr(0, comma), 85, origin.lat) ||
       !read_degrees(text.substr(comma + 1), 180, origin.lon))
     return error{errc::invalid_argument,
-                 "an origin is latitude,longitude in degrees (-85 to 85, -180 to 180), such as 48.8566,2.3522"};
+                 "an origin is latitude,longitude in degrees (-85 to 85, -180 to 180), such as "
+                 "48.8566,2.3522"};
   return origin;
 }
 
 local_plane::local_plane(geo_origin origin) : origin_(origin) {
   const double p = origin.lat * std::numbers::pi / 180;
-  const double north = 111132.92 - 559.82 * std::cos(2 * p) + 1.175 * std::cos(4 * p) -
-                       0.0023 * std::cos(6 * p);
-  const double east =
-      111412.84 * std::cos(p) - 93.5 * std::cos(3 * p) + 0.118 * std::cos(5 * p);
+  const double north =
+      111132.92 - 559.82 * std::cos(2 * p) + 1.175 * std::cos(4 * p) - 0.0023 * std::cos(6 * p);
+  const double east = 111412.84 * std::cos(p) - 93.5 * std::cos(3 * p) + 0.118 * std::cos(5 * p);
   degrees_per_unit_north_ = metres_per_unit / north;
   degrees_per_unit_east_ = metres_per_unit / east;
 }

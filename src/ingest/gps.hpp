@@ -29,8 +29,8 @@ struct geo_point {
   double alt = 0;  // metres
 };
 
-// The plane that touches the WGS84 ellipsoid at the origin; one world unit is 1.905 cm (3/4 inch). With p the origin's
-// latitude:
+// The plane that touches the WGS84 ellipsoid at the origin; one world unit is 1.905 cm (3/4 inch).
+// With p the origin's latitude:
 //
 //   metres per degree of latitude  = 111132.92 - 559.82 cos 2p + 1.175 cos 4p - 0.0023 cos 6p
 //   metres per degree of longitude = 111412.84 cos p - 93.5 cos 3p + 0.118 cos 5p
@@ -38,10 +38,11 @@ struct geo_point {
 //   lon = origin.lon + 0.01905 x / metres per degree of longitude
 //   alt = 0.01905 z
 //
-// (The series of the former NGA "Length of a degree" calculator, right to a centimetre a degree.) A map of a few
-// kilometres is off by less than its own walls; beyond that nothing is promised but validity: the latitude is clamped to
-// +-85.0511287 (the limit of Redis GEO commands) and the longitude wraps at the antimeridian. Degrees are rounded to 1e-7
-// (about 1 cm) and altitudes to 1 mm, so that frames are short and the same on every machine.
+// (The series of the former NGA "Length of a degree" calculator, right to a centimetre a degree.) A
+// map of a few kilometres is off by less than its own walls; beyond that nothing is promised but
+// validity: the latitude is clamped to +-85.0511287 (the limit of Redis GEO commands) and the
+// longitude wraps at the antimeridian. Degrees are rounded to 1e-7 (about 1 cm) and altitudes to
+// 1 mm, so that frames are short and the same on every machine.
 class local_plane {
  public:
   explicit local_plane(geo_origin origin);

@@ -1,5 +1,6 @@
 #include "ingest/quake3_log.hpp"
 
+#include "core/parse.hpp"
 #include "ingest/text.hpp"
 
 #include <algorithm>
@@ -16,19 +17,21 @@ constexpr int world_entity = 1022;
 bool is_world_name(std::string_view name) { return name == "<world>" || name == "<non-client>"; }
 
 constexpr std::array<std::string_view, 21> silent_lines{
-    "ShutdownGame:", "ClientConnect:", "ClientDisconnect:", "ClientUserinfo:", "Exit:",
-    "red:",          "Warmup:",        "InitRound:",        "broadcast:",      "tell:",
-    "vsay:",         "vsayteam:",      "vtell:",            "Award:",          "CTF:",
-    "PlayerScore:",  "Challenge:",     "Playerstore:",      "ClientSpawn:",    "-----",
-    "Restart:"};
+    "ShutdownGame:",   "ClientConnect:", "ClientDisconnect:",
+    "ClientUserinfo:", "Exit:",          "red:",
+    "Warmup:",         "InitRound:",     "broadcast:",
+    "tell:",           "vsay:",          "vsayteam:",
+    "vtell:",          "Award:",         "CTF:",
+    "PlayerScore:",    "Challenge:",     "Playerstore:",
+    "ClientSpawn:",    "-----",          "Restart:"};
 
 struct client {
   std::string name;  // empty: never named
   std::string id;
-  int team = 0;
+  std::int64_t team = 0;
 };
 
-std::string_view side(int team) {
+std::string_view side(std::int64_t team) {
   switch (team) {
     case 1: return "red";
     case 2: return "blue";
@@ -127,7 +130,7 @@ bool quake3_parser::parse_userinfo(cursor line) {
   const auto name = info_value(line.rest(), "n");
   if (!name) return false;
   const auto team = info_value(line.rest(), "t");
-  client now{std::string(*name), to_id(*name), team ? to_natural(*team).value_or(0) : 0};
+  client now{std::string(*name), to_id(*name), team ? parse_integer(*team).value_or(0) : 0};
   if (!record().see(now.id, now.name)) return false;
   clients_[static_cast<std::size_t>(*number)] = std::move(now);
   return true;
@@ -215,7 +218,8 @@ bool quake3_parser::parse_chat(cursor line, bool team) {
   const auto id = to_id(name);
   if (!record().see(id, name)) return false;
   line.eat(" ");
-  const auto channel = team ? to_id(side(known ? known->team : 0), "team:") : std::string("general");
+  const auto channel =
+      team ? to_id(side(known ? known->team : 0), "team:") : std::string("general");
   record().chat(channel, id, line.rest());
   return true;
 }

@@ -1,4 +1,5 @@
-// What both formats have in common: who plays, with how many hit points, on which level, and what is counted.
+// What both formats have in common: who plays, with how many hit points, on which level, and what
+// is counted.
 #pragma once
 
 #include "ingest/events.hpp"
@@ -15,29 +16,31 @@
 
 namespace skirmish::ingest {
 
-// What a file holds. `events` to `chat` count events of the stream (events.hpp), so they say what is sent to a server
-// that applies everything; what the server did with them is counted by the sender.
+// What a file holds. `events` to `chat` count events of the stream (events.hpp), so they say what
+// is sent to a server that applies everything; what the server did with them is counted by the
+// sender.
 struct totals {
   std::uint64_t lines = 0;          // all lines, blank ones too
   std::uint64_t unknown_lines = 0;  // neither blank nor understood, or longer than the limit
   std::uint64_t events = 0;         // attack + move + respawn + score + item + completion + chat
   std::uint64_t attacks = 0;        // attack events, those on oneself too
-  std::uint64_t damage = 0;         // the sum of their damage, as the file says it (overkill included)
-  std::uint64_t kills = 0;          // score events on the board `kills`, each of them +1
-  std::uint64_t moves = 0;          // move events
-  std::uint64_t items = 0;          // item events, +1 and -1 alike
-  std::uint64_t chat = 0;           // chat events
-  std::uint64_t levels = 0;         // different level ids
-  std::uint64_t players = 0;        // different player ids, in any line that is understood
+  std::uint64_t damage = 0;   // the sum of their damage, as the file says it (overkill included)
+  std::uint64_t kills = 0;    // score events on the board `kills`, each of them +1
+  std::uint64_t moves = 0;    // move events
+  std::uint64_t items = 0;    // item events, +1 and -1 alike
+  std::uint64_t chat = 0;     // chat events
+  std::uint64_t levels = 0;   // different level ids
+  std::uint64_t players = 0;  // different player ids, in any line that is understood
 
   bool operator==(const totals&) const = default;
 };
 
-// Turns what a line says into events. Keeps, for each player, the hit points the server will hold once it has applied
-// everything written so far: an attack takes its damage off, never below 0, and a respawn sets them. A player's first
-// event is a respawn to 100 hp, so the outcome does not depend on what the world held before; and where an attack alone
-// would not lead to the health that the log states (armour, healing, a log that starts mid-round, hits that were not
-// logged), a respawn to health + damage comes right before it.
+// Turns what a line says into events. Keeps, for each player, the hit points the server will hold
+// once it has applied everything written so far: an attack takes its damage off, never below 0, and
+// a respawn sets them. A player's first event is a respawn to 100 hp, so the outcome does not
+// depend on what the world held before; and where an attack alone would not lead to the health that
+// the log states (armour, healing, a log that starts mid-round, hits that were not logged), a
+// respawn to health + damage comes right before it.
 class recorder {
  public:
   using player = std::size_t;

@@ -11,17 +11,18 @@
 
 namespace skirmish::ingest {
 
-// `L 11/12/2018 - 19:57:28: body`, with or without `L `; newer servers write `11/12/2018 - 19:57:28.123 - body`. Servers
-// log their local time without a zone: it is read as UTC.
+// `L 11/12/2018 - 19:57:28: body`, with or without `L `; newer servers write `11/12/2018 -
+// 19:57:28.123 - body`. Servers log their local time without a zone: it is read as UTC.
 struct source_line {
   timestamp at;
   std::string_view body;
 };
 std::optional<source_line> read_source_line(std::string_view line);
 
-// `"name<userid><id><team>"`; some lines leave `<team>` out. A name may hold anything, quotes and brackets included: it
-// ends where, for the first time, the rest of this form follows. Earliest, because what comes later may be chat, where a
-// player can write whole log lines (names are too short for that).
+// `"name<userid><id><team>"`; some lines leave `<team>` out. A name may hold anything, quotes and
+// brackets included: it ends where, for the first time, the rest of this form follows. Earliest,
+// because what comes later may be chat, where a player can write whole log lines (names are too
+// short for that).
 struct source_player {
   std::string_view name;
   std::string_view id;    // "STEAM_1:1:0101011", "[U:1:42]", "BOT", "Console", ...
@@ -37,7 +38,8 @@ std::optional<source_player> eat_player(cursor& line);
 // ` [x y z]`
 std::optional<world_position> eat_position(cursor& line);
 
-// What may follow: ` (key "value")` pairs and ` (flag)`s up to the end of the line. Others than these are skipped.
+// What may follow: ` (key "value")` pairs and ` (flag)`s up to the end of the line. Others than
+// these are skipped.
 struct source_properties {
   std::optional<int> damage;
   std::optional<int> health;

@@ -9,24 +9,58 @@ namespace skirmish::ingest {
 namespace {
 
 // Beginnings of lines that say nothing about players.
-constexpr std::array<std::string_view, 26> silent_lines{
-    "Team ",         "Starting Freeze period", "Molotov projectile spawned", "Log file ",
-    "server cvar",     "server_cvar: ",          "server_message: ",           "Server shutdown",
-    "rcon from ",      "Rcon: ",                 "Bad Rcon: ",                 "STEAMAUTH: ",
-    "Addip: ",         "Banid: ",                "Kick: ",                     "Kickid: ",
-    "Server say \"",   "MatchStatus: ",          "ACCOLADE, ",                 "JSON_BEGIN{",
-    "JSON_END}",       "Match pause is ",        "Match unpaused",             "[META] ",
-    "[SM] ",           "-------- Mapchange to "};
+constexpr std::array<std::string_view, 26> silent_lines{"Team ",
+                                                        "Starting Freeze period",
+                                                        "Molotov projectile spawned",
+                                                        "Log file ",
+                                                        "server cvar",
+                                                        "server_cvar: ",
+                                                        "server_message: ",
+                                                        "Server shutdown",
+                                                        "rcon from ",
+                                                        "Rcon: ",
+                                                        "Bad Rcon: ",
+                                                        "STEAMAUTH: ",
+                                                        "Addip: ",
+                                                        "Banid: ",
+                                                        "Kick: ",
+                                                        "Kickid: ",
+                                                        "Server say \"",
+                                                        "MatchStatus: ",
+                                                        "ACCOLADE, ",
+                                                        "JSON_BEGIN{",
+                                                        "JSON_END}",
+                                                        "Match pause is ",
+                                                        "Match unpaused",
+                                                        "[META] ",
+                                                        "[SM] ",
+                                                        "-------- Mapchange to "};
 
 // What a player does that the world does not hold, without the space before it.
-constexpr std::array<std::string_view, 24> silent_verbs{
-    "money change ",      "triggered \"",       "threw ",           "blinded for ",
-    "assisted killing ",  "flash-assisted killing ",
-    "switched from team <", "joined team \"",   "killed other \"",  "committed suicide with ",
-    "was killed by the bomb.", "connected",        "disconnected",
-    "entered the game",   "STEAM USERID validated", "changed name to \"", "changed role to \"",
-    "spawned as \"",      "left buyzone with ", "begin_buyzone",    "tell ",
-    "requested map ",     "called vote \"",     "has been banned"};
+constexpr std::array<std::string_view, 24> silent_verbs{"money change ",
+                                                        "triggered \"",
+                                                        "threw ",
+                                                        "blinded for ",
+                                                        "assisted killing ",
+                                                        "flash-assisted killing ",
+                                                        "switched from team <",
+                                                        "joined team \"",
+                                                        "killed other \"",
+                                                        "committed suicide with ",
+                                                        "was killed by the bomb.",
+                                                        "connected",
+                                                        "disconnected",
+                                                        "entered the game",
+                                                        "STEAM USERID validated",
+                                                        "changed name to \"",
+                                                        "changed role to \"",
+                                                        "spawned as \"",
+                                                        "left buyzone with ",
+                                                        "begin_buyzone",
+                                                        "tell ",
+                                                        "requested map ",
+                                                        "called vote \"",
+                                                        "has been banned"};
 
 // The text of a chat line up to its last quote; older games write (dead) behind it.
 std::optional<std::string_view> chat_text(std::string_view text) {
@@ -79,9 +113,9 @@ bool source_parser::parse(std::string_view text) {
     if (map) record().level(*map);
     return map.has_value();
   }
-  return body.done() || std::any_of(silent_lines.begin(), silent_lines.end(), [&](std::string_view start) {
-           return body.rest().starts_with(start);
-         });
+  return body.done() ||
+         std::any_of(silent_lines.begin(), silent_lines.end(),
+                     [&](std::string_view start) { return body.rest().starts_with(start); });
 }
 
 bool source_parser::parse_world(cursor line) {
@@ -134,6 +168,7 @@ bool source_parser::parse_attack(action& a) {
   if (!weapon) return false;
   const auto properties = eat_properties(a.rest);
   if (!properties || !properties->damage) return false;
+  if (!a.who.is_player() || !target->is_player()) return false;
   const auto attacker = see(a.who);
   const auto victim = see(*target);
   if (!attacker || !victim) return false;
@@ -153,6 +188,7 @@ bool source_parser::parse_kill(action& a) {
   if (!a.rest.eat(" with \"") || !a.rest.until("\"")) return false;
   const auto properties = eat_properties(a.rest);
   if (!properties) return false;
+  if (!a.who.is_player() || !target->is_player()) return false;
   const auto killer = see(a.who);
   const auto victim = see(*target);
   if (!killer || !victim) return false;

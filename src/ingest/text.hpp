@@ -1,4 +1,5 @@
-// Reading a log's text: valid ids and texts out of arbitrary bytes, and a cursor for hand-written parsing.
+// Reading a log's text: valid ids and texts out of arbitrary bytes, and a cursor for hand-written
+// parsing.
 #pragma once
 
 #include <algorithm>
@@ -9,15 +10,16 @@
 
 namespace skirmish::ingest {
 
-// `prefix` + `raw` as a valid id (core/ids.hpp). Each Unicode character of `raw` outside the id set becomes one '_', and
-// so does each run of bytes that is no UTF-8 (a "maximal subpart", Unicode 15 section 3.9, as Python and browsers replace
-// it). Quake colour codes get no special treatment: "^1Bob" is "_1Bob". Nothing at all becomes "_". An id that would be
-// longer than 64 is cut to its first 47 characters, '.', and the first 16 hex digits of the SHA-256 of the uncut id.
+// `prefix` + `raw` as a valid id (core/ids.hpp). Each Unicode character of `raw` outside the id set
+// becomes one '_', and so does each run of bytes that is no UTF-8 (a "maximal subpart", Unicode 15
+// section 3.9, as Python and browsers replace it). Quake colour codes get no special treatment:
+// "^1Bob" is "_1Bob". Nothing at all becomes "_". An id that would be longer than 64 is cut to its
+// first 47 characters, '.', and the first 16 hex digits of the SHA-256 of the uncut id.
 std::string to_id(std::string_view raw, std::string_view prefix = {});
 
-// `raw` as valid UTF-8: bytes that are none, and control characters, become U+FFFD. Cut at a character's boundary so that
-// it has at most `limit_bytes`.
-std::string to_text(std::string_view raw, std::size_t limit_bytes);
+// `raw` as valid UTF-8: bytes that are none, and control characters, become U+FFFD. Cut at a
+// character's boundary so that it has at most `limit_bytes`.
+std::string clean_text(std::string_view raw, std::size_t limit_bytes);
 
 // Walks through one line. Every function either succeeds and moves on, or says no and stays.
 class cursor {
@@ -45,7 +47,7 @@ class cursor {
     return before;
   }
 
-  // One to nine digits. A tenth digit is an error, not a second number.
+  // One to eight digits. A ninth digit is an error, not a second number.
   std::optional<int> natural() noexcept;
 
   // The same with an optional '-' before it.
@@ -60,9 +62,5 @@ class cursor {
  private:
   std::string_view rest_;
 };
-
-// All of `text` as one number, read as by the cursor's function of the same name.
-std::optional<int> to_natural(std::string_view text) noexcept;
-std::optional<int> to_integer(std::string_view text) noexcept;
 
 }  // namespace skirmish::ingest

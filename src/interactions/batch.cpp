@@ -1,12 +1,13 @@
 #include "interactions/batch.hpp"
 
-#include <algorithm>
+#include "interactions/interactions_keys.hpp"
+#include "players/players_keys.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-#include "interactions/interactions_keys.hpp"
-#include "players/players_keys.hpp"
+#include <algorithm>
 
 namespace skirmish::interactions {
 namespace {
@@ -21,7 +22,8 @@ struct player_change {
   std::string target;
   const move* last_move = nullptr;
   std::vector<const event*> actions;
-  std::vector<std::pair<std::int64_t, std::string>> ops;  // amount and attacker; no attacker: hp becomes amount
+  std::vector<std::pair<std::int64_t, std::string>>
+      ops;  // amount and attacker; no attacker: hp becomes amount
 };
 
 struct score_change {
@@ -152,7 +154,9 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
 std::string to_json_line(const event& e) {
   struct visitor {
     json::object operator()(const attack& a) const {
-      json::object o{{"type", "attack"}, {"attacker_id", a.attacker_id}, {"target_id", a.target_id},
+      json::object o{{"type", "attack"},
+                     {"attacker_id", a.attacker_id},
+                     {"target_id", a.target_id},
                      {"damage", a.damage}};
       if (!a.id.empty()) o["id"] = a.id;
       if (!a.weapon.empty()) o["weapon"] = a.weapon;
@@ -160,14 +164,17 @@ std::string to_json_line(const event& e) {
       return o;
     }
     json::object operator()(const move& m) const {
-      return {{"type", "move"}, {"player_id", m.player_id}, {"lat", m.lat},
-              {"lon", m.lon},   {"alt", m.alt},             {"ts", to_rfc3339(m.ts)}};
+      return {{"type", "move"}, {"player_id", m.player_id}, {"lat", m.lat}, {"lon", m.lon},
+              {"alt", m.alt},   {"ts", to_rfc3339(m.ts)}};
     }
     json::object operator()(const respawn& r) const {
       return {{"type", "respawn"}, {"player_id", r.player_id}, {"hp", r.hp}};
     }
     json::object operator()(const score& s) const {
-      return {{"type", "score"}, {"board", s.board}, {"player_id", s.player_id}, {"value", s.value},
+      return {{"type", "score"},
+              {"board", s.board},
+              {"player_id", s.player_id},
+              {"value", s.value},
               {"operator", word(s.op)}};
     }
   };
@@ -185,7 +192,10 @@ batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
         f.events.clear();
         f.indices.clear();
       } else if (!fresh && f.position->seq != found->second + 1) {
-        f.done({0, {}, error{errc::conflict, fmt::format("frame {} is due", found->second + 1)}, false});
+        f.done({0,
+                {},
+                error{errc::conflict, fmt::format("frame {} is due", found->second + 1)},
+                false});
         f.done = nullptr;
         continue;
       } else {
@@ -247,7 +257,8 @@ void batch::amend(const amendment& a) {
     }
     outcome out;
     out.duplicate = f.position->seq < expected;
-    if (!out.duplicate) out.failed = error{errc::conflict, fmt::format("frame {} is due", expected)};
+    if (!out.duplicate)
+      out.failed = error{errc::conflict, fmt::format("frame {} is due", expected)};
     f.done(std::move(out));
     f.done = nullptr;
   }
@@ -283,8 +294,8 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
       ++all.event_count;
     }
   }
-  const auto slice = floor<seconds>(now).time_since_epoch().count() / slice_length.count() *
-                     slice_length.count();
+  const auto slice =
+      floor<seconds>(now).time_since_epoch().count() / slice_length.count() * slice_length.count();
   std::vector<std::string> out{settings.prefix,
                                std::to_string(number),
                                to_rfc3339(now),

@@ -1,6 +1,8 @@
-// One commit in the making: frames gathered, their events folded a player, a pair and a board, and the arguments of
-// commit.lua. Pure: it knows neither Redis nor time.
+// One commit in the making: frames gathered, their events folded a player, a pair and a board, and
+// the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
+
+#include "interactions/events.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -10,8 +12,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "interactions/events.hpp"
 
 namespace skirmish::interactions {
 
@@ -23,8 +23,8 @@ struct rejection {
 struct outcome {
   std::size_t accepted = 0;
   std::vector<rejection> rejected;
-  // Set when nothing of the frame was applied, with the reason (unavailable, deadline_exceeded, or conflict for a frame
-  // that does not follow the last committed one).
+  // Set when nothing of the frame was applied, with the reason (unavailable, deadline_exceeded, or
+  // conflict for a frame that does not follow the last committed one).
   std::optional<error> failed;
   bool duplicate = false;  // the stream had this frame already
 };
@@ -37,12 +37,12 @@ struct stream_position {
 
 struct frame {
   std::vector<event> events;
-  std::vector<std::size_t> indices;   // of each event in the frame as it was sent
-  std::vector<rejection> rejected;    // found while reading it
+  std::vector<std::size_t> indices;  // of each event in the frame as it was sent
+  std::vector<rejection> rejected;   // found while reading it
   std::optional<stream_position> position;
   std::function<void(outcome)> done;  // called once
-  std::size_t repeated = 0;           // events left out because their id has been seen: accepted before
-  bool duplicate = false;             // the batch holds this frame already
+  std::size_t repeated = 0;  // events left out because their id has been seen: accepted before
+  bool duplicate = false;    // the batch holds this frame already
 };
 
 // What commit.lua says does not hold.
@@ -61,17 +61,19 @@ struct commit_settings {
 
 class batch {
  public:
-  // Frames and ids that the batch itself holds twice are applied once; a frame that leaves a gap in its stream is
-  // answered with conflict.
+  // Frames and ids that the batch itself holds twice are applied once; a frame that leaves a gap in
+  // its stream is answered with conflict.
   explicit batch(std::vector<frame> frames);
 
-  // Takes out what does not hold: duplicates of frames are answered, gaps and unknown players rejected. Answers frames
-  // that are left with nothing to do.
+  // Takes out what does not hold: duplicates of frames are answered, gaps and unknown players
+  // rejected. Answers frames that are left with nothing to do.
   void amend(const amendment& a);
 
-  // Folds the events and returns the arguments of commit.lua. `number` is this writer's; `now` the server's time. The
-  // same batch gives the same arguments: a commit whose reply was lost is sent again as it was.
-  std::vector<std::string> arguments(const commit_settings& settings, std::uint64_t number, timestamp now) const;
+  // Folds the events and returns the arguments of commit.lua. `number` is this writer's; `now` the
+  // server's time. The same batch gives the same arguments: a commit whose reply was lost is sent
+  // again as it was.
+  std::vector<std::string> arguments(const commit_settings& settings, std::uint64_t number,
+                                     timestamp now) const;
 
   // Answers every frame: committed, or failed as a whole.
   void succeed();
@@ -82,7 +84,8 @@ class batch {
 
  private:
   template <class Test>
-  void take_out(Test&& test);  // test(frame&, event&) → the reason, an error with empty message for "seen", or nothing
+  void take_out(Test&& test);  // test(frame&, event&) → the reason, an error with empty message for
+                               // "seen", or nothing
   void answer_empty();
 
   std::vector<frame> frames_;

@@ -1,11 +1,12 @@
 #include "interactions/events.hpp"
 
-#include <boost/json/object.hpp>
-#include <cmath>
-#include <fmt/format.h>
-#include <initializer_list>
-
 #include "core/ids.hpp"
+
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <initializer_list>
 
 namespace skirmish::interactions {
 namespace {

@@ -1,18 +1,20 @@
 // The events a game server or a player sends, and how they are read from JSON.
 //
-// `attack`, `move` and `trade` are interactions: each counts 1 for the acting player in `leaderboard:active`. The others
-// let one ordered stream carry everything else a game server reports.
+// `attack`, `move` and `trade` are interactions: each counts 1 for the acting player in
+// `leaderboard:active`. The others let one ordered stream carry everything else a game server
+// reports.
 #pragma once
-
-#include <boost/json/value.hpp>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <variant>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "http/exchange.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
 
 namespace skirmish::interactions {
 
@@ -50,14 +52,15 @@ struct score {
 
 using event = std::variant<attack, move, respawn, score>;
 
-inline constexpr std::int64_t damage_max = 1'000'000;
-inline constexpr std::int64_t score_max = 1LL << 53;  // sorted sets hold whole numbers exactly up to here
+inline constexpr std::int64_t damage_max = 999'999'999;
+inline constexpr std::int64_t score_max =
+    1LL << 53;  // sorted sets hold whole numbers exactly up to here
 inline constexpr std::chrono::seconds move_ttl_min{10};
 inline constexpr std::chrono::seconds move_ttl_max{60};
 
-// Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message names the member),
-// forbidden when `who` may not send it: a player may act only as itself, and only a server sets `ts` or reports respawns
-// and scores.
+// Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
+// names the member), forbidden when `who` may not send it: a player may act only as itself, and
+// only a server sets `ts` or reports respawns and scores.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now);
 
 }  // namespace skirmish::interactions

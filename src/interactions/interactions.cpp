@@ -1,18 +1,19 @@
 #include "interactions/interactions.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
+
+#include <boost/asio/redirect_error.hpp>
 
 namespace skirmish::interactions {
 namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script commit_script{"interactions/commit",
+const redis::script commit_script{
+    "interactions/commit",
 #include "interactions/commit.lua.inc"
 };
 
@@ -35,7 +36,8 @@ engine::engine(asio::io_context& io, redis::client& redis, players::service& pla
       writer_(random_hex(8)),
       wake_(io),
       accepted_(metrics.add_counter("skirmish_events_accepted_total", "Events committed.")),
-      rejected_(metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
+      rejected_(
+          metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),
       commits_(metrics.add_counter("skirmish_commits_total", "Commits of the interaction engine.")),
@@ -75,7 +77,8 @@ awaitable<outcome> engine::commit(frame f) {
     co_await state->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   if (state->answer) co_return std::move(*state->answer);
-  co_return outcome{0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
+  co_return outcome{
+      0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
 }
 
 awaitable<std::uint64_t> engine::committed(std::string stream_id) {
@@ -157,7 +160,8 @@ awaitable<void> engine::write(batch b) {
     } catch (const failure& e) {
       log::warn("commit_failed", {{"error", e.what()}, {"number", number_}, {"client", client}});
       if (e.code() == errc::internal) {
-        // The script itself failed: Redis holds something that should not be there. Sending it again would not help.
+        // The script itself failed: Redis holds something that should not be there. Sending it
+        // again would not help.
         b.fail({errc::internal, "the events could not be written"});
         start_anew();
         co_return;
@@ -179,7 +183,8 @@ awaitable<void> engine::write(batch b) {
       accepted_.add(b.event_count());
       b.succeed();
     } else if (step == verdict::amended) {
-      // Players may be missing only because Redis was emptied: those with a profile get their live state back.
+      // Players may be missing only because Redis was emptied: those with a profile get their live
+      // state back.
       std::vector<std::string> unknown(changes.unknown_players.begin(),
                                        changes.unknown_players.end());
       if (!unknown.empty()) unknown = co_await players_.restore_live(std::move(unknown));
@@ -198,7 +203,8 @@ engine::verdict engine::judge(batch&, const redis::value& reply, amendment& out)
   const auto& kind = reply[0].as_string();
   if (kind == "ok") return verdict::applied;
   if (kind == "gap") {
-    // Only a Redis that lost data answers so: this writer's own record is behind what was acknowledged.
+    // Only a Redis that lost data answers so: this writer's own record is behind what was
+    // acknowledged.
     log::error("commit_gap", {{"expected", number_ - 1}, {"found", reply[1].as_string()}});
     start_anew();
     return verdict::again;

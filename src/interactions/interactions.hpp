@@ -1,15 +1,12 @@
-// The interaction engine of one server thread: gathers what arrives while a commit is under way and writes it as the
-// next one (group commit). No timers: an idle server commits at once, a busy one commits bigger batches.
+// The interaction engine of one server thread: gathers what arrives while a commit is under way and
+// writes it as the next one (group commit). No timers: an idle server commits at once, a busy one
+// commits bigger batches.
 //
-// Exactly once: a commit carries this writer's name and a number that must be the next one. When a reply is lost, the
-// same commit is sent again with the same number; if it had been applied, Redis says so and changes nothing. Before that
-// the lost connection is killed at the server, so that nothing sent on it runs later.
+// Exactly once: a commit carries this writer's name and a number that must be the next one. When a
+// reply is lost, the same commit is sent again with the same number; if it had been applied, Redis
+// says so and changes nothing. Before that the lost connection is killed at the server, so that
+// nothing sent on it runs later.
 #pragma once
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <deque>
-#include <string>
 
 #include "interactions/batch.hpp"
 #include "metrics/registry.hpp"
@@ -17,13 +14,20 @@
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <deque>
+#include <string>
+
 namespace skirmish::interactions {
 
 struct engine_settings {
   commit_settings commit;
   std::size_t batch_limit = 10'000;   // events in one commit
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
-  // How long frames wait for Redis to come back before they are refused, when nothing of them was sent.
+  // How long frames wait for Redis to come back before they are refused, when nothing of them was
+  // sent.
   std::chrono::milliseconds patience{2'000};
 };
 
@@ -39,10 +43,12 @@ class engine {
          const redis::key_space& keys, const clock& time, engine_settings settings,
          metrics::registry& metrics);
 
-  // Queues a frame. Its `done` is called on this thread, maybe before this returns: a full queue refuses at once.
+  // Queues a frame. Its `done` is called on this thread, maybe before this returns: a full queue
+  // refuses at once.
   void submit(frame f);
 
-  // The same for one caller that waits. deadline_exceeded after 10 s: then it is unknown whether it was done.
+  // The same for one caller that waits. deadline_exceeded after 10 s: then it is unknown whether it
+  // was done.
   awaitable<outcome> commit(frame f);
 
   // The last committed number of a stream; 0 for a new one.
@@ -70,8 +76,8 @@ class engine {
   const redis::key_space& keys_;
   const clock& clock_;
   engine_settings settings_;
-  std::string writer_;          // names this engine in commit:<writer>
-  std::uint64_t number_ = 1;    // of the next commit
+  std::string writer_;        // names this engine in commit:<writer>
+  std::uint64_t number_ = 1;  // of the next commit
   std::deque<frame> queue_;
   std::size_t queued_events_ = 0;
   asio::steady_timer wake_;

@@ -1,37 +1,41 @@
 // The Redis keys of interactions. The script commit.lua builds the same names; change both.
 #pragma once
 
+#include "redis/key_space.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 
-#include "redis/key_space.hpp"
-
 namespace skirmish::interactions {
 
-// attack:<attacker_id>:<target_id>, a hash: id, damage, ts. The latest attack of this pair; lives 24 hours.
+// attack:<attacker_id>:<target_id>, a hash: id, damage, ts. The latest attack of this pair; lives
+// 24 hours.
 inline std::string attack_key(const redis::key_space& keys, std::string_view attacker,
                               std::string_view target) {
   return keys.key("attack", attacker, target);
 }
 inline constexpr std::chrono::seconds attack_ttl{86'400};
 
-// interactions, a stream, capped: the ordered event log. Each entry is one commit: `n` events, `events` one JSON a line.
+// interactions, a stream, capped: the ordered event log. Each entry is one commit: `n` events,
+// `events` one JSON a line.
 inline std::string log_key(const redis::key_space& keys) { return keys.key("interactions"); }
 
-// ingest:<stream_id>, a string: the last committed sequence number of a stream; lives 24 hours after the last frame.
+// ingest:<stream_id>, a string: the last committed sequence number of a stream; lives 24 hours
+// after the last frame.
 inline std::string stream_key(const redis::key_space& keys, std::string_view stream_id) {
   return keys.key("ingest", stream_id);
 }
 
-// commit:<writer>, a string: number of the last commit of this server thread and its outcome; lives 24 hours.
+// commit:<writer>, a string: number of the last commit of this server thread and its outcome; lives
+// 24 hours.
 inline std::string commit_key(const redis::key_space& keys, std::string_view writer) {
   return keys.key("commit", writer);
 }
 inline constexpr std::chrono::seconds commit_ttl{86'400};
 
-// activity:<slice>, a hash: player → interactions in that slice of time. <slice> is its start in seconds since 1970.
-// Lives 24 hours and one slice.
+// activity:<slice>, a hash: player → interactions in that slice of time. <slice> is its start in
+// seconds since 1970. Lives 24 hours and one slice.
 inline std::string activity_key(const redis::key_space& keys, std::int64_t slice) {
   return keys.key("activity", std::to_string(slice));
 }

@@ -1,10 +1,10 @@
 #include "interactions/interactions_routes.hpp"
 
+#include "http/problem.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
-
-#include "http/problem.hpp"
 
 namespace skirmish::interactions {
 namespace {
@@ -36,8 +36,9 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
   if (x.body.is_array()) {
     const auto& list = x.body.get_array();
     if (list.size() > batch_limit)
-      co_return problem({errc::too_large, fmt::format("at most {} events in one request", batch_limit)},
-                        x.request_id);
+      co_return problem(
+          {errc::too_large, fmt::format("at most {} events in one request", batch_limit)},
+          x.request_id);
     for (std::size_t i = 0; i < list.size(); ++i) read(list[i], i, fmt::format("/{}", i));
   } else {
     read(x.body, 0, "");
@@ -50,9 +51,10 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
   if (out.failed) co_return problem(*out.failed, x.request_id);
   json::array rejected;
   for (const auto& r : out.rejected)
-    rejected.push_back(
-        json::object{{"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}});
-  co_return json_response(json::object{{"accepted", out.accepted}, {"rejected", std::move(rejected)}});
+    rejected.push_back(json::object{
+        {"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}});
+  co_return json_response(
+      json::object{{"accepted", out.accepted}, {"rejected", std::move(rejected)}});
 }
 
 awaitable<response> latest_attack(engine& engine, exchange& x) {
@@ -72,10 +74,16 @@ void add_routes(router& routes, engine& engine, const clock& time, std::size_t b
     return post(engine, time, batch_limit, x);
   };
   auto get_attack = [&engine](exchange& x) { return latest_attack(engine, x); };
-  routes.add({verb::post, "/api/interactions", access::player, "Report what happened", post_events,
-              shape::anything(), {},
-              fmt::format("{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
-                          body_description)});
+  routes.add(
+      {verb::post,
+       "/api/interactions",
+       access::player,
+       "Report what happened",
+       post_events,
+       shape::anything(),
+       {},
+       fmt::format("{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
+                   body_description)});
   routes.add({verb::get, "/api/attacks/{attacker}/{target}", access::server,
               "The latest attack of a pair in the last 24 hours", get_attack});
 }
@@ -88,8 +96,9 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     const auto* seq = message.if_contains("seq");
     const bool numbered = seq != nullptr;
     if (!list.is_array() || list.get_array().size() > batch_limit) {
-      c.fail(message, {errc::invalid_argument,
-                       fmt::format("interactions must be an array of at most {} events", batch_limit)});
+      c.fail(message,
+             {errc::invalid_argument,
+              fmt::format("interactions must be an array of at most {} events", batch_limit)});
       co_return;
     }
     if (numbered && (!seq->is_int64() || seq->get_int64() < 1)) {
@@ -97,7 +106,8 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
       co_return;
     }
     if (numbered && c.stream_id().empty()) {
-      c.fail(message, {errc::invalid_argument, "open the socket with ?stream=<id> to send numbered frames"});
+      c.fail(message,
+             {errc::invalid_argument, "open the socket with ?stream=<id> to send numbered frames"});
       co_return;
     }
     frame f;
@@ -119,7 +129,8 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     f.done = [self = c.shared_from_this(), number, numbered,
               cid = realtime::cid_of(message)](const outcome& out) {
       for (const auto& r : out.rejected) {
-        json::object reject{{"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}};
+        json::object reject{
+            {"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}};
         if (numbered) reject["seq"] = number;
         self->push({{"reject", std::move(reject)}});
       }

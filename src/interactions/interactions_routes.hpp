@@ -10,8 +10,9 @@ namespace skirmish::interactions {
 // `batch_limit`: events in one request.
 void add_routes(http::router& routes, engine& engine, const clock& time, std::size_t batch_limit);
 
-// The WebSocket message `{"seq":17,"interactions":[…]}`, answered by `{"ack":17}` when every frame up to it is committed.
-// Rejected events are told before, one `{"reject":{…}}` each. Without a `seq` (and a `cid` instead) the answer is
+// The WebSocket message `{"seq":17,"interactions":[…]}`, answered by `{"ack":17}` when every frame
+// up to it is committed. Rejected events are told before, one `{"reject":{…}}` each. Without a
+// `seq` (and a `cid` instead) the answer is
 // `{"cid":"…","accepted":n}`.
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
                   std::size_t batch_limit);

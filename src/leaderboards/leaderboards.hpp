@@ -1,15 +1,15 @@
 // Leaderboards: reading ranked scores.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "core/asio.hpp"
 #include "core/error.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace skirmish::leaderboards {
 
@@ -23,7 +23,8 @@ class service {
  public:
   service(redis::client& redis, const redis::key_space& keys) : redis_(redis), keys_(keys) {}
 
-  // Entries from rank `first` (1 is the best) on, at most `limit`. An unknown board is an empty one.
+  // Entries from rank `first` (1 is the best) on, at most `limit`. An unknown board is an empty
+  // one.
   awaitable<std::vector<entry>> page(std::string board, std::int64_t first, std::int64_t limit);
 
   // The player and up to `around` entries on each side. not_found when it has no score there.

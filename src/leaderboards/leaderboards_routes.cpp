@@ -1,10 +1,10 @@
 #include "leaderboards/leaderboards_routes.hpp"
 
-#include <boost/json/array.hpp>
-
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
+
+#include <boost/json/array.hpp>
 
 namespace skirmish::leaderboards {
 namespace {
@@ -57,8 +57,9 @@ awaitable<response> ranks(service& boards, exchange& x) {
     ids.emplace_back(rest.substr(0, comma));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
     if (!is_valid_id(ids.back()) || ids.size() > ids_max)
-      co_return problem({errc::invalid_argument, "ids must be at most 1000 ids with commas between"},
-                        x.request_id);
+      co_return problem(
+          {errc::invalid_argument, "ids must be at most 1000 ids with commas between"},
+          x.request_id);
   }
   const auto found = co_await boards.ranks(x.path("board"), std::move(ids));
   co_return json_response(json::object{{"items", to_json(found)}, {"next_cursor", nullptr}});

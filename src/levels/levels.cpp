@@ -1,12 +1,12 @@
 #include "levels/levels.hpp"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <fmt/format.h>
-
 #include "core/log.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 
 namespace skirmish::levels {
 namespace {
@@ -75,8 +75,8 @@ awaitable<result<level>> service::create(level l) {
     if (select_level(sql, l.level_id)) return false;
     sql << "INSERT INTO levels (level_id, name, difficulty, description, created_at, updated_at) "
            "VALUES (:id, :name, :difficulty, :description, :at, :up)",
-        soci::use(l.level_id), soci::use(l.name), soci::use(l.difficulty),
-        soci::use(l.description), soci::use(at), soci::use(at);
+        soci::use(l.level_id), soci::use(l.name), soci::use(l.difficulty), soci::use(l.description),
+        soci::use(at), soci::use(at);
     return true;
   };
   const bool inserted = co_await db_.transaction(std::move(insert));

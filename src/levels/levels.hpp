@@ -1,17 +1,17 @@
 // Levels: what is played. In SQL, cached in Redis as JSON.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "db/database.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace skirmish::levels {
 

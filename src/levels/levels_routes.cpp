@@ -1,10 +1,10 @@
 #include "levels/levels_routes.hpp"
 
-#include <boost/json/array.hpp>
-
 #include "core/ids.hpp"
 #include "http/etag.hpp"
 #include "http/problem.hpp"
+
+#include <boost/json/array.hpp>
 
 namespace skirmish::levels {
 namespace {

@@ -1,13 +1,13 @@
 #include "realtime/realtime.hpp"
 
+#include "core/ids.hpp"
+#include "core/log.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
-
-#include "core/ids.hpp"
-#include "core/log.hpp"
 
 namespace skirmish::realtime {
 namespace {
@@ -61,7 +61,8 @@ void connection::fail(const json::object& message, const error& why) {
 void connection::fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why) {
   const bool temporary = why.code == errc::unavailable || why.code == errc::rate_limited ||
                          why.code == errc::deadline_exceeded;
-  json::object body{{"code", to_string(why.code)}, {"detail", why.message}, {"temporary", temporary}};
+  json::object body{
+      {"code", to_string(why.code)}, {"detail", why.message}, {"temporary", temporary}};
   if (temporary) body["retry_after_ms"] = 500;
   if (seq) body["seq"] = *seq;
   reply(cid, {{"error", std::move(body)}});
@@ -97,7 +98,8 @@ gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::r
     : io_(io),
       subscriber_(subscriber),
       open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
-      received_(metrics.add_counter("skirmish_websocket_messages_total", "WebSocket messages received.")) {
+      received_(metrics.add_counter("skirmish_websocket_messages_total",
+                                    "WebSocket messages received.")) {
   on_message("subscribe", http::access::anyone,
              [this](connection& c, const json::object& m) { return subscribe(c, m); });
   on_message("unsubscribe", http::access::anyone,
@@ -137,7 +139,8 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   try {
     co_await socket.run(on_text);
   } catch (const boost::system::system_error& e) {
-    if (e.code() != asio::error::operation_aborted) log::warn("websocket_failed", {{"error", e.what()}});
+    if (e.code() != asio::error::operation_aborted)
+      log::warn("websocket_failed", {{"error", e.what()}});
   }
   open_.add(-1);
   self->closed();
@@ -214,8 +217,8 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
   }
   here.members.insert(c.shared_from_this());
   c.channels_.insert(channel);
-  // The answer comes once Redis has confirmed, so that nothing published after it is missed. The place in the map may
-  // go while waiting; the client's own membership keeps it.
+  // The answer comes once Redis has confirmed, so that nothing published after it is missed. The
+  // place in the map may go while waiting; the client's own membership keeps it.
   co_await here.source.confirmed(confirm_patience);
   c.reply(cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
 }

@@ -1,19 +1,9 @@
 // The WebSocket `/api/ws`: the envelope, its message types, and subscriptions to channels.
 //
-// A client's message is a JSON object with one key that names its type, and a `cid` that is echoed in the answer. A
-// message without `cid` from the server is a push. Features register their types with on_message(), their channels with
-// on_channel().
+// A client's message is a JSON object with one key that names its type, and a `cid` that is echoed
+// in the answer. A message without `cid` from the server is a push. Features register their types
+// with on_message(), their channels with on_channel().
 #pragma once
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/json/object.hpp>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <set>
-#include <string>
 
 #include "core/asio.hpp"
 #include "core/error.hpp"
@@ -21,6 +11,17 @@
 #include "http/websocket.hpp"
 #include "metrics/registry.hpp"
 #include "redis/subscriber.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
 
 namespace skirmish::realtime {
 
@@ -31,10 +32,12 @@ class gateway;
 // The `cid` of a message as it is to be echoed; null when it has none.
 json::value cid_of(const json::object& message);
 
-// One client. Lives until its socket has closed and its work has ended; pushes to a closed one do nothing.
+// One client. Lives until its socket has closed and its work has ended; pushes to a closed one do
+// nothing.
 class connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(asio::io_context& io, http::websocket& socket, http::principal who, std::string stream_id);
+  connection(asio::io_context& io, http::websocket& socket, http::principal who,
+             std::string stream_id);
 
   [[nodiscard]] const http::principal& who() const noexcept { return who_; }
   [[nodiscard]] const std::string& stream_id() const noexcept { return stream_id_; }
@@ -50,7 +53,8 @@ class connection : public std::enable_shared_from_this<connection> {
   // `{"ack":n}`: several in one turn of the loop leave as one, with the highest number.
   void acknowledge(std::int64_t seq);
 
-  // Work that was handed on and not yet answered. wait_for_room() holds the reader back while there is too much.
+  // Work that was handed on and not yet answered. wait_for_room() holds the reader back while there
+  // is too much.
   void begin_work() { ++working_; }
   void end_work();
   awaitable<void> wait_for_room();

@@ -152,7 +152,7 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
     if (problem) co_return;
     at->client_id = replies.at(0).as_integer().value_or(0);
     if (!replies.at(1).is_error()) break;
-    at->note(replies.at(1).as_string());
+    last_problem_ = replies.at(1).as_string();  // LOADING…
     asio::steady_timer timer(io_, loading_poll_interval);
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));

@@ -3,12 +3,6 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -18,6 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -38,7 +38,6 @@ using std::chrono::steady_clock;
 constexpr auto poll_interval = 20ms;
 constexpr auto probe_timeout = 1'000ms;
 constexpr auto progress_interval = 5'000ms;
-constexpr auto leftover_grace = 10'000ms;
 constexpr std::chrono::milliseconds restart_pause_first = 100ms;
 constexpr std::chrono::milliseconds restart_pause_limit = 5'000ms;
 constexpr std::size_t socket_path_limit_bytes = sizeof(sockaddr_un::sun_path) - 1;
@@ -78,7 +77,7 @@ fs::path short_socket_path(const fs::path& data_dir) {
   const auto dir = fs::temp_directory_path() /
                    fmt::format("skirmish-{}-{:x}", geteuid(), fs::hash_value(data_dir));
   mkdir(dir.c_str(), 0700);
-  struct stat found {};
+  struct stat found{};
   const bool is_ours = lstat(dir.c_str(), &found) == 0 && S_ISDIR(found.st_mode) &&
                        found.st_uid == geteuid() && (found.st_mode & 0077) == 0;
   if (!is_ours)
@@ -103,14 +102,14 @@ void make_private_directory(const fs::path& dir) {
 }
 
 std::vector<std::string> server_arguments(const fs::path& dir, const fs::path& socket) {
-  return {
-      "--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700", "--dir",
-      dir.string(),
-      // What was acknowledged survives the death of any process, and all but a second of it the machine's.
-      "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-      // Nothing may be dropped to make room: a full memory is an error that the caller sees.
-      "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice", "--logfile",
-      ""};
+  return {"--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700", "--dir",
+          dir.string(),
+          // What was acknowledged survives the death of any process, and all but a second of it the
+          // machine's.
+          "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+          // Nothing may be dropped to make room: a full memory is an error that the caller sees.
+          "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice",
+          "--logfile", ""};
 }
 
 }  // namespace
@@ -154,7 +153,8 @@ awaitable<void> embedded_server::start() {
   co_await launch();
 }
 
-// Waits until no server works on the files any more: a killed owner's child, or our own last one and its helpers.
+// Waits until no server works on the files any more: a killed owner's child, or our own last one
+// and its helpers.
 awaitable<file_lock> embedded_server::take_over() {
   const auto path = options_.data_dir / "redis.lock";
   const auto begin = steady_clock::now();
@@ -162,9 +162,9 @@ awaitable<file_lock> embedded_server::take_over() {
   while (true) {
     if (auto lock = file_lock::try_acquire(path)) co_return std::move(*lock);
     const auto waited = steady_clock::now() - begin;
-    if (waited > 2 * leftover_grace)
+    if (waited > 2 * options_.leftover_grace)
       throw failure(errc::unavailable, "the Redis of an earlier run still holds " + path.string());
-    if (waited > leftover_grace && !std::exchange(killed, true))
+    if (waited > options_.leftover_grace && !std::exchange(killed, true))
       for (const auto pid : processes_with_open(path)) {
         log::warn("redis_leftover_killed", {{"pid", pid}});
         kill(pid, SIGKILL);

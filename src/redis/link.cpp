@@ -1,6 +1,6 @@
 #include "redis/link.hpp"
 
-#include "core/log.hpp"
+#include "core/error.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -16,14 +16,25 @@ using boost::redis::logger;
 
 constexpr std::size_t read_chunk_bytes = 16 * 1024;
 
+// Says which file it was that could not be used.
+void with_file(const std::string& file, const std::function<void()>& use) {
+  try {
+    use();
+  } catch (const boost::system::system_error& e) {
+    throw failure(errc::unavailable, file + ": " + e.code().message());
+  }
+}
+
 asio::ssl::context tls_context(const connection_config& config) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   const auto& tls = config.tls;
   if (!tls.enabled) return context;
   context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1);
   if (!tls.certificate_file.empty()) {
-    context.use_certificate_chain_file(tls.certificate_file);
-    context.use_private_key_file(tls.key_file, asio::ssl::context::pem);
+    with_file(tls.certificate_file,
+              [&] { context.use_certificate_chain_file(tls.certificate_file); });
+    with_file(tls.key_file,
+              [&] { context.use_private_key_file(tls.key_file, asio::ssl::context::pem); });
   }
   if (!tls.verify_peer) {
     context.set_verify_mode(asio::ssl::verify_none);
@@ -32,7 +43,7 @@ asio::ssl::context tls_context(const connection_config& config) {
   if (tls.ca_file.empty())
     context.set_default_verify_paths();
   else
-    context.load_verify_file(tls.ca_file);
+    with_file(tls.ca_file, [&] { context.load_verify_file(tls.ca_file); });
   context.set_verify_mode(asio::ssl::verify_peer);
   if (tls.check_hostname)
     context.set_verify_callback(asio::ssl::host_name_verification(config.address.host));

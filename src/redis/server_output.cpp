@@ -2,10 +2,10 @@
 
 #include "core/log.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 
@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t line_limit_bytes = 4'096;
 constexpr std::size_t last_lines_limit = 4;
 
-// A line is "pid:role day month year time level text"; what does not look so (a fatal error before the log is set up)
-// is text as a whole.
+// A line is "pid:role day month year time level text"; what does not look so (a fatal error before
+// the log is set up) is text as a whole.
 struct log_line {
   bool is_warning = true;
   std::string_view text;

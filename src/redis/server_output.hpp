@@ -1,4 +1,5 @@
-// What an embedded server prints: its log becomes lines of ours, and the end of it is the end of the process.
+// What an embedded server prints: its log becomes lines of ours, and the end of it is the end of
+// the process.
 #pragma once
 
 #include "core/asio.hpp"
@@ -19,8 +20,8 @@ class server_output {
 
   // Relays until the server has ended. May be cancelled and called again.
   awaitable<void> relay();
-  // Until this is called, and after it is taken back, warnings are expected and logged as debug: a server gives some
-  // whenever it starts and stops.
+  // Until this is called, and after it is taken back, warnings are expected and logged as debug: a
+  // server gives some whenever it starts and stops.
   void show_warnings(bool on) noexcept { show_warnings_ = on; }
   // The last lines, for the log line about its end.
   [[nodiscard]] std::string last_words() const;

@@ -1,8 +1,8 @@
 // Pub/Sub: one connection a thread, shared by all who listen there.
 //
-// The first listener of a channel subscribes it, the last one's end unsubscribes it. After a lost connection all
-// subscriptions are made again; Redis keeps nothing for absent subscribers, so what was published meanwhile is missed,
-// and listeners are told.
+// The first listener of a channel subscribes it, the last one's end unsubscribes it. After a lost
+// connection all subscriptions are made again; Redis keeps nothing for absent subscribers, so what
+// was published meanwhile is missed, and listeners are told.
 #pragma once
 
 #include "core/asio.hpp"
@@ -17,8 +17,8 @@
 
 namespace skirmish::redis {
 
-// Both run on the subscriber's thread and should be short; what they throw is logged and dropped. They may subscribe
-// and end subscriptions, also their own.
+// Both run on the subscriber's thread and should be short; what they throw is logged and dropped.
+// They may subscribe and end subscriptions, also their own.
 struct listener {
   std::function<void(std::string_view channel, std::string_view payload)> on_message;
   // The subscription stands again after a lost connection. Optional.
@@ -39,8 +39,9 @@ class subscription {
   subscription(subscription&& other) noexcept;
   subscription& operator=(subscription&& other) noexcept;
 
-  // Nothing published after this returns is missed (but for lost connections), so "subscribe, confirm, then read the
-  // current state" loses no event. Throws unavailable when Redis has not confirmed within `deadline`.
+  // Nothing published after this returns is missed (but for lost connections), so "subscribe,
+  // confirm, then read the current state" loses no event. Throws unavailable when Redis has not
+  // confirmed within `deadline`.
   awaitable<void> confirmed(std::chrono::steady_clock::duration deadline);
   void end() noexcept;
   explicit operator bool() const noexcept { return topic_ != nullptr; }

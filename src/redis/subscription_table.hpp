@@ -1,4 +1,5 @@
-// Who listens to what, and what Redis has been told about it. Knows no connection; only subscriber.cpp includes this.
+// Who listens to what, and what Redis has been told about it. Knows no connection; only
+// subscriber.cpp includes this.
 #pragma once
 
 #include "redis/subscriber.hpp"
@@ -39,8 +40,8 @@ struct subscription_table {
   void end(const std::shared_ptr<topic>& at, std::list<listener_entry>::iterator entry);
   void queue(const std::shared_ptr<topic>& at);
 
-  // Takes at most `limit` of the changed topics, adds the commands which bring Redis in step with them, and takes them
-  // as sent.
+  // Takes at most `limit` of the changed topics, adds the commands which bring Redis in step with
+  // them, and takes them as sent.
   void push_changes(request& to, std::size_t limit);
 
   void on_connected();

@@ -180,17 +180,20 @@ std::vector<value> checked(std::vector<value> replies) {
 }
 
 void reply_builder::on_node(const node_view& node, boost::system::error_code&) {
-  auto& siblings =
-      open_.empty() ? *out_ : std::get<std::vector<value>>(open_.back().aggregate->data_);
-  if (!open_.empty()) --open_.back().missing;
+  value* place = &root_;
+  if (!open_.empty()) {
+    --open_.back().missing;
+    place = &open_.back().elements->emplace_back();
+  }
   if (resp3::is_aggregate(node.data_type)) {
     const auto count = node.aggregate_size * resp3::element_multiplicity(node.data_type);
-    auto& added = siblings.emplace_back(aggregate_type(node.data_type), std::vector<value>());
-    std::get<std::vector<value>>(added.data_).reserve(std::min(count, reserve_limit_elements));
-    // The address is stable: nothing is appended to `siblings` before this aggregate is complete.
-    open_.push_back({&added, count});
+    *place = value(aggregate_type(node.data_type), std::vector<value>());
+    auto& elements = std::get<std::vector<value>>(place->data_);
+    elements.reserve(std::min(count, reserve_limit_elements));
+    // The address is stable: nothing is added beside this aggregate before it is complete.
+    open_.push_back({&elements, count});
   } else {
-    siblings.push_back(leaf(node));
+    *place = leaf(node);
   }
   while (!open_.empty() && open_.back().missing == 0) open_.pop_back();
 }

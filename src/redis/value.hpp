@@ -83,23 +83,24 @@ value checked(value reply);
 // The same for every reply of a pipeline, also inside the reply of EXEC.
 std::vector<value> checked(std::vector<value> replies);
 
-// Appends one value a complete reply to a vector, and never reports an error to Boost.Redis (which
-// would close the connection). Found by argument-dependent lookup, so a `std::vector<value>` is a
-// response type for Boost.Redis.
+// Appends one value to a vector for each complete reply, and never reports an error to Boost.Redis
+// (which would close the connection). Found by argument-dependent lookup, so a `std::vector<value>`
+// is a response type for Boost.Redis. Not to be copied in the middle of a reply.
 class reply_builder {
  public:
   explicit reply_builder(std::vector<value>& out) : out_(&out) {}
   void on_init() { open_.clear(); }
   void on_node(const boost::redis::resp3::node_view& node, boost::system::error_code& ignored);
-  void on_done() {}
+  void on_done() { out_->push_back(std::move(root_)); }
 
  private:
   struct level {
-    value* aggregate;
+    std::vector<value>* elements;
     std::size_t missing;  // elements still to come
   };
   std::vector<value>* out_;
-  std::vector<level> open_;
+  value root_;               // of the reply that is being read
+  std::vector<level> open_;  // its unfinished aggregates, the outermost first
 };
 
 inline reply_builder boost_redis_adapt(std::vector<value>& out) { return reply_builder(out); }

@@ -20,10 +20,14 @@ std::string need(const std::string& program) {
 }
 
 // Small and quick to start; nothing survives the test anyway.
-const std::vector<std::string> small = {
-    "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
-    "--key-buffer-size=1M",          "--aria-pagecache-buffer-size=1M", "--performance-schema=OFF",
-    "--skip-name-resolve",           "--max-connections=300"};
+const std::vector<std::string> small = {"--innodb-buffer-pool-size=16M",
+                                        "--innodb-log-file-size=8M",
+                                        "--innodb-flush-log-at-trx-commit=0",
+                                        "--key-buffer-size=1M",
+                                        "--aria-pagecache-buffer-size=1M",
+                                        "--performance-schema=OFF",
+                                        "--skip-name-resolve",
+                                        "--max-connections=300"};
 
 std::vector<std::string> with_user(std::vector<std::string> arguments) {
   // mariadbd refuses to run as root unless it is told that this is meant.
@@ -45,10 +49,9 @@ mariadb_server::mariadb_server() {
 }
 
 void mariadb_server::start() {
-  auto arguments =
-      with_user({"--no-defaults", "--datadir=" + (dir_.path() / "data").string(),
-                 "--socket=" + socket(), "--skip-networking",
-                 "--pid-file=" + (dir_.path() / "pid").string()});
+  auto arguments = with_user({"--no-defaults", "--datadir=" + (dir_.path() / "data").string(),
+                              "--socket=" + socket(), "--skip-networking",
+                              "--pid-file=" + (dir_.path() / "pid").string()});
   arguments.insert(arguments.end(), small.begin(), small.end());
   const auto log_file = (dir_.path() / "log").string();
   const int log = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

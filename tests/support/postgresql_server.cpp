@@ -58,11 +58,11 @@ postgresql_server::postgresql_server() {
 void postgresql_server::start() {
   const auto log_file = (dir_.path() / "log").string();
   const int log = ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  process_ = child_process(as_its_user(
-      "postgres",
-      {"-D", (dir_.path() / "data").string(), "-k", dir_.path().string(), "-c",
-       "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB"},
-      log));
+  process_ = child_process(
+      as_its_user("postgres",
+                  {"-D", (dir_.path() / "data").string(), "-k", dir_.path().string(), "-c",
+                   "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=16MB"},
+                  log));
   ::close(log);
   wait_until_answering(administrator(), process_);
 }

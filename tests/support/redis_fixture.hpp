@@ -8,12 +8,12 @@
 //   }
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "support/redis_server.hpp"
 #include "support/run.hpp"
+
+#include <gtest/gtest.h>
 
 namespace skirmish::testing {
 

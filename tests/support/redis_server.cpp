@@ -1,20 +1,20 @@
 #include "support/redis_server.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
+#include "core/asio.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <thread>
-
-#include "core/asio.hpp"
 
 namespace skirmish::testing {
 namespace {
@@ -73,14 +73,14 @@ redis::connection_config redis_server::config() const {
   return config;
 }
 
-void redis_server::start() {
+void redis_server::start(const std::vector<std::string>& more) {
   std::vector<std::string> arguments{
       "--port",    std::to_string(port_), "--bind",
       "127.0.0.1", "--unixsocket",        socket(),
       "--dir",     dir_.path().string(),  "--save",
       "",          "--appendonly",        options_.append_only ? "yes" : "no"};
-  const auto add = [&arguments](std::initializer_list<std::string> more) {
-    arguments.insert(arguments.end(), more);
+  const auto add = [&arguments](const std::vector<std::string>& words) {
+    arguments.insert(arguments.end(), words.begin(), words.end());
   };
   if (!options_.password.empty()) add({"--requirepass", options_.password});
   if (options_.tls)
@@ -88,6 +88,7 @@ void redis_server::start() {
          "--tls-key-file", (dir_.path() / "key.pem").string(), "--tls-ca-cert-file",
          certificate_file(), "--tls-auth-clients", "no"});
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  arguments.insert(arguments.end(), more.begin(), more.end());
 
   const auto log_file = (dir_.path() / "log").string();
   const int log = open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -124,7 +125,7 @@ bool answers(const std::string& unix_socket) {
   asio::write(socket, asio::buffer(std::string_view("PING\r\n")), problem);
   std::string line;
   asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
-  return line.starts_with("+PONG") || line.starts_with("-NOAUTH");
+  return line.ends_with("\r\n");
 }
 
 std::uint16_t free_port() {

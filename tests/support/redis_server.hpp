@@ -1,13 +1,13 @@
 // A real Redis (or Valkey) server for tests, in a temporary directory of its own.
 #pragma once
 
+#include "redis/child_process.hpp"
+#include "redis/url.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include "redis/child_process.hpp"
-#include "redis/url.hpp"
 
 namespace skirmish::testing {
 
@@ -25,11 +25,11 @@ class temp_dir {
 };
 
 struct server_options {
-  std::string password;  // of the default user
-  bool tcp = false;      // also listen on a free port of 127.0.0.1
-  bool tls = false;      // also listen with TLS on one; see certificate_file()
+  std::string password = {};  // of the default user
+  bool tcp = false;           // also listen on a free port of 127.0.0.1
+  bool tls = false;           // also listen with TLS on one; see certificate_file()
   bool append_only = false;
-  std::vector<std::string> arguments;  // more of them, as on redis-server's command line
+  std::vector<std::string> arguments = {};  // more of them, as on redis-server's command line
 };
 
 // Listens on a Unix socket, always. Started (and answering) when constructed; killed when
@@ -47,10 +47,12 @@ class redis_server {
   [[nodiscard]] std::string certificate_file() const { return (dir_.path() / "cert.pem").string(); }
   [[nodiscard]] const std::filesystem::path& dir() const noexcept { return dir_.path(); }
 
-  void kill();     // SIGKILL, and waits for the end
-  void freeze();   // SIGSTOP
-  void thaw();     // SIGCONT
-  void start();    // after kill(); waits until it answers
+  void kill();    // SIGKILL, and waits for the end
+  void freeze();  // SIGSTOP
+  void thaw();    // SIGCONT
+  // After kill(). Waits until it answers, be it that it is loading its data. `more` arguments count
+  // for this time.
+  void start(const std::vector<std::string>& more = {});
   void restart();  // kill() and start()
 
  private:
@@ -64,7 +66,8 @@ class redis_server {
 // The one server that all tests of this binary share. Tests flush it and leave it running.
 redis_server& shared_redis();
 
-// True when something answers PING on the socket (a password error is an answer, too).
+// True when something answers PING on the socket, be it with an error (a password is needed, data
+// are being loaded).
 bool answers(const std::string& unix_socket);
 // A TCP port of 127.0.0.1 that was free a moment ago.
 std::uint16_t free_port();

@@ -1,11 +1,11 @@
 // Runs the tests that need servers. One Redis server serves the whole binary.
+#include "core/log.hpp"
+#include "support/redis_server.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <memory>
-
-#include "core/log.hpp"
-#include "support/redis_server.hpp"
 
 namespace skirmish::testing {
 namespace {

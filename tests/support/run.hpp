@@ -1,11 +1,12 @@
 // Runs a coroutine of a test to its end.
 #pragma once
 
+#include "core/asio.hpp"
+
 #include <boost/asio/io_context.hpp>
+
 #include <chrono>
 #include <functional>
-
-#include "core/asio.hpp"
 
 namespace skirmish::testing {
 

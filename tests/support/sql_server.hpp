@@ -1,4 +1,5 @@
-// A real SQL server for tests. There is one of a kind in a test binary, started when a test first asks for it.
+// A real SQL server for tests. There is one of a kind in a test binary, started when a test first
+// asks for it.
 #pragma once
 
 #include "db/config.hpp"
@@ -21,8 +22,8 @@ class sql_server {
   virtual void thaw() = 0;    // SIGCONT
 };
 
-// Tests leave it running and thawed. Null when the kind is not installed here (PostgreSQL only; MariaDB must be).
-// SQLite has no server: see fresh_sqlite().
+// Tests leave it running and thawed. Null when the kind is not installed here (PostgreSQL only;
+// MariaDB must be). SQLite has no server: see fresh_sqlite().
 sql_server* shared_sql_server(sql_kind kind);
 
 // An SQLite file that does not exist yet, in a directory that lives as long as the test binary.

@@ -1,0 +1,303 @@
+#include "app.hpp"
+
+#include "app_thread.hpp"
+#include "core/log.hpp"
+#include "db/migrate.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A directory that only this user can read: it holds the admin key and the data.
+void make_data_dir(const std::string& path) {
+  std::error_code ec;
+  const bool existed = std::filesystem::exists(path, ec);
+  std::filesystem::create_directories(path, ec);
+  if (ec) throw failure(errc::unavailable, "cannot create " + path + ": " + ec.message());
+  if (!existed) ::chmod(path.c_str(), 0700);
+}
+
+void write_secret(const std::filesystem::path& path, const std::string& text) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool written = fd >= 0 && ::fchmod(fd, 0600) == 0 &&
+                       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!written) throw failure(errc::unavailable, "cannot write " + path.string());
+}
+
+bool uses_embedded_redis(const config& c) { return c.redis.url.empty(); }
+
+redis::embedded_options embedded_options_of(const config& c) {
+  redis::embedded_options o;
+  o.data_dir = c.server.data_dir;
+  return o;
+}
+
+template <class T>
+T value_or_throw(result<T> r) {
+  if (!r) throw failure(r.error().code, r.error().message);
+  return std::move(*r);
+}
+
+}  // namespace
+
+result<database_config> database_config_of(const config& c) {
+  database_config out;
+  if (!c.db.url.empty()) {
+    auto parsed = parse_database_url(c.db.url);
+    if (!parsed) return error{errc::invalid_argument, "db.url: " + parsed.error().message};
+    out = std::move(*parsed);
+  } else if (!c.db.host.empty()) {
+    out.kind = sql_kind::mysql;
+    out.host = c.db.host;
+    out.port = static_cast<std::uint16_t>(c.db.port);
+    out.user = c.db.user;
+    out.password = c.db.password;
+    out.name = c.db.name;
+  } else {
+    out.path = c.server.data_dir + "/skirmish.db";
+  }
+  out.sessions = static_cast<std::size_t>(c.db.sessions);
+  out.statement_timeout = c.db.statement_timeout;
+  return out;
+}
+
+result<redis::connection_config> redis_config_of(const config& c) {
+  redis::connection_config out;
+  if (!uses_embedded_redis(c)) {
+    auto parsed = redis::parse_url(c.redis.url);
+    if (!parsed) return error{errc::invalid_argument, "redis.url: " + parsed.error().message};
+    out = std::move(*parsed);
+  } else {
+    out.unix_socket = c.server.data_dir + "/redis.sock";
+  }
+  out.command_timeout = c.redis.timeout;
+  out.outstanding_limit_requests = static_cast<std::size_t>(c.redis.queue_limit);
+  return out;
+}
+
+app::app(config settings)
+    : settings_(std::move(settings)),
+      keys_(value_or_throw(redis::key_space::of_world(settings_.server.world))),
+      redis_config_(value_or_throw(redis_config_of(settings_))),
+      db_(value_or_throw(database_config_of(settings_))),
+      stop_requested_(io_, asio::steady_timer::time_point::max()) {
+  metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
+                        [at = std::chrono::system_clock::now()] {
+                          return std::chrono::duration<double>(at.time_since_epoch()).count();
+                        });
+}
+
+app::~app() = default;
+
+void app::run(std::function<void(const std::string&)> on_ready) {
+  on_ready_ = std::move(on_ready);
+  group_.spawn("main", [this]() -> awaitable<void> {
+    try {
+      co_await main();
+    } catch (...) {
+      problem_ = std::current_exception();
+      io_.stop();
+    }
+  });
+  const auto keep = asio::make_work_guard(io_);
+  io_.run();
+  if (problem_) std::rethrow_exception(problem_);
+}
+
+void app::stop() {
+  asio::post(io_, [this] {
+    stopping_ = true;
+    stop_requested_.cancel();
+  });
+}
+
+awaitable<void> app::main() {
+  asio::signal_set signals(io_, SIGINT, SIGTERM);
+  signals.async_wait([this](error_code ec, int) {
+    if (!ec) stop();
+  });
+  make_data_dir(settings_.server.data_dir);
+  if (uses_embedded_redis(settings_)) {
+    embedded_ = std::make_unique<redis::embedded_server>(io_, embedded_options_of(settings_));
+    co_await embedded_->start();
+    const auto address = embedded_->config();
+    redis_config_.unix_socket = address.unix_socket;
+    group_.spawn("embedded_redis", [this] { return embedded_->run(); });
+  }
+  db_.start();
+  co_await refuse_open_doors();
+  start_threads();
+  log::info("listening", {{"address", address_}, {"threads", threads_.size()}});
+  preparing_.spawn("prepare", [this]() -> awaitable<void> {
+    try {
+      co_await prepare();
+    } catch (const failure&) {
+      problem_ = std::current_exception();
+      stop();
+    }
+  });
+
+  while (!stopping_) {
+    error_code ignored;
+    co_await stop_requested_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+  log::info("stopping");
+  co_await preparing_.wait(30s);
+  co_await stop_threads();
+  db_.stop();
+  if (embedded_) co_await embedded_->stop();
+  signals.cancel();
+  io_.stop();
+}
+
+// Listening beyond loopback needs a key that somebody made on purpose.
+awaitable<void> app::refuse_open_doors() {
+  const auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
+  if (endpoint.address().is_loopback()) co_return;
+  bool has_key = false;
+  std::string why = "no API key exists yet";
+  try {
+    api_key_store keys(db_, clock_);
+    has_key = co_await keys.has_admin();
+  } catch (const failure&) {
+    // Either the database is down or the tables are not there yet; without proof of a key the door
+    // stays shut.
+    why = "the API keys could not be read";
+  }
+  if (!has_key)
+    throw failure(errc::forbidden,
+                  fmt::format("refusing to listen on {}: {}. Run `skirmish migrate`, then "
+                              "`skirmish apikey create --role admin`, or listen on 127.0.0.1",
+                              settings_.http.listen, why));
+}
+
+void app::start_threads() {
+  auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
+  const auto wanted = static_cast<std::size_t>(settings_.server.threads);
+  const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+  const shared_parts shared{settings_, clock_, metrics_, keys_, redis_config_, db_, prepared_};
+  for (std::size_t i = 0; i < count; ++i) {
+    threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
+    endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's
+  }
+  const auto host = endpoint.address().is_v6() ? "[" + endpoint.address().to_string() + "]"
+                                               : endpoint.address().to_string();
+  address_ = fmt::format("{}:{}", host, endpoint.port());
+  for (auto& t : threads_) t->start();
+}
+
+awaitable<void> app::stop_threads() {
+  // All at once: each waits for its own connections.
+  auto stop_all = [this] {
+    std::vector<std::jthread> joiners;
+    for (auto& t : threads_) joiners.emplace_back([&t] { t->stop(); });
+  };
+  co_await blocking(stop_all);
+}
+
+// What serving needs, retried until the backends are there. /readyz is false meanwhile.
+awaitable<void> app::prepare() {
+  co_await migrate_when_reachable();
+  co_await make_first_key();
+  prepared_ = true;
+  redis::client probe(io_, redis_config_, "skirmish-start");
+  task_group probing(io_);
+  probing.spawn("redis_probe", [&probe] { return probe.run(); });
+  while (!stopping_ && !probe.connected()) {
+    try {
+      co_await probe.wait_connected(1s);
+    } catch (const failure& e) {
+      log::warn("waiting_for_redis", {{"error", e.what()}});
+    }
+  }
+  probe.stop();
+  co_await probing.wait(5s);
+  if (!stopping_ && on_ready_) on_ready_(address_);
+}
+
+awaitable<void> app::migrate_when_reachable() {
+  const auto& config = db_.config();
+  while (!stopping_) {
+    std::string problem;
+    errc code{};
+    auto work = [&] {
+      try {
+        if (!settings_.db.migrate) {
+          const auto pending = pending_migrations(config);
+          if (!pending.empty())
+            throw failure(
+                errc::conflict,
+                fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
+          return;
+        }
+        for (const auto& m : migrate(config))
+          log::info("migrated", {{"version", m.version}, {"name", m.name}});
+      } catch (const failure& e) {
+        problem = e.what();
+        code = e.code();
+      }
+    };
+    co_await blocking(work);
+    if (problem.empty()) co_return;
+    if (code == errc::conflict) throw failure(code, problem);
+    log::warn("waiting_for_database", {{"error", problem}});
+    asio::steady_timer pause(io_, 1s);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+}
+
+// The first start makes an admin key and says where it is.
+awaitable<void> app::make_first_key() {
+  const auto path = std::filesystem::path(settings_.server.data_dir) / "admin.key";
+  api_key_store keys(db_, clock_);
+  while (!stopping_) {
+    try {
+      if (co_await keys.has_admin()) co_return;
+      auto made = co_await keys.create(http::role::admin, "first start");
+      write_secret(path, made.key + "\n");
+      log::info("admin_key_written", {{"path", path.string()}});
+      co_return;
+    } catch (const failure& e) {
+      log::warn("waiting_for_database", {{"error", e.what()}});
+    }
+    asio::steady_timer pause(io_, 1s);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+}
+
+awaitable<void> app::blocking(std::function<void()> work) {
+  asio::steady_timer done(io_, asio::steady_timer::time_point::max());
+  bool finished = false;
+  std::thread worker([&] {
+    work();
+    asio::post(io_, [&] {
+      finished = true;
+      done.cancel();
+    });
+  });
+  while (!finished) {
+    error_code ignored;
+    co_await done.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+  worker.join();
+}
+
+}  // namespace skirmish

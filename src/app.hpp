@@ -1,0 +1,76 @@
+// The composition root: builds everything in order, runs it, and stops it in reverse.
+//
+// One `app` is one server process. The main thread owns the embedded Redis and the signals; each
+// server thread has an io_context, Redis connections and services of its own (app_thread), and
+// shares nothing but the configuration, the metrics and the SQL sessions.
+#pragma once
+
+#include "config.hpp"
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/task_group.hpp"
+#include "db/database.hpp"
+#include "metrics/registry.hpp"
+#include "redis/embedded_server.hpp"
+#include "redis/key_space.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skirmish {
+
+class app_thread;
+
+// What the settings say about the backends; invalid_argument names the setting that is wrong.
+result<database_config> database_config_of(const config& c);
+// The server of redis.url, or the embedded one of the data directory.
+result<redis::connection_config> redis_config_of(const config& c);
+
+class app {
+ public:
+  // Throws failure when the settings cannot work together.
+  explicit app(config settings);
+  ~app();
+
+  // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
+  // all backends have answered. Run it on the main thread. Throws failure when the server cannot
+  // start.
+  void run(std::function<void(const std::string& address)> on_ready);
+
+  // Asks run() to end. Thread-safe.
+  void stop();
+
+ private:
+  awaitable<void> main();
+  awaitable<void> prepare();
+  awaitable<void> migrate_when_reachable();
+  awaitable<void> make_first_key();
+  awaitable<void> refuse_open_doors();
+  void start_threads();
+  awaitable<void> stop_threads();
+  // Runs something that blocks on a thread of its own.
+  awaitable<void> blocking(std::function<void()> work);
+
+  config settings_;
+  system_clock clock_;
+  metrics::registry metrics_;
+  redis::key_space keys_;
+  asio::io_context io_{1};
+  task_group group_{io_};
+  task_group preparing_{io_};
+  std::unique_ptr<redis::embedded_server> embedded_;
+  redis::connection_config redis_config_;
+  database db_;
+  std::vector<std::unique_ptr<app_thread>> threads_;
+  std::string address_;
+  std::atomic<bool> prepared_{false};  // migrations applied, first key made
+  std::function<void(const std::string&)> on_ready_;
+  asio::steady_timer stop_requested_;
+  bool stopping_ = false;
+  std::exception_ptr problem_;
+};
+
+}  // namespace skirmish

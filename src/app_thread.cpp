@@ -1,0 +1,171 @@
+#include "app_thread.hpp"
+
+#include "core/log.hpp"
+#include "http/openapi.hpp"
+#include "interactions/interactions_routes.hpp"
+#include "leaderboards/leaderboards_routes.hpp"
+#include "levels/levels_routes.hpp"
+#include "players/players_routes.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+interactions::engine_settings engine_settings_of(const config& c) {
+  interactions::engine_settings s;
+  s.commit.actions_limit = c.interactions.actions_limit;
+  s.commit.log_limit = c.interactions.log_limit;
+  s.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
+  return s;
+}
+
+// "ok", or why not. Runs one check of /readyz.
+template <class Check>
+awaitable<std::string> outcome_of(Check check) {
+  try {
+    co_await check();
+    co_return "ok";
+  } catch (const failure& e) {
+    log::warn("not_ready", {{"error", e.what()}});
+    co_return "unavailable";
+  }
+}
+
+}  // namespace
+
+app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint& at,
+                       std::size_t number)
+    : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
+      subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
+      verifier_(shared.db, shared.time),
+      players_(shared.db, redis_, shared.keys, shared.time),
+      levels_(shared.db, redis_, shared.keys, shared.time),
+      leaderboards_(redis_, shared.keys),
+      engine_(io_, redis_, players_, shared.keys, shared.time, engine_settings_of(shared.settings),
+              shared.metrics),
+      gateway_(io_, subscriber_, shared.metrics),
+      router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
+      listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
+  endpoint_ = listener_.endpoint();
+  add_operations(shared);
+  add_features(shared);
+  http::add_documentation(router_);
+}
+
+app_thread::~app_thread() { stop(); }
+
+// A feature is registered here, and nowhere else.
+void app_thread::add_features(const shared_parts& shared) {
+  const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
+  players::add_routes(router_, players_);
+  levels::add_routes(router_, levels_);
+  leaderboards::add_routes(router_, leaderboards_);
+  interactions::add_routes(router_, engine_, shared.time, batch_limit);
+  interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
+  gateway_.on_channel("activity",
+                      {http::access::anyone, [](std::string_view, std::string_view payload) {
+                         return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
+                                            payload);
+                       }});
+  router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
+    return gateway_.serve(x, socket);
+  });
+}
+
+void app_thread::add_operations(const shared_parts& shared) {
+  auto live = [](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response("ok\n");
+  };
+  auto ready = [this, &shared_db = shared.db,
+                &prepared = shared.prepared](http::exchange&) -> awaitable<http::response> {
+    auto ask_redis = [this]() -> awaitable<void> {
+      redis::checked(co_await redis_.command("PING"));
+    };
+    auto ask_sql = [&shared_db]() -> awaitable<void> { co_await shared_db.ping(); };
+    const auto redis = co_await outcome_of(ask_redis);
+    const auto sql = co_await outcome_of(ask_sql);
+    const bool all = redis == "ok" && sql == "ok" && prepared.load();
+    json::object body{
+        {"ready", all}, {"redis", redis}, {"sql", sql}, {"prepared", prepared.load()}};
+    co_return http::json_response(body, all ? 200 : 503);
+  };
+  auto metrics = [&all = shared.metrics](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response(all.text(), "text/plain; version=0.0.4");
+  };
+  using http::access;
+  using http::verb;
+  router_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
+  router_.add({verb::get,
+               "/readyz",
+               access::anyone,
+               "Can it serve? Names the backend that is down",
+               ready,
+               {},
+               {},
+               "200 when ready, 503 when not."});
+  router_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics});
+}
+
+awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {
+  const auto key = r.header("x-api-key");
+  if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
+  if (!r.header("authorization").empty())
+    co_return error{errc::unauthenticated, "this session token is not valid"};
+  co_return http::principal{};
+}
+
+void app_thread::start() {
+  group_.spawn("redis", [this] { return redis_.run(); });
+  group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
+  group_.spawn("interactions", [this] { return engine_.run(); });
+  listener_.start(group_);
+  thread_ = std::thread([this] {
+    auto keep = asio::make_work_guard(io_);
+    while (true) {
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& e) {
+        // A handler let an exception out: a defect, but no reason to take the other connections
+        // down.
+        log::error("unhandled_exception", {{"error", e.what()}});
+      }
+    }
+  });
+}
+
+void app_thread::stop() {
+  if (!thread_.joinable()) return;
+  asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
+  thread_.join();
+}
+
+awaitable<void> app_thread::shut_down() {
+  listener_.stop();
+  const auto deadline = std::chrono::steady_clock::now() + 5s;
+  asio::steady_timer pause(io_);
+  while (listener_.open_connections() > 0 && std::chrono::steady_clock::now() < deadline) {
+    pause.expires_after(10ms);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+  engine_.stop();
+  redis_.stop();
+  subscriber_.stop();
+  group_.close();
+  if (!co_await group_.wait(2s)) log::warn("tasks_left_at_shutdown", {{"count", group_.size()}});
+  io_.stop();
+}
+
+}  // namespace skirmish

@@ -1,0 +1,72 @@
+// One server thread: its event loop, its connections and its services, in the order they are built.
+#pragma once
+
+#include "apikeys/apikeys.hpp"
+#include "config.hpp"
+#include "core/clock.hpp"
+#include "core/task_group.hpp"
+#include "db/database.hpp"
+#include "http/listener.hpp"
+#include "http/router.hpp"
+#include "interactions/interactions.hpp"
+#include "leaderboards/leaderboards.hpp"
+#include "levels/levels.hpp"
+#include "metrics/registry.hpp"
+#include "players/players.hpp"
+#include "realtime/realtime.hpp"
+#include "redis/client.hpp"
+#include "redis/subscriber.hpp"
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+namespace skirmish {
+
+// What all threads share: immutable, atomic or thread-safe.
+struct shared_parts {
+  const config& settings;
+  const clock& time;
+  metrics::registry& metrics;
+  const redis::key_space& keys;
+  const redis::connection_config& redis;
+  database& db;
+  const std::atomic<bool>& prepared;
+};
+
+class app_thread {
+ public:
+  // Listens on `at`; throws failure{unavailable} when that is not possible.
+  app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint& at, std::size_t number);
+  ~app_thread();
+
+  void start();
+  // Stops accepting, lets requests and commits end, then the loop. Joins the thread.
+  void stop();
+
+  [[nodiscard]] asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+
+ private:
+  void add_features(const shared_parts& shared);
+  void add_operations(const shared_parts& shared);
+  awaitable<result<http::principal>> authenticate(const http::request& r);
+  awaitable<void> shut_down();
+
+  asio::io_context io_{1};
+  task_group group_{io_};
+  task_group control_{io_};
+  redis::client redis_;
+  redis::subscriber subscriber_;
+  api_key_verifier verifier_;
+  players::service players_;
+  levels::service levels_;
+  leaderboards::service leaderboards_;
+  interactions::engine engine_;
+  realtime::gateway gateway_;
+  http::router router_;
+  asio::ip::tcp::endpoint endpoint_;
+  http::listener listener_;
+  std::thread thread_;
+};
+
+}  // namespace skirmish

@@ -1,0 +1,206 @@
+// `skirmish check`, `migrate`, `apikey` and `key`: what an operator needs beside the server.
+#include "apikeys/apikeys.hpp"
+#include "app.hpp"
+#include "cli/cli.hpp"
+#include "db/migrate.hpp"
+#include "redis/client.hpp"
+
+#include <fmt/format.h>
+
+namespace skirmish::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+database_config database_of(const config& c) {
+  auto out = database_config_of(c);
+  if (!out) throw usage_error{out.error().message};
+  return std::move(*out);
+}
+
+void check(const config& c) {
+  fmt::print("{}", show(c));
+  const auto db = database_of(c);
+  const auto redis = redis_config_of(c);
+  if (!redis) throw usage_error{redis.error().message};
+  fmt::print("\nRedis: {}\nSQL: {}\n", redis::to_string_masked(*redis), to_string(db));
+}
+
+void list_settings() {
+  for (const auto& s : settings())
+    fmt::print("{}\n    {}\n    environment: {}\n", s.name, s.help, fmt::join(s.env, ", "));
+}
+
+void add_check(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand("check", "Print the effective configuration, secrets masked");
+  auto flags = std::make_shared<config_flags>();
+  auto list = std::make_shared<bool>(false);
+  flags->add_to(*command);
+  command->add_flag("--list", *list, "list all settings with their meaning");
+  command->callback([=, &code] {
+    if (*list)
+      list_settings();
+    else
+      check(flags->load());
+    code = done;
+  });
+}
+
+void add_migrate(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand("migrate", "Apply pending migrations to the database");
+  auto flags = std::make_shared<config_flags>();
+  auto only_list = std::make_shared<bool>(false);
+  flags->add_to(*command);
+  command->add_flag("--pending", *only_list, "only list what is pending");
+  command->callback([=, &code] {
+    const auto db = database_of(flags->load());
+    const auto found = *only_list ? pending_migrations(db) : migrate(db);
+    for (const auto& m : found)
+      fmt::print("{} {:04} {}\n", *only_list ? "pending" : "applied", m.version, m.name);
+    if (found.empty()) fmt::print("nothing pending\n");
+    code = done;
+  });
+}
+
+// Runs `work` with the key store of the configured database.
+template <class Work>
+void with_keys(const config& c, Work work) {
+  database db(database_of(c));
+  db.start();
+  const system_clock time;
+  api_key_store keys(db, time);
+  run([&](asio::io_context&) -> awaitable<void> { co_await work(keys); });
+}
+
+void add_apikey(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand("apikey", "Create, list and revoke API keys");
+  command->require_subcommand(1);
+  command->footer(
+      "Examples:\n"
+      "  skirmish apikey create --role server --label eu-1\n"
+      "  skirmish apikey revoke 3f9a0c12b4de");
+  auto flags = std::make_shared<config_flags>();
+  flags->add_to(*command);
+
+  auto* create = command->add_subcommand("create", "Create a key and print it, this once");
+  auto role = std::make_shared<std::string>("server");
+  auto label = std::make_shared<std::string>();
+  create->add_option("--role", *role, "server or admin")->capture_default_str();
+  create->add_option("--label", *label, "who uses it");
+  create->callback([=, &code] {
+    const auto as = parse_role(*role);
+    if (!as) throw usage_error{as.error().message};
+    with_keys(flags->load(), [&](api_key_store& keys) -> awaitable<void> {
+      const auto made = co_await keys.create(*as, *label);
+      fmt::print("{}\n", made.key);
+    });
+    code = done;
+  });
+
+  auto* list = command->add_subcommand("list", "List keys (never their secrets)");
+  list->callback([=, &code] {
+    with_keys(flags->load(), [](api_key_store& keys) -> awaitable<void> {
+      for (const auto& k : co_await keys.list())
+        fmt::print("{}  {:6}  {}  {}{}\n", k.key_id, to_string(k.as), to_rfc3339(k.created_at),
+                   k.label, k.revoked ? "  (revoked)" : "");
+    });
+    code = done;
+  });
+
+  auto* revoke = command->add_subcommand("revoke", "Make a key useless");
+  auto id = std::make_shared<std::string>();
+  revoke->add_option("KEY_ID", *id, "as `list` shows it")->required();
+  revoke->callback([=, &code] {
+    with_keys(flags->load(), [&](api_key_store& keys) -> awaitable<void> {
+      const auto revoked = co_await keys.revoke(*id);
+      if (!revoked) throw usage_error{revoked.error().message};
+      fmt::print("revoked {}\n", *id);
+    });
+    code = done;
+  });
+}
+
+// The reply's elements one a line, pairs joined.
+void print_value(const redis::value& v) {
+  if (v.kind() == redis::value::type::map) {
+    for (const auto& [name, text] : v.as_pairs()) fmt::print("{} = {}\n", name, text);
+  } else if (v.is_aggregate()) {
+    for (const auto& element : v.elements()) fmt::print("{}\n", element.to_text());
+  } else if (v.is_string()) {
+    fmt::print("{}\n", v.as_string());
+  } else {
+    fmt::print("{}\n", v.to_text());
+  }
+}
+
+// Reads at most this many elements of a key.
+constexpr int shown_max = 1000;
+
+redis::request read_of(const std::string& type, const std::string& key) {
+  redis::request r;
+  if (type == "string")
+    r.push("GET", key);
+  else if (type == "hash")
+    r.push("HGETALL", key);
+  else if (type == "list")
+    r.push("LRANGE", key, 0, shown_max - 1);
+  else if (type == "set")
+    r.push("SRANDMEMBER", key, shown_max);
+  else if (type == "zset")
+    r.push("ZREVRANGE", key, 0, shown_max - 1, "WITHSCORES");
+  else if (type == "stream")
+    r.push("XREVRANGE", key, "+", "-", "COUNT", shown_max);
+  else
+    throw usage_error{"there is no key " + key};
+  return r;
+}
+
+awaitable<void> show_key(redis::client& client, std::string key) {
+  co_await client.wait_connected(5s);
+  const auto type = redis::checked(co_await client.command("TYPE", key)).as_string();
+  auto read = read_of(type, key);
+  const auto ttl_ms =
+      redis::checked(co_await client.command("PTTL", key)).as_integer().value_or(-1);
+  fmt::print("type: {}\nttl: {}\n", type,
+             ttl_ms < 0 ? "none" : fmt::format("{:.1f} s", static_cast<double>(ttl_ms) / 1000));
+  const auto replies = redis::checked(co_await client.exec(std::move(read)));
+  print_value(replies[0]);
+}
+
+void add_key(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand("key", "Show type, TTL and value of any Redis key");
+  auto flags = std::make_shared<config_flags>();
+  auto key = std::make_shared<std::string>();
+  flags->add_to(*command);
+  command->add_option("KEY", *key, "for example leaderboard:active")->required();
+  command->callback([=, &code] {
+    const auto redis = redis_config_of(flags->load());
+    if (!redis) throw usage_error{redis.error().message};
+    run([&](asio::io_context& io) -> awaitable<void> {
+      redis::client client(io, *redis, "skirmish-key");
+      task_group group(io);
+      group.spawn("redis", [&client] { return client.run(); });
+      std::exception_ptr problem;
+      try {
+        co_await show_key(client, *key);
+      } catch (...) {
+        problem = std::current_exception();
+      }
+      client.stop();
+      co_await group.wait(2s);
+      if (problem) std::rethrow_exception(problem);
+    });
+    code = done;
+  });
+}
+
+}  // namespace
+
+void add_operator_tools(CLI::App& app, int& code) {
+  add_check(app, code);
+  add_migrate(app, code);
+  add_apikey(app, code);
+  add_key(app, code);
+}
+
+}  // namespace skirmish::cli

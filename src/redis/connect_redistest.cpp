@@ -1,0 +1,163 @@
+// The ways to a server that REDIS_URL can name: TCP, TLS, Unix socket, password, database,
+// Sentinel.
+#include "redis/client.hpp"
+#include "support/redis_fixture.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+using redis::client;
+using redis::value;
+
+class redis_connect : public ::testing::Test {
+ protected:
+  // Connects by the URL and runs `work`; what wait_connected() threw is rethrown.
+  void with(const std::string& url, const std::function<awaitable<void>(client&)>& work,
+            std::chrono::milliseconds deadline = 10s) {
+    const auto config = redis::parse_url(url);
+    ASSERT_TRUE(config) << config.error().message;
+    client redis{io, *config, "test"};
+    task_group tasks{io};
+    tasks.spawn("redis", [&redis] { return redis.run(); });
+    std::exception_ptr problem;
+    testing::run(io, [&]() -> awaitable<void> {
+      try {
+        co_await redis.wait_connected(deadline);
+        co_await work(redis);
+      } catch (...) {
+        problem = std::current_exception();
+      }
+      redis.stop();
+      EXPECT_TRUE(co_await tasks.wait(10s));
+    });
+    if (problem) std::rethrow_exception(problem);
+  }
+
+  // The failure's text; the connection must not come about.
+  std::string refusal(const std::string& url) {
+    const auto nothing = [](client&) -> awaitable<void> { co_return; };
+    try {
+      with(url, nothing, 300ms);
+    } catch (const failure& e) {
+      EXPECT_EQ(e.code(), errc::unavailable);
+      return e.what();
+    }
+    ADD_FAILURE() << "connected to " << url;
+    return {};
+  }
+
+  static awaitable<void> ping(client& redis) {
+    EXPECT_EQ((co_await redis.command("PING")).as_string(), "PONG");
+  }
+
+  asio::io_context io{1};
+};
+
+TEST_F(redis_connect, password_and_database_over_unix_and_tcp) {
+  const testing::redis_server server({.password = "p@ss/w:rd %", .tcp = true});
+  const std::string encoded = "p%40ss%2Fw%3Ard%20%25";
+  const auto write = [](client& redis) -> awaitable<void> {
+    redis::checked(co_await redis.command("SET", "where", "five"));
+  };
+  with(fmt::format("unix://{}?db=5&password={}", server.socket(), encoded), write);
+  const auto read = [](client& redis) -> awaitable<void> {
+    EXPECT_EQ((co_await redis.command("GET", "where")).as_string(), "five");
+  };
+  with(fmt::format("redis://:{}@127.0.0.1:{}/5", encoded, server.port()), read);
+  with(fmt::format("redis://default:{}@localhost:{}/5", encoded, server.port()), read);
+  const auto miss = [](client& redis) -> awaitable<void> {
+    EXPECT_TRUE((co_await redis.command("GET", "where")).is_nil());
+  };
+  with(fmt::format("unix://:{}@{}", encoded, server.socket()), miss);
+}
+
+TEST_F(redis_connect, users_of_the_access_list) {
+  const testing::redis_server server(
+      {.arguments = {"--user", "bob", "on", ">secret", "~*", "+@all", "--user", "open", "on",
+                     "nopass", "~*", "+@all"}});
+  const auto who = [](client& redis) -> awaitable<void> {
+    EXPECT_EQ((co_await redis.command("ACL", "WHOAMI")).as_string(), "bob");
+  };
+  with(fmt::format("unix://bob:secret@{}", server.socket()), who);
+  with(fmt::format("unix://open@{}", server.socket()), ping);
+}
+
+TEST_F(redis_connect, refusals_say_why_and_hide_the_password) {
+  const testing::redis_server server({.password = "right", .tcp = true});
+  const auto wrong = refusal(fmt::format("unix://:hunter2@{}", server.socket()));
+  EXPECT_NE(wrong.find("WRONGPASS"), std::string::npos) << wrong;
+  EXPECT_EQ(wrong.find("hunter2"), std::string::npos) << wrong;
+  const auto none = refusal(server.url());
+  EXPECT_NE(none.find("NOAUTH"), std::string::npos) << none;
+  const auto database = refusal(fmt::format("unix://:right@{}?db=99", server.socket()));
+  EXPECT_NE(database.find("DB index is out of range"), std::string::npos) << database;
+  const auto nobody = refusal(fmt::format("redis://127.0.0.1:{}", testing::free_port()));
+  EXPECT_NE(nobody.find("refused"), std::string::npos) << nobody;
+  const auto no_socket = refusal("unix:///nowhere/redis.sock");
+  EXPECT_NE(no_socket.find("No such file"), std::string::npos) << no_socket;
+}
+
+TEST_F(redis_connect, tls_is_verified) {
+  const testing::redis_server server({.password = "p", .tls = true});
+  const auto port = server.tls_port();
+  const auto authority = "ssl_ca_certs=" + server.certificate_file();
+  with(fmt::format("rediss://:p@localhost:{}?{}", port, authority), ping);
+  with(fmt::format("rediss://:p@127.0.0.1:{}?{}&ssl_check_hostname=false", port, authority), ping);
+  with(fmt::format("rediss://:p@127.0.0.1:{}?ssl_cert_reqs=none", port), ping);
+
+  const auto stranger = refusal(fmt::format("rediss://:p@localhost:{}", port));
+  EXPECT_NE(stranger.find("certificate verify failed"), std::string::npos) << stranger;
+  const auto other_name = refusal(fmt::format("rediss://:p@127.0.0.1:{}?{}", port, authority));
+  EXPECT_NE(other_name.find("certificate verify failed"), std::string::npos) << other_name;
+  const auto no_file = refusal(fmt::format("rediss://:p@localhost:{}?ssl_ca_certs=/nowhere", port));
+  EXPECT_NE(no_file.find("/nowhere"), std::string::npos) << no_file;
+}
+
+TEST_F(redis_connect, tls_connects_again) {
+  testing::redis_server server({.tls = true});
+  const auto url = fmt::format("rediss://localhost:{}?ssl_ca_certs={}", server.tls_port(),
+                               server.certificate_file());
+  const auto outage = [&server](client& redis) -> awaitable<void> {
+    const std::string big(3'000'000, 'x');
+    redis::checked(co_await redis.command("SET", "big", big));
+    server.restart();
+    const auto back = [&redis] { return redis.stats().connections == 2; };
+    co_await testing::eventually(back);
+    redis::checked(co_await redis.command("SET", "big", big));
+    const auto reply = co_await redis.command("GET", "big");
+    EXPECT_EQ(reply.as_string().size(), big.size());
+  };
+  with(url, outage);
+}
+
+TEST_F(redis_connect, sentinel_names_the_master) {
+  const testing::redis_server master({.tcp = true});
+  const testing::temp_dir dir;
+  const auto port = testing::free_port();
+  const auto file = (dir.path() / "sentinel.conf").string();
+  const auto socket = (dir.path() / "sentinel.sock").string();
+  std::ofstream(file) << fmt::format(
+      "port {}\nbind 127.0.0.1\nunixsocket {}\ndir {}\nsentinel monitor game 127.0.0.1 {} 1\n",
+      port, socket, dir.path().string(), master.port());
+  const redis::child_process sentinel(
+      {redis::find_program({"valkey-server", "redis-server"}), {file, "--sentinel"}});
+  testing::run(io, [&socket]() -> awaitable<void> {
+    const auto up = [&socket] { return testing::answers(socket); };
+    co_await testing::eventually(up);
+  });
+  const auto is_master = [&master](client& redis) -> awaitable<void> {
+    const auto info = co_await redis.command("CONFIG", "GET", "port");
+    EXPECT_EQ(info.find("port")->as_integer(), master.port());
+  };
+  with(fmt::format("redis-sentinel://127.0.0.1:{}/game", port), is_master);
+  const auto unknown = refusal(fmt::format("redis-sentinel://127.0.0.1:{}/other", port));
+  EXPECT_FALSE(unknown.empty());
+}
+
+}  // namespace
+}  // namespace skirmish

@@ -1,0 +1,281 @@
+// Servers that die, freeze, and are cut off in the middle of a reply.
+#include "redis/client.hpp"
+#include "support/proxy.hpp"
+#include "support/redis_fixture.hpp"
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+using redis::client;
+using redis::request;
+using redis::value;
+using std::chrono::steady_clock;
+
+// A client of a server of the test's own, which can be treated badly.
+class redis_outage : public ::testing::Test {
+ protected:
+  // A new client, connected.
+  client& redis(redis::connection_config config) {
+    auto& added = *clients_.emplace_back(std::make_unique<client>(io, std::move(config), "test"));
+    tasks.spawn("redis", [&added] { return added.run(); });
+    run([&added]() -> awaitable<void> { co_await added.wait_connected(10s); });
+    return added;
+  }
+
+  void TearDown() override {
+    for (const auto& one : clients_) one->stop();
+    tasks.close();
+    bool ended = false;
+    run([this, &ended]() -> awaitable<void> { ended = co_await tasks.wait(10s); });
+    EXPECT_TRUE(ended) << "a task did not end";
+  }
+
+  void run(const std::function<awaitable<void>()>& work) { testing::run(io, work); }
+
+  asio::io_context io{1};
+  task_group tasks{io};
+  testing::redis_server server;
+  std::vector<std::unique_ptr<client>> clients_;
+};
+
+// The failure of a command, or nothing.
+awaitable<std::optional<errc>> failure_of(client& redis, std::string_view command,
+                                          std::string_view argument) {
+  try {
+    co_await redis.command(command, argument);
+  } catch (const failure& e) {
+    co_return e.code();
+  }
+  co_return std::nullopt;
+}
+
+redis::connection_config through(const testing::proxy& proxy) {
+  redis::connection_config config;
+  config.address.port = proxy.port();
+  return config;
+}
+
+TEST_F(redis_outage, a_killed_server_fails_fast_and_comes_back_by_itself) {
+  auto& redis = this->redis(server.config());
+  server.kill();
+  run([&]() -> awaitable<void> {
+    const auto lost = [&] { return !redis.connected(); };
+    co_await testing::eventually(lost);
+    const auto begin = steady_clock::now();
+    EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
+    EXPECT_LT(steady_clock::now() - begin, 500ms) << "it did not fail fast";
+    EXPECT_EQ(redis.client_id(), 0);
+  });
+  server.start();
+  run([&]() -> awaitable<void> {
+    co_await redis.wait_connected(5s);
+    EXPECT_EQ((co_await redis.command("INCR", "n")).as_integer(), 1);
+  });
+  EXPECT_EQ(redis.stats().connections, 2U);
+}
+
+TEST_F(redis_outage, a_request_that_the_server_dies_on_is_unknown) {
+  auto& redis = this->redis(server.config());
+  server.freeze();
+  run([&]() -> awaitable<void> {
+    std::optional<errc> code;
+    tasks.spawn("caller",
+                [&]() -> awaitable<void> { code = co_await failure_of(redis, "INCR", "n"); });
+    const auto sent = [&] { return redis.stats().in_flight == 1; };
+    co_await testing::eventually(sent);
+    co_await testing::pause(20ms);  // lets it be written
+    server.kill();
+    const auto begin = steady_clock::now();
+    const auto answered = [&] { return code.has_value(); };
+    co_await testing::eventually(answered);
+    EXPECT_EQ(code, errc::deadline_exceeded);
+    EXPECT_LT(steady_clock::now() - begin, 1s) << "the loss was not noticed at once";
+  });
+}
+
+TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
+  auto config = server.config();
+  config.command_timeout = 200ms;
+  auto& redis = this->redis(config);
+  server.freeze();
+  run([&]() -> awaitable<void> {
+    for (int i = 0; i < 3; ++i) {
+      const auto begin = steady_clock::now();
+      EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::deadline_exceeded);
+      EXPECT_GE(steady_clock::now() - begin, 200ms);
+      EXPECT_LT(steady_clock::now() - begin, 1s);
+    }
+  });
+  const auto id = redis.client_id();
+  server.thaw();
+  run([&]() -> awaitable<void> {
+    for (int i = 0; i < 100; ++i) {
+      const auto reply = co_await redis.command("ECHO", i);
+      EXPECT_EQ(reply.as_integer(), i) << "replies are out of step";
+    }
+    // What timed out was executed nevertheless: "unknown" is the right word.
+    EXPECT_EQ((co_await redis.command("GET", "n")).as_integer(), 3);
+    EXPECT_EQ(redis.client_id(), id) << "a deadline tore the connection down";
+  });
+}
+
+TEST_F(redis_outage, a_server_frozen_for_long_is_left_and_found_again) {
+  auto config = server.config();
+  config.health_check_interval = 100ms;
+  config.command_timeout = 5s;
+  auto& redis = this->redis(config);
+  server.freeze();
+  run([&]() -> awaitable<void> {
+    const auto begin = steady_clock::now();
+    EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::deadline_exceeded);
+    EXPECT_LT(steady_clock::now() - begin, 2s) << "the health check did not notice";
+    EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
+  });
+  server.thaw();
+  run([&]() -> awaitable<void> {
+    co_await redis.wait_connected(5s);
+    for (int i = 0; i < 100; ++i) EXPECT_EQ((co_await redis.command("ECHO", i)).as_integer(), i);
+  });
+}
+
+TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
+  testing::proxy proxy(server.socket());
+  auto& redis = this->redis(through(proxy));
+  std::optional<errc> impatient;
+  std::optional<std::string> patient;
+  run([&]() -> awaitable<void> {
+    proxy.hold_replies();
+    tasks.spawn("impatient", [&]() -> awaitable<void> {
+      request echo;
+      echo.push("ECHO", "late");
+      try {
+        co_await redis.exec(std::move(echo), {.timeout = 50ms});
+      } catch (const failure& e) {
+        impatient = e.code();
+      }
+    });
+    tasks.spawn("patient", [&]() -> awaitable<void> {
+      patient = (co_await redis.command("ECHO", "patient")).as_string();
+    });
+    const auto timed_out = [&] { return impatient.has_value(); };
+    co_await testing::eventually(timed_out);
+    proxy.release_replies();
+    const auto answered = [&] { return patient.has_value(); };
+    co_await testing::eventually(answered);
+    EXPECT_EQ((co_await redis.command("ECHO", "next")).as_string(), "next");
+  });
+  EXPECT_EQ(impatient, errc::deadline_exceeded);
+  EXPECT_EQ(patient, "patient");
+  EXPECT_EQ(proxy.accepted(), 1U) << "one request's deadline cost the others their connection";
+}
+
+TEST_F(redis_outage, a_reply_cut_in_the_middle_is_lost_alone) {
+  testing::proxy proxy(server.socket());
+  auto& redis = this->redis(through(proxy));
+  run([&]() -> awaitable<void> {
+    const std::string big(100'000, 'x');
+    redis::checked(co_await redis.command("SET", "big", big));
+    for (const auto cut_after : {0, 1, 5, 9, 50'000, 99'999, 100'009}) {
+      proxy.cut_replies_after(cut_after);
+      const auto begin = steady_clock::now();
+      EXPECT_EQ(co_await failure_of(redis, "GET", "big"), errc::deadline_exceeded) << cut_after;
+      EXPECT_LT(steady_clock::now() - begin, 1s) << "the cut was not noticed at once";
+      co_await redis.wait_connected(5s);
+      EXPECT_EQ((co_await redis.command("ECHO", cut_after)).as_integer(), cut_after);
+    }
+  });
+}
+
+TEST_F(redis_outage, replies_in_tiny_pieces_are_whole) {
+  testing::proxy proxy(server.socket());
+  proxy.fragment_replies(1);
+  auto& redis = this->redis(through(proxy));
+  run([&]() -> awaitable<void> {
+    request pipeline;
+    pipeline.push("HSET", "h", "a", 1, "b", "two");
+    pipeline.push("HGETALL", "h");
+    pipeline.push("GET", "nothing");
+    pipeline.push("ECHO", "a\r\nb");
+    const auto replies = co_await redis.exec(std::move(pipeline));
+    EXPECT_EQ(replies.at(1).to_text(), R"(["a", "1", "b", "two"])");
+    EXPECT_TRUE(replies.at(2).is_nil());
+    EXPECT_EQ(replies.at(3).as_string(), "a\r\nb");
+  });
+}
+
+TEST_F(redis_outage, a_killed_connection_is_replaced) {
+  auto& redis = this->redis(server.config());
+  auto& killer = this->redis(server.config());
+  run([&]() -> awaitable<void> {
+    for (int round = 0; round < 5; ++round) {
+      const auto id = redis.client_id();
+      EXPECT_EQ((co_await killer.command("CLIENT", "KILL", "ID", id)).as_integer(), 1);
+      const auto replaced = [&] { return redis.connected() && redis.client_id() != id; };
+      co_await testing::eventually(replaced);
+      EXPECT_EQ((co_await redis.command("ECHO", round)).as_integer(), round);
+    }
+  });
+}
+
+TEST_F(redis_outage, too_much_outstanding_is_refused_at_once) {
+  auto config = server.config();
+  config.outstanding_limit_requests = 3;
+  config.outstanding_limit_bytes = 10'000;
+  config.command_timeout = 500ms;
+  auto& redis = this->redis(config);
+  server.freeze();
+  run([&]() -> awaitable<void> {
+    const std::string big(10'000, 'x');
+    EXPECT_EQ(co_await failure_of(redis, "ECHO", big), errc::unavailable);
+    int unknown = 0;
+    for (int i = 0; i < 3; ++i)
+      tasks.spawn("filler", [&]() -> awaitable<void> {
+        if (co_await failure_of(redis, "INCR", "n") == errc::deadline_exceeded) ++unknown;
+      });
+    const auto full = [&] { return redis.stats().in_flight == 3; };
+    co_await testing::eventually(full);
+    const auto begin = steady_clock::now();
+    EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
+    EXPECT_LT(steady_clock::now() - begin, 200ms);
+    const auto drained = [&] { return unknown == 3; };
+    co_await testing::eventually(drained);
+    server.thaw();
+    EXPECT_EQ((co_await redis.command("GET", "n")).as_integer(), 3)
+        << "a refused request was executed";
+  });
+}
+
+TEST_F(redis_outage, while_the_server_loads_its_data_it_is_not_connected) {
+  testing::redis_server slow({.arguments = {"--rdbcompression", "no"}});
+  auto& redis = this->redis(slow.config());
+  run([&]() -> awaitable<void> {
+    const std::string kilobyte(1'024, 'x');
+    request fill;
+    for (int i = 0; i < 1'000; ++i) fill.push("SET", i, kilobyte);
+    fill.push("SAVE");
+    redis::checked(co_await redis.exec(std::move(fill)));
+  });
+  slow.kill();
+  // Two milliseconds a key, and clients are served between any two.
+  slow.start({"--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"});
+  run([&]() -> awaitable<void> {
+    const auto lost = [&] { return !redis.connected(); };
+    co_await testing::eventually(lost);
+    const auto says_loading = [&]() -> awaitable<bool> {
+      try {
+        co_await redis.command("DBSIZE");
+      } catch (const failure& e) {
+        co_return std::string_view(e.what()).find("LOADING") != std::string_view::npos;
+      }
+      co_return false;
+    };
+    co_await testing::eventually_async(says_loading);
+    co_await redis.wait_connected(20s);
+    EXPECT_EQ((co_await redis.command("DBSIZE")).as_integer(), 1'000)
+        << "commands were let through while the data was being loaded";
+  });
+}
+
+}  // namespace
+}  // namespace skirmish

@@ -1,0 +1,106 @@
+#include "support/proxy.hpp"
+
+#include "support/run.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace skirmish::testing {
+
+using namespace std::chrono_literals;
+using asio::ip::tcp;
+using asio::local::stream_protocol;
+
+struct proxy::link {
+  link(tcp::socket client, asio::io_context& io) : near(std::move(client)), far(io) {}
+  void close() {
+    error_code ignored;
+    near.close(ignored);
+    far.close(ignored);
+  }
+  tcp::socket near;
+  stream_protocol::socket far;
+};
+
+proxy::proxy(std::string upstream)
+    : upstream_(std::move(upstream)),
+      acceptor_(io_, {asio::ip::address_v4::loopback(), 0}),
+      port_(acceptor_.local_endpoint().port()) {
+  const auto work = [this] { return accept(); };
+  asio::co_spawn(io_, work, asio::detached);
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+proxy::~proxy() {
+  io_.stop();
+  thread_.join();
+}
+
+void proxy::cut() {
+  asio::post(io_, [this] {
+    for (const auto& one : links_)
+      if (const auto at = one.lock()) at->close();
+    links_.clear();
+  });
+}
+
+awaitable<void> proxy::accept() {
+  while (true) {
+    auto client = co_await acceptor_.async_accept(use_awaitable);
+    const auto at = std::make_shared<link>(std::move(client), io_);
+    const stream_protocol::endpoint server(upstream_);
+    const auto [problem] = co_await at->far.async_connect(server, asio::as_tuple(use_awaitable));
+    if (problem) continue;
+    ++accepted_;
+    links_.push_back(at);
+    const auto requests = [this, at] { return pass_requests(at); };
+    const auto replies = [this, at] { return pass_replies(at); };
+    asio::co_spawn(io_, requests, asio::detached);
+    asio::co_spawn(io_, replies, asio::detached);
+  }
+}
+
+awaitable<void> proxy::pass_requests(std::shared_ptr<link> at) {
+  std::array<char, 64 * 1024> buffer;
+  while (true) {
+    const auto [problem, size] =
+        co_await at->near.async_read_some(asio::buffer(buffer), asio::as_tuple(use_awaitable));
+    if (problem) break;
+    const auto [lost, written] = co_await asio::async_write(at->far, asio::buffer(buffer, size),
+                                                            asio::as_tuple(use_awaitable));
+    if (lost) break;
+  }
+  at->close();
+}
+
+awaitable<void> proxy::pass_replies(std::shared_ptr<link> at) {
+  std::array<char, 64 * 1024> buffer;
+  bool open = true;
+  while (open) {
+    const std::size_t piece =
+        piece_bytes_ != 0 ? std::min(piece_bytes_.load(), buffer.size()) : buffer.size();
+    const auto [problem, read] = co_await at->far.async_read_some(asio::buffer(buffer, piece),
+                                                                  asio::as_tuple(use_awaitable));
+    if (problem) break;
+    while (held_ && at->near.is_open()) co_await pause(1ms);
+    auto size = read;
+    if (const auto budget = budget_bytes_.load(); budget >= 0) {
+      size = std::min(size, static_cast<std::size_t>(budget));
+      open = static_cast<std::size_t>(budget) > size;
+      budget_bytes_ = open ? budget - static_cast<std::int64_t>(size) : -1;
+    }
+    const auto [lost, written] = co_await asio::async_write(at->near, asio::buffer(buffer, size),
+                                                            asio::as_tuple(use_awaitable));
+    if (lost) break;
+  }
+  at->close();
+}
+
+}  // namespace skirmish::testing
