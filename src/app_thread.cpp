@@ -6,6 +6,8 @@
 #include "leaderboards/leaderboards_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "tasks/history.hpp"
+#include "tasks/tasks_routes.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -72,6 +74,10 @@ void app_thread::add_features(const shared_parts& shared) {
   leaderboards::add_routes(router_, leaderboards_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  tasks::key_names task_keys{.prefix = shared.keys.prefix(), .result_prefix = shared.keys.prefix(),
+                             .database = shared.redis.database};
+  tasks::add_routes(router_, io_, redis_, task_keys);
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -129,6 +135,7 @@ void app_thread::start() {
   group_.spawn("redis", [this] { return redis_.run(); });
   group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
   group_.spawn("interactions", [this] { return engine_.run(); });
+  group_.spawn("task_history", [this] { return history_->run(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);

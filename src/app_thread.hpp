@@ -16,6 +16,7 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
@@ -63,6 +64,7 @@ class app_thread {
   leaderboards::service leaderboards_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  std::unique_ptr<tasks::history_recorder> history_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;
