@@ -3,6 +3,7 @@
 SKIRMISH_EXAMPLES names the directory of the built examples (default: build/dev/examples, else build/release/examples).
 """
 
+import gc
 import os
 import pathlib
 import shutil
@@ -142,8 +143,11 @@ def start_worker(server):
 def client(server):
     """A Celery app as Python clients have it."""
     app = celery.Celery("client", broker=server.url, backend=server.url)
-    app.conf.update(task_default_queue="py", task_routes={"cpp.*": {"queue": "cpp"}}, broker_connection_retry=True)
+    app.conf.update(task_default_queue="py", task_routes={"cpp.*": {"queue": "cpp"}},
+                    # The server is gone before the last result object is.
+                    result_backend_transport_options={"retry_policy": {"timeout": 0.1, "max_retries": 0}})
     yield app
+    gc.collect()
     app.close()
 
 
