@@ -12,6 +12,8 @@
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
 #include "status/status_routes.hpp"
+#include "tasks/history.hpp"
+#include "tasks/tasks_routes.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -129,6 +131,10 @@ void app_thread::add_features(const shared_parts& shared) {
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  tasks::key_names task_keys{.prefix = shared.keys.prefix(), .result_prefix = shared.keys.prefix(),
+                             .database = shared.redis.database};
+  tasks::add_routes(router_, io_, redis_, task_keys);
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -194,6 +200,7 @@ void app_thread::start() {
   if (first_) {
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("task_history", [this] { return history_->run(); });
   }
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);

@@ -24,6 +24,7 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "status/service.hpp"
+#include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
@@ -75,6 +76,7 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
