@@ -22,11 +22,10 @@ int main(int argc, char** argv) {
   int code = cli::failed;
   cli::add_serve(app, code);
   cli::add_replay(app, code);
+  cli::add_simulate(app, code);
+  cli::add_bench(app, code);
   cli::add_operator_tools(app, code);
   cli::add_status_worker(app, code);
-  auto* bench = app.add_subcommand("bench", "Load generators that print what they measured");
-  bench->require_subcommand(1);
-  cli::add_bench_status(*bench, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -3,7 +3,12 @@
 #include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <fstream>
 
@@ -76,6 +81,35 @@ TEST_F(redis_connect, password_and_database_over_unix_and_tcp) {
   with(fmt::format("unix://:{}@{}", encoded, server.socket()), miss);
 }
 
+// TCP_NODELAY of this process's connection to that port.
+bool sends_without_delay(std::uint16_t port) {
+  for (int fd = 3; fd < 1'024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    if (getpeername(fd, address, &size) != 0 || peer.sin_port != htons(port)) continue;
+    int on = 0;
+    socklen_t length = sizeof on;
+    return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0 && on != 0;
+  }
+  ADD_FAILURE() << "no connection to port " << port;
+  return false;
+}
+
+TEST_F(redis_connect, tcp_does_not_wait_to_fill_packets) {
+  const testing::redis_server server({.tcp = true, .tls = true});
+  const auto plain = [&server](client&) -> awaitable<void> {
+    EXPECT_TRUE(sends_without_delay(server.port()));
+    co_return;
+  };
+  with(fmt::format("redis://127.0.0.1:{}", server.port()), plain);
+  const auto tls = [&server](client&) -> awaitable<void> {
+    EXPECT_TRUE(sends_without_delay(server.tls_port()));
+    co_return;
+  };
+  with(fmt::format("rediss://127.0.0.1:{}?ssl_cert_reqs=none", server.tls_port()), tls);
+}
+
 TEST_F(redis_connect, users_of_the_access_list) {
   const testing::redis_server server(
       {.arguments = {"--user", "bob", "on", ">secret", "~*", "+@all", "--user", "open", "on",
@@ -100,6 +134,29 @@ TEST_F(redis_connect, refusals_say_why_and_hide_the_password) {
   EXPECT_NE(nobody.find("refused"), std::string::npos) << nobody;
   const auto no_socket = refusal("unix:///nowhere/redis.sock");
   EXPECT_NE(no_socket.find("No such file"), std::string::npos) << no_socket;
+}
+
+// What answers there speaks another protocol.
+TEST_F(redis_connect, a_server_that_is_no_redis_is_refused) {
+  using asio::ip::tcp;
+  for (const std::string banner :
+       {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\r\n", "*-7\r\n", "$x\r\n",
+        ":\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"}) {
+    tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+    task_group listening{io};
+    std::vector<tcp::socket> accepted;
+    listening.spawn("impostor", [&]() -> awaitable<void> {
+      while (true) {
+        auto& peer = accepted.emplace_back(co_await acceptor.async_accept(use_awaitable));
+        co_await asio::async_write(peer, asio::buffer(banner), use_awaitable);
+      }
+    });
+    refusal(fmt::format("redis://127.0.0.1:{}", acceptor.local_endpoint().port()));
+    testing::run(io, [&]() -> awaitable<void> {
+      listening.close();
+      EXPECT_TRUE(co_await listening.wait(5s));
+    });
+  }
 }
 
 TEST_F(redis_connect, tls_is_verified) {

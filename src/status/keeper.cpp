@@ -1,12 +1,13 @@
 #include "status/keeper.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-#include <filesystem>
-
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "status/constants.hpp"
 #include "status/probe.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <filesystem>
 
 namespace skirmish::status {
 namespace {
@@ -65,7 +66,8 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
       loading_(tasks, "status_load", [this] { return load(); }),
       observing_(tasks, "status_observe", [this] { return observe(); }),
       refreshing_(tasks, "status_refresh", [this] { return refresh_all(); }),
-      refreshes_(metrics.add_counter("skirmish_status_refreshes_total", "Readings of `constants`.")),
+      refreshes_(
+          metrics.add_counter("skirmish_status_refreshes_total", "Readings of `constants`.")),
       refresh_failures_(
           metrics.add_counter("skirmish_status_refresh_failures_total", "Readings that failed.")),
       probes_(metrics.add_counter("skirmish_status_probes_total", "Probes of the game server.")),
@@ -76,11 +78,12 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
   board_.interval_ms = interval_.count();
   metrics.add_callback("skirmish_status_leader", "Whether this process refreshes: 1 or 0.",
                        [this] { return board_.is_leader ? 1.0 : 0.0; });
-  metrics.add_callback("skirmish_status_age_seconds", "Age of the document; -1 without one.", [this] {
-    const auto seen = board_.get();
-    if (!seen || seen->doc.updated_at == timestamp{}) return -1.0;
-    return std::chrono::duration<double>(clock_.now() - seen->doc.updated_at).count();
-  });
+  metrics.add_callback(
+      "skirmish_status_age_seconds", "Age of the document; -1 without one.", [this] {
+        const auto seen = board_.get();
+        if (!seen || seen->doc.updated_at == timestamp{}) return -1.0;
+        return std::chrono::duration<double>(clock_.now() - seen->doc.updated_at).count();
+      });
 }
 
 void keeper::start() {
@@ -110,7 +113,8 @@ awaitable<std::vector<history_point>> keeper::history(timestamp since, std::int6
   return store_.history(since, limit);
 }
 
-// ---- the watch ------------------------------------------------------------------------------------
+// ---- the watch
+// ------------------------------------------------------------------------------------
 
 awaitable<void> keeper::watch() {
   try {
@@ -186,9 +190,10 @@ void keeper::take_interval(const std::optional<std::string>& text) {
       wanted = std::chrono::seconds{*seconds};
     } else if (*text != refused_interval_) {
       refused_interval_ = text->substr(0, 256);
-      log::warn("status_interval_refused",
-                {{"key", "config:status_interval"}, {"value", refused_interval_},
-                 {"allowed", "5 to 86400 seconds"}, {"in_force", to_text(wanted)}});
+      log::warn("status_interval_refused", {{"key", "config:status_interval"},
+                                            {"value", refused_interval_},
+                                            {"allowed", "5 to 86400 seconds"},
+                                            {"in_force", to_text(wanted)}});
     }
   }
   if (!text) refused_interval_.clear();
@@ -198,7 +203,8 @@ void keeper::take_interval(const std::optional<std::string>& text) {
   board_.interval_ms = interval_.count();
 }
 
-// ---- leading --------------------------------------------------------------------------------------
+// ---- leading
+// --------------------------------------------------------------------------------------
 
 bool keeper::is_due() const {
   if (!was_first_due_) return true;
@@ -270,7 +276,8 @@ history_point keeper::point() const {
   return out;
 }
 
-// ---- reading --------------------------------------------------------------------------------------
+// ---- reading
+// --------------------------------------------------------------------------------------
 
 // For readers without a good view: the cache, else the database (which fills the cache), else what
 // was known last.
@@ -378,8 +385,8 @@ awaitable<void> keeper::observe() {
     log::info("status_game_server", {{"server", authority(*target_)}, {"online", is_online}});
   // Until it answers, it is asked again soon, by those who act.
   const bool acts = may_lead_ && (board_.is_leader || !board_.is_redis_up);
-  probe_again_at_ = failed && acts ? steady::now() + settings_.status.probe_retry
-                                   : steady::time_point::max();
+  probe_again_at_ =
+      failed && acts ? steady::now() + settings_.status.probe_retry : steady::time_point::max();
 
   if (!known_) co_return;
   known_->game = damper_.published();
