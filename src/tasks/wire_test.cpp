@@ -25,7 +25,7 @@ const std::string real_message =
     R"("content-encoding": "utf-8", "content-type": "application/json", "headers": {"lang": "py", "task": "proj.add", )"
     R"("id": "9b554be2-0000-4000-8000-000000000000", "shadow": null, "eta": null, "expires": null, "group": null, )"
     R"("group_index": null, "retries": 0, "timelimit": [30.5, null], "root_id": "9b554be2-0000-4000-8000-000000000000", )"
-    R"("parent_id": null, "argsrepr": "(2, 3)", "kwargsrepr": "{}", "origin": "gen24571@vm", "ignore_result": false}, )"
+    R"=("parent_id": null, "argsrepr": "(2, 3)", "kwargsrepr": "{}", "origin": "gen24571@vm", "ignore_result": false}, )="
     R"("properties": {"correlation_id": "9b554be2-0000-4000-8000-000000000000", "reply_to": "r", "delivery_mode": 2, )"
     R"("delivery_info": {"exchange": "", "routing_key": "celery"}, "priority": 4, "body_encoding": "base64", "delivery_tag": "t"}})";
 
@@ -208,7 +208,7 @@ TEST(canvas, a_chain_carries_its_rest_in_reverse) {
   const auto& rest = first.chain.as_array();
   ASSERT_EQ(rest.size(), 2U);
   EXPECT_EQ(rest[1].at("task"), "py.b");
-  EXPECT_EQ(rest[0].at("options").at("task_id"), made.last_id);
+  EXPECT_EQ(rest[0].at("options").at("task_id").as_string(), made.last_id);
   // The worker's side of it.
   plan next;
   json_array fed;
@@ -231,7 +231,7 @@ TEST(canvas, a_group_with_a_successor_becomes_a_chord) {
   EXPECT_EQ(made.messages[0].group, made.chords[0].first);
   EXPECT_EQ(made.messages[1].group_index, 1);
   EXPECT_EQ(made.messages[0].chord.at("subtask_type"), "chain");
-  EXPECT_EQ(made.messages[0].chord.at("options").at("task_id"), made.last_id);
+  EXPECT_EQ(made.messages[0].chord.at("options").at("task_id").as_string(), made.last_id);
 }
 
 TEST(canvas, a_chain_in_a_chord_reports_from_its_last_step) {
