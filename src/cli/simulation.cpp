@@ -337,6 +337,10 @@ class simulation {
 
   awaitable<std::vector<total>> read_back() {
     const auto now = co_await read_world(reader_, players_, "sim-" + run_);
+    // What was unlocked last may still be on its way to the listener.
+    const auto limit = steady::now() + 5s;
+    while (announced_ < now.achievements && steady::now() < limit)
+      co_await rest_until(steady::now() + 20ms);
     const auto heard = said_ - static_cast<std::int64_t>(mine_.size());
     std::vector<total> out{{"levels completed", completions_, now.completions},
                            {"levels gained by players", completions_, now.levels_gained},
