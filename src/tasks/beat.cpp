@@ -157,10 +157,12 @@ awaitable<milliseconds> beat::tick() {
   co_await reload();
   const auto lasts = redis::checked(co_await redis_.command("HGETALL", app_.keys.own("beat:last")));
   std::map<std::string, std::string> last_of;
-  for (auto& [name, text] : lasts.as_pairs()) last_of.emplace(name, text);
+  for (const auto& [name, text] : lasts.as_pairs()) last_of.emplace(name, text);
   for (const auto& [name, entry] : entries_) {
     const auto found = last_of.find(name);
-    co_await consider(entry, found == last_of.end() ? std::string() : found->second, now, next);
+    // Named: g++ 12 frees the temporary of a conditional inside co_await twice.
+    std::string last = found == last_of.end() ? std::string() : found->second;
+    co_await consider(entry, std::move(last), now, next);
   }
   const auto left = std::chrono::ceil<milliseconds>(next - wall_now());
   co_return std::clamp<milliseconds>(left, 1ms, longest_sleep);

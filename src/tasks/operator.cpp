@@ -42,7 +42,8 @@ json_object finding(std::string what, std::string subject, std::string detail, s
 awaitable<std::vector<std::string>> queue_names(broker_view at) {
   std::set<std::string> names;
   const auto prefix = at.keys.binding("");
-  for (const auto& key : co_await scan(at.redis, prefix + "*")) {
+  const auto bound = co_await scan(at.redis, prefix + "*");
+  for (const auto& key : bound) {
     auto name = key.substr(prefix.size());
     if (name == "celeryev" || name.ends_with("celery.pidbox")) continue;
     names.insert(std::move(name));
@@ -99,7 +100,8 @@ awaitable<json_array> queues(broker_view at) {
   const auto paused = redis::checked(co_await at.redis.command("SMEMBERS", at.keys.own("paused"))).as_strings();
   json_object consumers;
   const auto alive = co_await workers(at);
-  for (const auto& name : co_await queue_names(at)) {
+  const auto names = co_await queue_names(at);
+  for (const auto& name : names) {
     redis::request ask;
     for (const int step : priority_steps) ask.push("LLEN", at.keys.queue(name, step));
     const auto lengths = redis::checked(co_await at.redis.exec(std::move(ask)));
@@ -248,7 +250,8 @@ awaitable<std::int64_t> release_scheduled(broker_view at) {
 namespace {
 
 awaitable<void> examine_chords(broker_view at, json_array& out) {
-  for (const auto& key : co_await scan(at.redis, at.keys.group("*") + ".j")) {
+  const auto chords = co_await scan(at.redis, at.keys.group("*") + ".j");
+  for (const auto& key : chords) {
     const auto base = key.substr(0, key.size() - 2);
     redis::request ask;
     ask.push("ZCARD", key);
@@ -301,8 +304,11 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
 }
 
 awaitable<void> examine_workers(broker_view at, json_array& out) {
-  auto stats = co_await broadcast(at, "stats", {}, {}, 1s);
-  auto registered = co_await broadcast(at, "registered", {}, {}, 1s);
+  // Named, here and below: g++ 12 miscompiles braces and ranges inside co_await.
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto stats = co_await broadcast(at, "stats", no_arguments, everybody, 1s);
+  const auto registered = co_await broadcast(at, "registered", no_arguments, everybody, 1s);
   std::set<std::int64_t> timeouts;
   for (const auto& [node, s] : stats) {
     if (!s.is_object()) continue;
@@ -311,7 +317,7 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
       if (const auto* t = own->get_object().if_contains("visibility_timeout_s"); t && t->is_int64())
         timeouts.insert(t->get_int64());
   }
-  auto confs = co_await broadcast(at, "conf", {}, {}, 1s);
+  const auto confs = co_await broadcast(at, "conf", no_arguments, everybody, 1s);
   for (const auto& [node, c] : confs) {
     if (!c.is_object()) continue;
     const auto* options = c.get_object().if_contains("broker_transport_options");
@@ -324,7 +330,8 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
                           fmt::format("between {} and {} s; the shortest wins", *timeouts.begin(), *timeouts.rbegin()),
                           "give all workers of this broker the same"));
   std::set<std::string> names, twice;
-  for (const auto& w : co_await workers(at)) {
+  const auto alive = co_await workers(at);
+  for (const auto& w : alive) {
     const auto* node = w.as_object().if_contains("node");
     if (node == nullptr || !node->is_string()) continue;
     if (!names.insert(std::string(node->get_string())).second) twice.insert(std::string(node->get_string()));
@@ -341,7 +348,8 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
         }
   if (known.empty()) co_return;
   std::set<std::string> unknown;
-  for (const auto& queue : co_await queue_names(at)) {
+  const auto all_queues = co_await queue_names(at);
+  for (const auto& queue : all_queues) {
     const auto waiting = co_await at.redis.command("LRANGE", at.keys.queue(queue, 0), -100, -1);
     for (const auto& envelope : waiting.as_strings()) {
       message m(envelope);

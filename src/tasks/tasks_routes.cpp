@@ -109,7 +109,9 @@ awaitable<response> list(shared r, exchange& x) {
 awaitable<response> list_workers(shared r, exchange&) {
   auto items = co_await workers(r->view());
   // Python workers say that they live by answering.
-  const auto pings = co_await broadcast(r->view(), "ping", {}, {}, answer_timeout);
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto pings = co_await broadcast(r->view(), "ping", no_arguments, everybody, answer_timeout);
   for (const auto& [node, pong] : pings) {
     const auto known = std::any_of(items.begin(), items.end(), [&](const json& w) {
       const auto* name = w.as_object().if_contains("node");
@@ -129,7 +131,8 @@ awaitable<response> list_queues(shared r, exchange&) {
 awaitable<response> command(shared r, exchange& x) {
   std::vector<std::string> to;
   if (x.path("name") != "all") {
-    for (const auto& w : co_await workers(r->view())) {
+    const auto alive = co_await workers(r->view());
+    for (const auto& w : alive) {
       const auto* node = w.as_object().if_contains("node");
       if (node == nullptr || !node->is_string()) continue;
       const std::string name(node->get_string());
