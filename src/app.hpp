@@ -14,6 +14,7 @@
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "status/worker.hpp"
 
 #include <atomic>
 #include <functional>
@@ -66,6 +67,7 @@ class app {
   redis::connection_config redis_config_;
   database db_;
   api_key_verifier verifier_{db_, clock_};
+  std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made

@@ -23,6 +23,8 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "status/service.hpp"
+#include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
@@ -40,6 +42,7 @@ struct shared_parts {
   database& db;
   api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
+  status::worker& status;
 };
 
 class app_thread {
@@ -73,12 +76,14 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
   const bool first_;  // of the server's threads: it does what one must do
+  status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;

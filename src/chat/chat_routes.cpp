@@ -174,7 +174,7 @@ void add_routes(router& routes, service& chat, presence& present) {
               "201 and the message. 403 for the muted and banned, 429 for too many messages."});
   routes.add({verb::get,
               "/api/chat/{channel}/messages",
-              access::anyone,
+              access::player,
               "Messages, oldest first: the newest ones, or those behind `since`",
               [&chat](exchange& x) { return read(chat, x); },
               {},

@@ -140,7 +140,7 @@ awaitable<result<void>> hub::join(realtime::connection& c, std::string name,
   fan_out(*at);  // what is older is not for the new member
   const auto [place, fresh] = at->members.try_emplace(&c);
   place->second.to = c.shared_from_this();
-  place->second.as = as;
+  if (fresh) place->second.as = as;
   place->second.catching_up = true;
   std::exception_ptr problem;
   try {
@@ -163,8 +163,11 @@ awaitable<void> hub::catch_up(realtime::connection& c, std::string name, json::v
   auto* at = find(name);
   co_await at->source.confirmed(confirm_patience);
   auto page = co_await chat_.read(name, since, since ? page_limit : 0);
-  json::array messages;
-  auto last = since.value_or(page.last);
+  at = find(name);
+  const auto* here = find(name, c);
+  if (!here) co_return;
+  // One that subscribes again without `since` goes on where it is.
+  auto last = since.value_or(here->seen != message_id{} ? here->seen : page.last);
   if (!at->floor) at->floor = last;
   std::string answer = R"({"subscribed":{"channel":")" + name + R"(","recovered":)";
   answer += since && page.recovered ? "true" : "false";

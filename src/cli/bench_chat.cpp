@@ -28,7 +28,7 @@ struct chat_plan {
   std::int64_t subscribers = 1'000;
   std::int64_t size_bytes = 256;
   std::int64_t window = 64;                   // messages on their way in the closed loop
-  std::int64_t rate = 300;                    // messages a second in the open loop
+  std::int64_t rate = 350;                    // messages a second in the open loop
   std::chrono::milliseconds seconds{10'000};  // of each part
   std::chrono::milliseconds cut{10'000};
 };

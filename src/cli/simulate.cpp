@@ -18,6 +18,7 @@ struct simulate_flags {
   std::string duration = "60s";
   std::string rate = "5/s";
   std::string interval = "5s";
+  std::string db_delay;
   bool plain = false;
 };
 
@@ -65,6 +66,8 @@ void add_simulate(CLI::App& app, int& code) {
   command->add_option("--duration", f->duration, "0 goes on until Ctrl-C")->capture_default_str();
   command->add_option("--rate", f->rate, "actions a second, at most")->capture_default_str();
   command->add_option("--interval", f->interval, "between reports")->capture_default_str();
+  command->add_option("--db-delay", f->db_delay,
+                      "make loading a profile from SQL take longer, such as 2s");
   command->add_option("--seed", f->plan.seed, "the same choices each time; 0: others")
       ->capture_default_str();
   command->add_flag("--plain", f->plain, "lines also on a terminal");
@@ -74,7 +77,14 @@ void add_simulate(CLI::App& app, int& code) {
     // With a server of its own the first Ctrl-C stops that server, which ends the simulation too.
     if (!f->server.url.empty()) std::signal(SIGINT, [](int) { interrupted = true; });
     bool agree = false;
-    with_server(f->settings.load(), f->server.url, f->server.api_key,
+    auto settings = f->settings.load();
+    if (!f->db_delay.empty()) {
+      if (!f->server.url.empty())
+        throw usage_error{"--db-delay is for a server of its own; set db.demo_delay at the other"};
+      const auto set_delay = set(settings, "db.demo_delay", f->db_delay);
+      if (!set_delay) throw usage_error{set_delay.error().message};
+    }
+    with_server(settings, f->server.url, f->server.api_key,
                 [&](const std::string& url, const std::string& key) {
                   agree = run_simulation(plan, url, key, live, interrupted);
                 });

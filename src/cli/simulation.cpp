@@ -50,30 +50,24 @@ class simulation {
         run_(random_hex(3)) {}
 
   awaitable<std::vector<total>> run() {
-    co_await set_up();
-    co_await listen();
     task_group group(io_);
-    group.spawn("simulation_listener", [this] { return hear(); });
-    const auto start = steady::now();
-    auto next_report = start + plan_.interval;
-    const auto step = std::chrono::duration_cast<steady::duration>(1s / plan_.rate);
-    auto due = start;
-    while (!stop_ && (plan_.duration.count() == 0 || steady::now() - start < plan_.duration)) {
-      co_await act();
-      if (steady::now() >= next_report) {
-        next_report += plan_.interval;
-        co_await report();
-      }
-      // What could not be done in time is not made up for: the rate is an upper bound.
-      due = std::max(due + step, steady::now() - 1s);
-      co_await rest_until(due);
+    std::vector<total> totals;
+    std::exception_ptr problem;
+    try {
+      co_await set_up();
+      co_await listen();
+      co_await show_cache();
+      group.spawn("simulation_listener", [this] { return hear(); });
+      co_await play();
+      co_await hear_the_rest();
+      totals = co_await read_back();
+    } catch (...) {
+      problem = std::current_exception();
     }
-    co_await report();
-    co_await hear_the_rest();
-    auto totals = co_await read_back();
     socket_.close();
     group.close();
     co_await group.wait(5s);
+    if (problem) std::rethrow_exception(problem);
     co_return totals;
   }
 
@@ -137,6 +131,23 @@ class simulation {
     say("", fmt::format("{} players, {} levels; run {}", plan_.players, plan_.levels, run_));
   }
 
+  // What the cache is worth: a changed profile is loaded from SQL once, then it is in the cache.
+  awaitable<void> show_cache() {
+    const auto target = "/api/players/" + players_.front();
+    const std::vector<int> ok{200};
+    json::object change{{"name", "Ada Lovelace"}};
+    co_await ask("PATCH", target, std::move(change), ok);
+    std::string times;
+    for (const auto* which : {"from SQL", "from the cache"}) {
+      const auto start = steady::now();
+      co_await get(target);
+      const std::chrono::duration<double, std::milli> took = steady::now() - start;
+      times +=
+          fmt::format("{}{}: {:.1f} ms", times.empty() ? "a profile " : ", ", which, took.count());
+    }
+    say("", times);
+  }
+
   awaitable<void> listen() {
     co_await socket_.connect("/api/ws");
     for (const auto* channel : {"general", "achievement", "cache", "activity"})
@@ -186,6 +197,24 @@ class simulation {
 
   void say(const std::string& channel, const std::string& text) {
     if (view_.line) view_.line(channel, text);
+  }
+
+  awaitable<void> play() {
+    const auto start = steady::now();
+    auto next_report = start + plan_.interval;
+    const auto step = std::chrono::duration_cast<steady::duration>(1s / plan_.rate);
+    auto due = start;
+    while (!stop_ && (plan_.duration.count() == 0 || steady::now() - start < plan_.duration)) {
+      co_await act();
+      if (steady::now() >= next_report) {
+        next_report += plan_.interval;
+        co_await report();
+      }
+      // What could not be done in time is not made up for: the rate is an upper bound.
+      due = std::max(due + step, steady::now() - 1s);
+      co_await rest_until(due);
+    }
+    co_await report();
   }
 
   awaitable<void> act() {

@@ -7,7 +7,8 @@
 --               a count of what is given and item, quantity for each, the same for what is taken
 --   completion  id, level, player, score
 --   chat        channel, from, text, ts
--- `world` has also now_ms, active (key of leaderboard:active), activity (key of the open slice), slice_ttl_s,
+-- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
+-- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), slice_ttl_s,
 -- profile_ttl_s, actions_limit, id_sets (keys of the remembered event ids: current, before).
 -- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
 -- 'banned'.
@@ -15,6 +16,11 @@
 -- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
 local function gain(key, item, quantity)
   if redis.call('HINCRBY', key, item, quantity) <= 0 then redis.call('HDEL', key, item) end
+end
+
+local function add_score(world, board, player, score)
+  redis.call('ZINCRBY', board, score, player)
+  if world.note_move then world.note_move(board, player) end
 end
 
 local function level_up(world, player)
@@ -64,7 +70,7 @@ function game.trade(world, next_arg)
     redis.call('LPUSH', key .. ':actions', action)
     redis.call('LTRIM', key .. ':actions', 0, world.actions_limit - 1)
   end
-  redis.call('ZINCRBY', world.active, 1, from)
+  add_score(world, world.active, from, 1)
   redis.call('HINCRBY', world.activity, from, 1)
   redis.call('EXPIRE', world.activity, world.slice_ttl_s)
   redis.call('EXPIRE', world.prefix .. 'user:' .. from, world.profile_ttl_s)
@@ -75,8 +81,8 @@ function game.completion(world, next_arg)
   if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
   then return 'seen' end
   redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
-  redis.call('ZINCRBY', world.prefix .. 'leaderboard:global', score, player)
-  redis.call('ZINCRBY', world.prefix .. 'leaderboard:level:' .. level, score, player)
+  add_score(world, world.prefix .. 'leaderboard:global', player, score)
+  add_score(world, world.prefix .. 'leaderboard:level:' .. level, player, score)
   count(world, player, 'completions')
   level_up(world, player)
   redis.call('PUBLISH', world.prefix .. 'activity',

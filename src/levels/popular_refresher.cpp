@@ -9,6 +9,8 @@
 namespace skirmish::levels {
 namespace {
 
+using namespace std::chrono_literals;
+
 const redis::script lease_script{
     "levels/lease",
 #include "levels/lease.lua.inc"
@@ -41,6 +43,9 @@ awaitable<void> popular_refresher::run() {
   asio::steady_timer pause(io_);
   while (true) {
     try {
+      // At the start the connection is still being made; the first refresh should not wait for the
+      // second turn.
+      co_await redis_.wait_connected(5s);
       if (co_await lead()) co_await levels_.refresh_popular(count, token_, game_);
     } catch (const failure& e) {
       log::warn("popular_levels_not_refreshed", {{"error", e.what()}});

@@ -21,7 +21,7 @@ awaitable<void> level_writer::run() {
   while (true) {
     std::size_t written = 0;
     try {
-      written = co_await write_some();
+      if (redis_.connected()) written = co_await write_some();
     } catch (const failure& e) {
       log::warn("levels_not_written", {{"error", e.what()}});
     }

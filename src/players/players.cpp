@@ -5,8 +5,11 @@
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace skirmish::players {
@@ -148,6 +151,10 @@ awaitable<result<std::pair<profile, cache_state>>> service::get(std::string play
   } catch (const failure& e) {
     log::warn("profile_cache_unavailable", {{"error", e.what()}});
   }
+  if (load_delay_.count() > 0) {
+    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
+    co_await pause.async_wait(use_awaitable);
+  }
   auto loaded = co_await load(player_id);
   if (!loaded) co_return unknown_player;
   try {
@@ -183,7 +190,13 @@ awaitable<result<profile>> service::update(std::string player_id, profile_change
     return *p;
   };
   auto written = co_await db_.transaction(std::move(write));
-  if (written) co_await redis_.command("DEL", profile_key(keys_, player_id));
+  if (!written) co_return written;
+  redis::request r;
+  r.push("DEL", profile_key(keys_, player_id));
+  r.push("HGET", state_key(keys_, player_id), "level");
+  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  // SQL follows the level of the live state a moment later.
+  written->level = std::max(written->level, replies[1].as_integer().value_or(0));
   co_return written;
 }
 

@@ -62,8 +62,10 @@ inline constexpr std::int64_t stat_at_birth = 100;
 
 class service {
  public:
-  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
-      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
+  // `load_delay` makes the loading of a profile from SQL slower, for demonstrations.
+  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time,
+          std::chrono::milliseconds load_delay = {})
+      : db_(db), redis_(redis), keys_(keys), clock_(time), load_delay_(load_delay) {}
 
   // already_exists when the id is taken.
   awaitable<result<profile>> create(profile p);
@@ -92,6 +94,7 @@ class service {
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
+  std::chrono::milliseconds load_delay_;
 };
 
 }  // namespace skirmish::players

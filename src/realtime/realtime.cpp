@@ -106,9 +106,11 @@ void connection::closed() {
   room_.cancel();
 }
 
-gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics)
+gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
+                 metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
+      prefix_(std::move(prefix)),
       open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
       received_(metrics.add_counter("skirmish_websocket_messages_total",
                                     "WebSocket messages received.")) {
@@ -234,7 +236,7 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
     auto forward = [this, channel, kind](std::string_view, std::string_view payload) {
       publish(channel, kind->render(channel, payload));
     };
-    here.source = subscriber_.subscribe(channel, redis::listener{std::move(forward)});
+    here.source = subscriber_.subscribe(prefix_ + channel, redis::listener{std::move(forward)});
   }
   here.members.insert(c.shared_from_this());
   c.channels_.insert(channel);

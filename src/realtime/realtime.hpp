@@ -103,7 +103,9 @@ class gateway {
   static constexpr std::size_t work_limit = 256;
   static constexpr std::size_t channels_limit = 256;
 
-  gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics);
+  // `prefix` stands before each channel's name in Redis: the world's tag.
+  gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
+          metrics::registry& metrics);
 
   void on_message(std::string type, http::access who, message_handler handle);
   // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
@@ -131,6 +133,7 @@ class gateway {
 
   asio::io_context& io_;
   redis::subscriber& subscriber_;
+  std::string prefix_;
   std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
   std::map<std::string, channel_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;

@@ -151,8 +151,9 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
                                                                      asio::as_tuple(use_awaitable));
     if (problem) co_return;
     at->client_id = replies.at(0).as_integer().value_or(0);
-    if (!replies.at(1).is_error()) break;
-    last_problem_ = replies.at(1).as_string();  // LOADING…
+    const auto& answer = replies.at(1).as_string();
+    if (answer == "PONG") break;
+    last_problem_ = answer;  // LOADING, for example
     asio::steady_timer timer(io_, loading_poll_interval);
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
@@ -197,15 +198,18 @@ awaitable<void> client::exec_adapted(const request& commands, any_adapter adapte
   if (commands.get_commands() == 0) co_return;
   if (!connected())
     fail(errc::unavailable, last_problem_.empty() ? "not connected" : last_problem_);
+  const auto bytes = commands.payload().size();
+  if (bytes > config_.outstanding_limit_bytes)
+    fail(errc::too_large, fmt::format("a request of {} bytes", bytes));
   if (stats_.in_flight >= config_.outstanding_limit_requests ||
-      stats_.in_flight_bytes + commands.payload().size() > config_.outstanding_limit_bytes)
+      stats_.in_flight_bytes + bytes > config_.outstanding_limit_bytes)
     fail(errc::unavailable, "too many requests are outstanding");
 
   const auto at = link_;
   const admission counted(stats_, commands);
   const auto timeout = options.timeout.value_or(config_.command_timeout);
   const auto limit = std::chrono::steady_clock::now() + timeout;
-  const auto [problem, bytes] = co_await at->connection.async_exec(
+  const auto [problem, reply_bytes] = co_await at->connection.async_exec(
       commands, std::move(adapter), asio::cancel_at(limit, asio::as_tuple(use_awaitable)));
   if (!problem) co_return;
   if (co_await is_cancelled()) throw boost::system::system_error(asio::error::operation_aborted);

@@ -4,14 +4,15 @@
 // callers give it as one pipeline on one connection, so blocking commands (BLPOP, XREAD BLOCK,
 // WAIT) and SUBSCRIBE have no place here.
 //
-// Failures are two, and a caller can rely on the difference:
-//   unavailable        the request was not executed: no connection, or too much is outstanding
-//   already; deadline_exceeded  no reply came, in time or at all: whether it was executed is
-//   unknown.
+// A caller can rely on what a failure says:
+// - unavailable: the request was not executed. There is no connection, or too much is outstanding.
+// - too_large: the request was not executed. It alone exceeds what may be outstanding.
+// - deadline_exceeded: no reply came, in time or at all. Whether it was executed is unknown.
 // Nothing is sent a second time by the client. An error reply is not a failure: see value.hpp.
 #pragma once
 
 #include "core/asio.hpp"
+#include "redis/client_stats.hpp"
 #include "redis/script.hpp"
 #include "redis/url.hpp"
 #include "redis/value.hpp"
@@ -21,7 +22,6 @@
 #include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -34,17 +34,8 @@ namespace skirmish::redis {
 using boost::redis::any_adapter;
 
 struct exec_options {
-  std::optional<std::chrono::milliseconds> timeout =
-      std::nullopt;  // default: the configuration's command_timeout
-};
-
-// Written by the client's thread, readable by any.
-struct client_stats {
-  std::atomic<std::uint64_t> commands = 0;     // sent, whatever became of them
-  std::atomic<std::uint64_t> failures = 0;     // exec calls that threw
-  std::atomic<std::uint64_t> connections = 0;  // made; all but the first are reconnects
-  std::atomic<std::uint64_t> in_flight = 0;    // requests without a reply so far
-  std::atomic<std::uint64_t> in_flight_bytes = 0;
+  // Nothing: the configuration's command_timeout.
+  std::optional<std::chrono::milliseconds> timeout = std::nullopt;
 };
 
 class client {
@@ -53,6 +44,8 @@ class client {
   struct events {
     std::function<void()> on_connected = [] {};
     std::function<void()> on_lost = [] {};  // the server's memory of this connection is gone
+    // A push (RESP3), in the order of arrival. Nothing is said about the order of pushes and of
+    // the callers that go on with their replies.
     std::function<void(const value&)> on_push = [](const value&) {};
   };
 

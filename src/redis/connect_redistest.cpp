@@ -3,6 +3,8 @@
 #include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -132,6 +134,29 @@ TEST_F(redis_connect, refusals_say_why_and_hide_the_password) {
   EXPECT_NE(nobody.find("refused"), std::string::npos) << nobody;
   const auto no_socket = refusal("unix:///nowhere/redis.sock");
   EXPECT_NE(no_socket.find("No such file"), std::string::npos) << no_socket;
+}
+
+// What answers there speaks another protocol.
+TEST_F(redis_connect, a_server_that_is_no_redis_is_refused) {
+  using asio::ip::tcp;
+  for (const std::string banner :
+       {"HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\r\n", "*-7\r\n", "$x\r\n",
+        ":\r\n", "+OK\r\n+OK\r\n+OK\r\n+OK\r\n"}) {
+    tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
+    task_group listening{io};
+    std::vector<tcp::socket> accepted;
+    listening.spawn("impostor", [&]() -> awaitable<void> {
+      while (true) {
+        auto& peer = accepted.emplace_back(co_await acceptor.async_accept(use_awaitable));
+        co_await asio::async_write(peer, asio::buffer(banner), use_awaitable);
+      }
+    });
+    refusal(fmt::format("redis://127.0.0.1:{}", acceptor.local_endpoint().port()));
+    testing::run(io, [&]() -> awaitable<void> {
+      listening.close();
+      EXPECT_TRUE(co_await listening.wait(5s));
+    });
+  }
 }
 
 TEST_F(redis_connect, tls_is_verified) {

@@ -228,7 +228,7 @@ TEST_F(redis_outage, too_much_outstanding_is_refused_at_once) {
   server.freeze();
   run([&]() -> awaitable<void> {
     const std::string big(10'000, 'x');
-    EXPECT_EQ(co_await failure_of(redis, "ECHO", big), errc::unavailable);
+    EXPECT_EQ(co_await failure_of(redis, "ECHO", big), errc::too_large);
     int unknown = 0;
     for (int i = 0; i < 3; ++i)
       tasks.spawn("filler", [&]() -> awaitable<void> {

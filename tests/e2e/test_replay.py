@@ -1,5 +1,6 @@
 """Real match logs into a live world, compared with totals that an independent script computes."""
 
+import collections
 import json
 import subprocess
 import sys
@@ -74,8 +75,27 @@ def check_world(server, path, expected):
     assert sum(1 for _ in r.scan_iter("attack:*", count=1000)) == len(expected["attacks"])
     for level in expected["levels"]:
         assert server.http("GET", f"/api/levels/{level}", key=None).status == 200
+    check_game(r, expected)
     counted = sum(int(v) for k in r.scan_iter("activity:*") for v in r.hvals(k))
     assert counted == sum(expected["activity"].values())
+
+
+def check_game(r, expected):
+    """Items, completions and chat: the events that are no interactions."""
+    owned = {k.removeprefix("inventory:"): {i: int(n) for i, n in r.hgetall(k).items()}
+             for k in r.scan_iter("inventory:*", count=1000)}
+    assert owned == expected["inventory"]
+    assert {k.removeprefix("chat:"): r.xlen(k) for k in r.scan_iter("chat:*") if k != "chat:achievement"
+            and k != "chat:cache"} == expected["chat"]
+    popular, scores, levels = collections.Counter(), collections.Counter(), collections.Counter()
+    for level, player, score in expected["completions"]:
+        popular[level] += 1
+        scores[player] += score
+        levels[player] += 1
+    assert {x: int(n) for x, n in r.zrange("levels:popular", 0, -1, withscores=True) if n} == popular
+    assert {p: int(n) for p, n in r.zrange("leaderboard:global", 0, -1, withscores=True)} == dict(scores)
+    assert {p: int(r.hget(f"player:{p}", "level")) for p in expected["players"]} == \
+        {p: 1 + levels[p] for p in expected["players"]}
 
 
 def test_into_a_server_of_its_own(short_tmp):

@@ -5,7 +5,7 @@
 #include "support/redis_server.hpp"
 #include "support/sql_server.hpp"
 
-#include <signal.h>
+#include <csignal>
 
 namespace skirmish::testing {
 
