@@ -67,6 +67,27 @@ struct config {
     std::int64_t actions_limit = 20;           // last actions kept a player
     std::int64_t event_ids_limit = 1'000'000;  // event ids remembered for 10 to 20 minutes
   } interactions;
+
+  struct {
+    std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
+  } levels;
+
+  struct {
+    // Achievement, counter, threshold; with commas between.
+    std::string rules =
+        "first-blood kills 1, slayer kills 100, hard-hitter damage 1000, destroyer damage 100000, "
+        "first-steps completions 1, explorer completions 20, veteran level 10, hello chats 1, "
+        "talkative chats 100";
+  } achievements;
+
+  struct {
+    std::string channels = "general";     // open to all, with commas between
+    std::int64_t history_limit = 10'000;  // messages kept, a channel
+    std::chrono::milliseconds history_ttl{std::chrono::hours{720}};  // after the last message
+    std::int64_t text_limit_bytes = 2'000;
+    std::int64_t rate_per_s = 10;  // messages of a sender on average; 0: no limit
+    std::int64_t burst = 20;       // and at once
+  } chat;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.

@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   int code = cli::failed;
   cli::add_serve(app, code);
   cli::add_replay(app, code);
+  cli::add_simulate(app, code);
+  cli::add_bench(app, code);
   cli::add_operator_tools(app, code);
   try {
     app.parse(argc, argv);

@@ -48,6 +48,15 @@ bool contains_token(std::string_view header, std::string_view token) {
   return lower(header).find(token) != std::string::npos;
 }
 
+// Why a request could not be read.
+std::pair<int, error> refusal_of(error_code ec) {
+  if (ec == beast::http::error::body_limit)
+    return {413, {errc::too_large, "the body is too large"}};
+  if (ec == beast::http::error::header_limit)
+    return {431, {errc::too_large, "the header is too large"}};
+  return {400, {errc::invalid_argument, "this is not a valid HTTP/1.1 request"}};
+}
+
 // Unique in the process; the prefix is random so that it is unlikely to repeat after a restart.
 std::string next_request_id() {
   static const auto prefix = random_hex(4);
@@ -133,16 +142,9 @@ awaitable<bool> session::read_request() {
       idle_ = false;
       error_code ec;
       in_start_ += p.put(asio::buffer(in_.data() + in_start_, in_.size() - in_start_), ec);
-      if (ec == beast::http::error::body_limit) {
-        co_await refuse(413, {errc::too_large, "the body is too large"});
-        co_return false;
-      }
-      if (ec == beast::http::error::header_limit) {
-        co_await refuse(431, {errc::too_large, "the header is too large"});
-        co_return false;
-      }
       if (ec && ec != beast::http::error::need_more) {
-        co_await refuse(400, {errc::invalid_argument, "this is not a valid HTTP/1.1 request"});
+        const auto [status, why] = refusal_of(ec);
+        co_await refuse(status, why);
         co_return false;
       }
       if (p.is_done()) break;

@@ -84,8 +84,9 @@ class service {
 
  private:
   awaitable<std::optional<profile>> load(const std::string& player_id);
-  awaitable<void> cache(const profile& p);
-  awaitable<void> create_live(const std::vector<std::string>& ids);
+  // Also brings `p.level` up to what the live state has.
+  awaitable<void> cache(profile& p);
+  awaitable<void> create_live(const std::vector<profile>& players);
 
   database& db_;
   redis::client& redis_;

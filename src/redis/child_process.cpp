@@ -42,6 +42,7 @@ void become(const child_process::launch& what, char** argv, pid_t parent) {
   if (close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC) != 0)
     for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 3; --fd)
       fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
+  for (int fd = 0; fd < 3; ++fd) fcntl(fd, F_SETFD, 0);
   if (what.kept_open >= 0 && fcntl(what.kept_open, F_SETFD, 0) < 0) return;
   execv(what.program.c_str(), argv);
 }

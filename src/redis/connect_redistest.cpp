@@ -4,6 +4,9 @@
 #include "support/redis_fixture.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <fstream>
 
@@ -74,6 +77,35 @@ TEST_F(redis_connect, password_and_database_over_unix_and_tcp) {
     EXPECT_TRUE((co_await redis.command("GET", "where")).is_nil());
   };
   with(fmt::format("unix://:{}@{}", encoded, server.socket()), miss);
+}
+
+// TCP_NODELAY of this process's connection to that port.
+bool sends_without_delay(std::uint16_t port) {
+  for (int fd = 3; fd < 1'024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    if (getpeername(fd, address, &size) != 0 || peer.sin_port != htons(port)) continue;
+    int on = 0;
+    socklen_t length = sizeof on;
+    return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) == 0 && on != 0;
+  }
+  ADD_FAILURE() << "no connection to port " << port;
+  return false;
+}
+
+TEST_F(redis_connect, tcp_does_not_wait_to_fill_packets) {
+  const testing::redis_server server({.tcp = true, .tls = true});
+  const auto plain = [&server](client&) -> awaitable<void> {
+    EXPECT_TRUE(sends_without_delay(server.port()));
+    co_return;
+  };
+  with(fmt::format("redis://127.0.0.1:{}", server.port()), plain);
+  const auto tls = [&server](client&) -> awaitable<void> {
+    EXPECT_TRUE(sends_without_delay(server.tls_port()));
+    co_return;
+  };
+  with(fmt::format("rediss://127.0.0.1:{}?ssl_cert_reqs=none", server.tls_port()), tls);
 }
 
 TEST_F(redis_connect, users_of_the_access_list) {

@@ -116,7 +116,9 @@ std::vector<std::string> server_arguments(const fs::path& dir, const fs::path& s
 
 embedded_server::embedded_server(asio::io_context& io, embedded_options options)
     : io_(io), options_(std::move(options)) {
-  options_.data_dir = fs::weakly_canonical(fs::absolute(options_.data_dir));
+  std::error_code problem;
+  options_.data_dir = fs::weakly_canonical(fs::absolute(options_.data_dir), problem);
+  if (problem) throw failure(errc::unavailable, "data directory: " + problem.message());
   socket_ = options_.data_dir / "redis.sock";
   if (socket_.string().size() > socket_path_limit_bytes)
     socket_ = short_socket_path(options_.data_dir);
@@ -165,7 +167,7 @@ awaitable<file_lock> embedded_server::take_over() {
     if (waited > 2 * options_.leftover_grace)
       throw failure(errc::unavailable, "the Redis of an earlier run still holds " + path.string());
     if (waited > options_.leftover_grace && !std::exchange(killed, true))
-      for (const auto pid : processes_with_open(path)) {
+      for (const auto pid : lock_holders(path)) {
         log::warn("redis_leftover_killed", {{"pid", pid}});
         kill(pid, SIGKILL);
       }

@@ -10,11 +10,24 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 namespace skirmish::redis {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Whoever merely reads the file has no such line in its /proc/<pid>/fdinfo/<fd>.
+bool is_locked(const fs::path& fdinfo) {
+  std::ifstream in(fdinfo);
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("lock:") && line.find("FLOCK") != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
 
 std::optional<file_lock> file_lock::try_acquire(const fs::path& file) {
   const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -45,7 +58,7 @@ void file_lock::write(const std::string& text) const {
   [[maybe_unused]] const auto written = pwrite(descriptor_, text.data(), text.size(), 0);
 }
 
-std::vector<pid_t> processes_with_open(const fs::path& file) {
+std::vector<pid_t> lock_holders(const fs::path& file) {
   std::vector<pid_t> found;
   std::error_code problem;
   const auto wanted = fs::canonical(file, problem);
@@ -60,6 +73,7 @@ std::vector<pid_t> processes_with_open(const fs::path& file) {
          fd.increment(denied)) {
       std::error_code gone;
       if (fs::read_symlink(fd->path(), gone) != wanted) continue;
+      if (!is_locked(process.path() / "fdinfo" / fd->path().filename())) continue;
       found.push_back(pid);
       break;
     }

@@ -32,7 +32,7 @@ class file_lock {
   int descriptor_ = -1;
 };
 
-// The processes, other than this one, that have the file open (as far as /proc may be read).
-std::vector<pid_t> processes_with_open(const std::filesystem::path& file);
+// The processes, other than this one, that hold the lock (as far as /proc may be read).
+std::vector<pid_t> lock_holders(const std::filesystem::path& file);
 
 }  // namespace skirmish::redis

@@ -149,8 +149,9 @@ TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
     tasks.spawn("impatient", [&]() -> awaitable<void> {
       request echo;
       echo.push("ECHO", "late");
+      const redis::exec_options soon{.timeout = 50ms};
       try {
-        co_await redis.exec(std::move(echo), {.timeout = 50ms});
+        co_await redis.exec(std::move(echo), soon);
       } catch (const failure& e) {
         impatient = e.code();
       }

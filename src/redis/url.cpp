@@ -1,6 +1,8 @@
 #include "redis/url.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/un.h>
 
 #include <array>
 #include <charconv>
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::uint16_t redis_port = 6379;
 constexpr std::uint16_t sentinel_port = 26379;
+constexpr std::size_t socket_path_limit_bytes = sizeof(sockaddr_un::sun_path) - 1;
 
 error bad(std::string_view problem) {
   return {errc::invalid_argument, "Redis URL: " + std::string(problem)};
@@ -181,7 +184,9 @@ result<void> set_unix(connection_config& config, std::string_view hosts, std::st
     return bad("a unix URL has no host: three slashes before the path (unix:///path/to.sock)");
   if (path.empty()) return bad("the path of the socket is missing");
   auto done = set_text(config.unix_socket, path, "path of the socket");
-  if (done) config.unix_socket.insert(0, "/");
+  if (done) config.unix_socket = fmt::format("/{}", config.unix_socket);
+  if (config.unix_socket.size() > socket_path_limit_bytes)
+    return bad("the path of the socket is too long for one (107 bytes at most)");
   return done;
 }
 
@@ -252,27 +257,23 @@ result<connection_config> parse_url(std::string_view url) {
 
 std::string to_string_masked(const connection_config& config) {
   // The user, too: in "redis://secret@host" the secret stands in the user's place.
-  const std::string user = config.username.empty() && config.password.empty() ? "" : "***@";
+  const auto* user = config.username.empty() && config.password.empty() ? "" : "***@";
   const auto address = [](const host_port& a) {
     const bool is_v6 = a.host.find(':') != std::string::npos;
     return fmt::format("{}{}{}:{}", is_v6 ? "[" : "", a.host, is_v6 ? "]" : "", a.port);
   };
-  if (!config.unix_socket.empty()) {
-    auto text = fmt::format("unix://{}{}", user, config.unix_socket);
-    if (config.database != 0) text += fmt::format("?db={}", config.database);
-    return text;
-  }
-  std::string text = user;
-  if (config.sentinel.addresses.empty()) {
-    text = (config.tls.enabled ? "rediss://" : "redis://") + text + address(config.address);
-  } else {
-    text = "redis-sentinel://" + text;
-    for (const auto& one : config.sentinel.addresses)
-      text += (&one == config.sentinel.addresses.data() ? "" : ",") + address(one);
-    text += "/" + config.sentinel.master_name;
-  }
-  if (config.database != 0) text += fmt::format("/{}", config.database);
-  return text;
+  const auto database = [&config](std::string_view mark) {
+    return config.database != 0 ? fmt::format("{}{}", mark, config.database) : std::string();
+  };
+  if (!config.unix_socket.empty())
+    return fmt::format("unix://{}{}{}", user, config.unix_socket, database("?db="));
+  if (config.sentinel.addresses.empty())
+    return fmt::format("{}://{}{}{}", config.tls.enabled ? "rediss" : "redis", user,
+                       address(config.address), database("/"));
+  std::vector<std::string> sentinels;
+  for (const auto& one : config.sentinel.addresses) sentinels.push_back(address(one));
+  return fmt::format("redis-sentinel://{}{}/{}{}", user, fmt::join(sentinels, ","),
+                     config.sentinel.master_name, database("/"));
 }
 
 }  // namespace skirmish::redis

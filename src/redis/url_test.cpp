@@ -137,6 +137,9 @@ TEST(redis_url, a_bad_url_names_its_part_and_never_the_password) {
       {"unix://hunter2", "no host"},
       {"unix://", "path"},
       {"unix://u:hunter2@", "path"},
+      {"unix:///hunter2/0123456789012345678901234567890123456789012345678901234567890123456789/"
+       "01234567890123456789012345678.sock",
+       "too long"},
       {"redis-sentinel:///hunter2", "Sentinel"},
       {"redis-sentinel://:hunter2@host", "master"},
       {"redis-sentinel://host/m/hunter2", "database"},

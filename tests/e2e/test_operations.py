@@ -85,8 +85,9 @@ def test_slow_headers_and_connection_limit(short_tmp):
             refused += s.recv(100) == b""
         except ConnectionError:
             refused += 1
-        s.close()
     assert refused == 3
+    for s in open_ones:
+        s.close()
     server.stop()
 
 
