@@ -1,4 +1,5 @@
 #include "interactions/batch.hpp"
+
 #include "interactions/events.hpp"
 
 #include <boost/json/parse.hpp>
@@ -13,9 +14,7 @@ namespace json = boost::json;
 const http::principal a_server{http::role::server, "k"};
 const timestamp now{std::chrono::milliseconds{1'795'230'371'028}};
 
-event read(std::string_view text) {
-  return decode_event(json::parse(text), a_server, now).value();
-}
+event read(std::string_view text) { return decode_event(json::parse(text), a_server, now).value(); }
 
 // Frames with a record of their answers.
 class batch_fixture : public ::testing::Test {
@@ -46,7 +45,8 @@ class batch_fixture : public ::testing::Test {
 const std::string hit = R"({"type":"attack","attacker_id":"a","target_id":"b","damage":5})";
 
 TEST_F(batch_fixture, a_repeated_id_is_applied_once_and_counts_as_accepted) {
-  const std::string once = R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
+  const std::string once =
+      R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
   auto b = gather(make({once, once}), make({once}));
   EXPECT_EQ(b.event_count(), 1U);
   ASSERT_TRUE(answers_[1]) << "a frame with nothing left to do is answered at once";
