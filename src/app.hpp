@@ -66,8 +66,8 @@ class app {
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
   database db_;
-  std::unique_ptr<status::worker> status_;
   api_key_verifier verifier_{db_, clock_};
+  std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made

@@ -12,6 +12,8 @@
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
 #include "status/status_routes.hpp"
+#include "tasks/history.hpp"
+#include "tasks/tasks_routes.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -91,13 +93,12 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       verifier_(shared.keys_of_callers),
       players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
       levels_(shared.db, redis_, shared.keys, shared.time),
-      leaderboards_(redis_, shared.keys),
+      leaderboards_(redis_, shared.keys, shared.time),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
               engine_settings_of(shared.settings), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
-      status_(shared.status, shared.settings, shared.time, shared.metrics),
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
@@ -105,6 +106,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
       first_(number == 0),
+      status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
@@ -121,14 +123,19 @@ void app_thread::add_features(const shared_parts& shared) {
   players::add_routes(router_, players_);
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
-  status::add_routes(router_, status_);
   levels::add_completion_routes(router_, engine_);
   inventory::add_routes(router_, inventories_, players_);
   achievements::add_routes(router_, achievements_, players_);
   chat::add_routes(router_, chat_, presence_);
   chat::add_messages(gateway_, chat_, hub_);
+  status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
+                             .result_prefix = shared.keys.prefix(),
+                             .database = shared.redis.database};
+  tasks::add_routes(router_, io_, redis_, task_keys);
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -194,7 +201,9 @@ void app_thread::start() {
   if (first_) {
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("task_history", [this] { return history_->run(); });
   }
+  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);

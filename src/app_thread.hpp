@@ -24,6 +24,7 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "status/service.hpp"
+#include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
@@ -75,13 +76,14 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
-  status::service status_;
+  std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
   const bool first_;  // of the server's threads: it does what one must do
+  status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;

@@ -175,6 +175,21 @@ std::vector<setting> build_settings() {
            "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
+             "how often the ten most popular levels are cached");
+  t.text(
+      "achievements.rules", FIELD(achievements.rules),
+      "achievement, counter and threshold for each, with commas between; the counters are damage, "
+      "kills, completions, level and chats");
+  t.text("chat.channels", FIELD(chat.channels), "channels open to all, with commas between");
+  t.number("chat.history_limit", FIELD(chat.history_limit), 1, 10'000'000,
+           "messages kept a channel");
+  t.duration("chat.history_ttl", FIELD(chat.history_ttl), 1min, 87'600h,
+             "how long a channel's history is kept after its last message");
+  t.bytes("chat.text_limit", FIELD(chat.text_limit_bytes), 1, 4096, "longest message, bytes");
+  t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
+           "messages a second that a sender may send; 0: no limit");
+  t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
   t.number("status.refresher", FIELD(status.refresher), 0, 1,
            "1: serve also refreshes the status; 0: it only reads it");
   t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,
@@ -200,21 +215,6 @@ std::vector<setting> build_settings() {
          "origins whose pages may read the status, comma-separated, or *");
   t.text("status.worker_listen", FIELD(status.worker_listen),
          "address:port of status-worker's /health and /metrics");
-  t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
-             "how often the ten most popular levels are cached");
-  t.text(
-      "achievements.rules", FIELD(achievements.rules),
-      "achievement, counter and threshold for each, with commas between; the counters are damage, "
-      "kills, completions, level and chats");
-  t.text("chat.channels", FIELD(chat.channels), "channels open to all, with commas between");
-  t.number("chat.history_limit", FIELD(chat.history_limit), 1, 10'000'000,
-           "messages kept a channel");
-  t.duration("chat.history_ttl", FIELD(chat.history_ttl), 1min, 87'600h,
-             "how long a channel's history is kept after its last message");
-  t.bytes("chat.text_limit", FIELD(chat.text_limit_bytes), 1, 4096, "longest message, bytes");
-  t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
-           "messages a second that a sender may send; 0: no limit");
-  t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
   return t.take();
 }
 

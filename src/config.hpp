@@ -71,20 +71,6 @@ struct config {
   } interactions;
 
   struct {
-    std::int64_t refresher = 1;  // 0: `serve` reads the status but leaves refreshing to others
-    std::chrono::milliseconds update_interval{600'000};
-    std::chrono::milliseconds cache_ttl{900'000};  // of server:status
-    std::string probe;                             // URL of the game server; empty: it is not asked
-    std::chrono::milliseconds probe_timeout{2'000};
-    std::int64_t probe_failures = 3;                // in a row, until it counts as offline
-    std::chrono::milliseconds probe_retry{10'000};  // after a failed probe of one that was online
-    std::int64_t history_limit = 50'000;            // points kept
-    std::chrono::milliseconds max_age{5'000};       // how long browsers and proxies may keep it
-    std::string cors_origins;  // comma-separated origins, or *; empty: no other site may read it
-    std::string worker_listen = "127.0.0.1:8091";  // of `skirmish status-worker`
-  } status;
-
-  struct {
     std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
   } levels;
 
@@ -104,6 +90,20 @@ struct config {
     std::int64_t rate_per_s = 10;  // messages of a sender on average; 0: no limit
     std::int64_t burst = 20;       // and at once
   } chat;
+
+  struct {
+    std::int64_t refresher = 1;  // 0: `serve` reads the status but leaves refreshing to others
+    std::chrono::milliseconds update_interval{600'000};
+    std::chrono::milliseconds cache_ttl{900'000};  // of server:status
+    std::string probe;                             // URL of the game server; empty: it is not asked
+    std::chrono::milliseconds probe_timeout{2'000};
+    std::int64_t probe_failures = 3;                // in a row, until it counts as offline
+    std::chrono::milliseconds probe_retry{10'000};  // after a failed probe of one that was online
+    std::int64_t history_limit = 50'000;            // points kept
+    std::chrono::milliseconds max_age{5'000};       // how long browsers and proxies may keep it
+    std::string cors_origins;  // comma-separated origins, or *; empty: no other site may read it
+    std::string worker_listen = "127.0.0.1:8091";  // of `skirmish status-worker`
+  } status;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.

@@ -1,7 +1,7 @@
 // `skirmish bench status`: how fast the status is served, beside an nginx that serves the same
 // bytes as a file.
 #include "cli/bench.hpp"
-#include "core/asio.hpp"
+#include "cli/cli.hpp"
 #include "core/error.hpp"
 #include "redis/child_process.hpp"
 

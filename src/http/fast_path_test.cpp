@@ -11,8 +11,8 @@ namespace {
 const std::string plain = "GET /server/status HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
 
 TEST(fast_path, takes_plain_requests) {
-  const auto received = plain + "GET /next";
-  const auto asked = parse_fast_request(received).value();
+  const auto two = plain + "GET /next";
+  const auto asked = parse_fast_request(two).value();
   EXPECT_EQ(asked.path, "/server/status");
   EXPECT_EQ(asked.accept_encoding, "gzip");
   EXPECT_EQ(asked.size_bytes, plain.size());

@@ -86,6 +86,14 @@ if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, 
 
 -- Everything holds: write.
 local outcome = {'ok'}
+
+-- Who moved on which board, in order; the boards' own order follows from that (docs/leaderboards.md).
+local moved = {}
+local function note_move(board, player)
+  local list = moved[board] or {}
+  moved[board] = list
+  list[#list + 1] = player
+end
 local active, activity = prefix .. 'leaderboard:active', prefix .. 'activity:' .. slice
 local fresh_slice = call('EXISTS', activity) == 0
 for _, p in ipairs(players) do
@@ -124,6 +132,7 @@ for _, p in ipairs(players) do
   call('HSET', p.key, unpack(fields))
   if p.activity > 0 then
     call('ZINCRBY', active, p.activity, p.id)
+    note_move(active, p.id)
     call('HINCRBY', activity, p.id, p.activity)
     call('EXPIRE', prefix .. 'user:' .. p.id, profile_ttl)
   end
@@ -143,13 +152,15 @@ end
 
 for _ = 1, next_number() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
+  local changed = 1
   if operator == 'increment' then
     call('ZINCRBY', key, v, player)
   elseif operator == 'best' then
-    call('ZADD', key, 'GT', v, player)
+    changed = call('ZADD', key, 'GT', 'CH', v, player)
   else
-    call('ZADD', key, v, player)
+    changed = call('ZADD', key, 'CH', v, player)
   end
+  if changed == 1 then note_move(key, player) end
 end
 
 for _, s in ipairs(streams) do call('SET', prefix .. 'ingest:' .. s[1], s[2], 'EX', 86400) end
@@ -174,6 +185,20 @@ end
 
 world.active, world.activity, world.slice_ttl_s, world.profile_ttl_s = active, activity, slice_ttl, profile_ttl
 world.actions_limit, world.id_sets = actions_limit, {current, before}
+world.note_move = note_move
 apply_game(world, next_arg, outcome)
+
+for board, list in pairs(moved) do
+  local first = call('INCRBY', board .. '@seq', #list) - #list
+  local marks = {}
+  for i, player in ipairs(list) do
+    marks[2 * i - 1], marks[2 * i] = player, first + i
+  end
+  -- In parts: unpack() takes less than 8,000 values.
+  for i = 1, #marks, 4000 do
+    call('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
+  end
+end
+
 call('SET', KEYS[1], string.format('%d ', number) .. cjson.encode(outcome), 'EX', commit_ttl)
 return outcome

@@ -236,7 +236,6 @@ TEST(damper, a_server_never_seen_online_is_offline_at_once) {
   EXPECT_FALSE(d.published()->is_online);
 }
 
-
 observation ask(asio::io_context& io, const std::string& url, std::chrono::milliseconds timeout) {
   observation out;
   bool is_done = false;
