@@ -40,7 +40,8 @@ void register_tasks(app& app) {
   app.task("cpp.block", [](double seconds) { pause(seconds); });
   app.task("cpp.wait", [](double seconds) -> boost::asio::awaitable<json> {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-    timer.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds)));
+    timer.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(seconds)));
     co_await timer.async_wait(boost::asio::use_awaitable);
     co_return json("waited");
   });
@@ -53,13 +54,16 @@ void register_tasks(app& app) {
     if (self.retries() < failures) self.retry(100ms);
     return self.retries();
   });
-  app.task("cpp.autoretry", [](task_context& self) -> json {
-    if (self.retries() < 2) throw std::runtime_error("not yet");
-    return self.retries();
-  }, {.autoretry_for = {"RuntimeError"}, .default_retry_delay = 100ms});
+  app.task("cpp.autoretry",
+           [](task_context& self) -> json {
+             if (self.retries() < 2) throw std::runtime_error("not yet");
+             return self.retries();
+           },
+           {.autoretry_for = {"RuntimeError"}, .default_retry_delay = 100ms});
   app.task("cpp.about", [](task_context& self) {
-    return json_object{{"id", self.id()}, {"root", self.root_id()}, {"parent", self.parent_id()},
-                       {"headers", self.headers()}, {"hostname", self.hostname()}, {"queue", self.queue()}};
+    return json_object{
+        {"id", self.id()},           {"root", self.root_id()},      {"parent", self.parent_id()},
+        {"headers", self.headers()}, {"hostname", self.hostname()}, {"queue", self.queue()}};
   });
   app.task("cpp.limited", [] {}, {.rate_limit = "10/s"});
   app.task("cpp.limited_together", [] {}, {.global_rate_limit = "20/s"});
@@ -79,7 +83,8 @@ void register_tasks(app& app) {
   app.task("cpp.mark", mark);
   app.task("cpp.mark_late", mark, {.acks_late = true});
   app.task("cpp.die", [](task_context&) -> json { std::abort(); }, {.acks_late = true});
-  app.task("cpp.poison", [] { throw std::runtime_error("always"); }, {.autoretry_for = {"*"}, .default_retry_delay = 50ms, .dead_letter_after = 2});
+  app.task("cpp.poison", [] { throw std::runtime_error("always"); },
+           {.autoretry_for = {"*"}, .default_retry_delay = 50ms, .dead_letter_after = 2});
   app.task("cpp.calls", [&app](std::int64_t a, std::int64_t b) {
     return app.remote("py.add").apply_async({a, b}, {.queue = "py"}).id();
   });
@@ -92,7 +97,8 @@ int main(int argc, char** argv) {
   app_options options;
   options.routes = {{"cpp.*", "cpp"}, {"py.*", "py"}};
   if (std::getenv("TRACK_STARTED")) options.track_started = true;
-  if (const char* seconds = std::getenv("VISIBILITY")) options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));
+  if (const char* seconds = std::getenv("VISIBILITY"))
+    options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));
   app app(url ? url : "redis://127.0.0.1/0", options);
   register_tasks(app);
   return app.worker_main(argc, argv);

@@ -131,7 +131,8 @@ void app_thread::add_features(const shared_parts& shared) {
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::key_names task_keys{.prefix = shared.keys.prefix(), .result_prefix = shared.keys.prefix(),
+  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
+                             .result_prefix = shared.keys.prefix(),
                              .database = shared.redis.database};
   tasks::add_routes(router_, io_, redis_, task_keys);
   history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
@@ -141,10 +142,10 @@ void app_thread::add_features(const shared_parts& shared) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
                                             payload);
                        }});
-  gateway_.on_channel("status",
-                      {http::access::anyone, [](std::string_view, std::string_view payload) {
-                         return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
-                       }});
+  gateway_.on_channel(
+      "status", {http::access::anyone, [](std::string_view, std::string_view payload) {
+                   return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
+                 }});
   router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
     return gateway_.serve(x, socket);
   });

@@ -190,22 +190,31 @@ std::vector<setting> build_settings() {
   t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
            "messages a second that a sender may send; 0: no limit");
   t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
-  t.number("status.refresher", FIELD(status.refresher), 0, 1, "1: serve also refreshes the status; 0: it only reads it");
-  t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h, "how often the status is refreshed")
+  t.number("status.refresher", FIELD(status.refresher), 0, 1,
+           "1: serve also refreshes the status; 0: it only reads it");
+  t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,
+             "how often the status is refreshed")
       .env.emplace_back("STATUS_UPDATE_INTERVAL");
-  t.duration("status.cache_ttl", FIELD(status.cache_ttl), 5s, 7 * 24h, "life of the key server:status")
+  t.duration("status.cache_ttl", FIELD(status.cache_ttl), 5s, 7 * 24h,
+             "life of the key server:status")
       .env.emplace_back("STATUS_CACHE_TTL");
   t.text("status.probe", FIELD(status.probe),
-         "the game server: a2s://, minecraft://, tcp://, http:// or https://host:port; empty: it is not asked");
-  t.duration("status.probe_timeout", FIELD(status.probe_timeout), 50ms, 1min, "how long its answer is awaited");
+         "the game server: a2s://, minecraft://, tcp://, http:// or https://host:port; empty: it "
+         "is not asked");
+  t.duration("status.probe_timeout", FIELD(status.probe_timeout), 50ms, 1min,
+             "how long its answer is awaited");
   t.number("status.probe_failures", FIELD(status.probe_failures), 1, 100,
            "failed probes in a row until it counts as offline");
-  t.duration("status.probe_retry", FIELD(status.probe_retry), 100ms, 1h, "time until the probe after a failed one");
-  t.number("status.history_limit", FIELD(status.history_limit), 1, 10'000'000, "points kept of the history");
-  t.duration("status.max_age", FIELD(status.max_age), 0s, 1h, "how long browsers and proxies may keep the status");
+  t.duration("status.probe_retry", FIELD(status.probe_retry), 100ms, 1h,
+             "time until the probe after a failed one");
+  t.number("status.history_limit", FIELD(status.history_limit), 1, 10'000'000,
+           "points kept of the history");
+  t.duration("status.max_age", FIELD(status.max_age), 0s, 1h,
+             "how long browsers and proxies may keep the status");
   t.text("status.cors_origins", FIELD(status.cors_origins),
          "origins whose pages may read the status, comma-separated, or *");
-  t.text("status.worker_listen", FIELD(status.worker_listen), "address:port of status-worker's /health and /metrics");
+  t.text("status.worker_listen", FIELD(status.worker_listen),
+         "address:port of status-worker's /health and /metrics");
   return t.take();
 }
 

@@ -5,9 +5,10 @@
 //   add.delay(2, 3).get(5s);               // a worker, in C++ or Python, must run
 //   return app.worker_main(argc, argv);    // this program as a worker
 //
-// Python clients call these tasks by their names, and C++ clients call Python's. An app may be used from any thread;
-// register all tasks before the first worker starts. The library runs its own I/O thread, started on first use.
-// Failures: broker_unavailable when Redis cannot be reached; the other exceptions are in types.hpp.
+// Python clients call these tasks by their names, and C++ clients call Python's. An app may be used
+// from any thread; register all tasks before the first worker starts. The library runs its own I/O
+// thread, started on first use. Failures: broker_unavailable when Redis cannot be reached; the
+// other exceptions are in types.hpp.
 #pragma once
 
 #include "skirmish/tasks/call.hpp"
@@ -48,7 +49,8 @@ class async_result {
 // The outcomes of a group, in order.
 class group_result {
  public:
-  group_result(std::string id, std::vector<async_result> members) : id_(std::move(id)), members_(std::move(members)) {}
+  group_result(std::string id, std::vector<async_result> members)
+      : id_(std::move(id)), members_(std::move(members)) {}
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] const std::vector<async_result>& members() const noexcept { return members_; }
   std::vector<json> get(milliseconds timeout = std::chrono::hours{1}) const;
@@ -68,9 +70,11 @@ class task_handle {
   async_result delay(Args&&... args) const {
     return apply_async(pack(std::forward<Args>(args)...));
   }
-  async_result apply_async(json_array args, const send_options& options = {}, json_object kwargs = {}) const;
+  async_result apply_async(json_array args, const send_options& options = {},
+                           json_object kwargs = {}) const;
   // Many calls in one round trip a thousand; all with the same options. Returns the ids.
-  std::vector<std::string> map(std::span<const json_array> calls, const send_options& options = {}) const;
+  std::vector<std::string> map(std::span<const json_array> calls,
+                               const send_options& options = {}) const;
 
   template <class... Args>
   [[nodiscard]] signature s(Args&&... args) const {
@@ -92,14 +96,15 @@ class task_handle {
 
 class app {
  public:
-  // URLs as in REDIS_URL: redis://, rediss://, unix://, redis-sentinel://. Throws std::invalid_argument for a bad one.
+  // URLs as in REDIS_URL: redis://, rediss://, unix://, redis-sentinel://. Throws
+  // std::invalid_argument for a bad one.
   explicit app(std::string url, app_options options = {});
   ~app();
   app(const app&) = delete;
   app& operator=(const app&) = delete;
 
-  // Registers a function, or with coroutine.hpp a coroutine. An optional first parameter `task_context& self` is the
-  // bound request. Returns what callers use.
+  // Registers a function, or with coroutine.hpp a coroutine. An optional first parameter
+  // `task_context& self` is the bound request. Returns what callers use.
   template <class F>
   task_handle task(std::string name, F f, task_options options = {}) {
     return add(detail::define(std::move(name), std::move(f), std::move(options)));
@@ -116,7 +121,8 @@ class app {
   group_result send_group(const std::vector<signature>& members);
   [[nodiscard]] async_result result(std::string id) { return {*this, std::move(id)}; }
 
-  // Runs a worker on this thread until SIGINT or SIGTERM; see `--help` for the options. Returns the exit code.
+  // Runs a worker on this thread until SIGINT or SIGTERM; see `--help` for the options. Returns the
+  // exit code.
   int worker_main(int argc, const char* const* argv);
 
   // For the rest of this library.

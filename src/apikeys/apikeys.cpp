@@ -150,7 +150,8 @@ std::optional<api_key_verifier::known> api_key_verifier::cached(const std::strin
 
 void api_key_verifier::remember(const std::string& key_id, const known& row) {
   const std::lock_guard lock(mutex_);
-  // The size of the cache is bounded by forgetting everything: keys are few, so this is an attack or a leak.
+  // The size of the cache is bounded by forgetting everything: keys are few, so this is an attack
+  // or a leak.
   if (cache_.size() >= cache_limit) cache_.clear();
   cache_.insert_or_assign(key_id, row);
 }

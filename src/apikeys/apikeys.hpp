@@ -52,8 +52,8 @@ class api_key_store {
   const clock& clock_;
 };
 
-// Looks keys up for all server threads, remembering answers for a few seconds (so a revocation is in force
-// within `cache_seconds`), and good ones longer while the database is down.
+// Looks keys up for all server threads, remembering answers for a few seconds (so a revocation is
+// in force within `cache_seconds`), and good ones longer while the database is down.
 class api_key_verifier {
  public:
   static constexpr int cache_seconds = 5;
@@ -79,8 +79,8 @@ class api_key_verifier {
 
   database& db_;
   const clock& clock_;
-  // One cache for the process: a key seen by one thread is good on all of them when the database goes down. A look-up
-  // is a few dozen nanoseconds, once a request or socket.
+  // One cache for the process: a key seen by one thread is good on all of them when the database
+  // goes down. A look-up is a few dozen nanoseconds, once a request or socket.
   std::mutex mutex_;
   std::map<std::string, known, std::less<>> cache_;  // by key id
 };

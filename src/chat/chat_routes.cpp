@@ -33,7 +33,8 @@ awaitable<response> read(service& chat, exchange& x) {
     co_return problem(allowed.error(), x.request_id);
   if (x.who.as == role::player && co_await chat.is_banned(x.path("channel"), x.who.id))
     co_return problem({errc::forbidden, "you are banned from this channel"}, x.request_id);
-  const auto from = x.has_query("since") ? x.query("since") : x.query("cursor");
+  const auto asked = x.query("since");
+  const auto from = asked.empty() ? x.query("cursor") : asked;
   std::optional<message_id> since;
   if (!from.empty()) {
     since = parse_message_id(from);

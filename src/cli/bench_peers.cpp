@@ -82,17 +82,20 @@ const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
 })();
 )js";
 
-std::optional<boost::json::object> run_script(const std::string& dir, const char* file, const char* text,
-                                              const std::string& interpreter, std::uint16_t port, std::size_t tasks) {
+std::optional<boost::json::object> run_script(const std::string& dir, const char* file,
+                                              const char* text, const std::string& interpreter,
+                                              std::uint16_t port, std::size_t tasks) {
   const auto path = dir + "/" + file;
   std::ofstream(path) << text;
-  const auto command = fmt::format("cd '{}' && {} '{}' {} {} 2>/dev/null", dir, interpreter, path, port, tasks);
+  const auto command =
+      fmt::format("cd '{}' && {} '{}' {} {} 2>/dev/null", dir, interpreter, path, port, tasks);
   const auto close = [](std::FILE* f) { ::pclose(f); };
   const std::unique_ptr<std::FILE, decltype(close)> pipe(::popen(command.c_str(), "r"), close);
   if (!pipe) return std::nullopt;
   std::array<char, 4096> chunk{};
   std::string out;
-  while (const auto got = std::fread(chunk.data(), 1, chunk.size(), pipe.get())) out.append(chunk.data(), got);
+  while (const auto got = std::fread(chunk.data(), 1, chunk.size(), pipe.get()))
+    out.append(chunk.data(), got);
   const auto start = out.rfind('{');
   if (start == std::string::npos) return std::nullopt;
   boost::system::error_code ec;
@@ -103,14 +106,16 @@ std::optional<boost::json::object> run_script(const std::string& dir, const char
 
 }  // namespace
 
-std::optional<boost::json::object> bench_celery(const std::string& dir, std::uint16_t port, std::size_t tasks) {
+std::optional<boost::json::object> bench_celery(const std::string& dir, std::uint16_t port,
+                                                std::size_t tasks) {
   return run_script(dir, "celery_peer.py", celery_script, "/usr/bin/python3", port, tasks);
 }
 
-std::optional<boost::json::object> bench_bullmq(const std::string& dir, std::uint16_t port, std::size_t tasks) {
+std::optional<boost::json::object> bench_bullmq(const std::string& dir, std::uint16_t port,
+                                                std::size_t tasks) {
   // Global packages are found too.
-  return run_script(dir, "bullmq_peer.js", bullmq_script, "NODE_PATH=\"$NODE_PATH:$(npm root -g 2>/dev/null)\" node", port,
-                    tasks);
+  return run_script(dir, "bullmq_peer.js", bullmq_script,
+                    "NODE_PATH=\"$NODE_PATH:$(npm root -g 2>/dev/null)\" node", port, tasks);
 }
 
 }  // namespace skirmish::cli

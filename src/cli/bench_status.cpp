@@ -1,11 +1,10 @@
-// `skirmish bench status`: how fast the status is served, beside an nginx that serves the same bytes
-// as a file.
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <stdlib.h>
-#include <unistd.h>
+// `skirmish bench status`: how fast the status is served, beside an nginx that serves the same
+// bytes as a file.
+#include "cli/bench.hpp"
+#include "cli/cli.hpp"
+#include "core/error.hpp"
+#include "redis/child_process.hpp"
 
-#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,17 +12,18 @@
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <thread>
-
-#include "cli/bench.hpp"
-#include "cli/cli.hpp"
-#include "core/error.hpp"
-#include "redis/child_process.hpp"
 
 namespace skirmish::cli {
 namespace {
@@ -53,7 +53,8 @@ class scratch {
  public:
   scratch() {
     auto name = (std::filesystem::temp_directory_path() / "skirmish-bench-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw failure(errc::unavailable, "cannot make a temporary directory");
+    if (!::mkdtemp(name.data()))
+      throw failure(errc::unavailable, "cannot make a temporary directory");
     path_ = name;
   }
   ~scratch() {
@@ -157,7 +158,8 @@ double milliseconds_of(const std::string& number, const std::string& unit) {
 measured parse_wrk(const std::string& output) {
   measured out;
   std::smatch found;
-  if (output.find("Non-2xx") != std::string::npos || output.find("Socket errors") != std::string::npos)
+  if (output.find("Non-2xx") != std::string::npos ||
+      output.find("Socket errors") != std::string::npos)
     throw failure(errc::internal, "wrk met errors:\n" + output);
   if (!std::regex_search(output, found, std::regex(R"(Requests/sec:\s+([0-9.]+))")))
     throw failure(errc::internal, "wrk's output cannot be read:\n" + output);
@@ -172,8 +174,8 @@ measured parse_wrk(const std::string& output) {
 measured run_wrk(const options& o, const std::string& wrk, std::uint16_t port,
                  const std::filesystem::path& dir) {
   recorded_child child(wrk,
-                       {"-t", std::to_string(o.wrk_threads), "-c", std::to_string(o.connections), "-d",
-                        std::to_string(o.seconds) + "s", "--latency",
+                       {"-t", std::to_string(o.wrk_threads), "-c", std::to_string(o.connections),
+                        "-d", std::to_string(o.seconds) + "s", "--latency",
                         fmt::format("http://127.0.0.1:{}/server/status", port)},
                        dir / "wrk.txt");
   if (!child.process().wait(std::chrono::seconds(o.seconds + 30)))
@@ -194,12 +196,9 @@ json::object as_json(const measured& m) {
 void print(const options& o, const measured& ours, const measured& theirs, std::size_t bytes) {
   const auto ratio = ours.per_second / theirs.per_second;
   if (o.as_json) {
-    const json::object out{{"bench", "status"},
-                           {"skirmish", as_json(ours)},
-                           {"nginx", as_json(theirs)},
-                           {"ratio", ratio},
-                           {"body_bytes", bytes},
-                           {"connections", o.connections},
+    const json::object out{{"bench", "status"},        {"skirmish", as_json(ours)},
+                           {"nginx", as_json(theirs)}, {"ratio", ratio},
+                           {"body_bytes", bytes},      {"connections", o.connections},
                            {"rounds", o.rounds}};
     fmt::print("{}\n", json::serialize(out));
     return;
@@ -210,8 +209,8 @@ void print(const options& o, const measured& ours, const measured& theirs, std::
   };
   row("skirmish serve", ours);
   row("nginx, one worker, a file", theirs);
-  fmt::print("ratio {:.2f} ({} bytes, {} connections, median of {} rounds of {} s each)\n", ratio, bytes,
-             o.connections, o.rounds, o.seconds);
+  fmt::print("ratio {:.2f} ({} bytes, {} connections, median of {} rounds of {} s each)\n", ratio,
+             bytes, o.connections, o.rounds, o.seconds);
 }
 
 // Returns false when a program that is compared with is not there.
@@ -224,17 +223,25 @@ bool run_bench(const options& o) {
   }
   const scratch dir;
   const auto port = free_port();
-  std::vector<std::string> arguments{"serve", "--listen", fmt::format("127.0.0.1:{}", port), "--data-dir",
-                                     (dir.path() / "data").string(), "--log-level", "warn"};
+  std::vector<std::string> arguments{"serve",
+                                     "--listen",
+                                     fmt::format("127.0.0.1:{}", port),
+                                     "--data-dir",
+                                     (dir.path() / "data").string(),
+                                     "--log-level",
+                                     "warn"};
   if (o.server_threads > 0) {
     arguments.emplace_back("--threads");
     arguments.push_back(std::to_string(o.server_threads));
   }
-  recorded_child server(std::filesystem::read_symlink("/proc/self/exe"), arguments, dir.path() / "serve.txt");
-  wait_until([&] { return server.output().find("ready http://") != std::string::npos; }, "skirmish serve");
+  recorded_child server(std::filesystem::read_symlink("/proc/self/exe"), arguments,
+                        dir.path() / "serve.txt");
+  wait_until([&] { return server.output().find("ready http://") != std::string::npos; },
+             "skirmish serve");
   const auto response = fetch(port, "/server/status");
   const auto body = response.substr(std::min(response.find("\r\n\r\n") + 4, response.size()));
-  if (!response.starts_with("HTTP/1.1 200")) throw failure(errc::internal, "no status: " + response);
+  if (!response.starts_with("HTTP/1.1 200"))
+    throw failure(errc::internal, "no status: " + response);
 
   const auto nginx_port = free_port();
   std::filesystem::create_directories(dir.path() / "www" / "server");
@@ -242,7 +249,8 @@ bool run_bench(const options& o) {
   std::ofstream(dir.path() / "nginx.conf") << nginx_configuration(dir.path(), nginx_port);
   // nginx drops its rights when it is started as root; its worker must still reach the file.
   std::filesystem::permissions(dir.path(), std::filesystem::perms(0755));
-  recorded_child other(nginx, {"-c", (dir.path() / "nginx.conf").string(), "-p", dir.path().string()},
+  recorded_child other(nginx,
+                       {"-c", (dir.path() / "nginx.conf").string(), "-p", dir.path().string()},
                        dir.path() / "nginx.txt");
   wait_until([&] { return answers(nginx_port); }, "nginx");
   if (!fetch(nginx_port, "/server/status").ends_with(body))
@@ -255,8 +263,8 @@ bool run_bench(const options& o) {
     ours.push_back(run_wrk(o, wrk, port, dir.path()));
     theirs.push_back(run_wrk(o, wrk, nginx_port, dir.path()));
     if (!o.as_json)
-      fmt::print(stderr, "round {}: {:.0f} and {:.0f} requests/s\n", round + 1, ours.back().per_second,
-                 theirs.back().per_second);
+      fmt::print(stderr, "round {}: {:.0f} and {:.0f} requests/s\n", round + 1,
+                 ours.back().per_second, theirs.back().per_second);
   }
   print(o, median(ours), median(theirs), body.size());
   return true;
@@ -266,13 +274,17 @@ bool run_bench(const options& o) {
 
 void add_bench_status(CLI::App& bench, int& code) {
   auto* command = bench.add_subcommand(
-      "status", "Serve the status under wrk, beside a one-worker nginx with the same bytes as a file");
+      "status",
+      "Serve the status under wrk, beside a one-worker nginx with the same bytes as a file");
   const auto o = std::make_shared<options>();
   command->add_option("--seconds", o->seconds, "length of a round")->check(CLI::Range(1, 600));
-  command->add_option("--rounds", o->rounds, "rounds for each; the median counts")->check(CLI::Range(1, 101));
-  command->add_option("--connections", o->connections, "wrk's connections")->check(CLI::Range(1, 10'000));
+  command->add_option("--rounds", o->rounds, "rounds for each; the median counts")
+      ->check(CLI::Range(1, 101));
+  command->add_option("--connections", o->connections, "wrk's connections")
+      ->check(CLI::Range(1, 10'000));
   command->add_option("--wrk-threads", o->wrk_threads, "wrk's threads")->check(CLI::Range(1, 64));
-  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one a core")->check(CLI::Range(0, 256));
+  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one a core")
+      ->check(CLI::Range(0, 256));
   command->add_flag("--json", o->as_json, "print one JSON object");
   command->callback([o, &code] {
     run_bench(*o);

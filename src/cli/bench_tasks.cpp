@@ -1,4 +1,5 @@
-// `skirmish bench tasks`: how fast tasks are sent and drained, with a Redis server of its own, and the peers beside it.
+// `skirmish bench tasks`: how fast tasks are sent and drained, with a Redis server of its own, and
+// the peers beside it.
 #include "cli/bench_peers.hpp"
 #include "cli/cli.hpp"
 #include "cli/task_tools.hpp"
@@ -18,8 +19,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -42,7 +43,9 @@ struct flags {
   bool no_peers = false;
 };
 
-double seconds_since(steady::time_point t) { return std::chrono::duration<double>(steady::now() - t).count(); }
+double seconds_since(steady::time_point t) {
+  return std::chrono::duration<double>(steady::now() - t).count();
+}
 
 class scratch {
  public:
@@ -100,7 +103,8 @@ class worker_process {
   pid_t pid_ = 0;
 };
 
-// The measured program forks, so everything that has threads runs in a child and answers through a pipe.
+// The measured program forks, so everything that has threads runs in a child and answers through a
+// pipe.
 template <class Work>
 json in_child(Work work) {
   int ends[2];
@@ -111,7 +115,8 @@ json in_child(Work work) {
     int code = 1;
     try {
       const auto text = boost::json::serialize(json(work()));
-      code = ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
+      code =
+          ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
     } catch (const std::exception& e) {
       std::cerr << "bench: " << e.what() << '\n';
     }
@@ -120,7 +125,8 @@ json in_child(Work work) {
   ::close(ends[1]);
   std::string out;
   char chunk[4096];
-  for (ssize_t n = 0; (n = ::read(ends[0], chunk, sizeof(chunk))) > 0;) out.append(chunk, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], chunk, sizeof(chunk))) > 0;)
+    out.append(chunk, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(pid, &status, 0);
@@ -144,7 +150,8 @@ double enqueue_singly(const std::string& url, std::size_t count) {
   const auto noop = app.remote("bench.noop");
   noop.apply_async({}, {.queue = "elsewhere"});
   const auto start = steady::now();
-  for (std::size_t i = 0; i < count; ++i) noop.apply_async({}, {.queue = "singly", .ignore_result = true});
+  for (std::size_t i = 0; i < count; ++i)
+    noop.apply_async({}, {.queue = "singly", .ignore_result = true});
   return static_cast<double>(count) / seconds_since(start);
 }
 
@@ -201,19 +208,26 @@ json_object latency(const std::string& url, const flags& f) {
       auto next = steady::now() + 500ms;
       for (std::size_t i = 0; i < count; ++i, next += 1ms) {
         std::this_thread::sleep_until(next);
-        task.apply_async({json(tasks::to_unix_s(tasks::wall_now()))}, {.queue = "bench", .ignore_result = true});
+        task.apply_async({json(tasks::to_unix_s(tasks::wall_now()))},
+                         {.queue = "bench", .ignore_result = true});
       }
       return 0;
     };
     in_child(send);
     double one = 0;
-    while (late_s.size() < count && ::read(ends[0], &one, sizeof(one)) == sizeof(one)) late_s.push_back(one);
+    while (late_s.size() < count && ::read(ends[0], &one, sizeof(one)) == sizeof(one))
+      late_s.push_back(one);
   }
   ::close(ends[0]);
   if (late_s.empty()) throw failure(errc::internal, "no latency was measured");
   std::sort(late_s.begin(), late_s.end());
-  const auto at = [&](double q) { return late_s[static_cast<std::size_t>(q * static_cast<double>(late_s.size() - 1))] * 1000; };
-  return {{"rate_per_s", 1000}, {"p50_ms", at(0.5)}, {"p99_ms", at(0.99)}, {"max_ms", late_s.back() * 1000}};
+  const auto at = [&](double q) {
+    return late_s[static_cast<std::size_t>(q * static_cast<double>(late_s.size() - 1))] * 1000;
+  };
+  return {{"rate_per_s", 1000},
+          {"p50_ms", at(0.5)},
+          {"p99_ms", at(0.99)},
+          {"max_ms", late_s.back() * 1000}};
 }
 
 double cpu_s(pid_t pid) {
@@ -237,15 +251,19 @@ double idle_percent(const std::string& url, const flags& f) {
 
 void print_table(const json_object& all) {
   const auto row = [&](const char* label, const char* key, const char* asked) {
-    std::cout << fmt::format("{:<34}{:>12}{:>12}", label, fmt::format("{:.0f}", all.at("skirmish").as_object().at(key).to_number<double>()), asked);
+    std::cout << fmt::format(
+        "{:<34}{:>12}{:>12}", label,
+        fmt::format("{:.0f}", all.at("skirmish").as_object().at(key).to_number<double>()), asked);
     for (const auto peer : {"celery", "bullmq"}) {
       const auto* p = all.if_contains(peer);
       const auto* v = p && p->is_object() ? p->get_object().if_contains(key) : nullptr;
-      std::cout << fmt::format("{:>12}", v ? fmt::format("{:.0f}", v->to_number<double>()) : std::string("-"));
+      std::cout << fmt::format(
+          "{:>12}", v ? fmt::format("{:.0f}", v->to_number<double>()) : std::string("-"));
     }
     std::cout << '\n';
   };
-  std::cout << fmt::format("{:<34}{:>12}{:>12}{:>12}{:>12}\n", "tasks a second", "skirmish", "asked", "celery", "bullmq");
+  std::cout << fmt::format("{:<34}{:>12}{:>12}{:>12}{:>12}\n", "tasks a second", "skirmish",
+                           "asked", "celery", "bullmq");
   row("drain, results ignored", "drain_ignored", "60000");
   row("drain, results stored", "drain_results", "35000");
   row("drain, events on", "drain_events", "35000");
@@ -253,20 +271,25 @@ void print_table(const json_object& all) {
   row("enqueue one by one", "enqueue_one_by_one", "15000");
   const auto& own = all.at("skirmish").as_object();
   const auto& late = own.at("latency").as_object();
-  std::cout << fmt::format("latency at 1,000/s: p50 {:.2f} ms, p99 {:.2f} ms (asked: 5 ms), max {:.2f} ms\n",
-                           late.at("p50_ms").to_number<double>(), late.at("p99_ms").to_number<double>(),
-                           late.at("max_ms").to_number<double>());
-  std::cout << fmt::format("an idle worker uses {:.2f} % of a core (asked: below 1)\n", own.at("idle_percent").to_number<double>());
+  std::cout << fmt::format(
+      "latency at 1,000/s: p50 {:.2f} ms, p99 {:.2f} ms (asked: 5 ms), max {:.2f} ms\n",
+      late.at("p50_ms").to_number<double>(), late.at("p99_ms").to_number<double>(),
+      late.at("max_ms").to_number<double>());
+  std::cout << fmt::format("an idle worker uses {:.2f} % of a core (asked: below 1)\n",
+                           own.at("idle_percent").to_number<double>());
 }
 
 int bench(const flags& f) {
   log::set_level(log::level::error);
   const scratch dir;
   const auto program = redis::find_program({"redis-server", "valkey-server"});
-  if (program.empty()) throw failure(errc::unavailable, "neither redis-server nor valkey-server is installed");
+  if (program.empty())
+    throw failure(errc::unavailable, "neither redis-server nor valkey-server is installed");
   const auto port = static_cast<std::uint16_t>(20'000 + ::getpid() % 40'000);
-  redis::child_process server({program, {"--port", std::to_string(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                                         "--dir", dir.path(), "--loglevel", "warning"}});
+  redis::child_process server(
+      {program,
+       {"--port", std::to_string(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+        "--dir", dir.path(), "--loglevel", "warning"}});
   const auto url = fmt::format("redis://127.0.0.1:{}/0", port);
   json_object own;
   const auto batch = [&] { return enqueue_batch(url, f.tasks, true); };
@@ -293,7 +316,8 @@ int bench(const flags& f) {
   json_object all{{"tasks", f.tasks}, {"skirmish", std::move(own)}};
   if (!f.no_peers) {
     in_child(flush);
-    if (auto celery = bench_celery(dir.path(), port, std::min<std::size_t>(f.tasks, 8'000))) all["celery"] = std::move(*celery);
+    if (auto celery = bench_celery(dir.path(), port, std::min<std::size_t>(f.tasks, 8'000)))
+      all["celery"] = std::move(*celery);
     in_child(flush);
     if (auto bullmq = bench_bullmq(dir.path(), port, f.tasks)) all["bullmq"] = std::move(*bullmq);
   }
@@ -307,7 +331,8 @@ int bench(const flags& f) {
 }  // namespace
 
 void add_bench_tasks(CLI::App& to, int& code) {
-  auto* c = to.add_subcommand("tasks", "Sending and draining tasks, beside Celery and BullMQ when they are installed");
+  auto* c = to.add_subcommand(
+      "tasks", "Sending and draining tasks, beside Celery and BullMQ when they are installed");
   auto f = std::make_shared<flags>();
   c->add_option("--tasks", f->tasks, "how many no-op tasks")->check(CLI::Range(1000, 10'000'000));
   c->add_option("--concurrency", f->concurrency, "of the worker");

@@ -21,7 +21,8 @@ struct broker_flags {
 
   void add_to(CLI::App& command) {
     settings.add_to(command);
-    command.add_option("-b,--broker", url, "Redis URL of the broker (default: redis.url, or serve's own Redis)");
+    command.add_option("-b,--broker", url,
+                       "Redis URL of the broker (default: redis.url, or serve's own Redis)");
   }
   void add_with_json(CLI::App& command) {
     add_to(command);
@@ -31,7 +32,9 @@ struct broker_flags {
     const auto c = settings.load();
     if (!url.empty()) return url;
     if (!c.redis.url.empty()) return c.redis.url;
-    return "unix://" + std::filesystem::absolute(std::filesystem::path(c.server.data_dir) / "redis.sock").string();
+    return "unix://" +
+           std::filesystem::absolute(std::filesystem::path(c.server.data_dir) / "redis.sock")
+               .string();
   }
 };
 
@@ -48,7 +51,8 @@ auto with_broker(const std::string& url, Work work) {
     group.spawn("redis", [&client] { return client.run(); });
     co_await client.wait_connected(std::chrono::seconds(5));
     const tasks::broker_view at{io, client, keys};
-    if constexpr (std::is_void_v<typename std::invoke_result_t<Work, tasks::broker_view>::value_type>) {
+    if constexpr (std::is_void_v<
+                      typename std::invoke_result_t<Work, tasks::broker_view>::value_type>) {
       co_await work(at);
       client.stop();
       co_await group.wait(std::chrono::seconds(2));

@@ -1,5 +1,6 @@
 #include "cli/simulation.hpp"
 
+#include "cli/simulation_totals.hpp"
 #include "core/ids.hpp"
 #include "core/task_group.hpp"
 
@@ -140,7 +141,7 @@ class simulation {
     std::string times;
     for (const auto* which : {"from SQL", "from the cache"}) {
       const auto start = steady::now();
-      co_await get(target);
+      co_await get_object(reader_, target);
       const std::chrono::duration<double, std::milli> took = steady::now() - start;
       times +=
           fmt::format("{}{}: {:.1f} ms", times.empty() ? "a profile " : ", ", which, took.count());
@@ -309,23 +310,15 @@ class simulation {
         nullptr, fine);
   }
 
-  awaitable<json::object> get(std::string target) {
-    auto answer = co_await reader_.get(target);
-    if (answer.status != 200)
-      throw failure(errc::unavailable,
-                    fmt::format("GET {}: {} {}", target, answer.status, answer.text));
-    co_return std::move(answer.body.as_object());
-  }
-
   awaitable<void> report() {
     std::vector<std::string> out{"Leaderboard (global)"};
-    const auto board = co_await get("/api/leaderboards/global?limit=10");
+    const auto board = co_await get_object(reader_, "/api/leaderboards/global?limit=10");
     for (const auto& e : board.at("items").as_array())
       out.push_back(fmt::format("  {:>3}  {:<24}{:>10}", e.at("rank").to_number<std::int64_t>(),
                                 std::string(e.at("player_id").as_string()),
                                 e.at("score").to_number<double>()));
     out.emplace_back("Popular levels");
-    const auto popular = co_await get("/api/levels?sort=popular&limit=10");
+    const auto popular = co_await get_object(reader_, "/api/levels?sort=popular&limit=10");
     for (const auto& e : popular.at("items").as_array())
       out.push_back(fmt::format(
           "  {:<20}{:<20}{:<8}{:>6}", std::string(e.at("level_id").as_string()),
@@ -343,47 +336,22 @@ class simulation {
   }
 
   awaitable<std::vector<total>> read_back() {
-    std::int64_t level_ups = 0;
-    std::int64_t damage = 0;
-    std::int64_t owned = 0;
-    std::int64_t unlocked = 0;
-    std::int64_t score = 0;
-    std::int64_t interactions = 0;
-    for (const auto& p : players_) {
-      const auto base = "/api/players/" + p;
-      level_ups += (co_await get(base)).at("level").to_number<std::int64_t>() - 1;
-      damage += (co_await get(base + "/state")).at("damage_dealt").to_number<std::int64_t>();
-      const auto inventory = co_await get(base + "/inventory");
-      for (const auto& item : inventory.at("items").as_object())
-        owned += item.value().to_number<std::int64_t>();
-      unlocked += static_cast<std::int64_t>(
-          (co_await get(base + "/achievements")).at("items").as_array().size());
-      score += co_await score_on("global", p);
-      interactions += co_await score_on("active", p);
-    }
-    std::int64_t completed = 0;
-    const auto popular = co_await get("/api/levels?sort=popular&limit=1000");
-    for (const auto& l : popular.at("items").as_array())
-      if (l.at("level_id").as_string().starts_with("sim-" + run_))
-        completed += l.at("completions").to_number<std::int64_t>();
-    std::vector<total> out{
-        {"levels completed", completions_, completed},
-        {"levels gained by players", completions_, level_ups},
-        {"score on the global board", score_, score},
-        {"damage dealt", damage_, damage},
-        {"interactions in 24 hours", interactions_, interactions},
-        {"items owned", given_, owned},
-        {"chat messages received", said_, said_ - static_cast<std::int64_t>(mine_.size())},
-        {"achievements announced", announced_, unlocked}};
+    const auto now = co_await read_world(reader_, players_, "sim-" + run_);
+    // What was unlocked last may still be on its way to the listener.
+    const auto limit = steady::now() + 5s;
+    while (announced_ < now.achievements && steady::now() < limit)
+      co_await rest_until(steady::now() + 20ms);
+    const auto heard = said_ - static_cast<std::int64_t>(mine_.size());
+    std::vector<total> out{{"levels completed", completions_, now.completions},
+                           {"levels gained by players", completions_, now.levels_gained},
+                           {"score on the global board", score_, now.score},
+                           {"damage dealt", damage_, now.damage},
+                           {"interactions in 24 hours", interactions_, now.interactions},
+                           {"items owned", given_, now.items},
+                           {"chat messages received", said_, heard},
+                           {"achievements announced", announced_, now.achievements}};
     say("", fmt::format("{} trades refused for lack of goods", refused_));
     co_return out;
-  }
-
-  awaitable<std::int64_t> score_on(std::string board, std::string player) {
-    const auto found =
-        co_await get(fmt::format("/api/leaderboards/{}/ranks?ids={}", board, player));
-    const auto& items = found.at("items").as_array();
-    co_return items.empty() ? 0 : items[0].at("score").to_number<std::int64_t>();
   }
 
   asio::io_context& io_;
@@ -413,19 +381,6 @@ awaitable<std::vector<total>> simulate(asio::io_context& io, simulation_plan pla
                                        const simulation_view& view, const std::atomic<bool>& stop) {
   simulation s(io, plan, std::move(server), std::move(api_key), view, stop);
   co_return co_await s.run();
-}
-
-bool all_agree(const std::vector<total>& totals) {
-  return std::all_of(totals.begin(), totals.end(),
-                     [](const total& t) { return t.done == t.read_back; });
-}
-
-std::string to_table(const std::vector<total>& totals) {
-  auto out = fmt::format("{:<28}{:>12}{:>12}\n", "", "done", "read back");
-  for (const auto& t : totals)
-    out += fmt::format("{:<28}{:>12}{:>12}{}\n", t.what, t.done, t.read_back,
-                       t.done == t.read_back ? "" : "  differs");
-  return out;
 }
 
 }  // namespace skirmish::cli

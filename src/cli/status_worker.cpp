@@ -1,10 +1,4 @@
 // `skirmish status-worker`: the status refresher alone.
-#include <fmt/format.h>
-
-#include <boost/asio/signal_set.hpp>
-#include <cstdio>
-#include <filesystem>
-
 #include "app.hpp"
 #include "cli/cli.hpp"
 #include "core/log.hpp"
@@ -12,6 +6,12 @@
 #include "http/router.hpp"
 #include "status/service.hpp"
 #include "status/worker.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
 
 namespace skirmish::cli {
 namespace {
@@ -37,7 +37,8 @@ void add_routes(http::router& routes, status::worker& worker, const clock& time,
   };
   using http::access;
   using http::verb;
-  routes.add({verb::get, "/health", access::anyone, "Is the status fresh: ok, stale or error", health});
+  routes.add(
+      {verb::get, "/health", access::anyone, "Is the status fresh: ok, stale or error", health});
   routes.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
   routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
 }
@@ -88,7 +89,8 @@ void add_status_worker(CLI::App& app, int& code) {
   auto* command = app.add_subcommand(
       "status-worker", "Refresh the server status, and nothing else; with /health and /metrics");
   command->footer(
-      "Run it beside `skirmish serve --set status.refresher=0`. Of many workers one refreshes; when "
+      "Run it beside `skirmish serve --set status.refresher=0`. Of many workers one refreshes; "
+      "when "
       "it ends, another takes over.\n"
       "Examples:\n"
       "  REDIS_URL=redis://cache DB_HOST=db DB_USER=game DB_PASSWORD=… skirmish status-worker\n"

@@ -29,7 +29,9 @@ json parse_argument(const std::string& text, const char* what) {
   return std::move(*parsed);
 }
 
-tasks::milliseconds from_seconds(double s) { return tasks::milliseconds(static_cast<std::int64_t>(s * 1000)); }
+tasks::milliseconds from_seconds(double s) {
+  return tasks::milliseconds(static_cast<std::int64_t>(s * 1000));
+}
 
 void print(const json& v) { std::cout << boost::json::serialize(v) << '\n'; }
 
@@ -40,8 +42,9 @@ void print_rows(const json_array& rows, bool as_json) {
     std::string line;
     for (const auto& [key, value] : row.as_object()) {
       if (key == "message" || key == "traceback") continue;
-      line += fmt::format("{}{}={}", line.empty() ? "" : "  ", std::string(key),
-                          value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value));
+      line += fmt::format(
+          "{}{}={}", line.empty() ? "" : "  ", std::string(key),
+          value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value));
     }
     std::cout << line << '\n';
   }
@@ -60,7 +63,8 @@ std::vector<tasks::periodic_task> read_schedule(const std::string& file) {
   }
   const auto parsed = parse_argument(as_json.str(), "the schedule");
   for (const auto& [name, definition] : parsed.as_object()) {
-    if (!definition.is_object()) throw usage_error{fmt::format("{}: [{}] is no table", file, std::string(name))};
+    if (!definition.is_object())
+      throw usage_error{fmt::format("{}: [{}] is no table", file, std::string(name))};
     auto entry = tasks::parse_periodic(std::string(name), definition.get_object());
     if (!entry) throw usage_error{fmt::format("{}: {}", file, entry.error().message)};
     out.push_back(std::move(*entry));
@@ -77,7 +81,8 @@ struct call_flags : broker_flags {
 int call(const call_flags& f) {
   const auto args = parse_argument(f.args, "--args");
   const auto kwargs = parse_argument(f.kwargs, "--kwargs");
-  if (!args.is_array() || !kwargs.is_object()) throw usage_error{"--args is an array, --kwargs an object"};
+  if (!args.is_array() || !kwargs.is_object())
+    throw usage_error{"--args is an array, --kwargs an object"};
   tasks::send_options options;
   options.queue = f.queue;
   options.priority = f.priority;
@@ -131,7 +136,8 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   f->add_to(*result);
   result->add_option("id", f->id, "task id")->required();
   result->callback([f, &code] {
-    const auto found = with_broker(f->resolve(), [&](broker_view at) { return tasks::read_task(at, f->id); });
+    const auto found =
+        with_broker(f->resolve(), [&](broker_view at) { return tasks::read_task(at, f->id); });
     if (found)
       print(*found);
     else
@@ -144,7 +150,8 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   revoke->add_option("id", r->id, "task id")->required();
   revoke->add_flag("--terminate", r->terminate, "end it even if it runs");
   revoke->callback([r, &code] {
-    with_broker(r->resolve(), [&](broker_view at) { return tasks::revoke(at, r->id, r->terminate); });
+    with_broker(r->resolve(),
+                [&](broker_view at) { return tasks::revoke(at, r->id, r->terminate); });
     code = done;
   });
 }
@@ -178,7 +185,8 @@ void add_broadcast(CLI::App& task, int& code, const char* name, const char* help
 
 // A subcommand that asks the broker for rows and prints them.
 template <class Ask>
-CLI::App* add_rows(CLI::App& to, int& code, const char* name, const char* help, Ask ask, int code_when_found = done) {
+CLI::App* add_rows(CLI::App& to, int& code, const char* name, const char* help, Ask ask,
+                   int code_when_found = done) {
   auto* c = to.add_subcommand(name, help);
   auto f = std::make_shared<broker_flags>();
   f->add_with_json(*c);
@@ -194,16 +202,18 @@ struct named_flags : broker_flags {
   std::string name;
 };
 
-// A subcommand that changes something (of one queue or task, when `operand` is given) and says how many it were.
+// A subcommand that changes something (of one queue or task, when `operand` is given) and says how
+// many it were.
 template <class Change>
-void add_change(CLI::App& to, int& code, const char* name, const char* help, const char* operand, bool required,
-                Change change) {
+void add_change(CLI::App& to, int& code, const char* name, const char* help, const char* operand,
+                bool required, Change change) {
   auto* c = to.add_subcommand(name, help);
   auto f = std::make_shared<named_flags>();
   f->add_to(*c);
   if (operand != nullptr) c->add_option(operand, f->name, operand)->required(required);
   c->callback([=, &code] {
-    const auto count = with_broker(f->resolve(), [&](broker_view at) { return change(at, f->name); });
+    const auto count =
+        with_broker(f->resolve(), [&](broker_view at) { return change(at, f->name); });
     std::cout << count << " messages\n";
     code = done;
   });
@@ -211,18 +221,23 @@ void add_change(CLI::App& to, int& code, const char* name, const char* help, con
 
 void add_queue_tools(CLI::App& task, int& code) {
   add_rows(task, code, "queues", "List queues", [](broker_view at) { return tasks::queues(at); });
-  add_rows(task, code, "workers", "List C++ workers", [](broker_view at) { return tasks::workers(at); });
+  add_rows(task, code, "workers", "List C++ workers",
+           [](broker_view at) { return tasks::workers(at); });
   add_change(task, code, "purge", "Remove all messages of a queue", "queue", true,
              [](broker_view at, std::string queue) { return tasks::purge(at, std::move(queue)); });
-  add_change(task, code, "release", "Put tasks with a far eta back on their queues, for Python workers", nullptr, false,
+  add_change(task, code, "release",
+             "Put tasks with a far eta back on their queues, for Python workers", nullptr, false,
              [](broker_view at, const std::string&) { return tasks::release_scheduled(at); });
   for (const bool paused : {true, false}) {
-    auto* c = task.add_subcommand(paused ? "pause" : "resume", paused ? "C++ workers stop serving a queue" : "They serve it again");
+    auto* c =
+        task.add_subcommand(paused ? "pause" : "resume",
+                            paused ? "C++ workers stop serving a queue" : "They serve it again");
     auto f = std::make_shared<named_flags>();
     f->add_to(*c);
     c->add_option("queue", f->name, "queue")->required();
     c->callback([=, &code] {
-      with_broker(f->resolve(), [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
+      with_broker(f->resolve(),
+                  [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
       code = done;
     });
   }
@@ -231,9 +246,12 @@ void add_queue_tools(CLI::App& task, int& code) {
 void add_dead_letters(CLI::App& task, int& code) {
   auto* c = task.add_subcommand("deadletter", "Messages that could not be processed");
   c->require_subcommand(1);
-  add_rows(*c, code, "list", "Show them, newest first", [](broker_view at) { return tasks::dead_letters(at, 1000); });
+  add_rows(*c, code, "list", "Show them, newest first",
+           [](broker_view at) { return tasks::dead_letters(at, 1000); });
   add_change(*c, code, "requeue", "Send them again: all, or those of one task", "id", false,
-             [](broker_view at, std::string id) { return tasks::requeue_dead_letters(at, std::move(id)); });
+             [](broker_view at, std::string id) {
+               return tasks::requeue_dead_letters(at, std::move(id));
+             });
   add_change(*c, code, "drop", "Forget them all", nullptr, false,
              [](broker_view at, const std::string&) { return tasks::drop_dead_letters(at); });
 }
@@ -251,7 +269,9 @@ void add_history(CLI::App& task, int& code) {
   c->add_option("--worker", f->query.worker, "only of this node");
   c->add_option("--limit", f->query.limit, "how many")->check(CLI::Range(1, 1000));
   c->callback([f, &code] {
-    print_rows(with_broker(f->resolve(), [&](broker_view at) { return tasks::read_history(at, f->query); }), f->as_json);
+    print_rows(with_broker(f->resolve(),
+                           [&](broker_view at) { return tasks::read_history(at, f->query); }),
+               f->as_json);
     code = done;
   });
 }
@@ -274,7 +294,8 @@ void add_beat(CLI::App& app, int& code) {
   auto broker = std::make_shared<broker_flags>();
   auto file = std::make_shared<std::string>();
   broker->add_to(*c);
-  c->add_option("--schedule", *file, "TOML file: a table for each periodic task")->type_name("FILE");
+  c->add_option("--schedule", *file, "TOML file: a table for each periodic task")
+      ->type_name("FILE");
   c->callback([=, &code] {
     tasks::app owner(broker->resolve());
     code = tasks::run_beat(owner, read_schedule(*file));
@@ -286,13 +307,16 @@ void add_task(CLI::App& app, int& code) {
   task->require_subcommand(1);
   add_call(*task, code);
   add_result_and_revoke(*task, code);
-  add_broadcast(*task, code, "inspect", "Ask workers (ping, stats, active, reserved, scheduled, registered, …)");
-  add_broadcast(*task, code, "control", "Tell workers (rate_limit, time_limit, pool_grow, add_consumer, shutdown, …)");
+  add_broadcast(*task, code, "inspect",
+                "Ask workers (ping, stats, active, reserved, scheduled, registered, …)");
+  add_broadcast(*task, code, "control",
+                "Tell workers (rate_limit, time_limit, pool_grow, add_consumer, shutdown, …)");
   add_queue_tools(*task, code);
   add_dead_letters(*task, code);
   add_history(*task, code);
-  add_rows(*task, code, "doctor", "Say what looks wrong; exit code 1 when something does",
-           [](broker_view at) { return tasks::diagnose(at); }, failed);
+  add_rows(
+      *task, code, "doctor", "Say what looks wrong; exit code 1 when something does",
+      [](broker_view at) { return tasks::diagnose(at); }, failed);
 }
 
 }  // namespace
@@ -303,8 +327,11 @@ void add_task_tools(CLI::App& app, int& code) {
   add_task(app, code);
   // The other benchmarks stand under the same word.
   CLI::App* bench = nullptr;
-  for (auto* c : app.get_subcommands([](const CLI::App* one) { return one->get_name() == "bench"; })) bench = c;
-  if (bench == nullptr) bench = app.add_subcommand("bench", "Measure this machine")->require_subcommand(1);
+  for (auto* c :
+       app.get_subcommands([](const CLI::App* one) { return one->get_name() == "bench"; }))
+    bench = c;
+  if (bench == nullptr)
+    bench = app.add_subcommand("bench", "Measure this machine")->require_subcommand(1);
   add_bench_tasks(*bench, code);
 }
 

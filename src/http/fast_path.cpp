@@ -17,7 +17,8 @@ struct character_table {
     constexpr std::string_view signs = "!#$%&'*+-.^_`|~";
     for (int c = 0; c < 256; ++c) {
       const auto i = static_cast<std::size_t>(c);
-      const bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      const bool is_alphanumeric =
+          (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
       token[i] = is_alphanumeric || signs.find(static_cast<char>(c)) != std::string_view::npos;
       path[i] = is_alphanumeric || c == '/' || c == '.' || c == '-' || c == '_' || c == '~';
     }
@@ -32,7 +33,8 @@ bool all_of(std::string_view text, const std::array<bool, 256>& table) {
 
 // Visible ASCII, spaces and tabs (RFC 9110, section 5.5, without the obsolete part).
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= ' ' && c < 0x7F) || c == '\t'; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= ' ' && c < 0x7F) || c == '\t'; });
 }
 
 bool equals_ignoring_case(std::string_view text, std::string_view lower) {
@@ -44,10 +46,10 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
 
 // Lines that mean nothing here. Everything that is neither listed nor read below may have a meaning
 // and is left to the ordinary path only when it changes how the request is framed or answered.
-constexpr std::string_view decisive[] = {"content-length", "transfer-encoding", "expect",  "upgrade",
-                                         "te",             "trailer",           "connection"};
-constexpr std::string_view conditional[] = {"if-none-match", "if-modified-since", "if-match",
-                                            "if-unmodified-since", "if-range", "range"};
+constexpr std::string_view decisive[] = {
+    "content-length", "transfer-encoding", "expect", "upgrade", "te", "trailer", "connection"};
+constexpr std::string_view conditional[] = {"if-none-match",       "if-modified-since", "if-match",
+                                            "if-unmodified-since", "if-range",          "range"};
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
@@ -107,7 +109,8 @@ void append_head(std::string& out, const response& r) {
   const auto to = std::back_inserter(out);
   fmt::format_to(to, "HTTP/1.1 {} {}\r\n", r.status, reason(r.status));
   if (!r.content_type.empty()) fmt::format_to(to, "Content-Type: {}\r\n", r.content_type);
-  if (r.status != 204 && r.status != 304) fmt::format_to(to, "Content-Length: {}\r\n", r.bytes().size());
+  if (r.status != 204 && r.status != 304)
+    fmt::format_to(to, "Content-Length: {}\r\n", r.bytes().size());
   for (const auto& [name, value] : r.headers) fmt::format_to(to, "{}: {}\r\n", name, value);
 }
 

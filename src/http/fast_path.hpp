@@ -5,14 +5,14 @@
 // judges it. So it changes what an answer costs, never what it says.
 #pragma once
 
+#include "http/message.hpp"
+
 #include <array>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "http/message.hpp"
 
 namespace skirmish::http {
 

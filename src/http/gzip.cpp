@@ -37,7 +37,8 @@ bool is_refused(std::string_view parameters) {
 std::string gzip(std::string_view text) {
   constexpr int window_bits_gzip = 15 + 16;
   z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window_bits_gzip, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window_bits_gzip, 8,
+                   Z_DEFAULT_STRATEGY) != Z_OK)
     throw std::runtime_error("zlib cannot start");
   std::string out(deflateBound(&stream, text.size()), '\0');
   // zlib's interface is not const-correct; it does not write to the input.
@@ -66,7 +67,9 @@ bool accepts_gzip(std::string_view accept_encoding) {
 }
 
 bool matches_etag(std::string_view if_none_match, std::string_view etag) {
-  const auto opaque = [](std::string_view tag) { return tag.substr(tag.starts_with("W/") ? 2 : 0); };
+  const auto opaque = [](std::string_view tag) {
+    return tag.substr(tag.starts_with("W/") ? 2 : 0);
+  };
   while (!if_none_match.empty()) {
     const auto item = next_item(if_none_match);
     if (item == "*" || (!item.empty() && opaque(item) == opaque(etag))) return true;

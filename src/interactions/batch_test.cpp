@@ -1,4 +1,5 @@
 #include "interactions/batch.hpp"
+
 #include "interactions/events.hpp"
 
 #include <boost/json/parse.hpp>
@@ -13,9 +14,7 @@ namespace json = boost::json;
 const http::principal a_server{http::role::server, "k"};
 const timestamp now{std::chrono::milliseconds{1'795'230'371'028}};
 
-event read(std::string_view text) {
-  return decode_event(json::parse(text), a_server, now).value();
-}
+event read(std::string_view text) { return decode_event(json::parse(text), a_server, now).value(); }
 
 // Frames with a record of their answers.
 class batch_fixture : public ::testing::Test {
@@ -33,10 +32,15 @@ class batch_fixture : public ::testing::Test {
     return f;
   }
 
-  template <class... Frames>
-  static batch gather(Frames... frames) {
+  // A vector, because the elements of a list are made in order, and the arguments of a call are
+  // not.
+  struct sent {
+    std::vector<std::string> events;
+    std::optional<stream_position> at = {};
+  };
+  batch gather(const std::vector<sent>& what) {
     std::vector<frame> all;
-    (all.push_back(std::move(frames)), ...);
+    for (const auto& s : what) all.push_back(make(s.events, s.at));
     return batch(std::move(all));
   }
 
@@ -46,8 +50,9 @@ class batch_fixture : public ::testing::Test {
 const std::string hit = R"({"type":"attack","attacker_id":"a","target_id":"b","damage":5})";
 
 TEST_F(batch_fixture, a_repeated_id_is_applied_once_and_counts_as_accepted) {
-  const std::string once = R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
-  auto b = gather(make({once, once}), make({once}));
+  const std::string once =
+      R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
+  auto b = gather({{{once, once}}, {{once}}});
   EXPECT_EQ(b.event_count(), 1U);
   ASSERT_TRUE(answers_[1]) << "a frame with nothing left to do is answered at once";
   EXPECT_EQ(answers_[1]->accepted, 1U);
@@ -56,8 +61,10 @@ TEST_F(batch_fixture, a_repeated_id_is_applied_once_and_counts_as_accepted) {
 }
 
 TEST_F(batch_fixture, frames_of_a_stream_follow_one_another) {
-  auto b = gather(make({hit}, stream_position{"s", 4}), make({hit}, stream_position{"s", 4}),
-                  make({hit}, stream_position{"s", 6}), make({hit}, stream_position{"s", 5}));
+  auto b = gather({{{hit}, stream_position{"s", 4}},
+                   {{hit}, stream_position{"s", 4}},
+                   {{hit}, stream_position{"s", 6}},
+                   {{hit}, stream_position{"s", 5}}});
   EXPECT_EQ(b.event_count(), 2U);
   ASSERT_TRUE(answers_[2] && answers_[2]->failed);
   EXPECT_EQ(answers_[2]->failed->code, errc::conflict);
@@ -67,8 +74,10 @@ TEST_F(batch_fixture, frames_of_a_stream_follow_one_another) {
 }
 
 TEST_F(batch_fixture, an_amendment_answers_what_was_there_and_refuses_gaps) {
-  auto b = gather(make({hit}, stream_position{"s", 4}), make({hit}, stream_position{"s", 5}),
-                  make({hit}, stream_position{"t", 9}), make({hit}));
+  auto b = gather({{{hit}, stream_position{"s", 4}},
+                   {{hit}, stream_position{"s", 5}},
+                   {{hit}, stream_position{"t", 9}},
+                   {{hit}}});
   b.amend({{{"s", 4}, {"t", 7}}, {}, {}, {}});
   ASSERT_TRUE(answers_[0] && answers_[2]);
   EXPECT_TRUE(answers_[0]->duplicate);
@@ -81,7 +90,7 @@ TEST_F(batch_fixture, an_amendment_answers_what_was_there_and_refuses_gaps) {
 
 TEST_F(batch_fixture, unknown_players_are_rejected_by_index_and_the_rest_stays) {
   const std::string stranger = R"({"type":"move","player_id":"z","lat":1,"lon":2})";
-  auto b = gather(make({hit, stranger, hit}), make({stranger}));
+  auto b = gather({{{hit, stranger, hit}}, {{stranger}}});
   b.amend({{}, {"z"}, {}, {}});
   ASSERT_TRUE(answers_[1]);
   EXPECT_EQ(answers_[1]->rejected.at(0).why.code, errc::not_found);
@@ -91,7 +100,7 @@ TEST_F(batch_fixture, unknown_players_are_rejected_by_index_and_the_rest_stays) 
 }
 
 TEST_F(batch_fixture, a_failure_reaches_every_frame) {
-  auto b = gather(make({hit}), make({hit}, stream_position{"s", 1}));
+  auto b = gather({{{hit}}, {{hit}, stream_position{"s", 1}}});
   b.fail({errc::unavailable, "down"});
   EXPECT_EQ(answers_[0]->failed->code, errc::unavailable);
   EXPECT_EQ(answers_[1]->failed->code, errc::unavailable);
@@ -99,7 +108,7 @@ TEST_F(batch_fixture, a_failure_reaches_every_frame) {
 }
 
 TEST_F(batch_fixture, the_same_batch_gives_the_same_arguments) {
-  auto b = gather(make({hit, R"({"type":"respawn","player_id":"b","hp":100})", hit}));
+  auto b = gather({{{hit, R"({"type":"respawn","player_id":"b","hp":100})", hit}}});
   const auto first = b.arguments({}, 7, now);
   EXPECT_EQ(first, b.arguments({}, 7, now));
   EXPECT_EQ(first.at(1), "7");

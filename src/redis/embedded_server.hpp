@@ -55,6 +55,7 @@ class embedded_server {
   // to a task_group after start().
   awaitable<void> run();
   // Asks the server to end (it saves its append-only file), and kills it when that takes too long.
+  // A start() that still waits fails then.
   awaitable<void> stop();
 
   // How to reach it. Valid after the constructor.

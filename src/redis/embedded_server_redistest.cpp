@@ -251,6 +251,49 @@ TEST_F(redis_embedded, a_missing_program_is_named) {
   EXPECT_NE(std::string(problem->what()).find(how.program), std::string::npos) << problem->what();
 }
 
+// A program that starts and never answers.
+std::string mute_program(const fs::path& dir) {
+  const auto path = dir / "mute";
+  std::ofstream(path) << "#!/bin/sh\necho 'I say nothing'\nexec sleep 60\n";
+  fs::permissions(path, fs::perms::owner_all);
+  return path.string();
+}
+
+TEST_F(redis_embedded, a_server_that_never_answers_is_given_up) {
+  auto how = options();
+  how.program = mute_program(dir.path());
+  how.answer_timeout = 300ms;
+  const auto problem = start_failure(how);
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->code(), errc::unavailable);
+  EXPECT_NE(std::string(problem->what()).find("does not answer"), std::string::npos)
+      << problem->what();
+}
+
+TEST_F(redis_embedded, stop_ends_a_start_that_takes_long) {
+  auto how = options();
+  how.program = mute_program(dir.path());
+  asio::io_context io{1};
+  embedded_server server{io, how};
+  task_group tasks{io};
+  bool failed = false;
+  tasks.spawn("start", [&]() -> awaitable<void> {
+    try {
+      co_await server.start();
+    } catch (const failure&) {
+      failed = true;
+    }
+  });
+  testing::run(io, [&]() -> awaitable<void> {
+    const auto started = [&] { return server.pid() != 0; };
+    co_await testing::eventually(started);
+    co_await server.stop();
+    EXPECT_TRUE(co_await tasks.wait(5s));
+  });
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(server.pid(), 0);
+}
+
 TEST_F(redis_embedded, broken_files_are_reported_in_redis_own_words) {
   fs::create_directories(options().data_dir / "redis" / "appendonlydir");
   std::ofstream(options().data_dir / "redis" / "appendonlydir" / "appendonly.aof.manifest")

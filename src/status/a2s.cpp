@@ -66,7 +66,7 @@ server_info read_source(field_reader& in) {
   const auto app_id = static_cast<std::int64_t>(in.integer(2));
   out.players = static_cast<std::int64_t>(in.integer(1));
   out.max_players = static_cast<std::int64_t>(in.integer(1));
-  in.integer(5);  // bots, server type, environment, visibility, VAC
+  in.integer(5);                              // bots, server type, environment, visibility, VAC
   if (app_id == app_the_ship) in.integer(3);  // mode, witnesses, duration
   out.version = clean_text(in.text());
   // What may follow (port, SteamID, SourceTV, keywords) says nothing that is shown.

@@ -4,13 +4,13 @@
 // the first request may be a challenge, which is sent back with the request).
 #pragma once
 
+#include "core/error.hpp"
+#include "status/observation.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
-
-#include "core/error.hpp"
-#include "status/observation.hpp"
 
 namespace skirmish::status {
 

@@ -1,10 +1,10 @@
 #include "status/constants.hpp"
 
+#include "db/soci.hpp"
+
 #include <fmt/format.h>
 
 #include <ctime>
-
-#include "db/soci.hpp"
 
 namespace skirmish::status {
 namespace {
@@ -19,16 +19,15 @@ std::optional<std::string> as_text(const soci::row& row, std::size_t column) {
     case soci::dt_double: return fmt::format("{}", row.get<double>(column));
     case soci::dt_integer: return std::to_string(row.get<int>(column));
     case soci::dt_long_long: return std::to_string(row.get<long long>(column));
-    case soci::dt_unsigned_long_long:
-      return std::to_string(row.get<unsigned long long>(column));
+    case soci::dt_unsigned_long_long: return std::to_string(row.get<unsigned long long>(column));
     default: return "(a type that is no number)";
   }
 }
 
 bool says_no_such_table(std::string_view message) {
-  return message.find("doesn't exist") != std::string_view::npos ||   // MySQL, MariaDB
-         message.find("no such table") != std::string_view::npos ||   // SQLite
-         message.find("does not exist") != std::string_view::npos;    // PostgreSQL
+  return message.find("doesn't exist") != std::string_view::npos ||  // MySQL, MariaDB
+         message.find("no such table") != std::string_view::npos ||  // SQLite
+         message.find("does not exist") != std::string_view::npos;   // PostgreSQL
 }
 
 }  // namespace
@@ -37,8 +36,8 @@ awaitable<constants_table> load_constants(database& db) {
   return db.read([](soci::session& sql) {
     constants_table out;
     try {
-      const soci::rowset<soci::row> rows =
-          sql.prepare << "SELECT Name, Value, Description FROM constants";
+      const soci::rowset<soci::row> rows = sql.prepare
+                                           << "SELECT Name, Value, Description FROM constants";
       for (const auto& row : rows) {
         if (out.rows.size() == rows_max) break;
         out.rows.push_back({as_text(row, 0), as_text(row, 1), as_text(row, 2)});

@@ -1,10 +1,10 @@
 // The rows of the table `constants`, read from the database.
 #pragma once
 
-#include <vector>
-
 #include "db/database.hpp"
 #include "status/document.hpp"
+
+#include <vector>
 
 namespace skirmish::status {
 

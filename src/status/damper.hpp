@@ -1,9 +1,9 @@
 // Keeps a game server that misses a probe now and then from looking like one that is down.
 #pragma once
 
-#include <optional>
-
 #include "status/observation.hpp"
+
+#include <optional>
 
 namespace skirmish::status {
 
@@ -32,6 +32,7 @@ class damper {
 
   // Nothing before the first observation.
   [[nodiscard]] const std::optional<observation>& published() const noexcept { return published_; }
+
  private:
   int failures_max_;
   int failures_ = 0;

@@ -1,11 +1,11 @@
 #include "status/document.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -18,7 +18,7 @@ namespace json = boost::json;
 struct known_constant {
   std::string_view name;    // in the table
   std::string_view member;  // in the JSON
-  double document::*value;
+  double document::* value;
 };
 
 // In the order of the JSON; the middle ones stand in `rates`.
@@ -77,10 +77,10 @@ void append_game(std::string& out, const observation& game) {
   const auto whole = [](const std::optional<std::int64_t>& n) {
     return n ? std::to_string(*n) : std::string("null");
   };
-  out += fmt::format(
-      R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{})", game.is_online,
-      whole(game.info.players), whole(game.info.max_players), quoted(game.info.map),
-      quoted(game.info.name), quoted(game.info.version));
+  out +=
+      fmt::format(R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{})",
+                  game.is_online, whole(game.info.players), whole(game.info.max_players),
+                  quoted(game.info.map), quoted(game.info.name), quoted(game.info.version));
   out += fmt::format(R"(,"latency_ms":{},"observed_at":"{}")",
                      game.latency_ms ? fmt::format("{:.3f}", *game.latency_ms) : "null",
                      to_rfc3339(game.observed_at));
@@ -152,9 +152,10 @@ reading read_constants(const std::vector<constant_row>& rows, timestamp now) {
     if (out.made.meta.size() < meta_entries_max) {
       const std::string_view description = row.description ? *row.description : std::string_view();
       if (description.size() > description_limit_bytes)
-        out.complaints.push_back(fmt::format("the Description of {} is cut, it has {} bytes", name,
-                                             description.size()));
-      out.made.meta[name] = cut(description.substr(0, description_limit_bytes), description_limit_bytes);
+        out.complaints.push_back(
+            fmt::format("the Description of {} is cut, it has {} bytes", name, description.size()));
+      out.made.meta[name] =
+          cut(description.substr(0, description_limit_bytes), description_limit_bytes);
     } else if (out.made.meta.size() == meta_entries_max && seen.size() == meta_entries_max + 1) {
       out.complaints.push_back(
           fmt::format("only the first {} descriptions are shown", meta_entries_max));
@@ -166,8 +167,9 @@ reading read_constants(const std::vector<constant_row>& rows, timestamp now) {
     if (value)
       out.made.*(target->value) = *value;
     else
-      out.complaints.push_back(fmt::format("the Value of {} is {}; its default is used", name,
-                                           row.value ? shown(*row.value) + ", not a number" : "NULL"));
+      out.complaints.push_back(
+          fmt::format("the Value of {} is {}; its default is used", name,
+                      row.value ? shown(*row.value) + ", not a number" : "NULL"));
   }
   return out;
 }
@@ -215,7 +217,8 @@ std::optional<document> parse_document(std::string_view text) {
       if (out.meta.size() == meta_entries_max) break;
       if (description.is_string())
         out.meta[cut(name, name_limit_bytes)] =
-            cut(std::string_view(description.get_string()).substr(0, description_limit_bytes), description_limit_bytes);
+            cut(std::string_view(description.get_string()).substr(0, description_limit_bytes),
+                description_limit_bytes);
     }
   }
   out.game = read_game(*object);
@@ -223,7 +226,8 @@ std::optional<document> parse_document(std::string_view text) {
 }
 
 std::string etag_of(const document& d, bool is_stale) {
-  // Weak (RFC 9110, section 8.8.3): the age in `_cache` changes every second, what it tells does not.
+  // Weak (RFC 9110, section 8.8.3): the age in `_cache` changes every second, what it tells does
+  // not.
   return fmt::format("W/\"{:016x}{}\"", fnv1a(to_json(d)), is_stale ? "s" : "");
 }
 

@@ -1,15 +1,15 @@
 // The status document: what it says, how it is made of the rows of `constants`, and its JSON.
 #pragma once
 
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "status/observation.hpp"
+
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/clock.hpp"
-#include "core/error.hpp"
-#include "status/observation.hpp"
 
 namespace skirmish::status {
 
@@ -29,7 +29,7 @@ struct document {
   double rate_color_mob = 1.0;
   double rate_skill = 1.0;
   double client_status = 256.0;
-  timestamp updated_at{};  // when the rows were read
+  timestamp updated_at{};                   // when the rows were read
   std::map<std::string, std::string> meta;  // Name: Description
   // What the probe says; nothing when none is configured.
   std::optional<observation> game;

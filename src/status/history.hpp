@@ -1,11 +1,11 @@
 // The history as charts and badges want it. Pure.
 #pragma once
 
+#include "status/store.hpp"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "status/store.hpp"
 
 namespace skirmish::status {
 

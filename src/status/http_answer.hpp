@@ -1,10 +1,10 @@
 // The start of an HTTP answer, as far as the HTTP probe needs it.
 #pragma once
 
+#include "core/error.hpp"
+
 #include <optional>
 #include <string_view>
-
-#include "core/error.hpp"
 
 namespace skirmish::status {
 

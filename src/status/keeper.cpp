@@ -1,12 +1,12 @@
 #include "status/keeper.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-#include <filesystem>
-
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "status/constants.hpp"
-#include "status/probe.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <filesystem>
 
 namespace skirmish::status {
 namespace {
@@ -65,7 +65,8 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
       loading_(tasks, "status_load", [this] { return load(); }),
       observing_(tasks, "status_observe", [this] { return observe(); }),
       refreshing_(tasks, "status_refresh", [this] { return refresh_all(); }),
-      refreshes_(metrics.add_counter("skirmish_status_refreshes_total", "Readings of `constants`.")),
+      refreshes_(
+          metrics.add_counter("skirmish_status_refreshes_total", "Readings of `constants`.")),
       refresh_failures_(
           metrics.add_counter("skirmish_status_refresh_failures_total", "Readings that failed.")),
       probes_(metrics.add_counter("skirmish_status_probes_total", "Probes of the game server.")),
@@ -76,11 +77,12 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
   board_.interval_ms = interval_.count();
   metrics.add_callback("skirmish_status_leader", "Whether this process refreshes: 1 or 0.",
                        [this] { return board_.is_leader ? 1.0 : 0.0; });
-  metrics.add_callback("skirmish_status_age_seconds", "Age of the document; -1 without one.", [this] {
-    const auto seen = board_.get();
-    if (!seen || seen->doc.updated_at == timestamp{}) return -1.0;
-    return std::chrono::duration<double>(clock_.now() - seen->doc.updated_at).count();
-  });
+  metrics.add_callback(
+      "skirmish_status_age_seconds", "Age of the document; -1 without one.", [this] {
+        const auto seen = board_.get();
+        if (!seen || seen->doc.updated_at == timestamp{}) return -1.0;
+        return std::chrono::duration<double>(clock_.now() - seen->doc.updated_at).count();
+      });
 }
 
 void keeper::start() {
@@ -109,8 +111,6 @@ awaitable<refresh_outcome> keeper::refresh() {
 awaitable<std::vector<history_point>> keeper::history(timestamp since, std::int64_t limit) {
   return store_.history(since, limit);
 }
-
-// ---- the watch ------------------------------------------------------------------------------------
 
 awaitable<void> keeper::watch() {
   try {
@@ -186,9 +186,10 @@ void keeper::take_interval(const std::optional<std::string>& text) {
       wanted = std::chrono::seconds{*seconds};
     } else if (*text != refused_interval_) {
       refused_interval_ = text->substr(0, 256);
-      log::warn("status_interval_refused",
-                {{"key", "config:status_interval"}, {"value", refused_interval_},
-                 {"allowed", "5 to 86400 seconds"}, {"in_force", to_text(wanted)}});
+      log::warn("status_interval_refused", {{"key", "config:status_interval"},
+                                            {"value", refused_interval_},
+                                            {"allowed", "5 to 86400 seconds"},
+                                            {"in_force", to_text(wanted)}});
     }
   }
   if (!text) refused_interval_.clear();
@@ -197,8 +198,6 @@ void keeper::take_interval(const std::optional<std::string>& text) {
   interval_ = wanted;
   board_.interval_ms = interval_.count();
 }
-
-// ---- leading --------------------------------------------------------------------------------------
 
 bool keeper::is_due() const {
   if (!was_first_due_) return true;
@@ -231,46 +230,6 @@ awaitable<void> keeper::lead() {
   refreshed_at_ = steady::now();
   refreshing_.start();
 }
-
-// Constants first, so that a silent game server delays nobody.
-awaitable<void> keeper::refresh_all() {
-  refreshed_at_ = steady::now();
-  was_first_due_ = true;
-  co_await loading_.join();
-  if (target_) co_await observing_.join();
-  if (target_ || is_loaded_) co_await remember();
-}
-
-awaitable<void> keeper::remember() {
-  if (!board_.is_redis_up || !known_) co_return;
-  try {
-    co_await store_.append_history(point(), settings_.status.history_limit);
-  } catch (const failure& e) {
-    log::warn("status_history_not_written", {{"error", e.what()}});
-  }
-}
-
-// Between refreshes, while the game server fails to answer: whether it turned is worth a point.
-awaitable<void> keeper::probe_again() {
-  const auto is_online = [this] { return known_ && known_->game && known_->game->is_online; };
-  const bool was_online = is_online();
-  co_await observing_.join();
-  if (is_online() != was_online) co_await remember();
-}
-
-history_point keeper::point() const {
-  history_point out;
-  if (!known_->game) {
-    out.is_online = known_->server_status > 0;
-    return out;
-  }
-  out.is_online = known_->game->is_online;
-  out.players = out.is_online ? known_->game->info.players : std::optional<std::int64_t>{0};
-  out.max_players = known_->game->info.max_players;
-  return out;
-}
-
-// ---- reading --------------------------------------------------------------------------------------
 
 // For readers without a good view: the cache, else the database (which fills the cache), else what
 // was known last.
@@ -360,41 +319,6 @@ awaitable<void> keeper::load_from_database() {
   } catch (const failure& e) {
     lose_redis(e.what());
     publish(origin::database);
-  }
-}
-
-awaitable<void> keeper::observe() {
-  probes_.add();
-  auto seen = co_await probe(*target_, settings_.status.probe_timeout, clock_);
-  const bool was_online = damper_.published() && damper_.published()->is_online;
-  const bool failed = !seen.is_online;
-  if (failed) {
-    probe_failures_.add();
-    log::warn("status_probe_failed", {{"server", authority(*target_)}, {"error", seen.problem}});
-  }
-  damper_.observe(std::move(seen));
-  const bool is_online = damper_.published()->is_online;
-  if (was_online != is_online)
-    log::info("status_game_server", {{"server", authority(*target_)}, {"online", is_online}});
-  // Until it answers, it is asked again soon, by those who act.
-  const bool acts = may_lead_ && (board_.is_leader || !board_.is_redis_up);
-  probe_again_at_ = failed && acts ? steady::now() + settings_.status.probe_retry
-                                   : steady::time_point::max();
-
-  if (!known_) co_return;
-  known_->game = damper_.published();
-  file_.save(*known_);
-  const auto current = board_.get();
-  if (!current) co_return;
-  if (current->from != origin::cache) {
-    publish(current->from, current->problem);
-    co_return;
-  }
-  try {
-    if (co_await store_.replace(*known_)) polled_text_ = to_json(*known_);
-    publish(origin::cache);
-  } catch (const failure& e) {
-    lose_redis(e.what());
   }
 }
 

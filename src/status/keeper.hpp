@@ -3,11 +3,6 @@
 // its own.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "config.hpp"
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
@@ -20,6 +15,11 @@
 #include "status/single_flight.hpp"
 #include "status/store.hpp"
 #include "status/view.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace skirmish::status {
 
@@ -83,17 +83,17 @@ class keeper {
   view_board board_;
   bool may_lead_;
 
-  std::optional<document> known_;   // the newest that was seen anywhere
-  std::string polled_text_;         // of the document, as last seen in Redis
+  std::optional<document> known_;  // the newest that was seen anywhere
+  std::string polled_text_;        // of the document, as last seen in Redis
   bool is_in_redis_ = false;
-  bool is_loaded_ = false;          // by the last load()
-  std::string load_problem_;        // of the last load()
-  bool was_first_due_ = false;      // the refresh at start has been begun
+  bool is_loaded_ = false;      // by the last load()
+  std::string load_problem_;    // of the last load()
+  bool was_first_due_ = false;  // the refresh at start has been begun
   steady::time_point refreshed_at_{};
   steady::time_point lease_tried_at_{};
   steady::time_point probe_again_at_ = steady::time_point::max();
   std::chrono::milliseconds interval_;
-  std::string refused_interval_;    // the last bad value, to log it once
+  std::string refused_interval_;  // the last bad value, to log it once
 
   single_flight finding_;
   single_flight loading_;

@@ -1,11 +1,11 @@
 #include "status/last_known.hpp"
 
+#include "core/log.hpp"
+
 #include <unistd.h>
 
 #include <fstream>
 #include <iterator>
-
-#include "core/log.hpp"
 
 namespace skirmish::status {
 

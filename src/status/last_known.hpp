@@ -1,10 +1,10 @@
 // The last good document on disk, so that a restart while everything is down still has an answer.
 #pragma once
 
+#include "status/document.hpp"
+
 #include <filesystem>
 #include <optional>
-
-#include "status/document.hpp"
 
 namespace skirmish::status {
 

@@ -4,13 +4,13 @@
 // Source: https://minecraft.wiki/w/Java_Edition_protocol/Server_List_Ping
 #pragma once
 
+#include "core/error.hpp"
+#include "status/observation.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "core/error.hpp"
-#include "status/observation.hpp"
 
 namespace skirmish::status {
 

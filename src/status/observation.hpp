@@ -1,12 +1,12 @@
 // What a probe found out about the game server.
 #pragma once
 
+#include "core/clock.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "core/clock.hpp"
 
 namespace skirmish::status {
 

@@ -1,6 +1,9 @@
 #include "status/probe.hpp"
 
-#include <array>
+#include "status/a2s.hpp"
+#include "status/http_answer.hpp"
+#include "status/minecraft_ping.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -15,9 +18,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "status/a2s.hpp"
-#include "status/http_answer.hpp"
-#include "status/minecraft_ping.hpp"
+#include <array>
 
 namespace skirmish::status {
 namespace {
@@ -46,8 +47,7 @@ T value_or_throw(result<T> outcome) {
 }
 
 template <class Protocol>
-auto resolve(const probe_target& target)
-    -> awaitable<typename Protocol::resolver::results_type> {
+auto resolve(const probe_target& target) -> awaitable<typename Protocol::resolver::results_type> {
   typename Protocol::resolver resolver(co_await asio::this_coro::executor);
   const auto port = std::to_string(target.port);
   co_return co_await resolver.async_resolve(target.host, port, use_awaitable);
@@ -107,7 +107,8 @@ awaitable<void> ask_http_on(Stream& stream, const probe_target& target) {
     size += co_await stream.async_read_some(
         asio::buffer(received.data() + size, received.size() - size),
         asio::redirect_error(use_awaitable, ec));
-    const auto status = value_or_throw(parse_http_status(std::string_view(received).substr(0, size)));
+    const auto status =
+        value_or_throw(parse_http_status(std::string_view(received).substr(0, size)));
     if (status && *status >= http_status_bad)
       throw failure(errc::unavailable, "http: status " + std::to_string(*status));
     if (status) co_return;
@@ -159,7 +160,8 @@ awaitable<answer> ask_a2s(probe_target target, std::chrono::milliseconds timeout
       const auto token = asio::cancel_after(patience, asio::as_tuple(use_awaitable));
       const auto [ec, size] = co_await socket.async_receive(asio::buffer(datagram), token);
       const auto state = co_await asio::this_coro::cancellation_state;
-      if (ec == asio::error::operation_aborted && state.cancelled() == asio::cancellation_type::none)
+      if (ec == asio::error::operation_aborted &&
+          state.cancelled() == asio::cancellation_type::none)
         break;  // the request or its answer was lost: ask again
       if (ec) throw boost::system::system_error(ec);
       next = value_or_throw(query.receive(std::string_view(datagram).substr(0, size)));

@@ -1,11 +1,11 @@
 // Asks a game server whether it is there and who plays.
 #pragma once
 
-#include <chrono>
-
 #include "core/asio.hpp"
 #include "status/observation.hpp"
 #include "status/probe_url.hpp"
+
+#include <chrono>
 
 namespace skirmish::status {
 

@@ -1,19 +1,19 @@
 #include "status/probe.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "status/a2s.hpp"
+#include "status/damper.hpp"
+#include "status/http_answer.hpp"
+#include "status/minecraft_ping.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/write.hpp>
-#include <functional>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include "status/a2s.hpp"
-#include "status/damper.hpp"
-#include "status/http_answer.hpp"
-#include "status/minecraft_ping.hpp"
+#include <functional>
 
 namespace skirmish::status {
 namespace {
@@ -43,9 +43,10 @@ TEST(probe_url, names_what_to_ask) {
   EXPECT_EQ(https.path, "/up?x=1");
   EXPECT_EQ(https.port, 443);
   EXPECT_EQ(parse_probe_url("http://h:81?q").value().path, "/?q");
-  for (const auto* bad : {"", "game:27015", "ftp://h", "a2s://", "a2s://:1", "a2s://h:0", "a2s://h:65536", "a2s://h:x",
-                          "a2s://h:", "tcp://h", "a2s://h/path", "http://h/a b", "http://h/\r\nX: y", "http://a b/",
-                          "a2s://[::1", "a2s://[::1]x", "http://u@h/", "a2s://h\r\n"})
+  for (const auto* bad :
+       {"", "game:27015", "ftp://h", "a2s://", "a2s://:1", "a2s://h:0", "a2s://h:65536",
+        "a2s://h:x", "a2s://h:", "tcp://h", "a2s://h/path", "http://h/a b", "http://h/\r\nX: y",
+        "http://a b/", "a2s://[::1", "a2s://[::1]x", "http://u@h/", "a2s://h\r\n"})
     EXPECT_TRUE(parse_probe_url(bad).has_error()) << bad;
 }
 
@@ -53,7 +54,8 @@ TEST(observation, texts_become_clean_utf8) {
   EXPECT_EQ(clean_text("a\x01\x7F\nb"), "ab");
   EXPECT_EQ(clean_text("caf\xC3\xA9 \xF0\x9F\x8E\xAE"), "caf\xC3\xA9 \xF0\x9F\x8E\xAE");
   EXPECT_EQ(clean_text("\xC2\x85x"), "x");
-  for (const auto* bad : {"\xFF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC0\xAF"})
+  for (const auto* bad :
+       {"\xFF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC0\xAF"})
     EXPECT_THAT(clean_text(bad), ::testing::StartsWith("\xEF\xBF\xBD")) << bad;
   EXPECT_EQ(clean_text(std::string(300, 'x')).size(), 256U);
   std::string wide;
@@ -68,9 +70,11 @@ TEST(a2s, reads_source_goldsource_and_the_ship) {
   EXPECT_EQ(source.players, 5);
   EXPECT_EQ(source.max_players, 32);
   EXPECT_EQ(source.version, "1.0.0.70");
-  const auto ship = "I\x07"s + "n\0m\0f\0g\0"s + "\x60\x09\x01\x02\x03"s + "dl\x00\x00"s + "\x01\x02\x03"s + "9\0"s;
+  const auto ship = "I\x07"s + "n\0m\0f\0g\0"s + "\x60\x09\x01\x02\x03"s + "dl\x00\x00"s +
+                    "\x01\x02\x03"s + "9\0"s;
   EXPECT_EQ(parse_a2s_info(ship).value().version, "9");
-  const auto gold = "m1.2.3.4:27015\0Old\0crossfire\0valve\0Half-Life\0"s + "\x03\x10\x2F"s + "dl\0\0\0\0\x05"s;
+  const auto gold =
+      "m1.2.3.4:27015\0Old\0crossfire\0valve\0Half-Life\0"s + "\x03\x10\x2F"s + "dl\0\0\0\0\x05"s;
   EXPECT_EQ(parse_a2s_info(gold).value().players, 3);
   EXPECT_EQ(parse_a2s_info(gold).value().version, "47");
 }
@@ -95,8 +99,8 @@ TEST(a2s, sends_the_challenge_back_but_not_for_ever) {
 }
 
 std::string part(std::string id, int total, int number, std::string payload) {
-  return "\xFE\xFF\xFF\xFF"s + std::move(id) + static_cast<char>(total) + static_cast<char>(number) + "\xE0\x04"s +
-         std::move(payload);
+  return "\xFE\xFF\xFF\xFF"s + std::move(id) + static_cast<char>(total) +
+         static_cast<char>(number) + "\xE0\x04"s + std::move(payload);
 }
 
 TEST(a2s, puts_split_answers_together_within_bounds) {
@@ -104,7 +108,8 @@ TEST(a2s, puts_split_answers_together_within_bounds) {
   const auto id = "\x07\0\0\0"s;
   a2s_query query;
   EXPECT_EQ(query.receive(part(id, 2, 1, whole.substr(30))).value(), a2s_query::step::wait);
-  EXPECT_EQ(query.receive(part(id, 2, 1, whole.substr(30))).value(), a2s_query::step::wait) << "a repeated datagram";
+  EXPECT_EQ(query.receive(part(id, 2, 1, whole.substr(30))).value(), a2s_query::step::wait)
+      << "a repeated datagram";
   EXPECT_EQ(query.receive(part(id, 2, 0, whole.substr(0, 30))).value(), a2s_query::step::done);
   EXPECT_EQ(query.info().players, 5);
 
@@ -120,7 +125,8 @@ TEST(a2s, puts_split_answers_together_within_bounds) {
   refuses({part(id, 2, 2, "x")}, "impossible");
   refuses({part(id, 2, 0, "x"), part(id, 3, 1, "x")}, "contradict");
   refuses({part(id, 1, 0, "not an answer")}, "does not start");
-  refuses({part(id, 2, 0, std::string(9000, 'x')), part(id, 2, 1, std::string(9000, 'x'))}, "too large");
+  refuses({part(id, 2, 0, std::string(9000, 'x')), part(id, 2, 1, std::string(9000, 'x'))},
+          "too large");
   refuses({"\xFE\xFF\xFF\xFF\x01"s}, "truncated");
   refuses({header + std::string(20'000, 'I')}, "too large");
   refuses({"nonsense"}, "does not start");
@@ -129,9 +135,12 @@ TEST(a2s, puts_split_answers_together_within_bounds) {
 }
 
 TEST(minecraft, varints_are_those_of_the_protocol) {
-  const std::pair<std::int32_t, std::string> examples[] = {
-      {0, "\0"s},         {127, "\x7F"},  {128, "\x80\x01"}, {25565, "\xDD\xC7\x01"}, {2147483647, "\xFF\xFF\xFF\xFF\x07"},
-      {-1, "\xFF\xFF\xFF\xFF\x0F"}};
+  const std::pair<std::int32_t, std::string> examples[] = {{0, "\0"s},
+                                                           {127, "\x7F"},
+                                                           {128, "\x80\x01"},
+                                                           {25565, "\xDD\xC7\x01"},
+                                                           {2147483647, "\xFF\xFF\xFF\xFF\x07"},
+                                                           {-1, "\xFF\xFF\xFF\xFF\x0F"}};
   for (const auto& [number, bytes] : examples) {
     std::string out;
     append_varint(out, number);
@@ -164,7 +173,9 @@ TEST(minecraft, reads_the_status_response) {
   EXPECT_EQ(info.version, "1.20.4");
   EXPECT_EQ(info.name, "Hello world !");
   EXPECT_EQ(parse_minecraft_status(R"({"description":"plain"})").value().name, "plain");
-  const auto odd = parse_minecraft_status(R"({"players":{"online":"many","max":-1},"version":[],"description":7})").value();
+  const auto odd = parse_minecraft_status(
+                       R"({"players":{"online":"many","max":-1},"version":[],"description":7})")
+                       .value();
   EXPECT_FALSE(odd.players);
   EXPECT_FALSE(odd.max_players);
 }
@@ -189,7 +200,8 @@ TEST(http_answer, reads_the_first_line) {
   EXPECT_EQ(parse_http_status("HTTP/1.0 404\r\nX: y").value(), 404);
   for (const auto* partial : {"", "HTT", "HTTP/1.1 200", "HTTP/1.1 200 OK\r"})
     EXPECT_FALSE(parse_http_status(partial).value()) << partial;
-  for (const auto* bad : {"SSH-2.0-x\r\n", "HTTP/2 200\r\n", "HTTP/1.1 2000 x\r\n", "HTTP/1.1 20\r\n", "HTTP/1.1 999 x\r\n", "X"})
+  for (const auto* bad : {"SSH-2.0-x\r\n", "HTTP/2 200\r\n", "HTTP/1.1 2000 x\r\n",
+                          "HTTP/1.1 20\r\n", "HTTP/1.1 999 x\r\n", "X"})
     EXPECT_TRUE(parse_http_status(bad).has_error()) << bad;
   EXPECT_TRUE(parse_http_status("HTTP/1.1 200 " + std::string(5000, 'x')).has_error());
 }
@@ -224,13 +236,13 @@ TEST(damper, a_server_never_seen_online_is_offline_at_once) {
   EXPECT_FALSE(d.published()->is_online);
 }
 
-// ---- the probe against servers that misbehave -----------------------------------------------------
-
 observation ask(asio::io_context& io, const std::string& url, std::chrono::milliseconds timeout) {
   observation out;
   bool is_done = false;
   const system_clock time;
-  auto work = [&]() -> awaitable<void> { out = co_await probe(parse_probe_url(url).value(), timeout, time); };
+  auto work = [&]() -> awaitable<void> {
+    out = co_await probe(parse_probe_url(url).value(), timeout, time);
+  };
   asio::co_spawn(io, work, [&](const std::exception_ptr& problem) {
     EXPECT_FALSE(problem);
     is_done = true;
@@ -248,20 +260,24 @@ class udp_server {
   using answers = std::function<std::vector<std::string>(std::string_view request, int count)>;
 
   udp_server(asio::io_context& io, answers behave)
-      : socket_(io, udp::endpoint(asio::ip::address_v4::loopback(), 0)), behave_(std::move(behave)) {
+      : socket_(io, udp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        behave_(std::move(behave)) {
     receive();
   }
-  [[nodiscard]] std::string url() const { return "a2s://127.0.0.1:" + std::to_string(socket_.local_endpoint().port()); }
+  [[nodiscard]] std::string url() const {
+    return "a2s://127.0.0.1:" + std::to_string(socket_.local_endpoint().port());
+  }
   [[nodiscard]] int requests() const { return requests_; }
 
  private:
   void receive() {
-    socket_.async_receive_from(asio::buffer(buffer_), peer_, [this](error_code ec, std::size_t size) {
-      if (ec) return;
-      for (const auto& answer : behave_(std::string_view(buffer_.data(), size), ++requests_))
-        socket_.send_to(asio::buffer(answer), peer_);
-      receive();
-    });
+    socket_.async_receive_from(
+        asio::buffer(buffer_), peer_, [this](error_code ec, std::size_t size) {
+          if (ec) return;
+          for (const auto& answer : behave_(std::string_view(buffer_.data(), size), ++requests_))
+            socket_.send_to(asio::buffer(answer), peer_);
+          receive();
+        });
   }
 
   udp::socket socket_;
@@ -277,7 +293,8 @@ TEST(probe, a2s_with_challenge_loss_and_split_answers) {
     if (count == 1) return {};  // lost
     if (!request.ends_with("\x01\x02\x03\x04")) return {header + "A\x01\x02\x03\x04"s};
     const auto whole = header + source_info;
-    return {part("\x01\0\0\0"s, 2, 1, whole.substr(20)), part("\x01\0\0\0"s, 2, 0, whole.substr(0, 20))};
+    return {part("\x01\0\0\0"s, 2, 1, whole.substr(20)),
+            part("\x01\0\0\0"s, 2, 0, whole.substr(0, 20))};
   });
   const auto o = ask(io, server.url(), 600ms);
   EXPECT_TRUE(o.is_online) << o.problem;
@@ -306,19 +323,25 @@ TEST(probe, a2s_survives_what_servers_send) {
 class tcp_server {
  public:
   tcp_server(asio::io_context& io, std::string answer, bool closes)
-      : acceptor_(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), peer_(io), answer_(std::move(answer)) {
+      : acceptor_(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        peer_(io),
+        answer_(std::move(answer)) {
     acceptor_.async_accept(peer_, [this, closes](error_code ec) {
       if (ec) return;
-      peer_.async_read_some(asio::buffer(buffer_), [this, closes](error_code read_ec, std::size_t size) {
-        if (read_ec) return;
-        request_.assign(buffer_.data(), size);
-        asio::async_write(peer_, asio::buffer(answer_), [this, closes](error_code write_ec, std::size_t) {
-          if (!write_ec && closes) peer_.close();
-        });
-      });
+      peer_.async_read_some(asio::buffer(buffer_),
+                            [this, closes](error_code read_ec, std::size_t size) {
+                              if (read_ec) return;
+                              request_.assign(buffer_.data(), size);
+                              asio::async_write(peer_, asio::buffer(answer_),
+                                                [this, closes](error_code write_ec, std::size_t) {
+                                                  if (!write_ec && closes) peer_.close();
+                                                });
+                            });
     });
   }
-  [[nodiscard]] std::string at() const { return "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  [[nodiscard]] std::string at() const {
+    return "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
   [[nodiscard]] const std::string& request() const { return request_; }
 
  private:
@@ -331,7 +354,8 @@ class tcp_server {
 
 TEST(probe, minecraft_and_its_failures) {
   asio::io_context io;
-  tcp_server good(io, minecraft_answer(R"({"players":{"max":20,"online":3},"description":"x"})"), true);
+  tcp_server good(io, minecraft_answer(R"({"players":{"max":20,"online":3},"description":"x"})"),
+                  true);
   const auto o = ask(io, "minecraft://" + good.at(), 1s);
   EXPECT_TRUE(o.is_online) << o.problem;
   EXPECT_EQ(o.info.players, 3);

@@ -7,11 +7,11 @@
 //   https://host[:443][/path]     the same, with a certificate that the system trusts
 #pragma once
 
+#include "core/error.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "core/error.hpp"
 
 namespace skirmish::status {
 

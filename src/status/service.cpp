@@ -1,13 +1,12 @@
 #include "status/service.hpp"
 
-#include <fmt/format.h>
-
-#include <boost/json/object.hpp>
-
 #include "core/log.hpp"
 #include "http/gzip.hpp"
 #include "http/problem.hpp"
 #include "status/history.hpp"
+
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
 
 namespace skirmish::status {
 namespace {
@@ -53,10 +52,13 @@ std::string render(const view& seen, std::int64_t age_s) {
   const auto problem = json::serialize(json::value(seen.problem));
   switch (seen.from) {
     case origin::cache:
-      return to_json(seen.doc, fmt::format(R"(,"_cache":{{"cached":true,"age_seconds":{}}})", age_s));
-    case origin::database:
       return to_json(seen.doc,
-                     fmt::format(R"(,"_cache":{{"cached":false,"source":"database","age_seconds":{}}})", age_s));
+                     fmt::format(R"(,"_cache":{{"cached":true,"age_seconds":{}}})", age_s));
+    case origin::database:
+      return to_json(
+          seen.doc,
+          fmt::format(R"(,"_cache":{{"cached":false,"source":"database","age_seconds":{}}})",
+                      age_s));
     case origin::last_known:
       return to_json(
           seen.doc,
@@ -65,12 +67,15 @@ std::string render(const view& seen, std::int64_t age_s) {
               age_s, problem));
     case origin::defaults: break;
   }
-  return to_json(seen.doc, fmt::format(R"(,"_cache":{{"cached":false,"source":"defaults","error":{}}})", problem));
+  return to_json(
+      seen.doc,
+      fmt::format(R"(,"_cache":{{"cached":false,"source":"defaults","error":{}}})", problem));
 }
 
 http::response health(const view_board& board, const clock& time) {
   const auto seen = board.get();
-  const bool is_known = seen && seen->from != origin::defaults && seen->doc.updated_at != timestamp{};
+  const bool is_known =
+      seen && seen->from != origin::defaults && seen->doc.updated_at != timestamp{};
   if (!is_known)
     return http::json_response(json::object{{"status", "error"}, {"age_seconds", nullptr}}, 503);
   const auto age = time.now() - seen->doc.updated_at;
@@ -78,19 +83,23 @@ http::response health(const view_board& board, const clock& time) {
                         age > 2 * std::chrono::milliseconds{board.interval_ms.load()};
   return http::json_response(json::object{
       {"status", is_stale ? "stale" : "ok"},
-      {"age_seconds", std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count(), 0)}});
+      {"age_seconds",
+       std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count(), 0)}});
 }
 
-service::service(worker& source, const config& settings, const clock& time, metrics::registry& metrics)
+service::service(worker& source, const config& settings, const clock& time,
+                 metrics::registry& metrics)
     : worker_(source),
       clock_(time),
       max_age_(std::chrono::duration_cast<std::chrono::seconds>(settings.status.max_age)),
       origins_(split_origins(settings.status.cors_origins)),
       is_open_to_all_(std::find(origins_.begin(), origins_.end(), "*") != origins_.end()),
-      waits_(metrics.add_counter("skirmish_status_waits_total", "Readers that waited for a view.")) {}
+      waits_(
+          metrics.add_counter("skirmish_status_waits_total", "Readers that waited for a view.")) {}
 
 std::int64_t service::age_of(const view& seen) const {
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - seen.doc.updated_at);
+  const auto age =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - seen.doc.updated_at);
   return std::max<std::int64_t>(age.count(), 0);
 }
 
@@ -220,7 +229,8 @@ awaitable<http::response> service::debug() {
   const bool is_cached = seen && seen->from == origin::cache;
   const auto age = is_known ? age_of(*seen) : 0;
   json::object body{{"cached", is_cached},
-                    {"updated_at", is_known ? json::value(to_rfc3339(seen->doc.updated_at)) : json::value(nullptr)},
+                    {"updated_at", is_known ? json::value(to_rfc3339(seen->doc.updated_at))
+                                            : json::value(nullptr)},
                     {"age_seconds", or_null(is_known, age)},
                     {"ttl", or_null(is_cached, board.ttl_ms / 1000)},
                     {"is_fresh", is_cached && age * 1000 <= 2 * board.interval_ms},
@@ -246,7 +256,8 @@ awaitable<http::response> service::refresh() {
     throw failure(errc::deadline_exceeded, "the refresh goes on, but has not ended in time");
   if (!outcome->is_refreshed) throw failure(errc::unavailable, outcome->problem);
   const auto seen = worker_.board().get();
-  co_return http::json_response(json::object{{"refreshed", true}, {"updated_at", to_rfc3339(seen->doc.updated_at)}});
+  co_return http::json_response(
+      json::object{{"refreshed", true}, {"updated_at", to_rfc3339(seen->doc.updated_at)}});
 }
 
 // The points of the last hours; from memory for some seconds, and for longer when Redis is down.
@@ -277,7 +288,8 @@ awaitable<http::response> service::history(http::exchange& x) {
   if (!kept) throw failure(errc::unavailable, "the history cannot be read");
   http::response r;
   r.body = history_json(kept->list, hours, clock_.now());
-  r.with("Cache-Control", fmt::format("public, max-age={}", std::chrono::seconds(history_life).count()));
+  r.with("Cache-Control",
+         fmt::format("public, max-age={}", std::chrono::seconds(history_life).count()));
   r.with("Vary", "Origin, Accept-Encoding");
   allow_origin(r, x.req.header("origin"));
   if (http::accepts_gzip(x.req.header("accept-encoding"))) {
@@ -294,8 +306,9 @@ awaitable<http::response> service::badge(http::exchange& x) {
   std::optional<bool> is_online;
   if (seen && seen->from != origin::defaults)
     is_online = seen->doc.game ? seen->doc.game->is_online : seen->doc.server_status > 0;
-  auto r = http::text_response(badge_svg(is_online, kept ? uptime_percent(kept->list, clock_.now()) : std::nullopt),
-                               "image/svg+xml; charset=utf-8");
+  auto r = http::text_response(
+      badge_svg(is_online, kept ? uptime_percent(kept->list, clock_.now()) : std::nullopt),
+      "image/svg+xml; charset=utf-8");
   r.with("Cache-Control", "public, max-age=60, stale-if-error=86400");
   allow_origin(r, x.req.header("origin"));
   co_return r;

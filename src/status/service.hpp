@@ -1,16 +1,16 @@
 // The status as readers get it: one a server thread.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "config.hpp"
 #include "core/clock.hpp"
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
 #include "metrics/registry.hpp"
 #include "status/worker.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace skirmish::status {
 

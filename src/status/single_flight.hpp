@@ -1,13 +1,14 @@
 // Many callers, one execution: who asks while the work is under way waits for that one.
 #pragma once
 
+#include "core/task_group.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/system_error.hpp>
+
 #include <memory>
 #include <string>
-
-#include "core/task_group.hpp"
 
 namespace skirmish::status {
 

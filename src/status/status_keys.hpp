@@ -1,10 +1,10 @@
 // The Redis keys of the server status.
 #pragma once
 
+#include "redis/key_space.hpp"
+
 #include <chrono>
 #include <string>
-
-#include "redis/key_space.hpp"
 
 namespace skirmish::status {
 

@@ -16,14 +16,16 @@ using redis::value;
 constexpr redis::exec_options quick{500ms};
 
 const redis::script& lease_script() {
-  static const redis::script code{"status_lease",
+  static const redis::script code{
+      "status_lease",
 #include "status/lease.lua.inc"
   };
   return code;
 }
 
 const redis::script& release_script() {
-  static const redis::script code{"status_release",
+  static const redis::script code{
+      "status_release",
 #include "status/release.lua.inc"
   };
   return code;
@@ -125,9 +127,8 @@ awaitable<void> store::release(std::string key) {
 
 awaitable<void> store::append_history(const history_point& point, std::int64_t limit) {
   request one;
-  one.push("XADD", history_key(keys_), "MAXLEN", "~", limit, "*", "online",
-           point.is_online ? 1 : 0, "players", text(point.players), "max_players",
-           text(point.max_players));
+  one.push("XADD", history_key(keys_), "MAXLEN", "~", limit, "*", "online", point.is_online ? 1 : 0,
+           "players", text(point.players), "max_players", text(point.max_players));
   checked(co_await redis_.exec(std::move(one), quick));
 }
 

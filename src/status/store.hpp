@@ -3,15 +3,15 @@
 // Every function throws `failure` when Redis does not answer.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "core/asio.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 #include "status/document.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace skirmish::status {
 

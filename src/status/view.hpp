@@ -2,13 +2,13 @@
 // threads.
 #pragma once
 
+#include "status/document.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
-
-#include "status/document.hpp"
 
 namespace skirmish::status {
 

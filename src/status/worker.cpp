@@ -1,13 +1,14 @@
 #include "status/worker.hpp"
 
-#include <atomic>
+#include "core/log.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <memory>
 
-#include "core/log.hpp"
+#include <atomic>
+#include <memory>
 
 namespace skirmish::status {
 namespace {

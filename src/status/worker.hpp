@@ -2,13 +2,14 @@
 // whatever the backends do, no server thread waits with them.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <functional>
-#include <thread>
-
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "status/keeper.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <thread>
 
 namespace skirmish::status {
 

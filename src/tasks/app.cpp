@@ -1,7 +1,6 @@
-#include "tasks/app_impl.hpp"
-
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
 #include "tasks/glob.hpp"
 #include "tasks/message.hpp"
@@ -37,7 +36,9 @@ redis::connection_config parse(const std::string& url, std::chrono::milliseconds
   return *parsed;
 }
 
-std::string chord_size_key(const key_names& keys, const std::string& gid) { return keys.group(gid) + ".s"; }
+std::string chord_size_key(const key_names& keys, const std::string& gid) {
+  return keys.group(gid) + ".s";
+}
 
 }  // namespace
 
@@ -49,7 +50,8 @@ task_context* running_scope::current() noexcept {
   return running_here.empty() ? nullptr : running_here.back().context;
 }
 void running_scope::add_child(const json& result_tuple) {
-  if (!running_here.empty() && running_here.back().on_child) running_here.back().on_child(result_tuple);
+  if (!running_here.empty() && running_here.back().on_child)
+    running_here.back().on_child(result_tuple);
 }
 
 addressed address(const key_names& keys, const outgoing& m) {
@@ -60,25 +62,30 @@ addressed address(const key_names& keys, const outgoing& m) {
   return out;
 }
 
-app::impl::impl(std::string given_url, app_options given) : options(std::move(given)), url(std::move(given_url)) {
+app::impl::impl(std::string given_url, app_options given)
+    : options(std::move(given)), url(std::move(given_url)) {
   broker = parse(url, options.operation_timeout);
-  results = options.result_url.empty() ? broker : parse(options.result_url, options.operation_timeout);
+  results =
+      options.result_url.empty() ? broker : parse(options.result_url, options.operation_timeout);
   same_redis = options.result_url.empty() || options.result_url == url;
   keys.prefix = options.global_key_prefix;
   keys.result_prefix = options.result_key_prefix;
   // What Celery's Redis backend does with a prefix that does not end visibly.
-  if (!keys.result_prefix.empty() && std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
+  if (!keys.result_prefix.empty() &&
+      std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
     keys.result_prefix += '_';
   keys.database = broker.database;
 }
 
 app::impl::~impl() {
-  // After fork() the child has no such thread, and the parent's connections are not the child's to close.
+  // After fork() the child has no such thread, and the parent's connections are not the child's to
+  // close.
   if (client_ && client_pid_ != ::getpid()) static_cast<void>(client_.release());
 }
 
 std::string app::impl::route(std::string_view task) const {
-  if (const auto found = tasks.find(task); found != tasks.end() && !found->second->options.queue.empty())
+  if (const auto found = tasks.find(task);
+      found != tasks.end() && !found->second->options.queue.empty())
     return found->second->options.queue;
   for (const auto& [pattern, queue] : options.routes)
     if (glob_match(pattern, task)) return queue;
@@ -103,7 +110,9 @@ outgoing app::impl::prepare(std::string_view name, json_array args, json_object 
   static const task_options defaults;
   const auto& own = found != tasks.end() ? found->second->options : defaults;
   const auto now = wall_now();
-  const auto in_us = [](auto t) { return std::chrono::time_point_cast<std::chrono::microseconds>(t); };
+  const auto in_us = [](auto t) {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(t);
+  };
   const auto seconds = [](const std::optional<milliseconds>& ms) -> std::optional<double> {
     if (!ms) return std::nullopt;
     return static_cast<double>(ms->count()) / 1000.0;
@@ -199,9 +208,11 @@ void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy)
       loop.block(attempt);
       return;
     } catch (const failure& e) {
-      // A lost reply means "perhaps": sending again could double the tasks, so only what was surely not done is retried.
+      // A lost reply means "perhaps": sending again could double the tasks, so only what was surely
+      // not done is retried.
       const bool surely_not_sent = e.code() == errc::unavailable;
-      if (!policy || !surely_not_sent || tries >= policy->max_retries) throw broker_unavailable(e.what());
+      if (!policy || !surely_not_sent || tries >= policy->max_retries)
+        throw broker_unavailable(e.what());
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause + policy->interval_step, policy->interval_max);
@@ -244,11 +255,13 @@ std::string publish_one(app::impl& in, outgoing m, const send_options& given) {
 
 }  // namespace
 
-async_result task_handle::apply_async(json_array args, const send_options& options, json_object kwargs) const {
+async_result task_handle::apply_async(json_array args, const send_options& options,
+                                      json_object kwargs) const {
   return app_->send(name_, std::move(args), std::move(kwargs), options);
 }
 
-std::vector<std::string> task_handle::map(std::span<const json_array> calls, const send_options& options) const {
+std::vector<std::string> task_handle::map(std::span<const json_array> calls,
+                                          const send_options& options) const {
   std::vector<std::string> ids;
   ids.reserve(calls.size());
   auto& in = app_->internals();
@@ -267,25 +280,29 @@ std::vector<std::string> task_handle::map(std::span<const json_array> calls, con
   return ids;
 }
 
-app::app(std::string url, app_options options) : impl_(std::make_unique<impl>(std::move(url), std::move(options))) {}
+app::app(std::string url, app_options options)
+    : impl_(std::make_unique<impl>(std::move(url), std::move(options))) {}
 app::~app() = default;
 
 task_handle app::add(task_definition definition) {
   auto name = definition.name;
   if (name.empty()) throw std::invalid_argument("a task needs a name");
-  const auto [at, added] = impl_->tasks.emplace(name, std::make_shared<task_definition>(std::move(definition)));
+  const auto [at, added] =
+      impl_->tasks.emplace(name, std::make_shared<task_definition>(std::move(definition)));
   if (!added) throw std::invalid_argument("the task " + name + " is registered twice");
   return {*this, std::move(name)};
 }
 
-async_result app::send(std::string_view name, json_array args, json_object kwargs, const send_options& options) {
+async_result app::send(std::string_view name, json_array args, json_object kwargs,
+                       const send_options& options) {
   auto m = impl_->prepare(name, std::move(args), std::move(kwargs), options);
   return {*this, publish_one(*impl_, std::move(m), options)};
 }
 
 async_result app::send(const signature& work) {
   plan made;
-  const auto ok = expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  const auto ok =
+      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
   if (!ok) throw std::invalid_argument(ok.error().message);
   auto id = made.last_id;
   running_scope::add_child(made.result_tuple);
@@ -296,7 +313,8 @@ async_result app::send(const signature& work) {
 group_result app::send_group(const std::vector<signature>& members) {
   plan made;
   auto work = group(members);
-  const auto ok = expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  const auto ok =
+      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
   if (!ok) throw std::invalid_argument(ok.error().message);
   auto gid = made.last_id;
   std::vector<async_result> results;

@@ -41,10 +41,12 @@ struct app::impl {
   [[nodiscard]] outgoing prepare(std::string_view name, json_array args, json_object kwargs,
                                  const send_options& given) const;
 
-  // Starts the I/O thread on first use, also after fork(). Throws broker_unavailable when Redis does not answer.
+  // Starts the I/O thread on first use, also after fork(). Throws broker_unavailable when Redis
+  // does not answer.
   client_loop& client();
 
-  // Publishes in one round trip; tries again as `policy` says while Redis is away (never when nothing is given).
+  // Publishes in one round trip; tries again as `policy` says while Redis is away (never when
+  // nothing is given).
   void publish(plan&& what, const std::optional<publish_retry>& policy);
 
  private:

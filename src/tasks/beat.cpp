@@ -40,23 +40,29 @@ result<periodic_task> parse_periodic(std::string name, const json_object& d) {
   if (out.task.empty()) return bad(fmt::format("the periodic task {} names no task", out.name));
   const auto every = text_at(d, "every");
   const auto line = text_at(d, "cron");
-  if (every.empty() == line.empty()) return bad(fmt::format("{} needs either every or cron", out.name));
+  if (every.empty() == line.empty())
+    return bad(fmt::format("{} needs either every or cron", out.name));
   if (!every.empty()) {
     out.every = parse_duration(every);
-    if (!out.every || out.every->count() == 0) return bad(fmt::format("{}: every is no duration", out.name));
+    if (!out.every || out.every->count() == 0)
+      return bad(fmt::format("{}: every is no duration", out.name));
   } else {
     auto at = cron::parse(line, text_at(d, "timezone"));
     if (!at) return bad(fmt::format("{}: {}", out.name, at.error().message));
     out.at = std::move(*at);
   }
-  if (const auto* args = d.if_contains("args"); args && args->is_array()) out.args = args->get_array();
-  if (const auto* kwargs = d.if_contains("kwargs"); kwargs && kwargs->is_object()) out.kwargs = kwargs->get_object();
+  if (const auto* args = d.if_contains("args"); args && args->is_array())
+    out.args = args->get_array();
+  if (const auto* kwargs = d.if_contains("kwargs"); kwargs && kwargs->is_object())
+    out.kwargs = kwargs->get_object();
   out.options.queue = text_at(d, "queue");
-  if (const auto* p = d.if_contains("priority"); p && p->is_int64()) out.options.priority = static_cast<int>(p->get_int64());
+  if (const auto* p = d.if_contains("priority"); p && p->is_int64())
+    out.options.priority = static_cast<int>(p->get_int64());
   if (const auto* e = d.if_contains("expires_s"); e && e->is_number())
     out.options.expires = expiry(std::chrono::duration<double>(e->to_number<double>()));
   const auto missed = text_at(d, "missed");
-  if (!missed.empty() && missed != "once" && missed != "skip") return bad(fmt::format("{}: missed is once or skip", out.name));
+  if (!missed.empty() && missed != "once" && missed != "skip")
+    return bad(fmt::format("{}: missed is once or skip", out.name));
   out.run_missed = missed != "skip";
   return out;
 }
@@ -96,8 +102,9 @@ awaitable<void> beat::reload() {
   const auto own = redis::checked(co_await redis_.command("HGETALL", app_.keys.own("beat")));
   for (const auto& [name, text] : own.as_pairs()) {
     const auto definition = parse_json(text);
-    auto entry = definition && definition->is_object() ? parse_periodic(name, definition->get_object())
-                                                       : result<periodic_task>(bad("no JSON object"));
+    auto entry = definition && definition->is_object()
+                     ? parse_periodic(name, definition->get_object())
+                     : result<periodic_task>(bad("no JSON object"));
     if (entry)
       entries_.insert_or_assign(name, std::move(*entry));
     else
@@ -105,7 +112,8 @@ awaitable<void> beat::reload() {
   }
 }
 
-awaitable<void> beat::consider(const periodic_task& entry, std::string last, wall_time now, wall_time& next) {
+awaitable<void> beat::consider(const periodic_task& entry, std::string last, wall_time now,
+                               wall_time& next) {
   const auto leader = app_.keys.own("beat:leader"), lasts = app_.keys.own("beat:last");
   std::string list = leader, envelope, moved_to;
   bool sends = false;
@@ -120,15 +128,18 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
       next = std::min(next, *due);
       co_return;
     }
-    // The latest time that has come: what lies before it was missed, and is made up for at most once.
+    // The latest time that has come: what lies before it was missed, and is made up for at most
+    // once.
     auto latest = *due;
     if (entry.every) {
       latest += (now - latest) / *entry.every * *entry.every;
     } else {
-      // A line of every minute after a long outage: the last day is near enough to find the latest in.
+      // A line of every minute after a long outage: the last day is near enough to find the latest
+      // in.
       constexpr int steps_limit = 1500;
       int steps = 0;
-      for (auto after = entry.at->next_after(latest); after && *after <= now; after = entry.at->next_after(latest)) {
+      for (auto after = entry.at->next_after(latest); after && *after <= now;
+           after = entry.at->next_after(latest)) {
         latest = *after;
         if (++steps == steps_limit) latest = std::max(latest, now - std::chrono::hours{24});
       }
@@ -146,7 +157,8 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
   const std::vector<std::string_view> keys{leader, lasts, list};
   const std::vector<std::string_view> args{token_, entry.name, last, moved_to, envelope};
   const bool done = redis::checked(co_await redis_.eval(scripts::beat_fire, keys, args)).as_bool();
-  if (done && sends) log::info("beat_sent", {{"entry", entry.name}, {"task", entry.task}, {"due", to_iso(*due)}});
+  if (done && sends)
+    log::info("beat_sent", {{"entry", entry.name}, {"task", entry.task}, {"due", to_iso(*due)}});
   if (const auto after = next_due(entry, *due); after) next = std::min(next, *after);
 }
 
@@ -157,10 +169,12 @@ awaitable<milliseconds> beat::tick() {
   co_await reload();
   const auto lasts = redis::checked(co_await redis_.command("HGETALL", app_.keys.own("beat:last")));
   std::map<std::string, std::string> last_of;
-  for (auto& [name, text] : lasts.as_pairs()) last_of.emplace(name, text);
+  for (const auto& [name, text] : lasts.as_pairs()) last_of.emplace(name, text);
   for (const auto& [name, entry] : entries_) {
     const auto found = last_of.find(name);
-    co_await consider(entry, found == last_of.end() ? std::string() : found->second, now, next);
+    // Named: g++ 12 frees the temporary of a conditional inside co_await twice.
+    std::string last = found == last_of.end() ? std::string() : found->second;
+    co_await consider(entry, std::move(last), now, next);
   }
   const auto left = std::chrono::ceil<milliseconds>(next - wall_now());
   co_return std::clamp<milliseconds>(left, 1ms, longest_sleep);

@@ -1,5 +1,5 @@
-// The periodic scheduler. Several may run; one leads, by a lease of ten seconds. A run is sent and noted in one step,
-// under the leader's token, so a failover neither doubles nor misses one.
+// The periodic scheduler. Several may run; one leads, by a lease of ten seconds. A run is sent and
+// noted in one step, under the leader's token, so a failover neither doubles nor misses one.
 #pragma once
 
 #include "core/asio.hpp"
@@ -25,13 +25,15 @@ struct periodic_task {
   bool run_missed = true;  // when nobody scheduled at its time: once, later; false: not at all
 };
 
-// {"task": "rebuild", "every": "30s" | "cron": "0 4 * * *", "timezone": "Europe/Paris", "args": […], "kwargs": {…},
+// {"task": "rebuild", "every": "30s" | "cron": "0 4 * * *", "timezone": "Europe/Paris", "args":
+// […], "kwargs": {…},
 //  "queue": "…", "priority": 0, "expires_s": 60, "missed": "once" | "skip"}
 result<periodic_task> parse_periodic(std::string name, const json_object& definition);
 
 class beat {
  public:
-  // `fixed` are the entries of the configuration; those in Redis (hash beat) are added, and followed while it runs.
+  // `fixed` are the entries of the configuration; those in Redis (hash beat) are added, and
+  // followed while it runs.
   beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed);
 
   awaitable<void> run();
@@ -44,7 +46,8 @@ class beat {
   awaitable<void> reload();
   // Sends what is due; when the next is due, as seen from now.
   awaitable<milliseconds> tick();
-  awaitable<void> consider(const periodic_task& entry, std::string last, wall_time now, wall_time& next);
+  awaitable<void> consider(const periodic_task& entry, std::string last, wall_time now,
+                           wall_time& next);
 
   app::impl& app_;
   asio::io_context& io_;

@@ -31,7 +31,8 @@ json_object& own_object_at(json_object& in, std::string_view name) {
 
 std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
 
-// The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a list or a group).
+// The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a
+// list or a group).
 json_array list_in(const json_object& sig, std::string_view name) {
   const auto* kwargs = object_at(sig, "kwargs");
   const auto* v = kwargs ? kwargs->if_contains(name) : nullptr;
@@ -48,8 +49,12 @@ json body_of_chord(const json_object& sig) {
 }
 
 json_object make(std::string_view type, json_object kwargs) {
-  return {{"task", std::string("celery.") + std::string(type)}, {"args", json_array()}, {"kwargs", std::move(kwargs)},
-          {"options", json_object()}, {"subtask_type", type}, {"immutable", false}};
+  return {{"task", std::string("celery.") + std::string(type)},
+          {"args", json_array()},
+          {"kwargs", std::move(kwargs)},
+          {"options", json_object()},
+          {"subtask_type", type},
+          {"immutable", false}};
 }
 
 json chain_of(json_array steps) {
@@ -74,7 +79,8 @@ void append_option(json_object& sig, std::string_view name, const json& value) {
   if (list.is_object()) list = json_array{json(list)};
   if (!list.is_array()) list = json_array();
   if (value.is_array())
-    list.get_array().insert(list.get_array().end(), value.get_array().begin(), value.get_array().end());
+    list.get_array().insert(list.get_array().end(), value.get_array().begin(),
+                            value.get_array().end());
   else if (value.is_object())
     list.get_array().push_back(value);
 }
@@ -120,7 +126,8 @@ class expander {
     for (auto& step : folded) ensure_id(*last_or_self(step));
     auto first = std::move(folded[0].get_object());
     if (folded.size() == 1) return apply(std::move(first), fed, depth + 1);
-    json_array rest(std::make_reverse_iterator(folded.end()), std::make_reverse_iterator(folded.begin() + 1));
+    json_array rest(std::make_reverse_iterator(folded.end()),
+                    std::make_reverse_iterator(folded.begin() + 1));
     auto* last = last_of(rest[0].get_object());
     if (last == nullptr) return bad("a chain whose last step is empty");
     auto last_id = ensure_id(*last);
@@ -173,12 +180,14 @@ class expander {
     if (const auto* options = object_at(sig, "options"); options && !all.empty()) {
       for (auto& step : all) {
         if (!step.is_object()) return bad("a step of a chain is no signature");
-        if (const auto* errbacks = options->if_contains("link_error")) append_option(step.get_object(), "link_error", *errbacks);
+        if (const auto* errbacks = options->if_contains("link_error"))
+          append_option(step.get_object(), "link_error", *errbacks);
       }
       if (auto* last = last_of(all.back().get_object())) {
         if (const auto* links = options->if_contains("link")) append_option(*last, "link", *links);
         for (const auto name : {"task_id", "group_id", "group_index", "chord"})
-          if (const auto* v = options->if_contains(name)) own_object_at(*last, "options")[name] = *v;
+          if (const auto* v = options->if_contains(name))
+            own_object_at(*last, "options")[name] = *v;
       }
     }
     return steps(std::move(all), fed, depth);
@@ -190,7 +199,8 @@ class expander {
     for (const auto& member : from) {
       if (!member.is_object()) return bad("a member of a group is no signature");
       if (kind_of(member.get_object()) == "group") {
-        if (auto ok = members_of(list_in(member.get_object(), "tasks"), into, depth + 1); !ok) return ok;
+        if (auto ok = members_of(list_in(member.get_object(), "tasks"), into, depth + 1); !ok)
+          return ok;
       } else {
         into.push_back(member);
       }
@@ -198,8 +208,8 @@ class expander {
     return {};
   }
 
-  result<void> send_members(json_array members, const std::string& gid, const json& chord_body, const json_array& fed,
-                            int depth) {
+  result<void> send_members(json_array members, const std::string& gid, const json& chord_body,
+                            const json_array& fed, int depth) {
     json_array tuples;
     std::int64_t index = 0;
     for (auto& member : members) {
@@ -289,7 +299,8 @@ class expander {
     if (m.queue.empty()) m.queue = how_.route(m.task);
     m.group = text_at(options, "group_id");
     m.shadow = text_at(options, "shadow");
-    if (const auto root = text_at(options, "root_id"); !root.empty() && m.root_id.empty()) m.root_id = root;
+    if (const auto root = text_at(options, "root_id"); !root.empty() && m.root_id.empty())
+      m.root_id = root;
     const auto number = [&options](std::string_view name) -> std::optional<double> {
       const auto* v = options.if_contains(name);
       if (v == nullptr || !v->is_number()) return std::nullopt;
@@ -305,8 +316,10 @@ class expander {
       if (!m.eta) return bad("a signature's eta is no time");
     }
     if (const auto n = number("expires")) m.expires = how_.now + from_seconds(*n);
-    if (const auto expires = text_at(options, "expires"); !expires.empty()) m.expires = parse_iso(expires);
-    if (const auto* v = options.if_contains("ignore_result")) m.ignore_result = v->is_bool() && v->get_bool();
+    if (const auto expires = text_at(options, "expires"); !expires.empty())
+      m.expires = parse_iso(expires);
+    if (const auto* v = options.if_contains("ignore_result"))
+      m.ignore_result = v->is_bool() && v->get_bool();
     if (const auto* headers = object_at(options, "headers")) m.headers = *headers;
     const auto list = [&options](std::string_view name) -> json {
       const auto* v = options.if_contains(name);
@@ -336,12 +349,14 @@ result<void> expand(const json& signature, const json_array& fed, const sending&
   return expander(how, to).apply(signature.get_object(), fed, 0);
 }
 
-result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how, plan& to) {
+result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,
+                               plan& to) {
   std::reverse(rest.begin(), rest.end());
   return expander(how, to).steps(std::move(rest), fed, 0);
 }
 
-result<void> expand_callbacks(const json_array& callbacks, const json_array& fed, const sending& how, plan& to) {
+result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
+                              const sending& how, plan& to) {
   if (callbacks.size() == 1) return expand(callbacks[0], fed, how, to);
   return expand(make("group", {{"tasks", callbacks}}), fed, how, to);
 }

@@ -1,4 +1,5 @@
-// From a signature (Celery's JSON for work not yet sent) to the messages that start it. Pure: nothing is sent here.
+// From a signature (Celery's JSON for work not yet sent) to the messages that start it. Pure:
+// nothing is sent here.
 #pragma once
 
 #include "core/error.hpp"
@@ -24,19 +25,23 @@ struct sending {
 };
 
 struct plan {
-  std::vector<std::pair<std::string, std::size_t>> chords;  // group id → size; stored before anything is sent
+  std::vector<std::pair<std::string, std::size_t>>
+      chords;  // group id → size; stored before anything is sent
   std::vector<outgoing> messages;
   std::string last_id;  // of the result of the whole
   json result_tuple;    // as it stands in `children`
 };
 
-// Adds to `to` what starts `signature`. `fed` are put in front of its arguments unless it is immutable.
+// Adds to `to` what starts `signature`. `fed` are put in front of its arguments unless it is
+// immutable.
 result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to);
 
 // A chain as workers pass it on: the LAST element is next. Removes it from `rest` and expands it.
-result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how, plan& to);
+result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,
+                               plan& to);
 
 // Sends several callbacks: one by itself, more as a group.
-result<void> expand_callbacks(const json_array& callbacks, const json_array& fed, const sending& how, plan& to);
+result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
+                              const sending& how, plan& to);
 
 }  // namespace skirmish::tasks

@@ -6,7 +6,8 @@
 
 namespace skirmish::tasks {
 
-client_loop::client_loop(const redis::connection_config& broker, const redis::connection_config& results)
+client_loop::client_loop(const redis::connection_config& broker,
+                         const redis::connection_config& results)
     : broker_(io_, broker, "skirmish-tasks"), subscriber_(io_, results, "skirmish-tasks-results") {
   const bool apart = redis::to_string_masked(broker) != redis::to_string_masked(results) ||
                      broker.database != results.database;

@@ -1,5 +1,5 @@
-// The client side's I/O thread: one connection for commands, one for subscriptions. Callers of any thread hand it work
-// and wait.
+// The client side's I/O thread: one connection for commands, one for subscriptions. Callers of any
+// thread hand it work and wait.
 #pragma once
 
 #include "core/task_group.hpp"
@@ -23,14 +23,16 @@ class client_loop {
   client_loop(const client_loop&) = delete;
   client_loop& operator=(const client_loop&) = delete;
 
-  // Runs `work()` on the loop and returns what it returns, or throws what it throws. Not on the loop's own thread.
+  // Runs `work()` on the loop and returns what it returns, or throws what it throws. Not on the
+  // loop's own thread.
   template <class Work>
   auto block(Work work) {
     using value = typename std::invoke_result_t<Work>::value_type;
     waiter<value> done;
-    asio::co_spawn(io_, std::move(work), [&done](const std::exception_ptr& problem, auto... outcome) {
-      done.finish(problem, std::move(outcome)...);
-    });
+    asio::co_spawn(io_, std::move(work),
+                   [&done](const std::exception_ptr& problem, auto... outcome) {
+                     done.finish(problem, std::move(outcome)...);
+                   });
     return done.wait();
   }
 

@@ -21,7 +21,8 @@ bool matches(const std::string& matcher, const std::string& pattern, std::string
   if (matcher == "glob") return glob_match(pattern, node);
   if (matcher != "pcre") return false;
   try {
-    return std::regex_search(std::string(node), std::regex(pattern), std::regex_constants::match_continuous);
+    return std::regex_search(std::string(node), std::regex(pattern),
+                             std::regex_constants::match_continuous);
   } catch (const std::regex_error&) {
     return false;
   }
@@ -29,13 +30,19 @@ bool matches(const std::string& matcher, const std::string& pattern, std::string
 
 }  // namespace
 
-std::string control_request(std::string_view method, json_object arguments, const control_address& to) {
-  json_object body{{"method", method}, {"arguments", std::move(arguments)}, {"destination", nullptr},
-                   {"pattern", nullptr}, {"matcher", nullptr}};
-  if (!to.destination.empty()) body["destination"] = json_array(to.destination.begin(), to.destination.end());
+std::string control_request(std::string_view method, json_object arguments,
+                            const control_address& to) {
+  json_object body{{"method", method},
+                   {"arguments", std::move(arguments)},
+                   {"destination", nullptr},
+                   {"pattern", nullptr},
+                   {"matcher", nullptr}};
+  if (!to.destination.empty())
+    body["destination"] = json_array(to.destination.begin(), to.destination.end());
   if (!to.reply_queue_id.empty()) {
     body["ticket"] = to.ticket;
-    body["reply_to"] = json_object{{"exchange", "reply.celery.pidbox"}, {"routing_key", to.reply_queue_id}};
+    body["reply_to"] =
+        json_object{{"exchange", "reply.celery.pidbox"}, {"routing_key", to.reply_queue_id}};
   }
   std::string text;
   append_json(text, body);
@@ -45,7 +52,8 @@ std::string control_request(std::string_view method, json_object arguments, cons
 }
 
 bool received_request::is_for(std::string_view node) const {
-  if (has_destination) return std::find(destination.begin(), destination.end(), node) != destination.end();
+  if (has_destination)
+    return std::find(destination.begin(), destination.end(), node) != destination.end();
   if (!pattern.empty() && !matcher.empty()) return matches(matcher, pattern, node);
   return true;
 }
@@ -57,7 +65,8 @@ result<json> plain_body(std::string_view envelope) {
   if (object == nullptr) return bad("no JSON object");
   const auto body = text_at(*object, "body");
   bool encoded = false;
-  if (const auto* properties = object->if_contains("properties"); properties && properties->is_object())
+  if (const auto* properties = object->if_contains("properties");
+      properties && properties->is_object())
     encoded = text_at(properties->get_object(), "body_encoding") == "base64";
   std::string text;
   if (encoded && !decode_base64(body, text)) return bad("the body is not base64");
@@ -74,7 +83,8 @@ result<received_request> parse_control_request(std::string_view envelope) {
   if (out.method.empty()) return bad("the request names no method");
   if (auto* arguments = fields->if_contains("arguments"); arguments && arguments->is_object())
     out.arguments = std::move(arguments->get_object());
-  if (const auto* to = fields->if_contains("destination"); to && to->is_array() && !to->get_array().empty()) {
+  if (const auto* to = fields->if_contains("destination");
+      to && to->is_array() && !to->get_array().empty()) {
     out.has_destination = true;
     for (const auto& node : to->get_array())
       if (node.is_string()) out.destination.emplace_back(node.get_string());
@@ -87,14 +97,17 @@ result<received_request> parse_control_request(std::string_view envelope) {
     out.reply_key = text_at(to->get_object(), "routing_key");
   }
   if (const auto whole = parse_json(envelope)) {
-    if (const auto* headers = whole->as_object().if_contains("headers"); headers && headers->is_object())
-      if (const auto* clock = headers->get_object().if_contains("clock"); clock && clock->is_int64() && clock->get_int64() > 0)
+    if (const auto* headers = whole->as_object().if_contains("headers");
+        headers && headers->is_object())
+      if (const auto* clock = headers->get_object().if_contains("clock");
+          clock && clock->is_int64() && clock->get_int64() > 0)
         out.clock = static_cast<std::uint64_t>(clock->get_int64());
   }
   return out;
 }
 
-std::string control_reply(const received_request& to, std::string_view node, const json& answer, std::uint64_t clock) {
+std::string control_reply(const received_request& to, std::string_view node, const json& answer,
+                          std::uint64_t clock) {
   std::string body;
   append_json(body, json_object{{node, answer}});
   std::string headers;

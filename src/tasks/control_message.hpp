@@ -22,7 +22,8 @@ struct control_address {
 };
 
 // The envelope of a broadcast.
-std::string control_request(std::string_view method, json_object arguments, const control_address& to);
+std::string control_request(std::string_view method, json_object arguments,
+                            const control_address& to);
 
 struct received_request {
   std::string method;
@@ -39,7 +40,8 @@ struct received_request {
 result<received_request> parse_control_request(std::string_view envelope);
 
 // The envelope of a reply: `{node: answer}`.
-std::string control_reply(const received_request& to, std::string_view node, const json& answer, std::uint64_t clock);
+std::string control_reply(const received_request& to, std::string_view node, const json& answer,
+                          std::uint64_t clock);
 
 // The body of any of kombu's plain envelopes, decoded.
 result<json> plain_body(std::string_view envelope);

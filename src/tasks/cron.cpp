@@ -17,10 +17,12 @@ error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; 
 
 constexpr std::array<std::string_view, 12> month_names{"jan", "feb", "mar", "apr", "may", "jun",
                                                        "jul", "aug", "sep", "oct", "nov", "dec"};
-constexpr std::array<std::string_view, 7> day_names{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+constexpr std::array<std::string_view, 7> day_names{"sun", "mon", "tue", "wed",
+                                                    "thu", "fri", "sat"};
 
 template <std::size_t N>
-std::optional<int> number_or_name(std::string_view text, const std::array<std::string_view, N>& names, int first) {
+std::optional<int> number_or_name(std::string_view text,
+                                  const std::array<std::string_view, N>& names, int first) {
   std::string lower(text);
   for (auto& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (std::size_t i = 0; i < N; ++i)
@@ -32,8 +34,9 @@ std::optional<int> number_or_name(std::string_view text, const std::array<std::s
 
 // Sets the bits of one field: "*", "*/5", "1,2", "8-17/2", "mon-fri".
 template <class Bits, std::size_t N>
-result<void> read_field(std::string_view field, int low, int high, const std::array<std::string_view, N>& names,
-                        Bits& bits, std::size_t modulo) {
+result<void> read_field(std::string_view field, int low, int high,
+                        const std::array<std::string_view, N>& names, Bits& bits,
+                        std::size_t modulo) {
   while (true) {
     const auto comma = field.find(',');
     auto part = field.substr(0, comma);
@@ -48,21 +51,23 @@ result<void> read_field(std::string_view field, int low, int high, const std::ar
     if (part != "*") {
       const auto dash = part.find('-');
       const auto first = number_or_name(part.substr(0, dash), names, low == 0 ? 0 : 1);
-      const auto last = dash == std::string_view::npos ? (step > 1 ? std::optional<int>(high) : first)
-                                                       : number_or_name(part.substr(dash + 1), names, low == 0 ? 0 : 1);
+      const auto last = dash == std::string_view::npos
+                            ? (step > 1 ? std::optional<int>(high) : first)
+                            : number_or_name(part.substr(dash + 1), names, low == 0 ? 0 : 1);
       if (!first || !last || *first < low || *last > high || *first > *last)
         return bad(fmt::format("`{}` is not within {} to {}", part, low, high));
       from = *first;
       to = *last;
     }
-    for (int i = from; i <= to; i += static_cast<int>(step)) bits.set(static_cast<std::size_t>(i) % modulo);
+    for (int i = from; i <= to; i += static_cast<int>(step))
+      bits.set(static_cast<std::size_t>(i) % modulo);
     if (comma == std::string_view::npos) return {};
     field = field.substr(comma + 1);
   }
 }
 
-// Local calendar time by glibc, which knows every zone. It keeps the zone in the environment, so this is serialised and
-// puts the old one back; only the scheduler calls it.
+// Local calendar time by glibc, which knows every zone. It keeps the zone in the environment, so
+// this is serialised and puts the old one back; only the scheduler calls it.
 class in_zone {
  public:
   explicit in_zone(const std::string& zone) : lock_(mutex()) {
@@ -151,7 +156,8 @@ std::optional<wall_time> cron::next_after(wall_time t) const {
         at.tm_isdst = -1;
         const auto seconds = std::mktime(&at);
         // A skipped local time comes back as another one.
-        if (seconds == -1 || seconds <= after || at.tm_hour != hour || at.tm_min != minute) continue;
+        if (seconds == -1 || seconds <= after || at.tm_hour != hour || at.tm_min != minute)
+          continue;
         return wall_time{std::chrono::seconds{seconds}};
       }
     }

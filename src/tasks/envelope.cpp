@@ -34,7 +34,9 @@ void append_seconds_or_null(std::string& out, const std::optional<double>& secon
     fmt::format_to(std::back_inserter(out), "{}", *seconds);
 }
 
-void append_integer(std::string& out, std::int64_t n) { fmt::format_to(std::back_inserter(out), "{}", n); }
+void append_integer(std::string& out, std::int64_t n) {
+  fmt::format_to(std::back_inserter(out), "{}", n);
+}
 
 void append_body(std::string& out, const outgoing& m) {
   thread_local std::string body;
@@ -141,12 +143,14 @@ void append_task_envelope(std::string& out, const outgoing& m) {
   out += "\"}}";
 }
 
-void append_plain_envelope(std::string& out, const plain_envelope& about, std::string_view body_json) {
+void append_plain_envelope(std::string& out, const plain_envelope& about,
+                           std::string_view body_json) {
   out += R"({"body": ")";
   append_base64(out, body_json);
   out += R"(", "content-encoding": "utf-8", "content-type": "application/json", "headers": )";
   out += about.headers_json;
-  fmt::format_to(std::back_inserter(out), R"(, "properties": {{"delivery_mode": {}, "delivery_info": {{"exchange": )",
+  fmt::format_to(std::back_inserter(out),
+                 R"(, "properties": {{"delivery_mode": {}, "delivery_info": {{"exchange": )",
                  about.delivery_mode);
   append_json_string(out, about.exchange);
   out += R"(, "routing_key": )";

@@ -1,4 +1,5 @@
-// Writing messages: task messages of protocol 2, and the plain messages of events and remote control.
+// Writing messages: task messages of protocol 2, and the plain messages of events and remote
+// control.
 #pragma once
 
 #include "skirmish/tasks/types.hpp"
@@ -48,6 +49,7 @@ struct plain_envelope {
   int delivery_mode = 1;
 };
 // The envelope of an event or a control message; `body_json` is base64-encoded into it.
-void append_plain_envelope(std::string& out, const plain_envelope& about, std::string_view body_json);
+void append_plain_envelope(std::string& out, const plain_envelope& about,
+                           std::string_view body_json);
 
 }  // namespace skirmish::tasks

@@ -16,7 +16,8 @@ constexpr std::size_t gathered_limit_events = 50'000;
 }  // namespace
 
 int utc_offset_hours(wall_time at) {
-  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
+  const std::time_t seconds =
+      std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
   std::tm local{};
   localtime_r(&seconds, &local);
   const long west_s = -local.tm_gmtoff;
@@ -41,7 +42,8 @@ void event_writer::append_common(std::string& out, std::string_view type) {
     offset_valid_until_s_ = seconds + 60;
   }
   out.append("{\"type\": \"").append(type).append("\"").append(common_);
-  fmt::format_to(std::back_inserter(out), ", \"utcoffset\": {}, \"clock\": {}, \"timestamp\": {}.{:06}", offset_hours_,
+  fmt::format_to(std::back_inserter(out),
+                 ", \"utcoffset\": {}, \"clock\": {}, \"timestamp\": {}.{:06}", offset_hours_,
                  tick(), seconds, now.time_since_epoch().count() % 1'000'000);
 }
 
@@ -68,7 +70,10 @@ void event_writer::received(const message& m) {
   if (!begin("task-received", m.id)) return;
   current_ += ", \"name\": ";
   append_json_string(current_, m.display_name());
-  current_.append(", \"args\": ").append(m.args_repr).append(", \"kwargs\": ").append(m.kwargs_repr);
+  current_.append(", \"args\": ")
+      .append(m.args_repr)
+      .append(", \"kwargs\": ")
+      .append(m.kwargs_repr);
   current_ += ", \"root_id\": ";
   append_json_string(current_, m.root());
   current_ += ", \"parent_id\": ";
@@ -76,8 +81,8 @@ void event_writer::received(const message& m) {
     current_ += "null";
   else
     append_json_string(current_, m.parent_id);
-  fmt::format_to(std::back_inserter(current_), ", \"retries\": {}, \"eta\": {}, \"expires\": {}", m.retries,
-                 m.eta_token, m.expires_token);
+  fmt::format_to(std::back_inserter(current_), ", \"retries\": {}, \"eta\": {}, \"expires\": {}",
+                 m.retries, m.eta_token, m.expires_token);
   end();
 }
 
@@ -93,7 +98,8 @@ void event_writer::succeeded(const message& m, std::string_view result_repr, dou
   end();
 }
 
-void event_writer::failed(std::string_view id, std::string_view exception_repr, std::string_view traceback) {
+void event_writer::failed(std::string_view id, std::string_view exception_repr,
+                          std::string_view traceback) {
   if (!begin("task-failed", id)) return;
   current_ += ", \"exception\": ";
   append_json_string(current_, exception_repr);
@@ -104,7 +110,8 @@ void event_writer::failed(std::string_view id, std::string_view exception_repr, 
   end();
 }
 
-void event_writer::retried(std::string_view id, std::string_view exception_repr, std::string_view traceback) {
+void event_writer::retried(std::string_view id, std::string_view exception_repr,
+                           std::string_view traceback) {
   if (!begin("task-retried", id)) return;
   current_ += ", \"exception\": ";
   append_json_string(current_, exception_repr);
@@ -115,7 +122,8 @@ void event_writer::retried(std::string_view id, std::string_view exception_repr,
 
 void event_writer::revoked(std::string_view id, bool terminated, int signum, bool expired) {
   if (!begin("task-revoked", id)) return;
-  fmt::format_to(std::back_inserter(current_), ", \"terminated\": {}, \"signum\": {}, \"expired\": {}", terminated,
+  fmt::format_to(std::back_inserter(current_),
+                 ", \"terminated\": {}, \"signum\": {}, \"expired\": {}", terminated,
                  signum == 0 ? "null" : std::to_string(signum), expired);
   end();
 }

@@ -1,4 +1,5 @@
-// Events as Celery's monitors read them: written as raw JSON, gathered, and sent as one `task-multi` message a turn.
+// Events as Celery's monitors read them: written as raw JSON, gathered, and sent as one
+// `task-multi` message a turn.
 #pragma once
 
 #include "tasks/message.hpp"
@@ -10,7 +11,8 @@
 
 namespace skirmish::tasks {
 
-// Hours west of UTC, rounded down, as Python computes it from time.timezone (or altzone while DST holds).
+// Hours west of UTC, rounded down, as Python computes it from time.timezone (or altzone while DST
+// holds).
 int utc_offset_hours(wall_time at);
 
 // What all events of a node have in common. One for a worker; used on its loop's thread only.

@@ -41,8 +41,9 @@ std::optional<std::string_view> state_of(std::string_view type) {
 
 }  // namespace
 
-history_recorder::history_recorder(asio::io_context& io, redis::client& redis, redis::subscriber& subscriber,
-                                   key_names keys, std::size_t limit_tasks)
+history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
+                                   redis::subscriber& subscriber, key_names keys,
+                                   std::size_t limit_tasks)
     : io_(io),
       redis_(redis),
       subscriber_(subscriber),
@@ -67,7 +68,8 @@ void history_recorder::note(const json_object& event) {
   const auto state = state_of(std::string_view(type->get_string()));
   if (!state) return;
   const auto* at = event.if_contains("timestamp");
-  const auto time = at && at->is_number() ? fmt::format("{:.6f}", at->to_number<double>()) : std::string("0");
+  const auto time =
+      at && at->is_number() ? fmt::format("{:.6f}", at->to_number<double>()) : std::string("0");
   std::vector<std::string> fields;
   const auto take = [&](std::string_view from, std::string_view to) {
     const auto* v = event.if_contains(from);
@@ -75,8 +77,9 @@ void history_recorder::note(const json_object& event) {
     fields.emplace_back(to);
     fields.push_back(text_of(*v));
   };
-  for (const auto name : {"name", "args", "kwargs", "root_id", "parent_id", "retries", "eta", "expires", "queue",
-                          "result", "runtime", "exception", "traceback", "terminated", "expired"})
+  for (const auto name :
+       {"name", "args", "kwargs", "root_id", "parent_id", "retries", "eta", "expires", "queue",
+        "result", "runtime", "exception", "traceback", "terminated", "expired"})
     take(name, name);
   if (*state != "PENDING") take("hostname", "worker");
   const std::string_view moment = *state == "PENDING"    ? "sent"
@@ -103,7 +106,8 @@ awaitable<void> history_recorder::write() {
   while (!pending_.empty()) {
     std::vector<std::string_view> args{limit, ttl, ""};
     const auto count = std::min(batch_events, pending_.size());
-    for (std::size_t i = 0; i < count; ++i) args.insert(args.end(), pending_[i].begin(), pending_[i].end());
+    for (std::size_t i = 0; i < count; ++i)
+      args.insert(args.end(), pending_[i].begin(), pending_[i].end());
     redis::checked(co_await redis_.eval(scripts::history, keys, args));
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
   }
@@ -112,7 +116,8 @@ awaitable<void> history_recorder::write() {
 awaitable<void> history_recorder::run() {
   redis::listener who;
   who.on_message = [this](std::string_view, std::string_view envelope) { on_event(envelope); };
-  const auto subscription = subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
+  const auto subscription =
+      subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
   asio::steady_timer timer(io_);
   while (true) {
     try {
@@ -131,7 +136,8 @@ namespace {
 json_object to_object(const std::string& id, const redis::value& hash) {
   json_object out{{"id", id}};
   for (const auto& [field, text] : hash.as_pairs()) {
-    const bool is_time = field == "sent" || field == "received" || field == "started" || field == "ended";
+    const bool is_time =
+        field == "sent" || field == "received" || field == "started" || field == "ended";
     const bool is_number = field == "runtime" || field == "retries";
     if (is_time)
       out[field] = to_iso(from_unix_s(std::strtod(text.c_str(), nullptr)));
@@ -152,7 +158,8 @@ awaitable<json_array> read_history(broker_view at, history_query query) {
   if (!query.worker.empty()) index = at.keys.own("history:worker:", query.worker);
   const auto from = static_cast<std::int64_t>(query.offset);
   const auto to = from + static_cast<std::int64_t>(query.limit) - 1;
-  const auto ids = redis::checked(co_await at.redis.command("ZREVRANGE", index, from, to)).as_strings();
+  const auto ids =
+      redis::checked(co_await at.redis.command("ZREVRANGE", index, from, to)).as_strings();
   json_array out;
   if (ids.empty()) co_return out;
   redis::request ask;
@@ -174,7 +181,8 @@ awaitable<result<json_object>> read_task(broker_view at, std::string id) {
       // The stored result knows better than events, which may be switched off.
       if (const auto* status = stored.if_contains("status")) out["state"] = *status;
       if (const auto* value = stored.if_contains("result")) out["result"] = *value;
-      if (const auto* text = stored.if_contains("traceback"); text && !text->is_null()) out["traceback"] = *text;
+      if (const auto* text = stored.if_contains("traceback"); text && !text->is_null())
+        out["traceback"] = *text;
       if (const auto* done = stored.if_contains("date_done")) out["date_done"] = *done;
     }
   }

@@ -1,12 +1,14 @@
-// What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a restart forgets nothing.
+// What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a
+// restart forgets nothing.
 //
 //   skirmish:tasks:history:all                    zset   id → time of its last event
 //   skirmish:tasks:history:state:<STATE>          zset   the same, of the tasks in that state
 //   skirmish:tasks:history:name:<task>, worker:<node>   zset   the same by name and worker
-//   skirmish:tasks:history:task:<id>              hash   name, state, args, kwargs, worker, times…; 7 days
-//   skirmish:tasks:history:leader                 string the recorder that writes, 5 s
+//   skirmish:tasks:history:task:<id>              hash   name, state, args, kwargs, worker, times…;
+//   7 days skirmish:tasks:history:leader                 string the recorder that writes, 5 s
 //
-// Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes writes; the others stand by.
+// Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes
+// writes; the others stand by.
 #pragma once
 
 #include "core/task_group.hpp"
@@ -19,8 +21,8 @@ namespace skirmish::tasks {
 
 class history_recorder {
  public:
-  history_recorder(asio::io_context& io, redis::client& redis, redis::subscriber& subscriber, key_names keys,
-                   std::size_t limit_tasks = 100'000);
+  history_recorder(asio::io_context& io, redis::client& redis, redis::subscriber& subscriber,
+                   key_names keys, std::size_t limit_tasks = 100'000);
   // Records until its coroutine is cancelled. Give it to a task_group.
   awaitable<void> run();
 

@@ -39,7 +39,8 @@ std::string extended_fields(const job& j) {
 
 void write_document(job& j, outcome how) {
   if (!j.stores_result()) {
-    const bool keep_error = how == outcome::failure && j.task && j.task->definition->options.store_errors_even_if_ignored;
+    const bool keep_error = how == outcome::failure && j.task &&
+                            j.task->definition->options.store_errors_even_if_ignored;
     if (!keep_error) return;
   }
   std::string children = "[]";
@@ -76,7 +77,8 @@ sending sending_after(const job& j) {
 
 void take_plan(job& j, plan&& made) {
   for (auto& chord : made.chords) j.follower_chords.push_back(std::move(chord));
-  for (const auto& message : made.messages) j.followers.push_back(address(j.host.owner().keys, message));
+  for (const auto& message : made.messages)
+    j.followers.push_back(address(j.host.owner().keys, message));
   if (!made.result_tuple.is_null()) {
     const std::lock_guard lock(j.children_mutex);
     j.children.push_back(std::move(made.result_tuple));
@@ -85,7 +87,8 @@ void take_plan(job& j, plan&& made) {
 
 void note_bad_follower(const job& j, const result<void>& outcome_of_expand) {
   if (!outcome_of_expand)
-    log::warn("task_follower_bad", {{"task", j.m.task}, {"id", j.m.id}, {"error", outcome_of_expand.error().message}});
+    log::warn("task_follower_bad",
+              {{"task", j.m.task}, {"id", j.m.id}, {"error", outcome_of_expand.error().message}});
 }
 
 void follow_success(job& j, message_body& body, const json& value) {
@@ -123,11 +126,14 @@ void follow_failure(job& j, message_body& body) {
   append_json(failure_json, j.problem.to_json());
   for (const auto& step : body.chain.get_array()) {
     const auto* options = step.is_object() ? step.get_object().if_contains("options") : nullptr;
-    const auto* id = options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
+    const auto* id =
+        options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
     if (id == nullptr || !id->is_string()) continue;
     std::string document;
     const std::string id_text(id->get_string());
-    append_result_document(document, {.id = id_text, .status = "FAILURE", .result_json = failure_json,
+    append_result_document(document, {.id = id_text,
+                                      .status = "FAILURE",
+                                      .result_json = failure_json,
                                       .traceback = j.problem.traceback});
     j.more_results.emplace_back(id_text, std::move(document));
   }
@@ -136,20 +142,24 @@ void follow_failure(job& j, message_body& body) {
 double retry_delay_s(const job& j, const retry_options& asked) {
   const auto& options = j.task->definition->options;
   if (asked.countdown) return static_cast<double>(asked.countdown->count()) / 1000.0;
-  if (options.retry_backoff_s <= 0) return static_cast<double>(options.default_retry_delay.count()) / 1000.0;
+  if (options.retry_backoff_s <= 0)
+    return static_cast<double>(options.default_retry_delay.count()) / 1000.0;
   const double limit = static_cast<double>(options.retry_backoff_max.count()) / 1000.0;
-  const double longest = std::min(limit, options.retry_backoff_s * std::pow(2.0, std::min(j.m.retries, 60)));
+  const double longest =
+      std::min(limit, options.retry_backoff_s * std::pow(2.0, std::min(j.m.retries, 60)));
   if (!options.retry_jitter) return longest;
   thread_local std::minstd_rand random{std::random_device{}()};
-  return static_cast<double>(std::uniform_int_distribution<std::int64_t>(0, std::llround(longest))(random));
+  return static_cast<double>(
+      std::uniform_int_distribution<std::int64_t>(0, std::llround(longest))(random));
 }
 
 // The message once more, due later; or the failure, when the retries are used up.
 bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
   const auto& options = j.task->definition->options;
   const auto limit = asked.options.max_retries ? asked.options.max_retries : options.max_retries;
-  const auto reason = asked.reason ? describe_exception(asked.reason, j.m.task)
-                                   : make_failure("Retry", "retry asked for", std::string(exceptions_module));
+  const auto reason =
+      asked.reason ? describe_exception(asked.reason, j.m.task)
+                   : make_failure("Retry", "retry asked for", std::string(exceptions_module));
   if ((limit && j.m.retries >= *limit) || j.is_last_failure()) {
     j.problem = asked.reason ? reason
                              : make_failure("MaxRetriesExceededError",
@@ -162,8 +172,10 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
   }
   envelope_edit edit;
   edit.retries = j.m.retries + 1;
-  edit.eta = asked.options.eta ? std::chrono::time_point_cast<std::chrono::microseconds>(*asked.options.eta)
-                               : wall_now() + std::chrono::microseconds(std::llround(retry_delay_s(j, asked.options) * 1e6));
+  edit.eta = asked.options.eta
+                 ? std::chrono::time_point_cast<std::chrono::microseconds>(*asked.options.eta)
+                 : wall_now() + std::chrono::microseconds(
+                                    std::llround(retry_delay_s(j, asked.options) * 1e6));
   edit.parent_id = std::string(j.m.id);
   edit.new_delivery_tag = true;
   auto again = edit_envelope(j.m.raw, edit);
@@ -173,7 +185,8 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
     write_document(j, outcome::failure);
     return true;
   }
-  j.followers.push_back({j.host.owner().keys.queue(j.m.queue, priority_step(j.m.priority)), std::move(*again)});
+  j.followers.push_back(
+      {j.host.owner().keys.queue(j.m.queue, priority_step(j.m.priority)), std::move(*again)});
   j.problem = reason;
   j.ended = outcome::retry;
   write_document(j, outcome::retry);
@@ -182,7 +195,8 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
 
 bool retries_by_itself(const job& j, const failure_info& problem) {
   const auto& names = j.task->definition->options.autoretry_for;
-  return std::any_of(names.begin(), names.end(), [&](const auto& n) { return n == "*" || n == problem.type; });
+  return std::any_of(names.begin(), names.end(),
+                     [&](const auto& n) { return n == "*" || n == problem.type; });
 }
 
 void settle_failure(job& j, message_body& body, failure_info problem) {
@@ -199,22 +213,31 @@ std::optional<double> parse_rate_interval_s(std::string_view text) {
   double per = 1.0;
   if (const auto slash = text.find('/'); slash != std::string_view::npos) {
     const auto unit = text.substr(slash + 1);
-    if (unit == "s") per = 1.0;
-    else if (unit == "m") per = 60.0;
-    else if (unit == "h") per = 3600.0;
-    else return std::nullopt;
+    if (unit == "s")
+      per = 1.0;
+    else if (unit == "m")
+      per = 60.0;
+    else if (unit == "h")
+      per = 3600.0;
+    else
+      return std::nullopt;
     text = text.substr(0, slash);
   }
   double count = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (ec != std::errc{} || end != text.data() + text.size() || count < 0 || !std::isfinite(count)) return std::nullopt;
+  if (ec != std::errc{} || end != text.data() + text.size() || count < 0 || !std::isfinite(count))
+    return std::nullopt;
   return count == 0 ? 0.0 : per / count;
 }
 
-bool job::stores_result() const { return !(m.ignore_result || (task && task->definition->options.ignore_result)); }
+bool job::stores_result() const {
+  return !(m.ignore_result || (task && task->definition->options.ignore_result));
+}
 
 bool job::is_last_failure() const {
-  const int limit = m.dead_letter_after > 0 ? m.dead_letter_after : task ? task->definition->options.dead_letter_after : 0;
+  const int limit = m.dead_letter_after > 0 ? m.dead_letter_after
+                    : task                  ? task->definition->options.dead_letter_after
+                                            : 0;
   return limit > 0 && m.retries + 1 >= limit;
 }
 
@@ -231,8 +254,12 @@ void job::update_state(json meta, std::string_view state) {
   std::string meta_json;
   append_json(meta_json, meta);
   std::string text;
-  append_result_document(text, {.id = m.id, .status = state, .result_json = meta_json, .group = m.group,
-                                .parent_id = m.parent_id, .done = false});
+  append_result_document(text, {.id = m.id,
+                                .status = state,
+                                .result_json = meta_json,
+                                .group = m.group,
+                                .parent_id = m.parent_id,
+                                .done = false});
   host.publish_state(*this, std::move(text));
 }
 
@@ -246,7 +273,8 @@ bool run_job(job& j) {
   auto parsed = parse_body(j.m);
   if (!parsed) {
     j.runtime_s = steady_s() - begin;
-    return settle_failed(j, make_failure("DecodeError", parsed.error().message, "kombu.exceptions"), outcome::failure);
+    return settle_failed(j, make_failure("DecodeError", parsed.error().message, "kombu.exceptions"),
+                         outcome::failure);
   }
   arguments given{std::move(parsed->args), std::move(parsed->kwargs)};
   std::exception_ptr thrown;

@@ -18,7 +18,7 @@ namespace skirmish::tasks {
 // Per registered task, changed by remote control.
 struct task_state {
   std::shared_ptr<const task_definition> definition;
-  std::string rate_limit;  // as set last
+  std::string rate_limit;      // as set last
   double rate_interval_s = 0;  // 0: none
   double next_start_s = 0;     // steady seconds
   double global_interval_s = 0;
@@ -58,7 +58,8 @@ struct job final : task_context {
   // Set by the worker's loop, read by the task.
   std::atomic<bool> aborted{false};
   std::atomic<bool> soft_limit_passed{false};
-  // Whoever sets it first decides how the job ended: the thread that ran it, or the loop (time limit, revoke).
+  // Whoever sets it first decides how the job ended: the thread that ran it, or the loop (time
+  // limit, revoke).
   std::atomic<bool> settled{false};
 
   // How it ended; written before it is handed to the loop.
@@ -67,11 +68,11 @@ struct job final : task_context {
   std::string result_repr;
   failure_info problem;
   double runtime_s = 0;
-  std::string document;               // to be stored; empty: nothing
-  std::vector<addressed> followers;   // messages to be sent with the acknowledgement
+  std::string document;              // to be stored; empty: nothing
+  std::vector<addressed> followers;  // messages to be sent with the acknowledgement
   std::vector<std::pair<std::string, std::size_t>> follower_chords;
   std::vector<std::pair<std::string, std::string>> more_results;  // id, document: failed chains
-  json chord;                         // the chord's body, when this is a member
+  json chord;  // the chord's body, when this is a member
   std::mutex children_mutex;
   json_array children;
 
@@ -97,12 +98,12 @@ struct job final : task_context {
 
 using job_ptr = std::shared_ptr<job>;
 
-// Decodes the body, calls the function and settles the job. For functions; on a thread of the pool. False when the
-// loop had settled it meanwhile.
+// Decodes the body, calls the function and settles the job. For functions; on a thread of the pool.
+// False when the loop had settled it meanwhile.
 bool run_job(job& j);
 
-// Settles a job with what its function returned or threw, and prepares everything that follows: the result document,
-// callbacks, the chain's next step, retries. False when it was settled already.
+// Settles a job with what its function returned or threw, and prepares everything that follows: the
+// result document, callbacks, the chain's next step, retries. False when it was settled already.
 bool settle(job& j, message_body body, const std::exception_ptr& thrown, json value);
 // Settles it as failed or revoked from outside the task.
 bool settle_failed(job& j, failure_info problem, outcome how);

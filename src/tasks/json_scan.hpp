@@ -1,5 +1,6 @@
-// Reads the members of a JSON object without building a tree: the hot path looks at a dozen members of an envelope and
-// skips the rest. What is skipped is not validated; a text that breaks the structure is refused.
+// Reads the members of a JSON object without building a tree: the hot path looks at a dozen members
+// of an envelope and skips the rest. What is skipped is not validated; a text that breaks the
+// structure is refused.
 #pragma once
 
 #include <cstring>
@@ -12,8 +13,9 @@ class json_scanner {
  public:
   explicit json_scanner(std::string_view text) : text_(text) {}
 
-  // Calls `member(key, value)` for each member of the object that is the whole text; both are raw tokens (the key
-  // without its quotes, a string value with them). False when the text is no object.
+  // Calls `member(key, value)` for each member of the object that is the whole text; both are raw
+  // tokens (the key without its quotes, a string value with them). False when the text is no
+  // object.
   template <class Member>
   bool object(Member&& member) {
     skip_space();
@@ -55,7 +57,8 @@ class json_scanner {
 
  private:
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
       ++at_;
   }
   bool take(char c) {
@@ -72,7 +75,8 @@ class json_scanner {
   bool skip_string() {
     if (!take('"')) return false;
     while (at_ < text_.size()) {
-      const auto* quote = static_cast<const char*>(std::memchr(text_.data() + at_, '"', text_.size() - at_));
+      const auto* quote =
+          static_cast<const char*>(std::memchr(text_.data() + at_, '"', text_.size() - at_));
       if (quote == nullptr) return false;
       const auto end = static_cast<std::size_t>(quote - text_.data());
       std::size_t slashes = 0;

@@ -69,41 +69,72 @@ struct header_problems {
   bool eta = false;
 };
 
-void read_header(message& m, std::string_view key, std::string_view token, header_problems& problems) {
-  if (key == "task") m.task = text_of(m, token);
-  else if (key == "id") m.id = text_of(m, token);
-  else if (key == "root_id") m.root_id = text_of(m, token);
-  else if (key == "parent_id") m.parent_id = text_of(m, token);
-  else if (key == "group") m.group = text_of(m, token);
-  else if (key == "group_index") m.group_index = number_of<std::int64_t>(token);
-  else if (key == "retries") m.retries = number_of<int>(token).value_or(0);
-  else if (key == "eta") { m.eta_token = token; problems.eta |= !read_time(m, token, m.eta); }
-  else if (key == "expires") { m.expires_token = token; problems.eta |= !read_time(m, token, m.expires); }
-  else if (key == "timelimit") read_limits(m, token);
-  else if (key == "argsrepr") { if (token.front() == '"') m.args_repr = token; }
-  else if (key == "kwargsrepr") { if (token.front() == '"') m.kwargs_repr = token; }
-  else if (key == "origin") m.origin = text_of(m, token);
-  else if (key == "ignore_result") m.ignore_result = token == "true";
-  else if (key == "shadow") m.shadow = text_of(m, token);
-  else if (key == "redelivered") m.redelivered |= token == "true";
-  else if (key == "compression") m.compression = text_of(m, token);
-  else if (key == restored_header) m.restored = number_of<int>(token).value_or(0);
-  else if (key == dead_letter_header) m.dead_letter_after = number_of<int>(token).value_or(0);
-  else if (key == dedup_header) m.dedup_key = text_of(m, token);
+void read_header(message& m, std::string_view key, std::string_view token,
+                 header_problems& problems) {
+  if (key == "task")
+    m.task = text_of(m, token);
+  else if (key == "id")
+    m.id = text_of(m, token);
+  else if (key == "root_id")
+    m.root_id = text_of(m, token);
+  else if (key == "parent_id")
+    m.parent_id = text_of(m, token);
+  else if (key == "group")
+    m.group = text_of(m, token);
+  else if (key == "group_index")
+    m.group_index = number_of<std::int64_t>(token);
+  else if (key == "retries")
+    m.retries = number_of<int>(token).value_or(0);
+  else if (key == "eta") {
+    m.eta_token = token;
+    problems.eta |= !read_time(m, token, m.eta);
+  } else if (key == "expires") {
+    m.expires_token = token;
+    problems.eta |= !read_time(m, token, m.expires);
+  } else if (key == "timelimit")
+    read_limits(m, token);
+  else if (key == "argsrepr") {
+    if (token.front() == '"') m.args_repr = token;
+  } else if (key == "kwargsrepr") {
+    if (token.front() == '"') m.kwargs_repr = token;
+  } else if (key == "origin")
+    m.origin = text_of(m, token);
+  else if (key == "ignore_result")
+    m.ignore_result = token == "true";
+  else if (key == "shadow")
+    m.shadow = text_of(m, token);
+  else if (key == "redelivered")
+    m.redelivered |= token == "true";
+  else if (key == "compression")
+    m.compression = text_of(m, token);
+  else if (key == restored_header)
+    m.restored = number_of<int>(token).value_or(0);
+  else if (key == dead_letter_header)
+    m.dead_letter_after = number_of<int>(token).value_or(0);
+  else if (key == dedup_header)
+    m.dedup_key = text_of(m, token);
 }
 
 void read_delivery_info(message& m, std::string_view key, std::string_view token) {
-  if (key == "exchange") m.exchange = text_of(m, token);
-  else if (key == "routing_key") m.routing_key = text_of(m, token);
-  else if (key == "redelivered") m.redelivered |= token == "true";
+  if (key == "exchange")
+    m.exchange = text_of(m, token);
+  else if (key == "routing_key")
+    m.routing_key = text_of(m, token);
+  else if (key == "redelivered")
+    m.redelivered |= token == "true";
 }
 
 void read_property(message& m, std::string_view key, std::string_view token) {
-  if (key == "correlation_id") m.correlation_id = text_of(m, token);
-  else if (key == "reply_to") m.reply_to = text_of(m, token);
-  else if (key == "priority") m.priority = number_of<int>(token).value_or(0);
-  else if (key == "body_encoding") m.body_encoding = text_of(m, token);
-  else if (key == "delivery_tag") m.delivery_tag = text_of(m, token);
+  if (key == "correlation_id")
+    m.correlation_id = text_of(m, token);
+  else if (key == "reply_to")
+    m.reply_to = text_of(m, token);
+  else if (key == "priority")
+    m.priority = number_of<int>(token).value_or(0);
+  else if (key == "body_encoding")
+    m.body_encoding = text_of(m, token);
+  else if (key == "delivery_tag")
+    m.delivery_tag = text_of(m, token);
   else if (key == "delivery_info")
     json_scanner(token).object([&](auto k, auto v) { read_delivery_info(m, k, v); });
 }
@@ -138,12 +169,14 @@ result<std::string> decode_body_text(const message& m) {
     std::string plain;
     const bool escaped = inner.find('\\') != std::string_view::npos;
     if (escaped && !unescape_json(inner, plain)) return bad("the body has a broken escape");
-    if (!decode_base64(escaped ? std::string_view(plain) : inner, text)) return bad("the body is not base64");
+    if (!decode_base64(escaped ? std::string_view(plain) : inner, text))
+      return bad("the body is not base64");
   } else if (!unescape_json(inner, text)) {
     return bad("the body has a broken escape");
   }
   if (m.compression.empty()) return text;
-  if (m.compression == "application/x-gzip" || m.compression == "application/gzip") return inflate(text);
+  if (m.compression == "application/x-gzip" || m.compression == "application/gzip")
+    return inflate(text);
   return bad(fmt::format("the compression {} is not supported", m.compression));
 }
 
@@ -151,7 +184,6 @@ result<void> check_content(const message& m) {
   if (m.content_type.empty() || m.content_type == "application/json") return {};
   return bad(fmt::format("refusing content of type {}", m.content_type));
 }
-
 
 result<message_body> body_of_protocol_1(const message& m) {
   message_body out;
@@ -178,11 +210,13 @@ result<void> read_protocol_1(message& m) {
   m.body_1 = std::move(parsed->get_object());
   m.is_protocol_1 = true;
   header_problems problems;
-  const auto keep = [&m](std::string token) -> std::string_view { return m.decoded.emplace_back(std::move(token)); };
+  const auto keep = [&m](std::string token) -> std::string_view {
+    return m.decoded.emplace_back(std::move(token));
+  };
   for (const auto& [key, value] : m.body_1) {
     if (value.is_null() || key == "args" || key == "kwargs") continue;
-    read_header(m, key == "taskset" ? std::string_view("group") : std::string_view(key), keep(json::serialize(value)),
-                problems);
+    read_header(m, key == "taskset" ? std::string_view("group") : std::string_view(key),
+                keep(json::serialize(value)), problems);
   }
   if (problems.eta) return bad("eta or expires is no time");
   const auto repr_token = [&](std::string text_of_repr) {
@@ -213,20 +247,23 @@ result<json::value> parse_json(std::string_view text, json::storage_ptr storage)
 result<void> parse_envelope(message& m) {
   header_problems problems;
   bool has_properties = false;
-  const bool is_object = json_scanner(m.raw).object([&](std::string_view key, std::string_view token) {
-    if (key == "body") {
-      m.body = token;
-    } else if (key == "headers") {
-      m.headers = token;
-      if (!json_scanner(token).object([&](auto k, auto v) { read_header(m, k, v, problems); })) m.headers = "{}";
-    } else if (key == "properties") {
-      has_properties = json_scanner(token).object([&](auto k, auto v) { read_property(m, k, v); });
-    } else if (key == "content-type") {
-      m.content_type = text_of(m, token);
-    } else if (key == "content-encoding") {
-      m.content_encoding = text_of(m, token);
-    }
-  });
+  const bool is_object =
+      json_scanner(m.raw).object([&](std::string_view key, std::string_view token) {
+        if (key == "body") {
+          m.body = token;
+        } else if (key == "headers") {
+          m.headers = token;
+          if (!json_scanner(token).object([&](auto k, auto v) { read_header(m, k, v, problems); }))
+            m.headers = "{}";
+        } else if (key == "properties") {
+          has_properties =
+              json_scanner(token).object([&](auto k, auto v) { read_property(m, k, v); });
+        } else if (key == "content-type") {
+          m.content_type = text_of(m, token);
+        } else if (key == "content-encoding") {
+          m.content_encoding = text_of(m, token);
+        }
+      });
   if (!is_object) return bad("the message is no JSON object");
   if (m.body.empty()) return bad("the message has no body");
   if (auto ok = check_content(m); !ok) return ok;
@@ -250,16 +287,24 @@ result<message_body> parse_body(const message& m) {
   if (triple == nullptr || triple->size() < 2) return bad("the body is no [args, kwargs, embed]");
   if (!(*triple)[0].is_array()) return bad("the arguments are no list");
   if (!(*triple)[1].is_object()) return bad("the keyword arguments are no object");
-  message_body out{json::array(std::move((*triple)[0].get_array())), json::object(std::move((*triple)[1].get_object())),
-                   {}, {}, {}, {}};
+  message_body out{json::array(std::move((*triple)[0].get_array())),
+                   json::object(std::move((*triple)[1].get_object())),
+                   {},
+                   {},
+                   {},
+                   {}};
   if (triple->size() < 3 || !(*triple)[2].is_object()) return out;
   for (auto& [key, value] : (*triple)[2].get_object()) {
     if (value.is_null()) continue;
     // Copied out of the arena: these outlive the call.
-    if (key == "callbacks") out.callbacks = json::value(value, json::storage_ptr());
-    else if (key == "errbacks") out.errbacks = json::value(value, json::storage_ptr());
-    else if (key == "chain") out.chain = json::value(value, json::storage_ptr());
-    else if (key == "chord") out.chord = json::value(value, json::storage_ptr());
+    if (key == "callbacks")
+      out.callbacks = json::value(value, json::storage_ptr());
+    else if (key == "errbacks")
+      out.errbacks = json::value(value, json::storage_ptr());
+    else if (key == "chain")
+      out.chain = json::value(value, json::storage_ptr());
+    else if (key == "chord")
+      out.chord = json::value(value, json::storage_ptr());
   }
   return out;
 }

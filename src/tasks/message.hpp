@@ -1,4 +1,5 @@
-// A task message as it comes from a queue: the envelope of kombu, and the headers of Celery's protocols 1 and 2.
+// A task message as it comes from a queue: the envelope of kombu, and the headers of Celery's
+// protocols 1 and 2.
 #pragma once
 
 #include "core/error.hpp"
@@ -26,17 +27,18 @@ struct message {
 
   // Decoded texts; empty when absent or null.
   std::string_view task, id, root_id, parent_id, group, shadow, origin, correlation_id, reply_to;
-  std::string_view content_type, content_encoding, compression, body_encoding, delivery_tag, exchange, routing_key;
+  std::string_view content_type, content_encoding, compression, body_encoding, delivery_tag,
+      exchange, routing_key;
   std::string_view dedup_key;
   // Raw JSON tokens, to be passed on as they are.
-  std::string_view args_repr = "\"\"", kwargs_repr = "\"\"", body = {}, headers = "{}", eta_token = "null",
-                   expires_token = "null";
+  std::string_view args_repr = "\"\"", kwargs_repr = "\"\"", body = {}, headers = "{}",
+                   eta_token = "null", expires_token = "null";
   std::optional<std::int64_t> group_index;
   std::optional<wall_time> eta, expires;
   std::optional<double> hard_limit_s, soft_limit_s;
   int retries = 0;
   int priority = 0;
-  int restored = 0;  // how often a dead worker's hands let it fall
+  int restored = 0;           // how often a dead worker's hands let it fall
   int dead_letter_after = 0;  // 0: as the task says
   bool ignore_result = false;
   bool redelivered = false;
@@ -44,7 +46,9 @@ struct message {
   bool is_protocol_1 = false;
 
   [[nodiscard]] std::string_view root() const noexcept { return root_id.empty() ? id : root_id; }
-  [[nodiscard]] std::string_view display_name() const noexcept { return shadow.empty() ? task : shadow; }
+  [[nodiscard]] std::string_view display_name() const noexcept {
+    return shadow.empty() ? task : shadow;
+  }
 
   std::deque<std::string> decoded;  // texts that were escaped in `raw`
   json_object body_1;               // protocol 1: the whole body
@@ -60,7 +64,8 @@ struct message_body {
 // Reads the envelope and its headers into `m`. The error says what is wrong, for the dead letters.
 result<void> parse_envelope(message& m);
 
-// Decodes the body. For protocol 1 only after parse_envelope(). The values own their memory together.
+// Decodes the body. For protocol 1 only after parse_envelope(). The values own their memory
+// together.
 result<message_body> parse_body(const message& m);
 
 // The envelope once more, changed: for retries, restores and the like. Slow; these are rare.

@@ -27,7 +27,8 @@ awaitable<std::vector<std::string>> scan(redis::client& redis, std::string patte
   std::vector<std::string> out;
   std::string cursor = "0";
   do {
-    const auto reply = redis::checked(co_await redis.command("SCAN", cursor, "MATCH", pattern, "COUNT", scan_count));
+    const auto reply = redis::checked(
+        co_await redis.command("SCAN", cursor, "MATCH", pattern, "COUNT", scan_count));
     cursor = reply[0].as_string();
     for (auto& key : reply[1].as_strings()) out.push_back(std::move(key));
   } while (cursor != "0");
@@ -35,21 +36,26 @@ awaitable<std::vector<std::string>> scan(redis::client& redis, std::string patte
 }
 
 json_object finding(std::string what, std::string subject, std::string detail, std::string cure) {
-  return {{"problem", std::move(what)}, {"subject", std::move(subject)}, {"detail", std::move(detail)},
+  return {{"problem", std::move(what)},
+          {"subject", std::move(subject)},
+          {"detail", std::move(detail)},
           {"cure", std::move(cure)}};
 }
 
 awaitable<std::vector<std::string>> queue_names(broker_view at) {
   std::set<std::string> names;
   const auto prefix = at.keys.binding("");
-  for (const auto& key : co_await scan(at.redis, prefix + "*")) {
+  const auto bound = co_await scan(at.redis, prefix + "*");
+  for (const auto& key : bound) {
     auto name = key.substr(prefix.size());
     if (name == "celeryev" || name.ends_with("celery.pidbox")) continue;
     names.insert(std::move(name));
   }
-  const auto all = redis::checked(co_await at.redis.command("ZRANGE", at.keys.own("workers"), 0, -1));
+  const auto all =
+      redis::checked(co_await at.redis.command("ZRANGE", at.keys.own("workers"), 0, -1));
   for (const auto& instance : all.as_strings()) {
-    const auto served = redis::checked(co_await at.redis.command("HGET", at.keys.own("worker:", instance), "queues"));
+    const auto served = redis::checked(
+        co_await at.redis.command("HGET", at.keys.own("worker:", instance), "queues"));
     const auto& text = served.as_string();
     for (std::size_t from = 0; from < text.size();) {
       const auto comma = std::min(text.find(',', from), text.size());
@@ -96,10 +102,12 @@ awaitable<json_object> broadcast(broker_view at, std::string method, json_object
 
 awaitable<json_array> queues(broker_view at) {
   json_array out;
-  const auto paused = redis::checked(co_await at.redis.command("SMEMBERS", at.keys.own("paused"))).as_strings();
+  const auto paused =
+      redis::checked(co_await at.redis.command("SMEMBERS", at.keys.own("paused"))).as_strings();
   json_object consumers;
   const auto alive = co_await workers(at);
-  for (const auto& name : co_await queue_names(at)) {
+  const auto names = co_await queue_names(at);
+  for (const auto& name : names) {
     redis::request ask;
     for (const int step : priority_steps) ask.push("LLEN", at.keys.queue(name, step));
     const auto lengths = redis::checked(co_await at.redis.exec(std::move(ask)));
@@ -115,22 +123,28 @@ awaitable<json_array> queues(broker_view at) {
       const auto& served = one.as_object().at("queues").as_array();
       serving += std::count(served.begin(), served.end(), json(name));
     }
-    out.push_back(json_object{{"name", name}, {"depth", depth}, {"by_priority", std::move(by_priority)},
-                              {"paused", std::find(paused.begin(), paused.end(), name) != paused.end()},
-                              {"consumers", serving}});
+    out.push_back(
+        json_object{{"name", name},
+                    {"depth", depth},
+                    {"by_priority", std::move(by_priority)},
+                    {"paused", std::find(paused.begin(), paused.end(), name) != paused.end()},
+                    {"consumers", serving}});
   }
   co_return out;
 }
 
 awaitable<json_array> workers(broker_view at) {
   json_array out;
-  const auto all = redis::checked(co_await at.redis.command("ZRANGE", at.keys.own("workers"), 0, -1, "WITHSCORES"));
+  const auto all = redis::checked(
+      co_await at.redis.command("ZRANGE", at.keys.own("workers"), 0, -1, "WITHSCORES"));
   // RESP3 answers with pairs, RESP2 with a flat list.
   std::vector<std::pair<std::string, double>> beats;
   for (const auto& item : all.elements())
-    if (item.is_aggregate() && item.size() == 2) beats.emplace_back(item[0].as_string(), item[1].as_double().value_or(0));
+    if (item.is_aggregate() && item.size() == 2)
+      beats.emplace_back(item[0].as_string(), item[1].as_double().value_or(0));
   for (const auto& [instance, beat] : beats) {
-    const auto about = redis::checked(co_await at.redis.command("HGETALL", at.keys.own("worker:", instance)));
+    const auto about =
+        redis::checked(co_await at.redis.command("HGETALL", at.keys.own("worker:", instance)));
     json_object one{{"instance", instance}, {"last_heartbeat", to_iso(from_unix_s(beat))}};
     json_array served;
     for (const auto& [field, text] : about.as_pairs()) {
@@ -158,7 +172,8 @@ awaitable<std::int64_t> purge(broker_view at, std::string queue) {
   for (const int step : priority_steps) all.push("UNLINK", at.keys.queue(queue, step));
   const auto replies = redis::checked(co_await at.redis.exec(std::move(all)));
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < priority_steps.size(); ++i) count += replies[i].as_integer().value_or(0);
+  for (std::size_t i = 0; i < priority_steps.size(); ++i)
+    count += replies[i].as_integer().value_or(0);
   co_return count;
 }
 
@@ -179,7 +194,8 @@ awaitable<void> revoke(broker_view at, std::string id, bool terminate) {
 awaitable<json_array> dead_letters(broker_view at, std::size_t limit) {
   json_array out;
   const auto last = static_cast<std::int64_t>(limit) - 1;
-  const auto items = redis::checked(co_await at.redis.command("LRANGE", at.keys.own("dead"), 0, last));
+  const auto items =
+      redis::checked(co_await at.redis.command("LRANGE", at.keys.own("dead"), 0, last));
   for (const auto& text : items.as_strings())
     if (auto entry = parse_json(text)) out.push_back(std::move(*entry));
   co_return out;
@@ -203,7 +219,8 @@ awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id) {
     const auto again = edit_envelope(field("message"), edit);
     if (!again || queue.empty()) continue;
     const auto* priority = entry->get_object().if_contains("priority");
-    const int step = priority_step(priority && priority->is_int64() ? static_cast<int>(priority->get_int64()) : 0);
+    const int step = priority_step(
+        priority && priority->is_int64() ? static_cast<int>(priority->get_int64()) : 0);
     // Both or nothing: a letter is never in both places, nor in none.
     redis::request move;
     move.push("MULTI");
@@ -228,7 +245,8 @@ awaitable<std::int64_t> release_scheduled(broker_view at) {
   std::int64_t moved = 0;
   const auto eta = at.keys.own("eta");
   while (true) {
-    const auto part = redis::checked(co_await at.redis.command("ZRANGE", eta, 0, dead_part - 1)).as_strings();
+    const auto part =
+        redis::checked(co_await at.redis.command("ZRANGE", eta, 0, dead_part - 1)).as_strings();
     if (part.empty()) co_return moved;
     redis::request move;
     move.push("MULTI");
@@ -248,7 +266,8 @@ awaitable<std::int64_t> release_scheduled(broker_view at) {
 namespace {
 
 awaitable<void> examine_chords(broker_view at, json_array& out) {
-  for (const auto& key : co_await scan(at.redis, at.keys.group("*") + ".j")) {
+  const auto chords = co_await scan(at.redis, at.keys.group("*") + ".j");
+  for (const auto& key : chords) {
     const auto base = key.substr(0, key.size() - 2);
     redis::request ask;
     ask.push("ZCARD", key);
@@ -261,13 +280,17 @@ awaitable<void> examine_chords(broker_view at, json_array& out) {
     const auto idle = r[3].as_integer().value_or(0);
     const auto gid = base.substr(at.keys.group("").size());
     if (r[1].is_nil())
-      out.push_back(finding("stuck chord", gid, fmt::format("its size is not stored; {} members have ended", parts),
+      out.push_back(finding("stuck chord", gid,
+                            fmt::format("its size is not stored; {} members have ended", parts),
                             "its body will never run; send it by hand and delete the key"));
     else if (parts < size && idle > 3600)
-      out.push_back(finding("stuck chord", gid, fmt::format("{} of {} members ended, the last {} s ago", parts, size, idle),
-                            "look for members that were lost or revoked by a worker that is gone"));
+      out.push_back(
+          finding("stuck chord", gid,
+                  fmt::format("{} of {} members ended, the last {} s ago", parts, size, idle),
+                  "look for members that were lost or revoked by a worker that is gone"));
     else if (parts >= size && idle > 60)
-      out.push_back(finding("complete chord that was not fired", gid, fmt::format("{} of {} members", parts, size),
+      out.push_back(finding("complete chord that was not fired", gid,
+                            fmt::format("{} of {} members", parts, size),
                             "a C++ worker fires it within 20 s; is one running?"));
   }
 }
@@ -280,20 +303,23 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
     leaked += ttl.as_integer().value_or(0) == -1 ? 1 : 0;
   }
   if (leaked > 0)
-    out.push_back(finding("leaked keys", "reply queues", fmt::format("{} reply lists without a TTL", leaked),
+    out.push_back(finding("leaked keys", "reply queues",
+                          fmt::format("{} reply lists without a TTL", leaked),
                           "a C++ worker's janitor removes them after five minutes"));
   const auto events = co_await at.redis.command("SCARD", at.keys.binding("celeryev"));
   if (events.as_integer().value_or(0) > 100)
-    out.push_back(finding("leaked keys", at.keys.binding("celeryev"),
-                          fmt::format("{} bindings of monitors; most are gone", *events.as_integer()),
-                          "delete the set: fanout does not read it"));
+    out.push_back(
+        finding("leaked keys", at.keys.binding("celeryev"),
+                fmt::format("{} bindings of monitors; most are gone", *events.as_integer()),
+                "delete the set: fanout does not read it"));
   const auto held = co_await at.redis.command("HLEN", at.keys.unacked());
   const auto booked = co_await at.redis.command("ZCARD", at.keys.unacked_index());
   if (held.as_integer().value_or(0) != booked.as_integer().value_or(0))
-    out.push_back(finding("unbooked messages", at.keys.unacked(),
-                          fmt::format("{} messages are held, {} are booked", held.as_integer().value_or(0),
-                                      booked.as_integer().value_or(0)),
-                          "a moment later they should agree; if not, a worker was killed between two commands"));
+    out.push_back(finding(
+        "unbooked messages", at.keys.unacked(),
+        fmt::format("{} messages are held, {} are booked", held.as_integer().value_or(0),
+                    booked.as_integer().value_or(0)),
+        "a moment later they should agree; if not, a worker was killed between two commands"));
   const auto dead = co_await at.redis.command("LLEN", at.keys.own("dead"));
   if (dead.as_integer().value_or(0) > 0)
     out.push_back(finding("poison", "dead letters", fmt::format("{} messages", *dead.as_integer()),
@@ -301,8 +327,11 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
 }
 
 awaitable<void> examine_workers(broker_view at, json_array& out) {
-  auto stats = co_await broadcast(at, "stats", {}, {}, 1s);
-  auto registered = co_await broadcast(at, "registered", {}, {}, 1s);
+  // Named, here and below: g++ 12 miscompiles braces and ranges inside co_await.
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto stats = co_await broadcast(at, "stats", no_arguments, everybody, 1s);
+  const auto registered = co_await broadcast(at, "registered", no_arguments, everybody, 1s);
   std::set<std::int64_t> timeouts;
   for (const auto& [node, s] : stats) {
     if (!s.is_object()) continue;
@@ -311,26 +340,31 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
       if (const auto* t = own->get_object().if_contains("visibility_timeout_s"); t && t->is_int64())
         timeouts.insert(t->get_int64());
   }
-  auto confs = co_await broadcast(at, "conf", {}, {}, 1s);
+  const auto confs = co_await broadcast(at, "conf", no_arguments, everybody, 1s);
   for (const auto& [node, c] : confs) {
     if (!c.is_object()) continue;
     const auto* options = c.get_object().if_contains("broker_transport_options");
     if (options && options->is_object())
-      if (const auto* t = options->get_object().if_contains("visibility_timeout"); t && t->is_int64())
+      if (const auto* t = options->get_object().if_contains("visibility_timeout");
+          t && t->is_int64())
         timeouts.insert(t->get_int64());
   }
   if (timeouts.size() > 1)
     out.push_back(finding("clashing visibility timeouts", "workers",
-                          fmt::format("between {} and {} s; the shortest wins", *timeouts.begin(), *timeouts.rbegin()),
+                          fmt::format("between {} and {} s; the shortest wins", *timeouts.begin(),
+                                      *timeouts.rbegin()),
                           "give all workers of this broker the same"));
   std::set<std::string> names, twice;
-  for (const auto& w : co_await workers(at)) {
+  const auto alive = co_await workers(at);
+  for (const auto& w : alive) {
     const auto* node = w.as_object().if_contains("node");
     if (node == nullptr || !node->is_string()) continue;
-    if (!names.insert(std::string(node->get_string())).second) twice.insert(std::string(node->get_string()));
+    if (!names.insert(std::string(node->get_string())).second)
+      twice.insert(std::string(node->get_string()));
   }
   for (const auto& node : twice)
-    out.push_back(finding("duplicate node name", node, "two instances answer to it", "start workers with distinct -n"));
+    out.push_back(finding("duplicate node name", node, "two instances answer to it",
+                          "start workers with distinct -n"));
   std::set<std::string> known;
   for (const auto& [node, list] : registered)
     if (list.is_array())
@@ -341,16 +375,19 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
         }
   if (known.empty()) co_return;
   std::set<std::string> unknown;
-  for (const auto& queue : co_await queue_names(at)) {
+  const auto all_queues = co_await queue_names(at);
+  for (const auto& queue : all_queues) {
     const auto waiting = co_await at.redis.command("LRANGE", at.keys.queue(queue, 0), -100, -1);
     for (const auto& envelope : waiting.as_strings()) {
       message m(envelope);
-      if (parse_envelope(m) && !m.task.starts_with("celery.") && !known.contains(std::string(m.task)))
+      if (parse_envelope(m) && !m.task.starts_with("celery.") &&
+          !known.contains(std::string(m.task)))
         unknown.insert(std::string(m.task));
     }
   }
   for (const auto& name : unknown)
-    out.push_back(finding("unregistered task", name, "messages wait for it and no worker that answers knows it",
+    out.push_back(finding("unregistered task", name,
+                          "messages wait for it and no worker that answers knows it",
                           "start a worker that has it, or purge the queue"));
 }
 

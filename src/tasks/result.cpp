@@ -11,7 +11,9 @@
 namespace skirmish::tasks {
 namespace {
 
-bool is_final(std::string_view state) { return state == "SUCCESS" || state == "FAILURE" || state == "REVOKED"; }
+bool is_final(std::string_view state) {
+  return state == "SUCCESS" || state == "FAILURE" || state == "REVOKED";
+}
 
 std::string text_at(const json_object& in, std::string_view name) {
   const auto* v = in.if_contains(name);
@@ -33,13 +35,14 @@ std::string state_of(const json& document) {
   const auto traceback = text_at(document, "traceback");
   const auto* thrown = document.if_contains("result");
   if (thrown == nullptr || !thrown->is_object())
-    throw task_failed("RuntimeError", json_array{json(thrown ? python_repr(*thrown) : "failed")}, "builtins", traceback,
-                      state);
+    throw task_failed("RuntimeError", json_array{json(thrown ? python_repr(*thrown) : "failed")},
+                      "builtins", traceback, state);
   const auto& info = thrown->get_object();
   json_array arguments;
   if (const auto* message = info.if_contains("exc_message"))
     arguments = message->is_array() ? message->get_array() : json_array{json(*message)};
-  throw task_failed(text_at(info, "exc_type"), std::move(arguments), text_at(info, "exc_module"), traceback, state);
+  throw task_failed(text_at(info, "exc_type"), std::move(arguments), text_at(info, "exc_module"),
+                    traceback, state);
 }
 
 json value_of(const json& document) {
@@ -56,7 +59,8 @@ awaitable<json> read_document(app::impl& in, client_loop& loop, std::string key)
 }
 
 // Subscribes, reads, waits: a result that comes in between is not missed.
-awaitable<json> await_document(app::impl& in, client_loop& loop, std::string key, milliseconds timeout) {
+awaitable<json> await_document(app::impl& in, client_loop& loop, std::string key,
+                               milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   json found = co_await read_document(in, loop, key);
   if (is_final(state_of(found))) co_return found;
@@ -131,9 +135,10 @@ void async_result::revoke(bool terminate) const {
   auto& in = app_->internals();
   json_object arguments{{"task_id", id_}, {"terminate", terminate}, {"signal", "SIGTERM"}};
   const auto envelope = control_request("revoke", std::move(arguments), {});
-  const auto until = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(
-                                        (std::chrono::system_clock::now() + revoke_memory).time_since_epoch())
-                                        .count());
+  const auto until =
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(
+                         (std::chrono::system_clock::now() + revoke_memory).time_since_epoch())
+                         .count());
   const auto work = [&]() -> awaitable<void> {
     auto& redis = in.client().broker();
     co_await redis.wait_connected(in.options.operation_timeout);
@@ -150,7 +155,8 @@ std::vector<json> group_result::get(milliseconds timeout) const {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   std::vector<json> out;
   for (const auto& member : members_) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
     out.push_back(member.get(std::max(left, milliseconds{0})));
   }
   return out;

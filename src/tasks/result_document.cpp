@@ -25,7 +25,9 @@ failure_info make_failure(std::string type, const std::string& message, std::str
 
 failure_info describe_exception(const std::exception_ptr& thrown, std::string_view task_name) {
   failure_info out;
-  const auto builtin = [](const char* type, const std::exception& e) { return make_failure(type, e.what()); };
+  const auto builtin = [](const char* type, const std::exception& e) {
+    return make_failure(type, e.what());
+  };
   try {
     std::rethrow_exception(thrown);
   } catch (const task_error& e) {
@@ -63,11 +65,11 @@ failure_info describe_exception(const std::exception_ptr& thrown, std::string_vi
     out = make_failure("RuntimeError", "an exception of unknown type");
   }
   // C++ has no portable stack trace of an exception; what there is to say is said in Python's form.
-  out.traceback = fmt::format("Traceback (most recent call last):\n  C++ task {}\n{}: {}\n", task_name, out.type,
-                              out.arguments.empty() ? std::string()
-                                                    : out.arguments[0].is_string()
-                                                          ? std::string(out.arguments[0].get_string())
-                                                          : python_repr(out.arguments[0]));
+  out.traceback = fmt::format(
+      "Traceback (most recent call last):\n  C++ task {}\n{}: {}\n", task_name, out.type,
+      out.arguments.empty()          ? std::string()
+      : out.arguments[0].is_string() ? std::string(out.arguments[0].get_string())
+                                     : python_repr(out.arguments[0]));
   return out;
 }
 

@@ -21,7 +21,8 @@ struct failure_info {
   [[nodiscard]] std::string repr() const;
 };
 
-failure_info make_failure(std::string type, const std::string& message, std::string module = "builtins");
+failure_info make_failure(std::string type, const std::string& message,
+                          std::string module = "builtins");
 // From whatever a task threw. The standard library's exceptions become their Python counterparts.
 failure_info describe_exception(const std::exception_ptr& thrown, std::string_view task_name);
 
@@ -29,7 +30,7 @@ struct result_fields {
   std::string_view id;
   std::string_view status;
   std::string_view result_json = "null";
-  std::string_view traceback = {};      // empty: null
+  std::string_view traceback = {};  // empty: null
   std::string_view children_json = "[]";
   std::string_view group = {};
   std::string_view parent_id = {};

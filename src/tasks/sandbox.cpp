@@ -130,14 +130,24 @@ class child_host final : public job_host {
 
 std::string report_of(const job& j) {
   json_array followers, chords, more;
-  for (const auto& [list, envelope] : j.followers) followers.push_back(json_array{json(list), json(envelope)});
-  for (const auto& [gid, size] : j.follower_chords) chords.push_back(json_array{json(gid), json(size)});
-  for (const auto& [id, document] : j.more_results) more.push_back(json_array{json(id), json(document)});
+  for (const auto& [list, envelope] : j.followers)
+    followers.push_back(json_array{json(list), json(envelope)});
+  for (const auto& [gid, size] : j.follower_chords)
+    chords.push_back(json_array{json(gid), json(size)});
+  for (const auto& [id, document] : j.more_results)
+    more.push_back(json_array{json(id), json(document)});
   std::string out;
-  append_json(out, json_object{{"ended", static_cast<int>(j.ended)}, {"result", j.result_json}, {"repr", j.result_repr},
-                               {"problem", j.problem.to_json()}, {"traceback", j.problem.traceback},
-                               {"runtime", j.runtime_s}, {"document", j.document}, {"followers", std::move(followers)},
-                               {"chords", std::move(chords)}, {"more", std::move(more)}, {"chord", j.chord}});
+  append_json(out, json_object{{"ended", static_cast<int>(j.ended)},
+                               {"result", j.result_json},
+                               {"repr", j.result_repr},
+                               {"problem", j.problem.to_json()},
+                               {"traceback", j.problem.traceback},
+                               {"runtime", j.runtime_s},
+                               {"document", j.document},
+                               {"followers", std::move(followers)},
+                               {"chords", std::move(chords)},
+                               {"more", std::move(more)},
+                               {"chord", j.chord}});
   return out;
 }
 
@@ -147,8 +157,8 @@ void take_report(job& j, const json_object& r) {
   j.result_json = text(r.at("result"));
   j.result_repr = text(r.at("repr"));
   const auto& problem = r.at("problem").as_object();
-  j.problem = {text(problem.at("exc_type")), problem.at("exc_message").as_array(), text(problem.at("exc_module")),
-               text(r.at("traceback"))};
+  j.problem = {text(problem.at("exc_type")), problem.at("exc_message").as_array(),
+               text(problem.at("exc_module")), text(r.at("traceback"))};
   j.runtime_s = r.at("runtime").to_number<double>();
   j.document = text(r.at("document"));
   for (const auto& f : r.at("followers").as_array())
@@ -164,14 +174,15 @@ void take_report(job& j, const json_object& r) {
   std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGINT, SIG_IGN);  // Ctrl-C is the worker's business
   std::signal(SIGCHLD, SIG_DFL);
-  struct sigaction soft {};
+  struct sigaction soft{};
   soft.sa_handler = on_soft_limit;
   sigaction(SIGUSR1, &soft, nullptr);
   child_host host(owner, fd);
   char kind = 0;
   std::string node, queue, envelope;
   // node, queue, envelope; then the answer; and again.
-  while (read_frame(fd, kind, node) && read_frame(fd, kind, queue) && read_frame(fd, kind, envelope)) {
+  while (read_frame(fd, kind, node) && read_frame(fd, kind, queue) &&
+         read_frame(fd, kind, envelope)) {
     host.set_node(node);
     job j(host, std::move(envelope));
     j.m.queue = queue;
@@ -241,7 +252,8 @@ sandbox::child sandbox::take_child() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return {};
   child c{0, ends[0]};
-  const bool born = send_descriptor(nursery_, ends[1]) && read_all(nursery_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
+  const bool born = send_descriptor(nursery_, ends[1]) &&
+                    read_all(nursery_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
   ::close(ends[1]);
   if (!born || c.pid <= 0) {
     ::close(ends[0]);
@@ -262,14 +274,17 @@ void sandbox::discard(child c) {
 
 void sandbox::kill(const job& j, int signal_number) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = busy_.find(&j); found != busy_.end()) ::kill(found->second.pid, signal_number);
+  if (const auto found = busy_.find(&j); found != busy_.end())
+    ::kill(found->second.pid, signal_number);
 }
 
 bool sandbox::run(job& j) {
   const auto c = take_child();
   if (c.pid <= 0)
-    return settle_failed(j, make_failure("WorkerLostError", "no child process could be started", "billiard.exceptions"),
-                         outcome::failure);
+    return settle_failed(
+        j,
+        make_failure("WorkerLostError", "no child process could be started", "billiard.exceptions"),
+        outcome::failure);
   {
     const std::lock_guard lock(mutex_);
     busy_[&j] = c;
@@ -291,9 +306,11 @@ bool sandbox::run(job& j) {
   }
   if (!answered) {
     discard(c);
-    return settle_failed(j, make_failure("WorkerLostError", fmt::format("the child process {} of the task died", c.pid),
-                                         "billiard.exceptions"),
-                         outcome::failure);
+    return settle_failed(
+        j,
+        make_failure("WorkerLostError", fmt::format("the child process {} of the task died", c.pid),
+                     "billiard.exceptions"),
+        outcome::failure);
   }
   if (j.settled.exchange(true)) {
     // Killed a moment too late, perhaps: not to be used again.

@@ -1,7 +1,9 @@
-// Runs each task function in a child process, so that a hard time limit or `terminate` really ends it.
+// Runs each task function in a child process, so that a hard time limit or `terminate` really ends
+// it.
 //
-// Forking a process with threads is unsafe, so a nursery is forked first, while there is one thread: it has the app's
-// tasks and nothing else, and forks the children that are asked for. Children are used again until they are killed.
+// Forking a process with threads is unsafe, so a nursery is forked first, while there is one
+// thread: it has the app's tasks and nothing else, and forks the children that are asked for.
+// Children are used again until they are killed.
 #pragma once
 
 #include "tasks/job.hpp"
@@ -23,7 +25,8 @@ class sandbox {
   sandbox(const sandbox&) = delete;
   sandbox& operator=(const sandbox&) = delete;
 
-  // Runs the job in a child and settles it; on a thread of the pool, which waits. False when it was settled elsewhere.
+  // Runs the job in a child and settles it; on a thread of the pool, which waits. False when it was
+  // settled elsewhere.
   bool run(job& j);
   // Kills the child that runs this job.
   void kill(const job& j, int signal_number);

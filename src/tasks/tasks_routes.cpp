@@ -35,20 +35,23 @@ struct routes {
 using shared = std::shared_ptr<routes>;
 
 shape call_shape() {
-  return shape::object({{"name", shape::text(1, 255), required, "the task's registered name"},
-                        {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
-                        {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
-                        {"queue", shape::text(1, 255), optional, "default: celery"},
-                        {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
-                        {"eta", shape::time(), optional, "not before"},
-                        {"expires", shape::time(), optional, "not after"},
-                        {"priority", shape::integer(0, 9), optional, "0 is served first"},
-                        {"retry", shape::boolean(), optional, "accepted; publishing is tried once here"}});
+  return shape::object(
+      {{"name", shape::text(1, 255), required, "the task's registered name"},
+       {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
+       {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
+       {"queue", shape::text(1, 255), optional, "default: celery"},
+       {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
+       {"eta", shape::time(), optional, "not before"},
+       {"expires", shape::time(), optional, "not after"},
+       {"priority", shape::integer(0, 9), optional, "0 is served first"},
+       {"retry", shape::boolean(), optional, "accepted; publishing is tried once here"}});
 }
 
 result<outgoing> message_of(const exchange& x, const routes& r) {
   const auto& body = x.body.as_object();
-  const auto time_of = [](const std::string& text) -> std::optional<wall_time> { return parse_iso(text); };
+  const auto time_of = [](const std::string& text) -> std::optional<wall_time> {
+    return parse_iso(text);
+  };
   outgoing m;
   m.task = *x.text("name");
   m.id = new_uuid();
@@ -62,7 +65,8 @@ result<outgoing> message_of(const exchange& x, const routes& r) {
   if (const auto eta = x.text("eta")) m.eta = time_of(*eta);
   if (const auto expires = x.text("expires")) m.expires = time_of(*expires);
   if (const auto* s = body.if_contains("countdown_s"))
-    m.eta = wall_now() + std::chrono::microseconds(static_cast<std::int64_t>(s->to_number<double>() * 1e6));
+    m.eta = wall_now() +
+            std::chrono::microseconds(static_cast<std::int64_t>(s->to_number<double>() * 1e6));
   return m;
 }
 
@@ -71,10 +75,13 @@ awaitable<response> create(shared r, exchange& x) {
   if (!m) co_return problem(m.error(), x.request_id);
   const auto to = address(r->keys, *m);
   redis::request send;
-  send.push("SADD", r->keys.binding(m->queue), fmt::format("{}{}{}{}", m->queue, separator, separator, m->queue));
+  send.push("SADD", r->keys.binding(m->queue),
+            fmt::format("{}{}{}{}", m->queue, separator, separator, m->queue));
   send.push("LPUSH", to.list, to.envelope);
   redis::checked(co_await r->broker.exec(std::move(send)));
-  auto answer = json_response(json_object{{"id", m->id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}}, 202);
+  auto answer = json_response(
+      json_object{{"id", m->id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}},
+      202);
   answer.with("Location", "/api/tasks/" + m->id);
   co_return answer;
 }
@@ -97,19 +104,23 @@ awaitable<response> list(shared r, exchange& x) {
   q.limit = static_cast<std::size_t>(x.query_integer("limit"));
   if (!x.query("cursor").empty()) {
     const auto offset = parse_integer(x.query("cursor"));
-    if (!offset || *offset < 0) co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
+    if (!offset || *offset < 0)
+      co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
     q.offset = static_cast<std::size_t>(*offset);
   }
   auto items = co_await read_history(r->view(), q);
   const bool more = items.size() == q.limit;
   json next = more ? json(std::to_string(q.offset + q.limit)) : json();
-  co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", std::move(next)}});
+  co_return json_response(
+      json_object{{"items", std::move(items)}, {"next_cursor", std::move(next)}});
 }
 
 awaitable<response> list_workers(shared r, exchange&) {
   auto items = co_await workers(r->view());
   // Python workers say that they live by answering.
-  const auto pings = co_await broadcast(r->view(), "ping", {}, {}, answer_timeout);
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto pings = co_await broadcast(r->view(), "ping", no_arguments, everybody, answer_timeout);
   for (const auto& [node, pong] : pings) {
     const auto known = std::any_of(items.begin(), items.end(), [&](const json& w) {
       const auto* name = w.as_object().if_contains("node");
@@ -125,11 +136,13 @@ awaitable<response> list_queues(shared r, exchange&) {
   co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
-// A node's name has an '@', which is no id: the route's parameter takes the part before it, or `all`.
+// A node's name has an '@', which is no id: the route's parameter takes the part before it, or
+// `all`.
 awaitable<response> command(shared r, exchange& x) {
   std::vector<std::string> to;
   if (x.path("name") != "all") {
-    for (const auto& w : co_await workers(r->view())) {
+    const auto alive = co_await workers(r->view());
+    for (const auto& w : alive) {
       const auto* node = w.as_object().if_contains("node");
       if (node == nullptr || !node->is_string()) continue;
       const std::string name(node->get_string());
@@ -137,16 +150,20 @@ awaitable<response> command(shared r, exchange& x) {
     }
     if (to.empty()) co_return problem({errc::not_found, "there is no such worker"}, x.request_id);
   }
-  static const std::array allowed{"ping", "stats", "active", "reserved", "scheduled", "registered", "revoked",
-                                  "active_queues", "conf", "report", "clock", "memsample", "query_task", "revoke",
-                                  "rate_limit", "time_limit", "pool_grow", "pool_shrink", "autoscale", "pool_restart",
-                                  "add_consumer", "cancel_consumer", "enable_events", "disable_events", "heartbeat",
-                                  "shutdown"};
+  static const std::array allowed{
+      "ping",         "stats",           "active",        "reserved",       "scheduled",
+      "registered",   "revoked",         "active_queues", "conf",           "report",
+      "clock",        "memsample",       "query_task",    "revoke",         "rate_limit",
+      "time_limit",   "pool_grow",       "pool_shrink",   "autoscale",      "pool_restart",
+      "add_consumer", "cancel_consumer", "enable_events", "disable_events", "heartbeat",
+      "shutdown"};
   const auto& method = x.path("command");
   if (std::find(allowed.begin(), allowed.end(), method) == allowed.end())
     co_return problem({errc::not_found, "there is no such command"}, x.request_id);
-  if (!x.body.is_object()) co_return problem({errc::invalid_argument, "the body is an object of arguments"}, x.request_id);
-  auto answers = co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
+  if (!x.body.is_object())
+    co_return problem({errc::invalid_argument, "the body is an object of arguments"}, x.request_id);
+  auto answers =
+      co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
   co_return json_response(json_object{{"answers", std::move(answers)}});
 }
 
@@ -158,17 +175,36 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
   const auto text_parameter = [](const char* name, const char* what) {
     return http::query_parameter{name, what, std::nullopt, std::nullopt};
   };
-  to.add({verb::post, "/api/tasks", access::server, "Send a task to C++ or Python workers",
-          [r](exchange& x) { return create(r, x); }, call_shape(), {}, "202 with the id"});
-  to.add({verb::get, "/api/tasks", access::server, "Tasks that were seen, newest first", [r](exchange& x) { return list(r, x); },
+  to.add({verb::post,
+          "/api/tasks",
+          access::server,
+          "Send a task to C++ or Python workers",
+          [r](exchange& x) { return create(r, x); },
+          call_shape(),
           {},
-          {text_parameter("state", "only in this state"), text_parameter("name", "only of this task"),
-           text_parameter("worker", "only of this node"), http::limit_parameter(), http::cursor_parameter()},
-          "From events: workers must send them (-E)"});
-  to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result", [r](exchange& x) { return read(r, x); }});
-  to.add({verb::delete_, "/api/tasks/{id}", access::server, "Revoke a task", [r](exchange& x) { return remove(r, x); }, {},
+          "202 with the id"});
+  to.add(
+      {verb::get,
+       "/api/tasks",
+       access::server,
+       "Tasks that were seen, newest first",
+       [r](exchange& x) { return list(r, x); },
+       {},
+       {text_parameter("state", "only in this state"), text_parameter("name", "only of this task"),
+        text_parameter("worker", "only of this node"), http::limit_parameter(),
+        http::cursor_parameter()},
+       "From events: workers must send them (-E)"});
+  to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
+          [r](exchange& x) { return read(r, x); }});
+  to.add({verb::delete_,
+          "/api/tasks/{id}",
+          access::server,
+          "Revoke a task",
+          [r](exchange& x) { return remove(r, x); },
+          {},
           {text_parameter("terminate", "true: end it even if it runs")}});
-  to.add({verb::get, "/api/workers", access::admin, "Workers that are alive", [r](exchange& x) { return list_workers(r, x); }});
+  to.add({verb::get, "/api/workers", access::admin, "Workers that are alive",
+          [r](exchange& x) { return list_workers(r, x); }});
   to.add({verb::get, "/api/queues", access::admin, "Queues and how many messages wait",
           [r](exchange& x) { return list_queues(r, x); }});
   to.add({verb::post, "/api/workers/{name}/{command}", access::admin,

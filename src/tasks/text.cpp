@@ -20,7 +20,8 @@ constexpr char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 const auto& base64_pairs() {
   static const auto table = [] {
     std::array<std::array<char, 2>, 4096> pairs{};
-    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {base64_digits[i >> 6], base64_digits[i & 63]};
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+      pairs[i] = {base64_digits[i >> 6], base64_digits[i & 63]};
     return pairs;
   }();
   return table;
@@ -161,7 +162,9 @@ wall_time wall_now() noexcept {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-double to_unix_s(wall_time t) noexcept { return static_cast<double>(t.time_since_epoch().count()) / 1e6; }
+double to_unix_s(wall_time t) noexcept {
+  return static_cast<double>(t.time_since_epoch().count()) / 1e6;
+}
 
 wall_time from_unix_s(double seconds) noexcept {
   return wall_time{std::chrono::microseconds{std::llround(seconds * 1e6)}};
@@ -240,9 +243,7 @@ void append_json_string(std::string& out, std::string_view text) {
       case '\n': out += "\\n"; break;
       case '\r': out += "\\r"; break;
       case '\t': out += "\\t"; break;
-      default:
-        out += "\\u00";
-        append_hex_byte(out, c);
+      default: out += "\\u00"; append_hex_byte(out, c);
     }
   }
   out.append(text, plain_from);
@@ -258,7 +259,9 @@ bool unescape_json(std::string_view inner, std::string& out) {
     }
     if (++i == inner.size()) return false;
     switch (inner[i]) {
-      case '"': case '\\': case '/': out += inner[i]; break;
+      case '"':
+      case '\\':
+      case '/': out += inner[i]; break;
       case 'b': out += '\b'; break;
       case 'f': out += '\f'; break;
       case 'n': out += '\n'; break;
@@ -269,7 +272,8 @@ bool unescape_json(std::string_view inner, std::string& out) {
         if (!unit) return false;
         i += 4;
         unsigned code = *unit;
-        if (code >= 0xD800 && code < 0xDC00 && i + 2 < inner.size() && inner[i + 1] == '\\' && inner[i + 2] == 'u') {
+        if (code >= 0xD800 && code < 0xDC00 && i + 2 < inner.size() && inner[i + 1] == '\\' &&
+            inner[i + 2] == 'u') {
           const auto low = hex4(inner, i + 3);
           if (!low || *low < 0xDC00 || *low > 0xDFFF) return false;
           code = 0x10000 + ((code - 0xD800) << 10) + (*low - 0xDC00);
@@ -299,8 +303,8 @@ void append_iso(std::string& out, wall_time t) {
     const year_month_day date{day};
     const hh_mm_ss time{second - day};
     last.text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.", static_cast<int>(date.year()),
-                            static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                            time.minutes().count(), time.seconds().count());
+                            static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                            time.hours().count(), time.minutes().count(), time.seconds().count());
     last.second = second;
   }
   out += last.text;
@@ -320,12 +324,14 @@ std::string to_iso(wall_time t) {
 std::optional<wall_time> parse_iso(std::string_view text) {
   using namespace std::chrono;
   if (text.size() < 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const year_month_day date{year{digits(text, 0, 4)}, month{static_cast<unsigned>(digits(text, 5, 2))},
+  const year_month_day date{year{digits(text, 0, 4)},
+                            month{static_cast<unsigned>(digits(text, 5, 2))},
                             day{static_cast<unsigned>(digits(text, 8, 2))}};
   if (digits(text, 0, 4) < 1 || !date.ok()) return std::nullopt;
   wall_time out = sys_days{date};
   if (text.size() == 10) return out;
-  if (text.size() < 16 || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':')
+  if (text.size() < 16 || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
+      text[13] != ':')
     return std::nullopt;
   const int hour = digits(text, 11, 2);
   const int minute = digits(text, 14, 2);
@@ -335,7 +341,8 @@ std::optional<wall_time> parse_iso(std::string_view text) {
     second = digits(text, 17, 2);
     at = 19;
   }
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return std::nullopt;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    return std::nullopt;
   int micros = 0;
   if (at < text.size() && (text[at] == '.' || text[at] == ',')) {
     int count = 0;
@@ -397,7 +404,8 @@ void append_json(std::string& out, const boost::json::value& v) {
     case boost::json::kind::bool_: out += v.get_bool() ? "true" : "false"; return;
     case boost::json::kind::int64: {
       char digits_of[24];
-      const auto [end, ec] = std::to_chars(std::begin(digits_of), std::end(digits_of), v.get_int64());
+      const auto [end, ec] =
+          std::to_chars(std::begin(digits_of), std::end(digits_of), v.get_int64());
       out.append(digits_of, end);
       return;
     }

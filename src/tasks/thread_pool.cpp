@@ -12,14 +12,15 @@ struct thread_pool::shared {
   callbacks handlers;
   std::deque<job_ptr> waiting;
   std::vector<job_ptr> done;
-  std::size_t limit = 0;      // threads wanted
-  std::size_t threads = 0;    // alive and counted
+  std::size_t limit = 0;    // threads wanted
+  std::size_t threads = 0;  // alive and counted
   std::size_t idle = 0;
   std::size_t abandoned = 0;  // alive, hanging, not counted
   bool stopping = false;
 };
 
-thread_pool::thread_pool(std::size_t size, callbacks handlers) : shared_(std::make_shared<shared>()) {
+thread_pool::thread_pool(std::size_t size, callbacks handlers)
+    : shared_(std::make_shared<shared>()) {
   shared_->handlers = std::move(handlers);
   shared_->limit = size;
 }

@@ -1,5 +1,6 @@
-// The threads that run task functions: as many as may run at once, but only as many as needed are ever awake. No-op
-// tasks in hundreds are done by a thread or two; tasks that block get threads of their own within a millisecond.
+// The threads that run task functions: as many as may run at once, but only as many as needed are
+// ever awake. No-op tasks in hundreds are done by a thread or two; tasks that block get threads of
+// their own within a millisecond.
 #pragma once
 
 #include "tasks/job.hpp"
@@ -16,8 +17,8 @@ namespace skirmish::tasks {
 
 class thread_pool {
  public:
-  // `run` runs a job and returns false when it was settled elsewhere; `on_done` is called on the pool's thread, once a
-  // job that it ran, in batches.
+  // `run` runs a job and returns false when it was settled elsewhere; `on_done` is called on the
+  // pool's thread, once a job that it ran, in batches.
   struct callbacks {
     std::function<bool(job&)> run;
     std::function<void()> on_done;  // there is something to take
@@ -31,7 +32,8 @@ class thread_pool {
   void submit(std::vector<job_ptr>& jobs);  // takes them; at most size() may be unfinished
   // Jobs that ended since the last call.
   void take_done(std::vector<job_ptr>& into);
-  // Wakes (or starts) threads for jobs that still wait. True while some do: call again in a millisecond.
+  // Wakes (or starts) threads for jobs that still wait. True while some do: call again in a
+  // millisecond.
   bool spread();
   void resize(std::size_t size);
   // One thread is lost to a job that does not end: it does not count any more.

@@ -29,7 +29,8 @@ redis::connection_config for_turns(redis::connection_config from) {
 worker_config completed(worker_config c, const app::impl& owner) {
   if (c.queues.empty()) c.queues.emplace_back(owner.options.default_queue, 1);
   if (c.concurrency == 0) c.concurrency = std::max(1U, std::thread::hardware_concurrency());
-  if (c.autoscale_max > 0) c.concurrency = std::clamp(c.concurrency, c.autoscale_min, c.autoscale_max);
+  if (c.autoscale_max > 0)
+    c.concurrency = std::clamp(c.concurrency, c.autoscale_min, c.autoscale_max);
   if (c.node.empty()) c.node = "skirmish@" + host_name();
   if (c.node.find('@') == std::string::npos) c.node += "@" + host_name();
   return c;
@@ -51,7 +52,9 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
       wake_(io, steady::time_point::max()),
       eta_wake_(io, steady::time_point::max()),
       control_wake_(io, steady::time_point::max()) {
-  if (!owner.same_redis) results_ = std::make_unique<redis::client>(io, for_turns(owner.results), "skirmish-worker-results");
+  if (!owner.same_redis)
+    results_ =
+        std::make_unique<redis::client>(io, for_turns(owner.results), "skirmish-worker-results");
   events_.set_enabled(config_.events);
   for (const auto& [name, definition] : owner.tasks) {
     auto state = std::make_unique<task_state>();
@@ -68,17 +71,21 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
     state->hard_limit_s = seconds(options.time_limit);
     task_states_.emplace(name, std::move(state));
   }
-  auto run = [this](job& j) { return config_.in_sandbox ? config_.in_sandbox->run(j) : run_job(j); };
+  auto run = [this](job& j) {
+    return config_.in_sandbox ? config_.in_sandbox->run(j) : run_job(j);
+  };
   auto on_done = [this] {
     if (!woken_.exchange(true)) asio::post(io_, [this] { wake(); });
   };
-  pool_ = std::make_unique<thread_pool>(config_.concurrency, thread_pool::callbacks{std::move(run), std::move(on_done)});
+  pool_ = std::make_unique<thread_pool>(config_.concurrency,
+                                        thread_pool::callbacks{std::move(run), std::move(on_done)});
 }
 
 worker::~worker() { pool_->stop(0ms); }
 
 std::size_t worker::prefetch_limit() const {
-  return std::max<std::size_t>(1, config_.concurrency * std::max<std::size_t>(1, config_.prefetch_multiplier));
+  return std::max<std::size_t>(
+      1, config_.concurrency * std::max<std::size_t>(1, config_.prefetch_multiplier));
 }
 
 void worker::wake() { wake_.cancel(); }
@@ -116,13 +123,15 @@ awaitable<void> worker::announce() {
   const auto node_key = app_.keys.own("worker:", instance_);
   std::string queues;
   for (const auto& [name, weight] : config_.queues) queues += (queues.empty() ? "" : ",") + name;
-  hello.push("HSET", node_key, "node", config_.node, "host", host_name(), "pid", ::getpid(), "queues", queues, "started",
-             fmt::format("{:.3f}", to_unix_s(wall_now())), "instance", instance_);
+  hello.push("HSET", node_key, "node", config_.node, "host", host_name(), "pid", ::getpid(),
+             "queues", queues, "started", fmt::format("{:.3f}", to_unix_s(wall_now())), "instance",
+             instance_);
   hello.push("EXPIRE", node_key, 86400);
   hello.push("SADD", app_.keys.binding("celery.pidbox"),
              fmt::format("{}{}{}.celery.pidbox", separator, separator, config_.node));
   for (const auto& [name, weight] : config_.queues)
-    hello.push("SADD", app_.keys.binding(name), fmt::format("{}{}{}{}", name, separator, separator, name));
+    hello.push("SADD", app_.keys.binding(name),
+               fmt::format("{}{}{}{}", name, separator, separator, name));
   redis::checked(co_await side_.exec(std::move(hello)));
   send_event("worker-online", worker_fields());
 }
@@ -165,8 +174,11 @@ awaitable<void> worker::run() {
   group_.spawn("task_janitor", [this] { return janitor_loop(); });
   std::string queues;
   for (const auto& [name, weight] : config_.queues) queues += (queues.empty() ? "" : ",") + name;
-  log::info("task_worker_ready", {{"node", config_.node}, {"instance", instance_}, {"queues", queues},
-                                  {"concurrency", config_.concurrency}, {"tasks", task_states_.size()}});
+  log::info("task_worker_ready", {{"node", config_.node},
+                                  {"instance", instance_},
+                                  {"queues", queues},
+                                  {"concurrency", config_.concurrency},
+                                  {"tasks", task_states_.size()}});
   co_await turn_loop();
   co_await shut_down();
   data_.stop();
@@ -183,7 +195,8 @@ void worker::stop(bool cold) {
     cold_ = true;
     for (const auto& [tag, j] : running_) j->aborted = true;
   }
-  if (!stopping_) log::info("task_worker_stopping", {{"node", config_.node}, {"running", running_.size()}});
+  if (!stopping_)
+    log::info("task_worker_stopping", {{"node", config_.node}, {"running", running_.size()}});
   stopping_ = true;
   wake();
 }
@@ -203,14 +216,16 @@ awaitable<void> worker::give_back_held() {
     envelope_edit edit;
     edit.mark_redelivered = true;
     auto again = edit_envelope(m.raw, edit);
-    args.insert(args.end(), {m.tag, "serve", app_.keys.queue(m.queue, priority_step(m.priority)), again ? *again : m.raw});
+    args.insert(args.end(), {m.tag, "serve", app_.keys.queue(m.queue, priority_step(m.priority)),
+                             again ? *again : m.raw});
   }
   const auto unacked = app_.keys.unacked();
   const auto index = app_.keys.unacked_index();
   const std::vector<std::string_view> keys{unacked, index};
   for (std::size_t from = 0; from < args.size(); from += 400) {
-    const std::vector<std::string_view> part(args.begin() + static_cast<std::ptrdiff_t>(from),
-                                             args.begin() + static_cast<std::ptrdiff_t>(std::min(from + 400, args.size())));
+    const std::vector<std::string_view> part(
+        args.begin() + static_cast<std::ptrdiff_t>(from),
+        args.begin() + static_cast<std::ptrdiff_t>(std::min(from + 400, args.size())));
     redis::checked(co_await side_.eval(scripts::put_back, keys, part));
   }
   if (!held.empty()) log::info("task_worker_gave_back", {{"messages", held.size()}});
@@ -220,12 +235,14 @@ awaitable<void> worker::shut_down() {
   try {
     co_await give_back_held();
     redis::request bye;
-    bye.push("PUBLISH", app_.keys.event_channel("worker.offline"), events_.single("worker-offline", worker_fields()));
+    bye.push("PUBLISH", app_.keys.event_channel("worker.offline"),
+             events_.single("worker-offline", worker_fields()));
     bye.push("SREM", app_.keys.binding("celery.pidbox"),
              fmt::format("{}{}{}.celery.pidbox", separator, separator, config_.node));
     bye.push("DEL", app_.keys.prefix + config_.node + ".celery.pidbox");
     bye.push("ZREM", app_.keys.own("workers"), instance_);
-    if (running_.empty()) bye.push("DEL", app_.keys.own("worker:", instance_), app_.keys.own("running:", instance_));
+    if (running_.empty())
+      bye.push("DEL", app_.keys.own("worker:", instance_), app_.keys.own("running:", instance_));
     redis::checked(co_await side_.exec(std::move(bye)));
   } catch (const std::exception& e) {
     // Another worker recovers what this one held.

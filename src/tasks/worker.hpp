@@ -1,9 +1,9 @@
 // A task worker: takes messages, runs their tasks, writes what became of them.
 //
-// Everything but the task functions themselves happens on one loop. Its heart is the turn: one round trip that writes
-// what ended, claims what starts, sends the events and fetches more. Each turn carries what gathered during the one
-// before, so a busy worker's turns are big and an idle worker makes none: Redis' client tracking says when a list that
-// was found empty has changed.
+// Everything but the task functions themselves happens on one loop. Its heart is the turn: one
+// round trip that writes what ended, claims what starts, sends the events and fetches more. Each
+// turn carries what gathered during the one before, so a busy worker's turns are big and an idle
+// worker makes none: Redis' client tracking says when a list that was found empty has changed.
 //
 // worker.cpp          life: start, shutdown, timers
 // worker_turn.cpp     the turn, and what happens to messages that arrive and jobs that end
@@ -34,23 +34,23 @@ struct worker_config {
   bool strict_queues = false;                       // the first queue is always served first
   std::size_t concurrency = 0;                      // 0: one a core
   std::size_t prefetch_multiplier = 4;
-  std::string node;                                 // default: skirmish@<host>
+  std::string node;  // default: skirmish@<host>
   bool events = false;
-  bool gossip_heartbeat = true;                     // worker-heartbeat events
+  bool gossip_heartbeat = true;  // worker-heartbeat events
   bool mingle = true;
   std::size_t autoscale_max = 0, autoscale_min = 0;  // 0: fixed
-  std::chrono::seconds shutdown_patience{600};      // a warm shutdown becomes cold after that
+  std::chrono::seconds shutdown_patience{600};       // a warm shutdown becomes cold after that
   std::chrono::milliseconds heartbeat_interval{2'000};
-  std::chrono::milliseconds dead_after{10'000};     // silence that means death
+  std::chrono::milliseconds dead_after{10'000};  // silence that means death
   std::chrono::milliseconds lease_refresh{60'000};
-  std::chrono::milliseconds near_eta{1'500};        // an eta so near waits here, not in Redis
-  int poison_limit = 3;                             // workers that may die with a message in their hands
-  sandbox* in_sandbox = nullptr;                    // runs functions in child processes
+  std::chrono::milliseconds near_eta{1'500};  // an eta so near waits here, not in Redis
+  int poison_limit = 3;                       // workers that may die with a message in their hands
+  sandbox* in_sandbox = nullptr;              // runs functions in child processes
 };
 
 struct worker_totals {
-  std::atomic<std::uint64_t> succeeded{0}, failed{0}, retried{0}, revoked{0}, rejected{0}, dead_lettered{0}, recovered{0},
-      turns{0}, fetched{0};
+  std::atomic<std::uint64_t> succeeded{0}, failed{0}, retried{0}, revoked{0}, rejected{0},
+      dead_lettered{0}, recovered{0}, turns{0}, fetched{0};
 };
 
 class worker final : public job_host {
@@ -60,7 +60,8 @@ class worker final : public job_host {
 
   // Works until stop(). Throws `failure` only when Redis cannot be reached at the start.
   awaitable<void> run();
-  // Warm: what runs may end, the rest goes back. Called twice, or with `cold`: what runs is given up, too.
+  // Warm: what runs may end, the rest goes back. Called twice, or with `cold`: what runs is given
+  // up, too.
   void stop(bool cold = false);
 
   [[nodiscard]] const app::impl& owner() const override { return app_; }
@@ -76,15 +77,15 @@ class worker final : public job_host {
     bool operator<(const later& other) const { return at > other.at; }  // the earliest on top
   };
   struct turn_request {
-    std::vector<job_ptr> early, late;     // start
-    std::vector<std::string> done;        // tags of early starters that ended
+    std::vector<job_ptr> early, late;  // start
+    std::vector<std::string> done;     // tags of early starters that ended
     std::vector<std::string> acks;
     std::vector<addressed> pushes;
     std::vector<std::string> forget;
     std::vector<std::pair<std::string, std::string>> results;  // key, document
     std::vector<std::string> events;
     std::vector<job_ptr> chord_parts;
-    std::vector<std::string> put_back;    // arguments of put_back.lua
+    std::vector<std::string> put_back;  // arguments of put_back.lua
     std::size_t bytes = 0;
     [[nodiscard]] bool empty() const;
   };
@@ -131,8 +132,8 @@ class worker final : public job_host {
   void arm_limits(const job_ptr& j);
   void enforce_limits();
   void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
-  void after_chord_parts(const std::vector<job_ptr>& members, const std::vector<redis::value>& replies,
-                         std::size_t offset);
+  void after_chord_parts(const std::vector<job_ptr>& members,
+                         const std::vector<redis::value>& replies, std::size_t offset);
 
   // worker_upkeep.cpp
   awaitable<void> heartbeat_loop();
@@ -172,8 +173,8 @@ class worker final : public job_host {
   worker_config config_;
   std::string instance_;
   std::string tag_prefix_;
-  redis::client data_;  // the turns
-  redis::client side_;  // all the rest
+  redis::client data_;                      // the turns
+  redis::client side_;                      // all the rest
   std::unique_ptr<redis::client> results_;  // when results stand elsewhere
   redis::subscriber subscriber_;
   redis::subscription control_;
@@ -185,12 +186,12 @@ class worker final : public job_host {
 
   // What is held, by stage.
   std::deque<job_ptr> ready_;
-  std::priority_queue<later> waiting_;  // near etas and rate limits
-  std::size_t waiting_count_ = 0;       // of those, held back by rate limits
-  std::vector<job_ptr> far_;            // on their way to the eta store
-  std::unordered_map<std::string, job_ptr> running_;  // by tag
-  std::vector<job_ptr> done_;           // taken from the pool
-  std::vector<job_ptr> dropped_;        // settled without having run
+  std::priority_queue<later> waiting_;                 // near etas and rate limits
+  std::size_t waiting_count_ = 0;                      // of those, held back by rate limits
+  std::vector<job_ptr> far_;                           // on their way to the eta store
+  std::unordered_map<std::string, job_ptr> running_;   // by tag
+  std::vector<job_ptr> done_;                          // taken from the pool
+  std::vector<job_ptr> dropped_;                       // settled without having run
   std::vector<std::pair<job_ptr, std::string>> dead_;  // with the reason
   std::vector<job_ptr> requeued_;
   std::mutex states_mutex_;
@@ -201,10 +202,10 @@ class worker final : public job_host {
   std::uint64_t last_turn_ = 0;
   bool more_may_wait_ = true;  // a fetch is worth while
   std::size_t rotation_ = 0;
-  std::vector<std::string> fetch_queues_;  // of the lists of the last fetch, by position
+  std::vector<std::string> fetch_queues_;            // of the lists of the last fetch, by position
   std::unordered_map<std::string, double> revoked_;  // id → when to forget, wall seconds
   std::deque<std::string> revoked_order_;
-  std::vector<std::string> fresh_revokes_;           // to be stored in Redis
+  std::vector<std::string> fresh_revokes_;  // to be stored in Redis
   double mono_start_s_ = 0;
   std::uint64_t processed_ = 0;
   std::int64_t pool_wish_ = 0;

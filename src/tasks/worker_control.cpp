@@ -55,7 +55,11 @@ int signal_number(const json_object& in) {
   if (v && v->is_int64()) return static_cast<int>(v->get_int64());
   auto name = text_at(in, "signal");
   if (name.starts_with("SIG")) name.erase(0, 3);
-  return name == "KILL" ? SIGKILL : name == "INT" ? SIGINT : name == "QUIT" ? SIGQUIT : name == "USR1" ? SIGUSR1 : SIGTERM;
+  return name == "KILL"   ? SIGKILL
+         : name == "INT"  ? SIGINT
+         : name == "QUIT" ? SIGQUIT
+         : name == "USR1" ? SIGUSR1
+                          : SIGTERM;
 }
 
 }  // namespace
@@ -79,7 +83,8 @@ void worker::on_control(std::string_view envelope) {
 }
 
 awaitable<void> worker::reply(received_request to, json said) {
-  const auto bound = redis::checked(co_await side_.command("SMEMBERS", app_.keys.binding(to.reply_exchange)));
+  const auto bound =
+      redis::checked(co_await side_.command("SMEMBERS", app_.keys.binding(to.reply_exchange)));
   const auto envelope = control_reply(to, config_.node, said, events_.tick());
   redis::request send;
   for (const auto& member : bound.as_strings()) {
@@ -115,15 +120,18 @@ awaitable<json> worker::answer(const received_request& r) {
     auto copy = waiting_;
     for (; !copy.empty(); copy.pop()) {
       const auto& j = *copy.top().what;
-      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()}, {"priority", 6},
+      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+                                {"priority", 6},
                                 {"request", request_info(j, true)}});
     }
-    const auto far = redis::checked(co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
+    const auto far = redis::checked(
+        co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
     for (const auto& member : far.as_strings()) {
       job j(*this, member.substr(member.find('\n') + 1));
       if (!parse_envelope(j.m)) continue;
       j.m.queue = j.m.routing_key;
-      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()}, {"priority", 6},
+      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+                                {"priority", 6},
                                 {"request", request_info(j, true)}});
     }
     co_return out;
@@ -131,7 +139,9 @@ awaitable<json> worker::answer(const received_request& r) {
   if (m == "registered" || m == "dump_tasks") {
     json_array out;
     for (const auto& [name, state] : task_states_)
-      out.push_back(json(state->rate_limit.empty() ? name : fmt::format("{} [rate_limit={}]", name, state->rate_limit)));
+      out.push_back(json(state->rate_limit.empty()
+                             ? name
+                             : fmt::format("{} [rate_limit={}]", name, state->rate_limit)));
     co_return out;
   }
   if (m == "revoked" || m == "dump_revoked") {
@@ -140,20 +150,25 @@ awaitable<json> worker::answer(const received_request& r) {
     co_return out;
   }
   if (m == "query_task") co_return answer_query(args);
-  if (m == "active_queues" || m == "add_consumer" || m == "cancel_consumer") co_return answer_consumer(m, args);
+  if (m == "active_queues" || m == "add_consumer" || m == "cancel_consumer")
+    co_return answer_consumer(m, args);
   if (m.starts_with("pool_") || m == "autoscale") co_return answer_pool(m, args);
   if (m == "rate_limit" || m == "time_limit") co_return answer_limits(m, args);
   if (m == "hello") co_return answer_hello(args);
-  if (m == "revoke" || m == "terminate" || m == "revoke_by_stamped_headers" || m == "terminate_by_stamped_headers")
+  if (m == "revoke" || m == "terminate" || m == "revoke_by_stamped_headers" ||
+      m == "terminate_by_stamped_headers")
     co_return answer_revoke(m, args);
   if (m == "enable_events" || m == "disable_events") {
     const bool on = m == "enable_events";
     const bool was = events_.enabled();
     events_.set_enabled(on);
-    co_return ok(fmt::format("task events {}{}", was == on ? "already " : "", on ? "enabled" : "disabled"));
+    co_return ok(
+        fmt::format("task events {}{}", was == on ? "already " : "", on ? "enabled" : "disabled"));
   }
   if (m == "heartbeat") {
-    send_event("worker-heartbeat", ", \"freq\": 5" + worker_fields().substr(std::string_view(", \"freq\": 2.0").size()));
+    send_event(
+        "worker-heartbeat",
+        ", \"freq\": 5" + worker_fields().substr(std::string_view(", \"freq\": 2.0").size()));
     co_return nullptr;
   }
   if (m == "election") {
@@ -173,7 +188,8 @@ awaitable<json> worker::answer(const received_request& r) {
                           {"task_track_started", app_.options.track_started},
                           {"worker_send_task_events", events_.enabled()}};
   }
-  if (m == "report") co_return ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
+  if (m == "report")
+    co_return ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
   if (m == "memsample" || m == "memdump" || m == "objgraph") {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -203,11 +219,18 @@ json worker::request_info(const job& j, bool safe) const {
     kwargs = json_object(std::move(body->kwargs), boost::json::storage_ptr());
   }
   const bool runs = j.started_s > 0;
-  return json_object{{"id", j.m.id}, {"name", j.m.task}, {"type", j.m.task}, {"args", std::move(args)},
-                     {"kwargs", std::move(kwargs)}, {"hostname", config_.node},
-                     {"time_start", runs ? json(j.started_s) : json()}, {"acknowledged", j.acknowledged},
-                     {"delivery_info", json_object{{"exchange", j.m.exchange}, {"routing_key", j.m.queue},
-                                                   {"priority", j.m.priority}, {"redelivered", j.m.redelivered}}},
+  return json_object{{"id", j.m.id},
+                     {"name", j.m.task},
+                     {"type", j.m.task},
+                     {"args", std::move(args)},
+                     {"kwargs", std::move(kwargs)},
+                     {"hostname", config_.node},
+                     {"time_start", runs ? json(j.started_s) : json()},
+                     {"acknowledged", j.acknowledged},
+                     {"delivery_info", json_object{{"exchange", j.m.exchange},
+                                                   {"routing_key", j.m.queue},
+                                                   {"priority", j.m.priority},
+                                                   {"redelivered", j.m.redelivered}}},
                      {"worker_pid", runs ? json(::getpid()) : json()}};
 }
 
@@ -217,8 +240,11 @@ json worker::stats() const {
     if (state->total > 0) total[name] = state->total;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(steady::now() - started_at_).count();
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(steady::now() - started_at_).count();
   const auto& broker = app_.broker;
   json_array processes;
   processes.push_back(json(::getpid()));
@@ -227,37 +253,62 @@ json worker::stats() const {
       {"pid", ::getpid()},
       {"clock", std::to_string(events_.clock())},
       {"uptime", uptime},
-      {"pool", json_object{{"implementation", config_.in_sandbox ? "skirmish:sandbox" : "skirmish:threads"},
-                           {"max-concurrency", config_.concurrency},
-                           {"processes", std::move(processes)},
-                           {"max-tasks-per-child", "N/A"},
-                           {"put-guarded-by-semaphore", false},
-                           {"timeouts", json_array{0, 0}},
-                           {"writes", json_object{{"total", processed_}, {"avg", "100.00%"}, {"all", ""},
-                                                  {"raw", ""}, {"strategy", "fair"},
-                                                  {"inqueues", json_object{{"active", running_.size()}, {"total", config_.concurrency}}}}}}},
-      {"broker", json_object{{"hostname", broker.unix_socket.empty() ? broker.address.host : broker.unix_socket},
-                             {"port", broker.address.port}, {"transport", "redis"},
-                             {"virtual_host", std::to_string(broker.database)}, {"userid", nullptr},
-                             {"ssl", broker.tls.enabled}, {"heartbeat", 0}, {"connect_timeout", 4},
-                             {"alternates", json_array()}, {"transport_options", json_object()}}},
+      {"pool",
+       json_object{
+           {"implementation", config_.in_sandbox ? "skirmish:sandbox" : "skirmish:threads"},
+           {"max-concurrency", config_.concurrency},
+           {"processes", std::move(processes)},
+           {"max-tasks-per-child", "N/A"},
+           {"put-guarded-by-semaphore", false},
+           {"timeouts", json_array{0, 0}},
+           {"writes", json_object{{"total", processed_},
+                                  {"avg", "100.00%"},
+                                  {"all", ""},
+                                  {"raw", ""},
+                                  {"strategy", "fair"},
+                                  {"inqueues", json_object{{"active", running_.size()},
+                                                           {"total", config_.concurrency}}}}}}},
+      {"broker", json_object{{"hostname", broker.unix_socket.empty() ? broker.address.host
+                                                                     : broker.unix_socket},
+                             {"port", broker.address.port},
+                             {"transport", "redis"},
+                             {"virtual_host", std::to_string(broker.database)},
+                             {"userid", nullptr},
+                             {"ssl", broker.tls.enabled},
+                             {"heartbeat", 0},
+                             {"connect_timeout", 4},
+                             {"alternates", json_array()},
+                             {"transport_options", json_object()}}},
       {"prefetch_count", prefetch_limit()},
-      {"rusage", json_object{{"utime", seconds(usage.ru_utime)}, {"stime", seconds(usage.ru_stime)},
-                             {"maxrss", usage.ru_maxrss}, {"minflt", usage.ru_minflt}, {"majflt", usage.ru_majflt},
-                             {"inblock", usage.ru_inblock}, {"oublock", usage.ru_oublock},
-                             {"nvcsw", usage.ru_nvcsw}, {"nivcsw", usage.ru_nivcsw}}},
-      {"skirmish", json_object{{"version", SKIRMISH_VERSION}, {"instance", instance_},
-                               {"turns", totals_.turns.load()}, {"fetched", totals_.fetched.load()},
-                               {"succeeded", totals_.succeeded.load()}, {"failed", totals_.failed.load()},
-                               {"retried", totals_.retried.load()}, {"revoked", totals_.revoked.load()},
-                               {"dead_lettered", totals_.dead_lettered.load()},
-                               {"recovered", totals_.recovered.load()}, {"visibility_timeout_s", app_.options.visibility_timeout.count() / 1000}}}};
+      {"rusage", json_object{{"utime", seconds(usage.ru_utime)},
+                             {"stime", seconds(usage.ru_stime)},
+                             {"maxrss", usage.ru_maxrss},
+                             {"minflt", usage.ru_minflt},
+                             {"majflt", usage.ru_majflt},
+                             {"inblock", usage.ru_inblock},
+                             {"oublock", usage.ru_oublock},
+                             {"nvcsw", usage.ru_nvcsw},
+                             {"nivcsw", usage.ru_nivcsw}}},
+      {"skirmish",
+       json_object{{"version", SKIRMISH_VERSION},
+                   {"instance", instance_},
+                   {"turns", totals_.turns.load()},
+                   {"fetched", totals_.fetched.load()},
+                   {"succeeded", totals_.succeeded.load()},
+                   {"failed", totals_.failed.load()},
+                   {"retried", totals_.retried.load()},
+                   {"revoked", totals_.revoked.load()},
+                   {"dead_lettered", totals_.dead_lettered.load()},
+                   {"recovered", totals_.recovered.load()},
+                   {"visibility_timeout_s", app_.options.visibility_timeout.count() / 1000}}}};
 }
 
 json worker::answer_query(const json_object& arguments) const {
   json_object out;
   for (const auto& id : list_at(arguments, "ids")) {
-    const auto add = [&](const char* state, const job& j) { out[id] = json_array{json(state), request_info(j, true)}; };
+    const auto add = [&](const char* state, const job& j) {
+      out[id] = json_array{json(state), request_info(j, true)};
+    };
     for (const auto& [tag, j] : running_)
       if (j->m.id == id) add("active", *j);
     for (const auto& j : ready_)
@@ -272,10 +323,11 @@ json worker::answer_query(const json_object& arguments) const {
 std::string worker::worker_fields() const {
   double load[3] = {0, 0, 0};
   static_cast<void>(getloadavg(load, 3));
-  return fmt::format(R"(, "freq": {:.1f}, "active": {}, "processed": {}, "loadavg": [{:.2f}, {:.2f}, {:.2f}], )"
-                     R"("sw_ident": "skirmish", "sw_ver": "{}", "sw_sys": "Linux")",
-                     std::chrono::duration<double>(config_.heartbeat_interval).count(), running_.size(), processed_,
-                     load[0], load[1], load[2], SKIRMISH_VERSION);
+  return fmt::format(
+      R"(, "freq": {:.1f}, "active": {}, "processed": {}, "loadavg": [{:.2f}, {:.2f}, {:.2f}], )"
+      R"("sw_ident": "skirmish", "sw_ver": "{}", "sw_sys": "Linux")",
+      std::chrono::duration<double>(config_.heartbeat_interval).count(), running_.size(),
+      processed_, load[0], load[1], load[2], SKIRMISH_VERSION);
 }
 
 // Sent by itself, not in a turn: worker events are few and must not wait.
@@ -300,13 +352,19 @@ json worker::answer_pool(const std::string& method, const json_object& arguments
   if (method == "pool_restart") return problem("ValueError('Pool restarts not enabled')");
   if (method == "autoscale") {
     if (config_.autoscale_max == 0) return problem("ValueError('Autoscale not enabled')");
-    config_.autoscale_max = static_cast<std::size_t>(std::max<std::int64_t>(1, integer_at(arguments, "max", static_cast<std::int64_t>(config_.autoscale_max))));
-    config_.autoscale_min = std::min(config_.autoscale_max, static_cast<std::size_t>(std::max<std::int64_t>(0, integer_at(arguments, "min", static_cast<std::int64_t>(config_.autoscale_min)))));
+    config_.autoscale_max = static_cast<std::size_t>(std::max<std::int64_t>(
+        1, integer_at(arguments, "max", static_cast<std::int64_t>(config_.autoscale_max))));
+    config_.autoscale_min = std::min(
+        config_.autoscale_max,
+        static_cast<std::size_t>(std::max<std::int64_t>(
+            0, integer_at(arguments, "min", static_cast<std::int64_t>(config_.autoscale_min)))));
     autoscale();
-    return ok(fmt::format("autoscale now max={} min={}", config_.autoscale_max, config_.autoscale_min));
+    return ok(
+        fmt::format("autoscale now max={} min={}", config_.autoscale_max, config_.autoscale_min));
   }
   const bool grow = method == "pool_grow";
-  if (!grow && method != "pool_shrink") return problem("KeyError(" + python_repr(std::string_view(method)) + ")");
+  if (!grow && method != "pool_shrink")
+    return problem("KeyError(" + python_repr(std::string_view(method)) + ")");
   const auto wanted = static_cast<std::int64_t>(config_.concurrency) + (grow ? n : -n);
   config_.concurrency = static_cast<std::size_t>(std::max<std::int64_t>(1, wanted));
   pool_->resize(config_.concurrency);
@@ -318,30 +376,50 @@ json worker::answer_consumer(const std::string& method, const json_object& argum
   if (method == "active_queues") {
     json_array out;
     for (const auto& [name, weight] : config_.queues) {
-      out.push_back(json_object{
-          {"name", name}, {"routing_key", name}, {"durable", true}, {"exclusive", false}, {"auto_delete", false},
-          {"no_ack", false}, {"alias", nullptr}, {"bindings", json_array()}, {"no_declare", nullptr},
-          {"expires", nullptr}, {"message_ttl", nullptr}, {"max_length", nullptr}, {"max_length_bytes", nullptr},
-          {"max_priority", nullptr}, {"queue_arguments", nullptr}, {"binding_arguments", nullptr},
-          {"consumer_arguments", nullptr},
-          {"exchange", json_object{{"name", name}, {"type", "direct"}, {"arguments", nullptr}, {"durable", true},
-                                   {"passive", false}, {"auto_delete", false}, {"delivery_mode", nullptr},
-                                   {"no_declare", false}}}});
+      out.push_back(json_object{{"name", name},
+                                {"routing_key", name},
+                                {"durable", true},
+                                {"exclusive", false},
+                                {"auto_delete", false},
+                                {"no_ack", false},
+                                {"alias", nullptr},
+                                {"bindings", json_array()},
+                                {"no_declare", nullptr},
+                                {"expires", nullptr},
+                                {"message_ttl", nullptr},
+                                {"max_length", nullptr},
+                                {"max_length_bytes", nullptr},
+                                {"max_priority", nullptr},
+                                {"queue_arguments", nullptr},
+                                {"binding_arguments", nullptr},
+                                {"consumer_arguments", nullptr},
+                                {"exchange", json_object{{"name", name},
+                                                         {"type", "direct"},
+                                                         {"arguments", nullptr},
+                                                         {"durable", true},
+                                                         {"passive", false},
+                                                         {"auto_delete", false},
+                                                         {"delivery_mode", nullptr},
+                                                         {"no_declare", false}}}});
     }
     return out;
   }
   const auto queue = text_at(arguments, "queue");
   if (queue.empty()) return problem("TypeError(\"missing argument: 'queue'\")");
-  const auto at = std::find_if(config_.queues.begin(), config_.queues.end(), [&](const auto& q) { return q.first == queue; });
+  const auto at = std::find_if(config_.queues.begin(), config_.queues.end(),
+                               [&](const auto& q) { return q.first == queue; });
   if (method == "cancel_consumer") {
-    if (at != config_.queues.end() && config_.queues.size() > 1) config_.queues.erase(at);
-    else if (at != config_.queues.end()) config_.queues.clear();
+    if (at != config_.queues.end() && config_.queues.size() > 1)
+      config_.queues.erase(at);
+    else if (at != config_.queues.end())
+      config_.queues.clear();
     return ok("no longer consuming from " + queue);
   }
   if (at != config_.queues.end()) return ok("already consuming from " + queue);
   config_.queues.emplace_back(queue, 1);
   auto bind = [this, queue]() -> awaitable<void> {
-    co_await side_.command("SADD", app_.keys.binding(queue), fmt::format("{}{}{}{}", queue, separator, separator, queue));
+    co_await side_.command("SADD", app_.keys.binding(queue),
+                           fmt::format("{}{}{}{}", queue, separator, separator, queue));
   };
   group_.spawn("task_bind", std::move(bind));
   more_may_wait_ = true;
@@ -364,14 +442,17 @@ json worker::answer_limits(const std::string& method, const json_object& argumen
     return ok("time limits set successfully");
   }
   auto text = text_at(arguments, "rate_limit");
-  if (const auto n = integer_at(arguments, "rate_limit", 0); text.empty() && n > 0) text = std::to_string(n);
+  if (const auto n = integer_at(arguments, "rate_limit", 0); text.empty() && n > 0)
+    text = std::to_string(n);
   if (text == "0") text.clear();
   const auto interval = parse_rate_interval_s(text);
-  if (!interval) return problem("Invalid rate limit string: " + python_repr(std::string_view(text)));
+  if (!interval)
+    return problem("Invalid rate limit string: " + python_repr(std::string_view(text)));
   state.rate_limit = text;
   state.rate_interval_s = *interval;
   state.next_start_s = 0;
-  return ok(*interval == 0 ? "rate limit disabled successfully" : "new rate limit set successfully");
+  return ok(*interval == 0 ? "rate limit disabled successfully"
+                           : "new rate limit set successfully");
 }
 
 // Mingle: a starting worker asks the others what has been revoked.
@@ -383,7 +464,8 @@ json worker::answer_hello(const json_object& arguments) {
   const double now = std::chrono::duration<double>(steady::now().time_since_epoch()).count();
   // Sent whole with every reply: the latest thousand is enough for what is still on its way.
   std::size_t shown = 0;
-  for (auto id = revoked_order_.rbegin(); id != revoked_order_.rend() && shown < 1000; ++id, ++shown)
+  for (auto id = revoked_order_.rbegin(); id != revoked_order_.rend() && shown < 1000;
+       ++id, ++shown)
     // A float, always: Python chokes on an integer here.
     mine[*id] = json_array{now + 1e-6, json(*id)};
   return json_object{{"revoked", std::move(mine)}, {"clock", events_.clock()}};
@@ -392,7 +474,8 @@ json worker::answer_hello(const json_object& arguments) {
 json worker::answer_revoke(const std::string& method, const json_object& arguments) {
   if (method.ends_with("stamped_headers")) {
     const auto* headers = arguments.if_contains("headers");
-    if (headers == nullptr || !headers->is_object()) return problem("TypeError(\"missing argument: 'headers'\")");
+    if (headers == nullptr || !headers->is_object())
+      return problem("TypeError(\"missing argument: 'headers'\")");
     std::vector<std::string> ids;
     const auto consider = [&](const job& j) {
       const auto own = j.headers();
@@ -400,16 +483,21 @@ json worker::answer_revoke(const std::string& method, const json_object& argumen
         const auto* stamp = own.if_contains(key);
         if (stamp == nullptr) continue;
         const auto same = [&](const json& one) {
-          return *stamp == one || (stamp->is_array() && std::find(stamp->get_array().begin(), stamp->get_array().end(), one) != stamp->get_array().end());
+          return *stamp == one || (stamp->is_array() &&
+                                   std::find(stamp->get_array().begin(), stamp->get_array().end(),
+                                             one) != stamp->get_array().end());
         };
-        const bool hit = wanted.is_array() ? std::any_of(wanted.get_array().begin(), wanted.get_array().end(), same) : same(wanted);
+        const bool hit = wanted.is_array() ? std::any_of(wanted.get_array().begin(),
+                                                         wanted.get_array().end(), same)
+                                           : same(wanted);
         if (hit) ids.emplace_back(j.m.id);
       }
     };
     for (const auto& j : ready_) consider(*j);
     for (const auto& [tag, j] : running_) consider(*j);
     const auto* flag = arguments.if_contains("terminate");
-    const bool end_them = method.starts_with("terminate") || (flag && flag->is_bool() && flag->get_bool());
+    const bool end_them =
+        method.starts_with("terminate") || (flag && flag->is_bool() && flag->get_bool());
     revoke(ids, end_them, signal_number(arguments));
     return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
   }
@@ -421,7 +509,8 @@ json worker::answer_revoke(const std::string& method, const json_object& argumen
     if (std::find(ids.begin(), ids.end(), j->m.id) != ids.end()) running.emplace_back(j->m.id);
   revoke(ids, end_them, signal_number(arguments));
   if (!end_them) return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
-  return ok(running.empty() ? std::string("terminate: tasks unknown") : "terminate: " + joined(running));
+  return ok(running.empty() ? std::string("terminate: tasks unknown")
+                            : "terminate: " + joined(running));
 }
 
 void worker::revoke(const std::vector<std::string>& ids, bool terminate, int signum) {
@@ -432,8 +521,9 @@ void worker::revoke(const std::vector<std::string>& ids, bool terminate, int sig
     for (const auto& [tag, j] : running_)
       if (j->m.id == id) hit.push_back(j);
     for (const auto& j : hit) {
-      give_up_running(j, make_failure("TaskRevokedError", "terminated", std::string(exceptions_module)), outcome::revoked,
-                      signum);
+      give_up_running(
+          j, make_failure("TaskRevokedError", "terminated", std::string(exceptions_module)),
+          outcome::revoked, signum);
       events_.revoked(id, true, signum, false);
     }
   }

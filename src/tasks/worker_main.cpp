@@ -1,10 +1,11 @@
 // `skirmish worker`, and app::worker_main(): a worker as a program.
+#include "tasks/worker_main.hpp"
+
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/sandbox.hpp"
 #include "tasks/worker.hpp"
-#include "tasks/worker_main.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -28,7 +29,8 @@ std::vector<std::pair<std::string, int>> parse_queues(const std::string& text) {
     auto name = text.substr(from, comma - from);
     int weight = 1;
     if (const auto colon = name.rfind(':'); colon != std::string::npos) {
-      if (const auto n = parse_integer(std::string_view(name).substr(colon + 1)); n && *n > 0 && *n <= 1000) {
+      if (const auto n = parse_integer(std::string_view(name).substr(colon + 1));
+          n && *n > 0 && *n <= 1000) {
         weight = static_cast<int>(*n);
         name.resize(colon);
       }
@@ -42,17 +44,22 @@ std::vector<std::pair<std::string, int>> parse_queues(const std::string& text) {
 }  // namespace
 
 void add_worker_options(CLI::App& to, worker_arguments& into) {
-  to.add_option("-Q,--queues", into.queues, "queues to serve, with optional weights: mail,default:3");
-  to.add_option("-c,--concurrency", into.concurrency, "tasks that may run at once (default: one a core)");
+  to.add_option("-Q,--queues", into.queues,
+                "queues to serve, with optional weights: mail,default:3");
+  to.add_option("-c,--concurrency", into.concurrency,
+                "tasks that may run at once (default: one a core)");
   to.add_option("-n,--hostname", into.node, "node name (default: skirmish@<host>); %h is the host");
-  to.add_option("--prefetch-multiplier", into.prefetch_multiplier, "messages held for each task that may run");
+  to.add_option("--prefetch-multiplier", into.prefetch_multiplier,
+                "messages held for each task that may run");
   to.add_option("--autoscale", into.autoscale, "MAX,MIN: grow and shrink the pool with the load");
   to.add_flag("-E,--task-events", into.events, "send task events");
   to.add_flag("--strict", into.strict, "serve the first queue first, always");
-  to.add_flag("--sandbox", into.sandbox, "run each task in a child process, which time limits and terminate kill");
+  to.add_flag("--sandbox", into.sandbox,
+              "run each task in a child process, which time limits and terminate kill");
   to.add_flag("--without-heartbeat", into.no_heartbeat, "send no worker-heartbeat events");
   to.add_flag("--without-gossip,--without-mingle", into.ignored, "accepted for Celery's sake");
-  to.add_option("--shutdown-patience", into.patience, "how long a warm shutdown waits for running tasks (default 10m)");
+  to.add_option("--shutdown-patience", into.patience,
+                "how long a warm shutdown waits for running tasks (default 10m)");
   to.add_option("-l,--loglevel", into.log_level, "debug, info, warn, error or off");
 }
 
@@ -61,7 +68,8 @@ int run_worker(app& owner, const worker_arguments& given) {
   c.queues = parse_queues(given.queues);
   c.concurrency = given.concurrency;
   c.node = given.node;
-  if (const auto at = c.node.find("%h"); at != std::string::npos) c.node.replace(at, 2, host_name());
+  if (const auto at = c.node.find("%h"); at != std::string::npos)
+    c.node.replace(at, 2, host_name());
   c.prefetch_multiplier = given.prefetch_multiplier;
   c.events = given.events;
   c.strict_queues = given.strict;
@@ -77,7 +85,9 @@ int run_worker(app& owner, const worker_arguments& given) {
   if (!given.autoscale.empty()) {
     const auto comma = given.autoscale.find(',');
     const auto most = parse_integer(given.autoscale.substr(0, comma));
-    const auto least = comma == std::string::npos ? 1 : parse_integer(given.autoscale.substr(comma + 1)).value_or(-1);
+    const auto least = comma == std::string::npos
+                           ? 1
+                           : parse_integer(given.autoscale.substr(comma + 1)).value_or(-1);
     if (!most || *most < 1 || least < 0 || least > *most) {
       std::cerr << "--autoscale takes MAX,MIN\n";
       return 2;
@@ -86,7 +96,8 @@ int run_worker(app& owner, const worker_arguments& given) {
     c.autoscale_min = static_cast<std::size_t>(std::max<std::int64_t>(1, least));
   }
   std::string level = given.log_level;
-  for (auto& letter : level) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  for (auto& letter : level)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   if (level == "warning") level = "warn";
   if (!log::set_level(level)) {
     std::cerr << "--loglevel is debug, info, warn, error or off\n";

@@ -38,17 +38,20 @@ std::string running_record(const job& j) {
 }  // namespace
 
 bool worker::turn_request::empty() const {
-  return early.empty() && late.empty() && done.empty() && acks.empty() && pushes.empty() && forget.empty() &&
-         results.empty() && events.empty() && chord_parts.empty() && put_back.empty();
+  return early.empty() && late.empty() && done.empty() && acks.empty() && pushes.empty() &&
+         forget.empty() && results.empty() && events.empty() && chord_parts.empty() &&
+         put_back.empty();
 }
 
 awaitable<void> worker::turn_loop() {
   auto patience_ends = steady::time_point::max();
   while (true) {
     if (stopping_) {
-      if (patience_ends == steady::time_point::max()) patience_ends = steady::now() + config_.shutdown_patience;
+      if (patience_ends == steady::time_point::max())
+        patience_ends = steady::now() + config_.shutdown_patience;
       if (!cold_ && steady::now() >= patience_ends) stop(true);
-      const bool all_written = running_.empty() && done_.empty() && dropped_.empty() && dead_.empty() && events_.empty();
+      const bool all_written =
+          running_.empty() && done_.empty() && dropped_.empty() && dead_.empty() && events_.empty();
       if (cold_ || all_written) break;
     }
     co_await take_turn();
@@ -83,7 +86,8 @@ awaitable<void> worker::take_turn() {
       // Threads that block leave jobs waiting: look again soon.
       wake_.expires_after(1ms);
       error_code ignored;
-      if (!woken_.exchange(false)) co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+      if (!woken_.exchange(false))
+        co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
     } else {
       co_await rest();
     }
@@ -97,7 +101,8 @@ awaitable<void> worker::take_turn() {
   const auto& lost = replies.at(parts);
   std::vector<bool> is_lost(t.early.size() + t.late.size());
   for (const auto& position : lost.elements())
-    if (const auto p = position.as_integer(); p && *p >= 0 && static_cast<std::size_t>(*p) < is_lost.size())
+    if (const auto p = position.as_integer();
+        p && *p >= 0 && static_cast<std::size_t>(*p) < is_lost.size())
       is_lost[static_cast<std::size_t>(*p)] = true;
   std::vector<job_ptr> starting;
   const auto consider = [&](const job_ptr& j, std::size_t position) {
@@ -128,18 +133,22 @@ void worker::gather_done(turn_request& t) {
   pool_->take_done(from_pool);
   done_.insert(done_.end(), from_pool.begin(), from_pool.end());
   std::size_t taken = 0;
-  for (; taken < done_.size() && t.bytes < turn_limit_bytes && taken < turn_limit_jobs; ++taken) finish(done_[taken], t);
+  for (; taken < done_.size() && t.bytes < turn_limit_bytes && taken < turn_limit_jobs; ++taken)
+    finish(done_[taken], t);
   done_.erase(done_.begin(), done_.begin() + static_cast<std::ptrdiff_t>(taken));
   for (const auto& j : dropped_) finish(j, t);
   dropped_.clear();
   for (const auto& [j, reason] : dead_) {
-    t.put_back.insert(t.put_back.end(), {j->m.tag, "dead", app_.keys.own("dead"), dead_letter_entry(*j, reason)});
-    if (!j->document.empty()) t.results.emplace_back(app_.keys.result(j->m.id), std::move(j->document));
+    t.put_back.insert(t.put_back.end(),
+                      {j->m.tag, "dead", app_.keys.own("dead"), dead_letter_entry(*j, reason)});
+    if (!j->document.empty())
+      t.results.emplace_back(app_.keys.result(j->m.id), std::move(j->document));
   }
   dead_.clear();
   for (const auto& j : requeued_)
-    t.put_back.insert(t.put_back.end(),
-                      {j->m.tag, "last", app_.keys.queue(j->m.queue, priority_step(j->m.priority)), j->m.raw});
+    t.put_back.insert(
+        t.put_back.end(),
+        {j->m.tag, "last", app_.keys.queue(j->m.queue, priority_step(j->m.priority)), j->m.raw});
   requeued_.clear();
 }
 
@@ -159,8 +168,9 @@ void worker::finish(const job_ptr& j, turn_request& t) {
       log::warn("task_failed", {{"task", j->m.task}, {"id", id}, {"error", j->problem.repr()}});
       if (j->is_last_failure()) {
         totals_.dead_lettered.fetch_add(1, std::memory_order_relaxed);
-        t.pushes.push_back({app_.keys.own("dead"), dead_letter_entry(*j, "failed " + std::to_string(j->m.retries + 1) +
-                                                                            " times: " + j->problem.repr())});
+        t.pushes.push_back({app_.keys.own("dead"),
+                            dead_letter_entry(*j, "failed " + std::to_string(j->m.retries + 1) +
+                                                      " times: " + j->problem.repr())});
       }
       break;
     case outcome::retry:
@@ -182,19 +192,21 @@ void worker::finish(const job_ptr& j, turn_request& t) {
     else
       t.put_back.insert(t.put_back.end(), {j->m.tag, "last", list, j->m.raw});
   } else if (j->ended == outcome::rejected && !j->acknowledged) {
-    t.put_back.insert(t.put_back.end(),
-                      {j->m.tag, "dead", app_.keys.own("dead"), dead_letter_entry(*j, "rejected: " + j->problem.repr())});
+    t.put_back.insert(t.put_back.end(), {j->m.tag, "dead", app_.keys.own("dead"),
+                                         dead_letter_entry(*j, "rejected: " + j->problem.repr())});
   } else if (!j->acknowledged) {
     t.acks.push_back(j->m.tag);
   }
   if (j->acknowledged && j->stores_result()) t.done.push_back(j->m.tag);
-  for (auto& [gid, size] : j->follower_chords) t.results.emplace_back(app_.keys.group(gid) + ".s", std::to_string(size));
+  for (auto& [gid, size] : j->follower_chords)
+    t.results.emplace_back(app_.keys.group(gid) + ".s", std::to_string(size));
   for (auto& follower : j->followers) t.pushes.push_back(std::move(follower));
   if (!j->document.empty()) {
     t.bytes += j->document.size();
     t.results.emplace_back(app_.keys.result(id), std::move(j->document));
   }
-  for (auto& [other, document] : j->more_results) t.results.emplace_back(app_.keys.result(other), std::move(document));
+  for (auto& [other, document] : j->more_results)
+    t.results.emplace_back(app_.keys.result(other), std::move(document));
   const bool has_ended =
       j->ended == outcome::success || j->ended == outcome::failure || j->ended == outcome::revoked;
   if (j->chord.is_object() && !j->m.group.empty() && has_ended) t.chord_parts.push_back(j);
@@ -221,23 +233,27 @@ void worker::choose_starts(turn_request& t) {
 void worker::hold_back(const job_ptr& j, std::chrono::duration<double> how_long) {
   j->rate_waiting = true;
   ++waiting_count_;
-  waiting_.push({steady::now() + std::max(1us, std::chrono::ceil<std::chrono::microseconds>(how_long)), j});
+  waiting_.push(
+      {steady::now() + std::max(1us, std::chrono::ceil<std::chrono::microseconds>(how_long)), j});
 }
 
 // False when it was revoked or has expired (then it is settled), or has to wait for its rate limit.
 bool worker::may_start(job& j, steady::time_point now) {
   if (is_revoked(j.m.id)) {
-    if (settle_failed(j, revoked_because("revoked"), outcome::revoked)) events_.revoked(j.m.id, false, 0, false);
+    if (settle_failed(j, revoked_because("revoked"), outcome::revoked))
+      events_.revoked(j.m.id, false, 0, false);
     return false;
   }
   if (j.m.expires && *j.m.expires < wall_now()) {
-    if (settle_failed(j, revoked_because("expired"), outcome::revoked)) events_.revoked(j.m.id, false, 0, true);
+    if (settle_failed(j, revoked_because("expired"), outcome::revoked))
+      events_.revoked(j.m.id, false, 0, true);
     return false;
   }
   if (j.task->rate_interval_s <= 0) return true;
   const double t = std::chrono::duration<double>(now.time_since_epoch()).count();
   if (t < j.task->next_start_s) return false;
-  j.task->next_start_s = std::max(j.task->next_start_s, t - j.task->rate_interval_s) + j.task->rate_interval_s;
+  j.task->next_start_s =
+      std::max(j.task->next_start_s, t - j.task->rate_interval_s) + j.task->rate_interval_s;
   return true;
 }
 
@@ -279,7 +295,8 @@ awaitable<void> worker::grant_shared_rates() {
 // ---- the round trip ----
 
 void worker::push_chord_parts(redis::request& to, const turn_request& t) const {
-  const auto ttl = std::to_string(std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000));
+  const auto ttl =
+      std::to_string(std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000));
   for (const auto& j : t.chord_parts) {
     std::string result = j->result_json;
     const char* state = "SUCCESS";
@@ -292,10 +309,13 @@ void worker::push_chord_parts(redis::request& to, const turn_request& t) const {
     append_json_string(part, j->m.id);
     part.append(", \"").append(state).append("\", ").append(result).append("]");
     std::string how;
-    append_json(how, json_object{{"body", j->chord}, {"parent_id", std::string(j->m.id)},
-                                 {"root_id", std::string(j->m.root())}, {"at", now_s()}});
+    append_json(how, json_object{{"body", j->chord},
+                                 {"parent_id", std::string(j->m.id)},
+                                 {"root_id", std::string(j->m.root())},
+                                 {"at", now_s()}});
     const auto base = app_.keys.group(j->m.group);
-    const auto parts = base + ".j", correction = base + ".t", size = base + ".s", chords = app_.keys.own("chords");
+    const auto parts = base + ".j", correction = base + ".t", size = base + ".s",
+               chords = app_.keys.own("chords");
     const auto score = j->m.group_index ? std::to_string(*j->m.group_index) : std::string("+inf");
     const std::vector<std::string_view> keys{parts, correction, size, chords, base};
     const std::vector<std::string_view> args{score, part, ttl, j->m.group, how};
@@ -307,9 +327,11 @@ void worker::push_turn(redis::request& to, const turn_request& t) const {
   std::vector<std::string> numbers;
   numbers.reserve(8 + t.early.size());
   std::vector<std::string_view> args;
-  args.reserve(16 + t.early.size() * 2 + t.late.size() + t.done.size() + t.acks.size() + t.pushes.size() * 2 +
-               t.results.size() * 3);
-  const auto number = [&](std::size_t n) { args.push_back(numbers.emplace_back(std::to_string(n))); };
+  args.reserve(16 + t.early.size() * 2 + t.late.size() + t.done.size() + t.acks.size() +
+               t.pushes.size() * 2 + t.results.size() * 3);
+  const auto number = [&](std::size_t n) {
+    args.push_back(numbers.emplace_back(std::to_string(n)));
+  };
   number(last_turn_);
   number(t.early.size());
   for (const auto& j : t.early) {
@@ -339,7 +361,8 @@ void worker::push_turn(redis::request& to, const turn_request& t) const {
     }
   }
   const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index();
-  const auto running = app_.keys.own("running:", instance_), self = app_.keys.own("worker:", instance_);
+  const auto running = app_.keys.own("running:", instance_),
+             self = app_.keys.own("worker:", instance_);
   const std::vector<std::string_view> keys{unacked, index, running, self};
   redis::push_evalsha(to, scripts::turn, keys, args);
 }
@@ -357,7 +380,8 @@ redis::request worker::build_turn(const turn_request& t, bool with_results) cons
   if (with_results) push_chord_parts(out, t);
   push_turn(out, t);
   push_put_back(out, t);
-  for (const auto& envelope : t.events) out.push("PUBLISH", app_.keys.event_channel("task.multi"), envelope);
+  for (const auto& envelope : t.events)
+    out.push("PUBLISH", app_.keys.event_channel("task.multi"), envelope);
   return out;
 }
 
@@ -368,12 +392,14 @@ void worker::push_fetch(redis::request& to, std::size_t want) {
     thread_local std::minstd_rand random{std::random_device{}()};
     std::uniform_real_distribution<double> uniform(1e-9, 1.0);
     std::vector<std::pair<double, std::pair<std::string, int>>> drawn;
-    for (auto& q : order) drawn.emplace_back(-std::pow(uniform(random), 1.0 / std::max(1, q.second)), std::move(q));
+    for (auto& q : order)
+      drawn.emplace_back(-std::pow(uniform(random), 1.0 / std::max(1, q.second)), std::move(q));
     std::sort(drawn.begin(), drawn.end());
     order.clear();
     for (auto& [key, q] : drawn) order.push_back(std::move(q));
   }
-  std::vector<std::string> words{app_.keys.unacked(), app_.keys.unacked_index(), app_.keys.own("paused")};
+  std::vector<std::string> words{app_.keys.unacked(), app_.keys.unacked_index(),
+                                 app_.keys.own("paused")};
   fetch_queues_.clear();
   for (const int step : priority_steps)
     for (const auto& [name, weight] : order) {
@@ -381,10 +407,11 @@ void worker::push_fetch(redis::request& to, std::size_t want) {
       fetch_queues_.push_back(name);
     }
   const auto keys_count = words.size();
-  const auto share = config_.strict_queues || order.size() == 1 ? fetch_limit_messages
-                                                                : std::max<std::size_t>(1, want / order.size());
-  words.insert(words.end(), {std::to_string(want), tag_prefix_, std::to_string(last_tag_), std::to_string(order.size()),
-                             std::to_string(share)});
+  const auto share = config_.strict_queues || order.size() == 1
+                         ? fetch_limit_messages
+                         : std::max<std::size_t>(1, want / order.size());
+  words.insert(words.end(), {std::to_string(want), tag_prefix_, std::to_string(last_tag_),
+                             std::to_string(order.size()), std::to_string(share)});
   for (const auto& name : fetch_queues_) {
     std::string quoted;
     append_json_string(quoted, name);
@@ -397,7 +424,8 @@ void worker::push_fetch(redis::request& to, std::size_t want) {
 
 awaitable<void> worker::load_scripts(redis::client& at) {
   redis::request load;
-  for (const auto* code : {&scripts::fetch, &scripts::turn, &scripts::put_back, &scripts::chord_part})
+  for (const auto* code :
+       {&scripts::fetch, &scripts::turn, &scripts::put_back, &scripts::chord_part})
     load.push("SCRIPT", "LOAD", code->source());
   redis::checked(co_await at.exec(std::move(load)));
 }
@@ -417,8 +445,8 @@ awaitable<void> worker::recover_connection(std::int64_t old_connection) {
   }
 }
 
-// Executes the turn exactly once, whatever happens to the connection: turn.lua knows the last turn's number, and what
-// a fetch took is found by its tags.
+// Executes the turn exactly once, whatever happens to the connection: turn.lua knows the last
+// turn's number, and what a fetch took is found by its tags.
 awaitable<std::vector<redis::value>> worker::send_surely(const turn_request& t, std::size_t want) {
   ++last_turn_;
   auto whole = build_turn(t, results_ == nullptr);
@@ -461,8 +489,10 @@ awaitable<std::vector<redis::value>> worker::send_surely(const turn_request& t, 
       whole = build_turn(t, results_ == nullptr);
     }
   }
-  redis::checked(std::vector<redis::value>(replies.begin(), replies.begin() + static_cast<std::ptrdiff_t>(writes)));
-  if (want > 0 && fetched) replies.emplace_back(redis::value::type::array, std::vector<redis::value>());
+  redis::checked(std::vector<redis::value>(replies.begin(),
+                                           replies.begin() + static_cast<std::ptrdiff_t>(writes)));
+  if (want > 0 && fetched)
+    replies.emplace_back(redis::value::type::array, std::vector<redis::value>());
   co_return replies;
 }
 
@@ -509,7 +539,9 @@ awaitable<void> worker::reclaim_in_doubt(std::uint64_t after, std::size_t count)
   for (std::size_t i = 0; i < reply.size(); ++i) {
     if (reply[i].is_nil()) continue;
     std::vector<std::string_view> tokens;
-    json_scanner(reply[i].as_string()).array([&](std::string_view token) { tokens.push_back(token); });
+    json_scanner(reply[i].as_string()).array([&](std::string_view token) {
+      tokens.push_back(token);
+    });
     if (tokens.size() < 3 || tokens[2].size() < 2) continue;
     std::string queue;
     unescape_json(tokens[2].substr(1, tokens[2].size() - 2), queue);
@@ -526,13 +558,15 @@ std::size_t worker::accept_fetched(const redis::value& reply) {
     const auto position = static_cast<std::size_t>(found[i].as_integer().value_or(0));
     auto number = static_cast<std::uint64_t>(found[i + 2].as_integer().value_or(0));
     for (const auto& envelope : found[i + 1].elements()) {
-      receive(envelope.as_string(), tag_prefix_ + std::to_string(number), fetch_queues_.at(position));
+      receive(envelope.as_string(), tag_prefix_ + std::to_string(number),
+              fetch_queues_.at(position));
       ++number;
       ++count;
     }
   }
   totals_.fetched.fetch_add(count, std::memory_order_relaxed);
-  // Fewer than asked for means that the lists were empty, and that tracking will tell when they are not.
+  // Fewer than asked for means that the lists were empty, and that tracking will tell when they are
+  // not.
   return count;
 }
 
@@ -552,8 +586,11 @@ void worker::receive(std::string envelope, std::string tag, std::string queue) {
   j->task = known->second.get();
   j->acks_late = j->task->definition->options.acks_late;
   if (j->m.restored >= config_.poison_limit) {
-    settle_failed(*j, make_failure("WorkerLostError", fmt::format("{} workers died with this task", j->m.restored),
-                                   "billiard.exceptions"), outcome::failure);
+    settle_failed(*j,
+                  make_failure("WorkerLostError",
+                               fmt::format("{} workers died with this task", j->m.restored),
+                               "billiard.exceptions"),
+                  outcome::failure);
     return dead_letter(j, fmt::format("poison: {} workers died with it", j->m.restored));
   }
   const auto now = wall_now();
@@ -594,8 +631,12 @@ void worker::start(const std::vector<job_ptr>& all) {
     if (options.track_started.value_or(app_.options.track_started) && j->stores_result()) {
       std::string document;
       const auto who = fmt::format(R"({{"pid": {}, "hostname": "{}"}})", ::getpid(), config_.node);
-      append_result_document(document, {.id = j->m.id, .status = "STARTED", .result_json = who, .group = j->m.group,
-                                        .parent_id = j->m.parent_id, .done = false});
+      append_result_document(document, {.id = j->m.id,
+                                        .status = "STARTED",
+                                        .result_json = who,
+                                        .group = j->m.group,
+                                        .parent_id = j->m.parent_id,
+                                        .done = false});
       const std::lock_guard lock(states_mutex_);
       states_.emplace_back(app_.keys.result(j->m.id), std::move(document));
     }
@@ -605,7 +646,8 @@ void worker::start(const std::vector<job_ptr>& all) {
     }
     auto parsed = parse_body(j->m);
     if (!parsed) {
-      settle_failed(*j, make_failure("DecodeError", parsed.error().message, "kombu.exceptions"), outcome::failure);
+      settle_failed(*j, make_failure("DecodeError", parsed.error().message, "kombu.exceptions"),
+                    outcome::failure);
       done_.push_back(j);
       continue;
     }
@@ -628,7 +670,9 @@ void worker::start(const std::vector<job_ptr>& all) {
 void worker::arm_limits(const job_ptr& j) {
   const auto soft = j->m.soft_limit_s ? j->m.soft_limit_s : j->task->soft_limit_s;
   const auto hard = j->m.hard_limit_s ? j->m.hard_limit_s : j->task->hard_limit_s;
-  const auto at = [](double s) { return steady::now() + std::chrono::microseconds(static_cast<std::int64_t>(s * 1e6)); };
+  const auto at = [](double s) {
+    return steady::now() + std::chrono::microseconds(static_cast<std::int64_t>(s * 1e6));
+  };
   if (soft) limits_.emplace(at(*soft), std::pair{std::weak_ptr<job>(j), false});
   if (hard) limits_.emplace(at(*hard), std::pair{std::weak_ptr<job>(j), true});
 }
@@ -661,9 +705,10 @@ void worker::give_up_running(const job_ptr& j, failure_info why, outcome how, in
 }
 
 std::string worker::dead_letter_entry(const job& j, std::string_view reason) const {
-  json_object entry{{"reason", reason},       {"at", to_iso(wall_now())}, {"queue", j.m.queue},
-                    {"priority", j.m.priority}, {"id", j.m.id},             {"task", j.m.task},
-                    {"node", config_.node},   {"message", j.m.raw}};
+  json_object entry{{"reason", reason},     {"at", to_iso(wall_now())},
+                    {"queue", j.m.queue},   {"priority", j.m.priority},
+                    {"id", j.m.id},         {"task", j.m.task},
+                    {"node", config_.node}, {"message", j.m.raw}};
   std::string out;
   append_json(out, json(std::move(entry)));
   return out;
@@ -671,21 +716,25 @@ std::string worker::dead_letter_entry(const job& j, std::string_view reason) con
 
 void worker::dead_letter(const job_ptr& j, std::string reason) {
   totals_.dead_lettered.fetch_add(1, std::memory_order_relaxed);
-  log::warn("task_dead_letter", {{"queue", j->m.queue}, {"id", j->m.id}, {"task", j->m.task}, {"reason", reason}});
+  log::warn("task_dead_letter",
+            {{"queue", j->m.queue}, {"id", j->m.id}, {"task", j->m.task}, {"reason", reason}});
   dead_.emplace_back(j, std::move(reason));
 }
 
-void worker::after_chord_parts(const std::vector<job_ptr>& members, const std::vector<redis::value>& replies,
-                               std::size_t offset) {
+void worker::after_chord_parts(const std::vector<job_ptr>& members,
+                               const std::vector<redis::value>& replies, std::size_t offset) {
   for (std::size_t i = 0; i < members.size(); ++i) {
     const auto& parts = redis::checked(replies.at(offset + i));
     if (parts.size() == 0) continue;
     const auto& j = members[i];
     std::string how;
-    append_json(how, json_object{{"body", j->chord}, {"parent_id", std::string(j->m.id)},
+    append_json(how, json_object{{"body", j->chord},
+                                 {"parent_id", std::string(j->m.id)},
                                  {"root_id", std::string(j->m.root())}});
     const auto gid = std::string(j->m.group);
-    auto work = [this, gid, how = std::move(how), list = parts.as_strings()] { return fire_chord(gid, how, list); };
+    auto work = [this, gid, how = std::move(how), list = parts.as_strings()] {
+      return fire_chord(gid, how, list);
+    };
     group_.spawn("task_chord", std::move(work));
   }
 }

@@ -29,10 +29,12 @@ struct held_message {
 // What stands in `unacked`: [envelope, exchange, routing key].
 std::optional<held_message> read_held(std::string_view payload) {
   std::vector<std::string_view> tokens;
-  if (!json_scanner(payload).array([&](std::string_view token) { tokens.push_back(token); }) || tokens.size() < 3)
+  if (!json_scanner(payload).array([&](std::string_view token) { tokens.push_back(token); }) ||
+      tokens.size() < 3)
     return std::nullopt;
   held_message out{std::string(tokens[0]), {}};
-  if (tokens[2].size() < 2 || !unescape_json(tokens[2].substr(1, tokens[2].size() - 2), out.queue)) return std::nullopt;
+  if (tokens[2].size() < 2 || !unescape_json(tokens[2].substr(1, tokens[2].size() - 2), out.queue))
+    return std::nullopt;
   return out;
 }
 
@@ -58,7 +60,8 @@ awaitable<void> worker::heartbeat_loop() {
 }
 
 awaitable<void> worker::beat_once() {
-  // What was taken long ago is refreshed, so that no sweep (Python's neither) takes it for abandoned.
+  // What was taken long ago is refreshed, so that no sweep (Python's neither) takes it for
+  // abandoned.
   std::vector<std::string_view> refresh;
   const double old = now_s() - std::chrono::duration<double>(config_.lease_refresh).count();
   const auto consider = [&](job& j) {
@@ -69,8 +72,10 @@ awaitable<void> worker::beat_once() {
   for (const auto& j : ready_) consider(*j);
   for (const auto& [tag, j] : running_) consider(*j);
   const auto workers = app_.keys.own("workers"), index = app_.keys.unacked_index();
-  const auto self = app_.keys.own("worker:", instance_), running = app_.keys.own("running:", instance_);
-  const auto dead_after = fmt::format("{:.3f}", std::chrono::duration<double>(config_.dead_after).count());
+  const auto self = app_.keys.own("worker:", instance_),
+             running = app_.keys.own("running:", instance_);
+  const auto dead_after =
+      fmt::format("{:.3f}", std::chrono::duration<double>(config_.dead_after).count());
   const std::vector<std::string_view> keys{workers, index, self, running};
   std::vector<std::string_view> args{instance_, dead_after, "5"};
   args.insert(args.end(), refresh.begin(), refresh.end());
@@ -83,19 +88,21 @@ awaitable<void> worker::beat_once() {
   }
 }
 
-// Everything that a dead worker held goes back to its queues; what it had started and acknowledged is reported as lost.
+// Everything that a dead worker held goes back to its queues; what it had started and acknowledged
+// is reported as lost.
 awaitable<void> worker::recover(std::string instance) {
   log::warn("task_worker_dead", {{"instance", instance}});
   const auto pattern = "skirmish:" + instance + ":*";
   std::string cursor = "0";
   do {
-    const auto reply = redis::checked(
-        co_await side_.command("HSCAN", app_.keys.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
+    const auto reply = redis::checked(co_await side_.command(
+        "HSCAN", app_.keys.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
     cursor = reply[0].as_string();
     auto held = reply[1].as_pairs();
     if (!held.empty()) co_await restore_held(std::move(held));
   } while (cursor != "0");
-  const auto records = redis::checked(co_await side_.command("HGETALL", app_.keys.own("running:", instance)));
+  const auto records =
+      redis::checked(co_await side_.command("HGETALL", app_.keys.own("running:", instance)));
   redis::request reports;
   const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
   for (const auto& [tag, record] : records.as_pairs()) {
@@ -103,7 +110,8 @@ awaitable<void> worker::recover(std::string instance) {
     if (!parsed || !parsed->is_object()) continue;
     const auto* id = parsed->get_object().if_contains("id");
     if (id == nullptr || !id->is_string()) continue;
-    const auto why = make_failure("WorkerLostError", "the worker died while it ran this task", "billiard.exceptions");
+    const auto why = make_failure("WorkerLostError", "the worker died while it ran this task",
+                                  "billiard.exceptions");
     std::string document, why_json;
     append_json(why_json, why.to_json());
     const std::string id_text(id->get_string());
@@ -127,7 +135,9 @@ awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::str
     const bool readable = found && parse_envelope(m);
     if (!readable) {
       std::string entry;
-      append_json(entry, json_object{{"reason", "unreadable"}, {"at", to_iso(wall_now())}, {"message", payload}});
+      append_json(
+          entry,
+          json_object{{"reason", "unreadable"}, {"at", to_iso(wall_now())}, {"message", payload}});
       args.insert(args.end(), {tag, "dead", app_.keys.own("dead"), std::move(entry)});
       continue;
     }
@@ -153,14 +163,16 @@ awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::str
 
 awaitable<void> worker::flush_far() {
   auto all = std::exchange(far_, {});
-  const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index(), eta = app_.keys.own("eta");
+  const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index(),
+             eta = app_.keys.own("eta");
   const std::vector<std::string_view> keys{unacked, index, eta};
   for (std::size_t from = 0; from < all.size(); from += far_part) {
     std::vector<std::string> words;
     for (std::size_t i = from; i < std::min(from + far_part, all.size()); ++i) {
       const auto& m = all[i]->m;
-      words.insert(words.end(), {m.tag, fmt::format("{:.6f}", to_unix_s(*m.eta)),
-                                 app_.keys.queue(m.queue, priority_step(m.priority)) + "\n" + m.raw});
+      words.insert(words.end(),
+                   {m.tag, fmt::format("{:.6f}", to_unix_s(*m.eta)),
+                    app_.keys.queue(m.queue, priority_step(m.priority)) + "\n" + m.raw});
     }
     const std::vector<std::string_view> args(words.begin(), words.end());
     bool moved = true;
@@ -181,7 +193,8 @@ awaitable<void> worker::flush_far() {
 }
 
 awaitable<void> worker::eta_loop() {
-  const auto ahead = fmt::format("{:.3f}", std::chrono::duration<double>(config_.near_eta).count() / 2);
+  const auto ahead =
+      fmt::format("{:.3f}", std::chrono::duration<double>(config_.near_eta).count() / 2);
   const auto part = std::to_string(due_part);
   while (!ended_) {
     auto next = 1000ms;
@@ -193,7 +206,8 @@ awaitable<void> worker::eta_loop() {
       if (reply[0].as_integer().value_or(0) >= static_cast<std::int64_t>(due_part)) {
         next = 0ms;
       } else if (const auto at = reply[1].as_double(); at) {
-        const double left_s = *at - now_s() - std::chrono::duration<double>(config_.near_eta).count() / 2;
+        const double left_s =
+            *at - now_s() - std::chrono::duration<double>(config_.near_eta).count() / 2;
         next = std::clamp(milliseconds(static_cast<std::int64_t>(left_s * 1000)), 1ms, 1000ms);
       }
     } catch (const failure&) {
@@ -226,9 +240,11 @@ awaitable<void> worker::janitor_loop() {
 
 // Messages that nobody refreshed for the visibility timeout: of Python workers that died.
 awaitable<void> worker::sweep_stale() {
-  const auto limit = now_s() - std::chrono::duration<double>(app_.options.visibility_timeout).count();
-  const auto stale = redis::checked(co_await side_.command("ZRANGEBYSCORE", app_.keys.unacked_index(), "-inf",
-                                                           fmt::format("{:.6f}", limit), "LIMIT", 0, 200));
+  const auto limit =
+      now_s() - std::chrono::duration<double>(app_.options.visibility_timeout).count();
+  const auto stale =
+      redis::checked(co_await side_.command("ZRANGEBYSCORE", app_.keys.unacked_index(), "-inf",
+                                            fmt::format("{:.6f}", limit), "LIMIT", 0, 200));
   const auto tags = stale.as_strings();
   if (tags.empty()) co_return;
   redis::request ask;
@@ -256,15 +272,18 @@ awaitable<void> worker::sweep_chords() {
   const auto pending = redis::checked(co_await redis.command("HGETALL", app_.keys.own("chords")));
   for (const auto& [gid, how] : pending.as_pairs()) {
     const auto parsed = parse_json(how);
-    const auto* at = parsed && parsed->is_object() ? parsed->get_object().if_contains("at") : nullptr;
+    const auto* at =
+        parsed && parsed->is_object() ? parsed->get_object().if_contains("at") : nullptr;
     if (at && at->is_number() && now_s() - at->to_number<double>() < 10.0) continue;
-    const auto parts = redis::checked(co_await redis.command("ZRANGE", app_.keys.group(gid) + ".j", 0, -1));
+    const auto parts =
+        redis::checked(co_await redis.command("ZRANGE", app_.keys.group(gid) + ".j", 0, -1));
     co_await fire_chord(gid, how, parts.as_strings());
   }
 }
 
-// Reply queues and event queues of clients that are gone leave their names behind for ever. Names that nobody listens
-// to any more are removed: a reply queue without list, and all events queues (they are fanout: nothing reads the set).
+// Reply queues and event queues of clients that are gone leave their names behind for ever. Names
+// that nobody listens to any more are removed: a reply queue without list, and all events queues
+// (they are fanout: nothing reads the set).
 awaitable<void> worker::sweep_bindings() {
   const auto replies_key = app_.keys.binding("reply.celery.pidbox");
   const auto members = redis::checked(co_await side_.command("SRANDMEMBER", replies_key, 50));
@@ -283,7 +302,8 @@ awaitable<void> worker::sweep_bindings() {
 }
 
 // All parts are there: the body is sent with them, or it fails because a part did.
-awaitable<void> worker::fire_chord(std::string gid, std::string how, std::vector<std::string> parts) {
+awaitable<void> worker::fire_chord(std::string gid, std::string how,
+                                   std::vector<std::string> parts) {
   const auto parsed = parse_json(how);
   if (!parsed || !parsed->is_object()) co_return;
   const auto& about = parsed->get_object();
@@ -299,11 +319,14 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how, std::vector
     if (state != "'SUCCESS'" && failed.empty()) {
       failure_info info;
       if (const auto* thrown = (*fields)[3].if_object()) {
-        if (const auto* type = thrown->if_contains("exc_type"); type && type->is_string()) info.type = type->get_string();
-        if (const auto* message = thrown->if_contains("exc_message"); message && message->is_array())
+        if (const auto* type = thrown->if_contains("exc_type"); type && type->is_string())
+          info.type = type->get_string();
+        if (const auto* message = thrown->if_contains("exc_message");
+            message && message->is_array())
           info.arguments = message->get_array();
       }
-      failed = fmt::format("Dependency {} raised {}", std::string((*fields)[1].is_string() ? (*fields)[1].get_string() : ""),
+      failed = fmt::format("Dependency {} raised {}",
+                           std::string((*fields)[1].is_string() ? (*fields)[1].get_string() : ""),
                            info.repr());
     }
     results.push_back((*fields)[3]);
@@ -327,7 +350,8 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how, std::vector
     }
   } else {
     const auto* options = body->get_object().if_contains("options");
-    const auto* id = options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
+    const auto* id =
+        options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
     const auto id_text = id && id->is_string() ? std::string(id->get_string()) : std::string();
     const auto why = make_failure("ChordError", failed, std::string(exceptions_module));
     std::string why_json, document;
@@ -338,7 +362,9 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how, std::vector
     reports.push("PUBLISH", app_.keys.result(id_text), document);
     json_array fed;
     fed.push_back(json(id_text));
-    if (const auto* errbacks = options && options->is_object() ? options->get_object().if_contains("link_error") : nullptr;
+    if (const auto* errbacks = options && options->is_object()
+                                   ? options->get_object().if_contains("link_error")
+                                   : nullptr;
         errbacks && errbacks->is_array())
       for (const auto& errback : errbacks->get_array()) {
         const auto ok = expand(errback, fed, sending, made);
@@ -366,7 +392,8 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how, std::vector
   const std::vector<std::string_view> keys{chords, j, t, s, base};
   const std::vector<std::string_view> args(words.begin(), words.end());
   const auto fired = redis::checked(co_await at.eval(scripts::fire_chord, keys, args));
-  if (fired.as_bool() && apart.get_commands() > 0) redis::checked(co_await side_.exec(std::move(apart)));
+  if (fired.as_bool() && apart.get_commands() > 0)
+    redis::checked(co_await side_.exec(std::move(apart)));
 }
 
 // ---- revoked ids, kept in Redis so that a restart knows them ----
@@ -377,7 +404,8 @@ awaitable<void> worker::load_revoked() {
   const auto fresh = std::exchange(fresh_revokes_, {});
   if (!fresh.empty()) {
     std::vector<std::string> words;
-    const auto until = fmt::format("{:.0f}", now_s() + std::chrono::duration<double>(revoke_memory).count());
+    const auto until =
+        fmt::format("{:.0f}", now_s() + std::chrono::duration<double>(revoke_memory).count());
     for (const auto& id : fresh) words.insert(words.end(), {until, id});
     both.push_range("ZADD", key, words);
   }

@@ -1,8 +1,8 @@
 // The input is a conversation: datagrams, each preceded by its length in two bytes.
+#include "status/a2s.hpp"
+
 #include <cstdint>
 #include <cstdlib>
-
-#include "status/a2s.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view rest(reinterpret_cast<const char*>(data), size);

@@ -1,8 +1,8 @@
 // A document that another program wrote to Redis: refused, or read and written again without loss.
+#include "status/document.hpp"
+
 #include <cstdint>
 #include <cstdlib>
-
-#include "status/document.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace skirmish::status;

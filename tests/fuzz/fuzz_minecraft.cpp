@@ -1,8 +1,8 @@
 // Whatever the bytes, more of them never turn an answer into "more bytes are needed".
+#include "status/minecraft_ping.hpp"
+
 #include <cstdint>
 #include <cstdlib>
-
-#include "status/minecraft_ping.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

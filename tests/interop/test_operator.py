@@ -17,14 +17,16 @@ def skirmish(server):
     if not binary.exists():
         pytest.skip("skipped: build skirmish first")
     started = []
+    # The program refuses variables of its name space that it does not know.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SKIRMISH_")}
 
     def run(*arguments, background=False):
         command = [str(binary), *arguments, "--broker", server.url]
         if background:
             log = open(server.directory / f"{arguments[0]}{len(started)}.log", "wb")
-            started.append(subprocess.Popen(command, stderr=log))
+            started.append(subprocess.Popen(command, stderr=log, env=environment))
             return started[-1]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
         return done.returncode, done.stdout.strip()
 
     yield run

@@ -8,13 +8,12 @@ using namespace std::chrono_literals;
 
 int main(int argc, char** argv) {
   skirmish::tasks::app app{"redis://127.0.0.1/0"};
-  auto send_notification = app.task(
-      "send_notification",
-      [](task_context& self, int user_id, std::string text) -> json {
-        self.update_state({{"user", user_id}});
-        return json_object{{"delivered", text.size()}};
-      },
-      {.parameters = {"user_id", "text"}});
+  auto send_notification = app.task("send_notification",
+                                    [](task_context& self, int user_id, std::string text) -> json {
+                                      self.update_state({{"user", user_id}});
+                                      return json_object{{"delivered", text.size()}};
+                                    },
+                                    {.parameters = {"user_id", "text"}});
   if (argc > 1) return app.worker_main(argc, argv);
   const auto when = std::chrono::system_clock::now() + 1h;
   try {

@@ -1,4 +1,5 @@
-// From a C++ function to a task: arguments out of JSON by position or by name, the result into JSON.
+// From a C++ function to a task: arguments out of JSON by position or by name, the result into
+// JSON.
 #pragma once
 
 #include "skirmish/tasks/context.hpp"
@@ -11,8 +12,8 @@
 
 namespace skirmish::tasks::detail {
 
-// The argument list as one array in the order of the parameters. Throws task_error TypeError when an argument is
-// missing, given twice or unknown.
+// The argument list as one array in the order of the parameters. Throws task_error TypeError when
+// an argument is missing, given twice or unknown.
 json_array bind_arguments(const task_options& options, arguments& given, std::size_t count);
 // How many of the parameters must at least be named or given.
 [[noreturn]] void throw_type_error(const std::string& message);
@@ -24,7 +25,8 @@ T convert(const json& v, std::size_t position) {
   } else {
     auto converted = boost::json::try_value_to<T>(v);
     if (!converted)
-      throw_type_error("argument " + std::to_string(position + 1) + " has the wrong type: " + converted.error().message());
+      throw_type_error("argument " + std::to_string(position + 1) +
+                       " has the wrong type: " + converted.error().message());
     return std::move(*converted);
   }
 }
@@ -66,7 +68,8 @@ struct split<std::tuple<task_context&, A...>> {
 template <class Values>
 inline constexpr bool takes_all = std::is_same_v<Values, std::tuple<arguments&>>;
 
-// Calls `f` with the converted arguments. `self` is the context, or shared ownership of it for coroutines.
+// Calls `f` with the converted arguments. `self` is the context, or shared ownership of it for
+// coroutines.
 template <class F>
 decltype(auto) invoke(F& f, task_context& self, arguments& given, const task_options& options) {
   using parts = split<typename traits<std::decay_t<F>>::parameters>;
@@ -92,7 +95,8 @@ template <class Result>
 struct bind {
   template <class F>
   static void into(task_definition& to, F f) {
-    to.run = [f = std::move(f), options = to.options](task_context& self, arguments& given) mutable -> json {
+    to.run = [f = std::move(f), options = to.options](task_context& self,
+                                                      arguments& given) mutable -> json {
       if constexpr (std::is_void_v<Result>) {
         invoke(f, self, given, options);
         return nullptr;

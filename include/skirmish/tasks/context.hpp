@@ -40,9 +40,12 @@ class task_context {
   // Publishes a state of your own, for progress: `self.update_state({{"done", 3}})`.
   virtual void update_state(json meta, std::string_view state = "PROGRESS") = 0;
 
-  // Ends this run and sends the message again, later. When the retries are used up the reason becomes the result.
+  // Ends this run and sends the message again, later. When the retries are used up the reason
+  // becomes the result.
   [[noreturn]] void retry(retry_options options = {}) const;
-  [[noreturn]] void retry(milliseconds countdown) const { retry(retry_options{.countdown = countdown}); }
+  [[noreturn]] void retry(milliseconds countdown) const {
+    retry(retry_options{.countdown = countdown});
+  }
   // The same with the exception that will be the result when the retries are used up.
   [[noreturn]] void retry(const std::exception_ptr& reason, retry_options options = {}) const;
 
@@ -67,7 +70,8 @@ struct task_definition {
   // On a thread of the pool.
   std::function<json(task_context&, arguments&)> run;
   // A coroutine: on the worker's loop, whose asio::io_context is given. Calls `done` once.
-  std::function<void(void* io_context, std::shared_ptr<task_context>, arguments, done_handler done)> start;
+  std::function<void(void* io_context, std::shared_ptr<task_context>, arguments, done_handler done)>
+      start;
 };
 
 }  // namespace skirmish::tasks

@@ -1,8 +1,9 @@
-// Work described but not yet sent: single calls, chains, groups and chords, in Celery's own JSON form.
+// Work described but not yet sent: single calls, chains, groups and chords, in Celery's own JSON
+// form.
 //
-//   auto flow = chain({add.s(2, 3), add.s(4)});             // the result of one is the first argument of the next
-//   auto both = chord({add.s(1, 1), add.s(2, 2)}, total.s());  // total([2, 4]) once both have ended
-//   app.send(flow).get(5s);
+//   auto flow = chain({add.s(2, 3), add.s(4)});             // the result of one is the first
+//   argument of the next auto both = chord({add.s(1, 1), add.s(2, 2)}, total.s());  // total([2,
+//   4]) once both have ended app.send(flow).get(5s);
 //
 // Names may be those of Python tasks as well.
 #pragma once
@@ -24,7 +25,9 @@ class signature {
   signature& immutable(bool value = true);
   signature& queue(std::string_view name) { return option("queue", json(name)); }
   signature& priority(int value) { return option("priority", value); }
-  signature& countdown(milliseconds value) { return option("countdown", static_cast<double>(value.count()) / 1000.0); }
+  signature& countdown(milliseconds value) {
+    return option("countdown", static_cast<double>(value.count()) / 1000.0);
+  }
   signature& task_id(std::string_view id) { return option("task_id", json(id)); }
   signature& ignore_result(bool value = true) { return option("ignore_result", value); }
   signature& link(const signature& callback);
