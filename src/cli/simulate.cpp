@@ -84,6 +84,8 @@ void add_simulate(CLI::App& app, int& code) {
       const auto set_delay = set(settings, "db.demo_delay", f->db_delay);
       if (!set_delay) throw usage_error{set_delay.error().message};
     }
+    // A simulation is short: popular levels should be seen to be cached while it runs.
+    settings.levels.popular_refresh = std::chrono::seconds{1};
     with_server(settings, f->server.url, f->server.api_key,
                 [&](const std::string& url, const std::string& key) {
                   agree = run_simulation(plan, url, key, live, interrupted);

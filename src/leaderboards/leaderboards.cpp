@@ -1,5 +1,6 @@
 // Reading boards. Every reading script first puts some moved players in their places; when many are
-// left, the reader helps for a bounded while, at most ten times a second a thread and board.
+// left, the reader helps for a bounded while, and it looks for players who moved untold: both at
+// most ten times a second a thread and board.
 #include "leaderboards/leaderboards.hpp"
 
 #include "leaderboards/leaderboards_keys.hpp"
@@ -38,7 +39,7 @@ const redis::script compare_script{
 constexpr std::string_view place_limit = "100";
 constexpr int help_steps = 10;
 constexpr auto help_interval = 100ms;
-constexpr std::size_t helped_limit_boards = 1'000;
+constexpr std::size_t remembered_boards = 1'000;
 constexpr std::size_t ids_a_script = 100;
 
 std::vector<std::string_view> views(const std::vector<std::string>& texts) {
@@ -97,10 +98,11 @@ std::string service::slice::cursor_at(direction to) const {
 
 awaitable<service::slice> service::read_once(const std::vector<std::string>& keys,
                                              std::int64_t limit, std::string_view from,
-                                             const std::string& where) {
+                                             const std::string& where, bool search_untold) {
   const auto count = std::to_string(limit);
   const auto key_views = views(keys);
-  const std::vector<std::string_view> args{place_limit, count, from, where};
+  const std::vector<std::string_view> args{place_limit, count, from, where,
+                                           search_untold ? "1" : "0"};
   auto r = redis::checked(co_await redis_.eval(read_script, key_views, args));
   slice s;
   s.behind = r[0].as_integer().value_or(0);
@@ -116,10 +118,10 @@ awaitable<service::slice> service::read_once(const std::vector<std::string>& key
   co_return s;
 }
 
-bool service::may_help(const std::string& key) {
+bool service::is_time(times& last, const std::string& key) {
   const auto now = std::chrono::steady_clock::now();
-  if (helped_.size() >= helped_limit_boards) helped_.clear();
-  const auto [at, is_new] = helped_.try_emplace(key, now);
+  if (last.size() >= remembered_boards) last.clear();
+  const auto [at, is_new] = last.try_emplace(key, now);
   if (!is_new && now - at->second < help_interval) return false;
   at->second = now;
   return true;
@@ -128,14 +130,15 @@ bool service::may_help(const std::string& key) {
 awaitable<service::slice> service::read(std::string board, std::int64_t season, std::int64_t limit,
                                         std::string_view from, std::string where) {
   const auto keys = board_keys(keys_, board, season);
-  auto s = co_await read_once(keys, limit, from, where);
+  const bool search = is_time(searched_, keys[0]);
+  auto s = co_await read_once(keys, limit, from, where, search);
   const bool in_step = s.behind == 0 && s.total == s.placed;
-  if (in_step || !may_help(keys[0])) co_return s;
+  if (in_step || !is_time(helped_, keys[0])) co_return s;
   if (s.behind > 0)
     co_await place_some(keys, help_steps);
   else
     co_await reindex(std::move(board), season);
-  co_return co_await read_once(keys, limit, from, where);
+  co_return co_await read_once(keys, limit, from, where, false);
 }
 
 awaitable<void> service::place_some(const std::vector<std::string>& keys, int steps) {

@@ -132,19 +132,21 @@ class service {
 
  private:
   struct slice;
+  using times = std::map<std::string, std::chrono::steady_clock::time_point>;
   awaitable<slice> read(std::string board, std::int64_t season, std::int64_t limit,
                         std::string_view from, std::string where);
   awaitable<slice> read_once(const std::vector<std::string>& keys, std::int64_t limit,
-                             std::string_view from, const std::string& where);
+                             std::string_view from, const std::string& where, bool search_untold);
   awaitable<void> place_some(const std::vector<std::string>& keys, int steps);
   awaitable<board_info> info_of(std::string board, std::int64_t season);
   awaitable<std::int64_t> end_season(std::string board, const board_info& now);
-  bool may_help(const std::string& key);
+  static bool is_time(times& last, const std::string& key);
 
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
-  std::map<std::string, std::chrono::steady_clock::time_point> helped_;  // boards caught up of late
+  times helped_;    // when each board was last caught up by a reader,
+  times searched_;  // and searched for players who moved untold
   std::set<std::string> reindexing_;
 };
 

@@ -1,7 +1,8 @@
 -- Reads entries that stand together. Comes after board.lua.
 -- ARGV: 1 how many moved players to place first, 2 how many entries, 3 from where:
 --       "at" 4 a position (0 is the best), "after" or "before" 4 an entry of @order,
---       "around" 4 a player, with as many entries on each side
+--       "around" 4 a player, with as many entries on each side,
+--       5 "1" to look for players who moved untold
 -- Returns {moved players left, seq, players on the board, players in @order, position of the first,
 --          its rank, {entries}, {metadata}, order, rank mode}; position -1 when there is nothing.
 local limit, from, where = tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -31,14 +32,20 @@ end
 local behind = place_moved(tonumber(ARGV[1]))
 local found, players, position = look()
 
--- Are those whom the board shows here, and those who were found, where they should be?
-local suspects = {unpack(players)}
-if from == 'around' then suspects[#suspects + 1] = where end
-local first = position or (from == 'at' and tonumber(where))
-if first then
-  local shown = redis.call(best_is_high and 'ZREVRANGE' or 'ZRANGE', board, first, first + limit - 1)
-  for _, player in ipairs(shown) do suspects[#suspects + 1] = player end
+-- Are those who were found, and those whom the board shows here, where they should be? The player who
+-- asks is always looked at; all of them cost as much as the rest of a page, so not every time.
+local suspects = {}
+if ARGV[5] == '1' then
+  suspects = {unpack(players)}
+  local first = position or (from == 'at' and tonumber(where))
+  if first then
+    local range = best_is_high and 'ZREVRANGE' or 'ZRANGE'
+    for _, player in ipairs(redis.call(range, board, first, first + limit - 1)) do
+      suspects[#suspects + 1] = player
+    end
+  end
 end
+if from == 'around' then suspects[#suspects + 1] = where end
 if mark_untold(suspects) then
   behind = place_moved(tonumber(ARGV[1]))
   found, players, position = look()
