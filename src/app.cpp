@@ -142,6 +142,9 @@ awaitable<void> app::main() {
   }
   db_.start();
   co_await refuse_open_doors();
+  status_ = std::make_unique<status::worker>(settings_, redis_config_, db_, clock_, metrics_,
+                                             settings_.status.refresher != 0);
+  status_->start();
   start_threads();
   log::info("listening", {{"address", address_}, {"threads", threads_.size()}});
   preparing_.spawn("prepare", [this]() -> awaitable<void> {
@@ -160,6 +163,8 @@ awaitable<void> app::main() {
   log::info("stopping");
   co_await preparing_.wait(30s);
   co_await stop_threads();
+  auto stop_status = [this] { status_->stop(); };
+  co_await blocking(stop_status);
   db_.stop();
   if (embedded_) co_await embedded_->stop();
   signals.cancel();
@@ -191,7 +196,8 @@ void app::start_threads() {
   auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-  const shared_parts shared{settings_, clock_, metrics_, keys_, redis_config_, db_, prepared_};
+  const shared_parts shared{settings_, clock_,    metrics_,  keys_,   redis_config_,
+                            db_,       verifier_, prepared_, *status_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
     endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's
@@ -246,8 +252,11 @@ awaitable<void> app::migrate_when_reachable() {
                 fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        for (const auto& m : migrate(config))
+        const auto applied = migrate(config);
+        for (const auto& m : applied)
           log::info("migrated", {{"version", m.version}, {"name", m.name}});
+        // A status that was read before the tables were there says nothing.
+        if (!applied.empty()) status_->refresh_soon();
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();

@@ -5,6 +5,7 @@
 // shares nothing but the configuration, the metrics and the SQL sessions.
 #pragma once
 
+#include "apikeys/apikeys.hpp"
 #include "config.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
@@ -13,6 +14,7 @@
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "status/worker.hpp"
 
 #include <atomic>
 #include <functional>
@@ -64,6 +66,8 @@ class app {
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
   database db_;
+  api_key_verifier verifier_{db_, clock_};
+  std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made

@@ -1,11 +1,19 @@
 #include "app_thread.hpp"
 
+#include "achievements/achievements_routes.hpp"
+#include "chat/chat_routes.hpp"
+#include "core/ids.hpp"
 #include "core/log.hpp"
 #include "http/openapi.hpp"
 #include "interactions/interactions_routes.hpp"
+#include "inventory/inventory_routes.hpp"
 #include "leaderboards/leaderboards_routes.hpp"
+#include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "status/status_routes.hpp"
+#include "tasks/history.hpp"
+#include "tasks/tasks_routes.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -13,20 +21,55 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include <sstream>
+
 namespace skirmish {
 namespace {
 
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
+interactions::game_settings game_settings_of(const config& c) {
+  interactions::game_settings s;
+  s.chat_history_limit = c.chat.history_limit;
+  s.chat_history_ttl = std::chrono::duration_cast<std::chrono::seconds>(c.chat.history_ttl);
+  auto rules = achievements::parse_rules(c.achievements.rules);
+  if (!rules) throw failure(errc::invalid_argument, rules.error().message);
+  s.achievement_rules = std::move(*rules);
+  return s;
+}
+
+chat::settings chat_settings_of(const config& c) {
+  chat::settings s;
+  s.game = game_settings_of(c);
+  s.channels.clear();
+  std::istringstream names(c.chat.channels);
+  for (std::string name; std::getline(names >> std::ws, name, ',');) {
+    name.erase(name.find_last_not_of(' ') + 1);
+    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity")
+      throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
+    s.channels.push_back(name);
+  }
+  s.text_limit_bytes = c.chat.text_limit_bytes;
+  s.rate_per_s = c.chat.rate_per_s;
+  s.burst = c.chat.burst;
+  return s;
+}
+
 interactions::engine_settings engine_settings_of(const config& c) {
   interactions::engine_settings s;
+  s.commit.game = game_settings_of(c);
   s.commit.actions_limit = c.interactions.actions_limit;
   s.commit.log_limit = c.interactions.log_limit;
   s.commit.event_ids_limit = c.interactions.event_ids_limit;
   s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
+}
+
+// A function of its own: g++ 12 miscompiles the list of fields in the coroutine.
+void log_left(const task_group& tasks) {
+  log::warn("tasks_left_at_shutdown", {{"count", tasks.size()}});
 }
 
 // "ok", or why not. Runs one check of /readyz.
@@ -47,13 +90,23 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
-      verifier_(shared.db, shared.time),
-      players_(shared.db, redis_, shared.keys, shared.time),
+      verifier_(shared.keys_of_callers),
+      players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
       levels_(shared.db, redis_, shared.keys, shared.time),
-      leaderboards_(redis_, shared.keys),
-      engine_(io_, redis_, players_, shared.keys, shared.time, engine_settings_of(shared.settings),
-              shared.metrics),
-      gateway_(io_, subscriber_, shared.metrics),
+      leaderboards_(redis_, shared.keys, shared.time),
+      inventories_(redis_, shared.keys),
+      achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
+      engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
+              engine_settings_of(shared.settings), shared.metrics),
+      gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
+      presence_(io_, redis_, shared.keys, shared.time),
+      hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
+      level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
+      popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
+                         game_settings_of(shared.settings)),
+      first_(number == 0),
+      status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
@@ -70,14 +123,29 @@ void app_thread::add_features(const shared_parts& shared) {
   players::add_routes(router_, players_);
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
+  levels::add_completion_routes(router_, engine_);
+  inventory::add_routes(router_, inventories_, players_);
+  achievements::add_routes(router_, achievements_, players_);
+  chat::add_routes(router_, chat_, presence_);
+  chat::add_messages(gateway_, chat_, hub_);
+  status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
+                             .result_prefix = shared.keys.prefix(),
+                             .database = shared.redis.database};
+  tasks::add_routes(router_, io_, redis_, task_keys);
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
                                             payload);
                        }});
+  gateway_.on_channel(
+      "status", {http::access::anyone, [](std::string_view, std::string_view payload) {
+                   return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
+                 }});
   router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
     return gateway_.serve(x, socket);
   });
@@ -129,6 +197,13 @@ void app_thread::start() {
   group_.spawn("redis", [this] { return redis_.run(); });
   group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
   group_.spawn("interactions", [this] { return engine_.run(); });
+  group_.spawn("presence", [this] { return presence_.run(); });
+  if (first_) {
+    group_.spawn("level_writer", [this] { return level_writer_.run(); });
+    group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("task_history", [this] { return history_->run(); });
+  }
+  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);
@@ -161,10 +236,16 @@ awaitable<void> app_thread::shut_down() {
     co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   engine_.stop();
+  try {
+    co_await presence_.leave_all();
+  } catch (const failure& e) {
+    log::warn("presence_not_left", {{"error", e.what()}});
+  }
   redis_.stop();
   subscriber_.stop();
   group_.close();
-  if (!co_await group_.wait(2s)) log::warn("tasks_left_at_shutdown", {{"count", group_.size()}});
+  const bool have_ended = co_await group_.wait(2s);
+  if (!have_ended) log_left(group_);
   io_.stop();
 }
 

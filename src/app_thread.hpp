@@ -1,7 +1,11 @@
 // One server thread: its event loop, its connections and its services, in the order they are built.
 #pragma once
 
+#include "achievements/achievements.hpp"
 #include "apikeys/apikeys.hpp"
+#include "chat/chat.hpp"
+#include "chat/hub.hpp"
+#include "chat/presence.hpp"
 #include "config.hpp"
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
@@ -9,13 +13,18 @@
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
+#include "inventory/inventory.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "levels/levels.hpp"
+#include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
+#include "players/level_writer.hpp"
 #include "players/players.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "status/service.hpp"
+#include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
@@ -31,7 +40,9 @@ struct shared_parts {
   const redis::key_space& keys;
   const redis::connection_config& redis;
   database& db;
+  api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
+  status::worker& status;
 };
 
 class app_thread {
@@ -57,12 +68,22 @@ class app_thread {
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
-  api_key_verifier verifier_;
+  api_key_verifier& verifier_;
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;
+  inventory::service inventories_;
+  achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  std::unique_ptr<tasks::history_recorder> history_;
+  chat::service chat_;
+  chat::presence presence_;
+  chat::hub hub_;
+  players::level_writer level_writer_;
+  levels::popular_refresher popular_refresher_;
+  const bool first_;  // of the server's threads: it does what one must do
+  status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;

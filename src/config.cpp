@@ -162,6 +162,8 @@ std::vector<setting> build_settings() {
            "database sessions, and threads that use them");
   t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
              "time limit of a statement");
+  t.duration("db.demo_delay", FIELD(db.demo_delay), 0ms, 1min,
+             "time that loading a profile from SQL takes longer, to show what caches do");
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
@@ -173,6 +175,46 @@ std::vector<setting> build_settings() {
            "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
+             "how often the ten most popular levels are cached");
+  t.text(
+      "achievements.rules", FIELD(achievements.rules),
+      "achievement, counter and threshold for each, with commas between; the counters are damage, "
+      "kills, completions, level and chats");
+  t.text("chat.channels", FIELD(chat.channels), "channels open to all, with commas between");
+  t.number("chat.history_limit", FIELD(chat.history_limit), 1, 10'000'000,
+           "messages kept a channel");
+  t.duration("chat.history_ttl", FIELD(chat.history_ttl), 1min, 87'600h,
+             "how long a channel's history is kept after its last message");
+  t.bytes("chat.text_limit", FIELD(chat.text_limit_bytes), 1, 4096, "longest message, bytes");
+  t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
+           "messages a second that a sender may send; 0: no limit");
+  t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
+  t.number("status.refresher", FIELD(status.refresher), 0, 1,
+           "1: serve also refreshes the status; 0: it only reads it");
+  t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,
+             "how often the status is refreshed")
+      .env.emplace_back("STATUS_UPDATE_INTERVAL");
+  t.duration("status.cache_ttl", FIELD(status.cache_ttl), 5s, 7 * 24h,
+             "life of the key server:status")
+      .env.emplace_back("STATUS_CACHE_TTL");
+  t.text("status.probe", FIELD(status.probe),
+         "the game server: a2s://, minecraft://, tcp://, http:// or https://host:port; empty: it "
+         "is not asked");
+  t.duration("status.probe_timeout", FIELD(status.probe_timeout), 50ms, 1min,
+             "how long its answer is awaited");
+  t.number("status.probe_failures", FIELD(status.probe_failures), 1, 100,
+           "failed probes in a row until it counts as offline");
+  t.duration("status.probe_retry", FIELD(status.probe_retry), 100ms, 1h,
+             "time until the probe after a failed one");
+  t.number("status.history_limit", FIELD(status.history_limit), 1, 10'000'000,
+           "points kept of the history");
+  t.duration("status.max_age", FIELD(status.max_age), 0s, 1h,
+             "how long browsers and proxies may keep the status");
+  t.text("status.cors_origins", FIELD(status.cors_origins),
+         "origins whose pages may read the status, comma-separated, or *");
+  t.text("status.worker_listen", FIELD(status.worker_listen),
+         "address:port of status-worker's /health and /metrics");
   return t.take();
 }
 

@@ -57,6 +57,8 @@ struct config {
     std::string name = "skirmish";
     std::int64_t sessions = 4;
     std::chrono::milliseconds statement_timeout{5'000};
+    std::chrono::milliseconds demo_delay{
+        0};               // added to the loading of a profile, to show what caches do
     bool migrate = true;  // serve applies pending migrations when it starts
   } db;
 
@@ -67,6 +69,41 @@ struct config {
     std::int64_t actions_limit = 20;           // last actions kept a player
     std::int64_t event_ids_limit = 1'000'000;  // event ids remembered for 10 to 20 minutes
   } interactions;
+
+  struct {
+    std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
+  } levels;
+
+  struct {
+    // Achievement, counter, threshold; with commas between.
+    std::string rules =
+        "first-blood kills 1, slayer kills 100, hard-hitter damage 1000, destroyer damage 100000, "
+        "first-steps completions 1, explorer completions 20, veteran level 10, hello chats 1, "
+        "talkative chats 100";
+  } achievements;
+
+  struct {
+    std::string channels = "general";     // open to all, with commas between
+    std::int64_t history_limit = 10'000;  // messages kept, a channel
+    std::chrono::milliseconds history_ttl{std::chrono::hours{720}};  // after the last message
+    std::int64_t text_limit_bytes = 2'000;
+    std::int64_t rate_per_s = 10;  // messages of a sender on average; 0: no limit
+    std::int64_t burst = 20;       // and at once
+  } chat;
+
+  struct {
+    std::int64_t refresher = 1;  // 0: `serve` reads the status but leaves refreshing to others
+    std::chrono::milliseconds update_interval{600'000};
+    std::chrono::milliseconds cache_ttl{900'000};  // of server:status
+    std::string probe;                             // URL of the game server; empty: it is not asked
+    std::chrono::milliseconds probe_timeout{2'000};
+    std::int64_t probe_failures = 3;                // in a row, until it counts as offline
+    std::chrono::milliseconds probe_retry{10'000};  // after a failed probe of one that was online
+    std::int64_t history_limit = 50'000;            // points kept
+    std::chrono::milliseconds max_age{5'000};       // how long browsers and proxies may keep it
+    std::string cors_origins;  // comma-separated origins, or *; empty: no other site may read it
+    std::string worker_listen = "127.0.0.1:8091";  // of `skirmish status-worker`
+  } status;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.

@@ -1,5 +1,6 @@
 // The program: its subcommands, and nothing else.
 #include "cli/cli.hpp"
+#include "cli/task_tools.hpp"
 #include "core/error.hpp"
 
 #include <fmt/format.h>
@@ -22,7 +23,11 @@ int main(int argc, char** argv) {
   int code = cli::failed;
   cli::add_serve(app, code);
   cli::add_replay(app, code);
+  cli::add_simulate(app, code);
+  cli::add_bench(app, code);
   cli::add_operator_tools(app, code);
+  cli::add_status_worker(app, code);
+  cli::add_task_tools(app, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

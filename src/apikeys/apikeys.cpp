@@ -93,7 +93,7 @@ awaitable<std::vector<api_key>> api_key_store::list() {
       out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous,
                      row.get<std::string>(2),
                      timestamp{std::chrono::milliseconds{row.get<long long>(3)}},
-                     row.get<long long>(4) != 0});
+                     row.get_indicator(4) == soci::i_ok});
     }
     return out;
   };
@@ -142,37 +142,41 @@ awaitable<api_key_verifier::known> api_key_verifier::read(const std::string& key
   co_return out;
 }
 
+std::optional<api_key_verifier::known> api_key_verifier::cached(const std::string& key_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = cache_.find(key_id);
+  return found == cache_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void api_key_verifier::remember(const std::string& key_id, const known& row) {
+  const std::lock_guard lock(mutex_);
+  // The size of the cache is bounded by forgetting everything: keys are few, so this is an attack
+  // or a leak.
+  if (cache_.size() >= cache_limit) cache_.clear();
+  cache_.insert_or_assign(key_id, row);
+}
+
 awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
   const error refused{errc::unauthenticated, "this API key is not valid"};
   const auto parts = split(key);
   if (!parts) co_return refused;
   const auto& [key_id, secret] = *parts;
 
-  auto found = cache_.find(key_id);
-  const auto age = found == cache_.end() ? std::chrono::milliseconds::max()
-                                         : clock_.now() - found->second.read_at;
+  auto found = cached(key_id);
+  const auto age = found ? clock_.now() - found->read_at : std::chrono::milliseconds::max();
   if (age > std::chrono::seconds{cache_seconds}) {
-    std::optional<known> fresh;
     try {
-      fresh = co_await read(key_id);
+      found = co_await read(key_id);
+      remember(key_id, *found);
     } catch (const failure& e) {
       // A key that was good a while ago keeps working while the database is down.
       if (age > std::chrono::seconds{stale_seconds}) throw;
       log::warn("api_key_stale", {{"key_id", key_id}, {"error", e.what()}});
     }
-    if (fresh) {
-      // The size of the cache is bounded by forgetting everything: keys are few, so this is an
-      // attack or a leak.
-      if (cache_.size() >= cache_limit) cache_.clear();
-      cache_.insert_or_assign(key_id, std::move(*fresh));
-    }
-    found = cache_.find(key_id);
-    if (found == cache_.end()) co_return refused;
   }
-  const auto& row = found->second;
-  const bool matches = equal_in_constant_time(row.secret_hash, hash_secret(key_id, secret));
-  if (!row.valid || !matches) co_return refused;
-  co_return row.who;
+  const bool matches = equal_in_constant_time(found->secret_hash, hash_secret(key_id, secret));
+  if (!found->valid || !matches) co_return refused;
+  co_return found->who;
 }
 
 }  // namespace skirmish

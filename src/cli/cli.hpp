@@ -54,6 +54,9 @@ struct server_flags {
 void add_serve(CLI::App& app, int& code);
 void add_operator_tools(CLI::App& app, int& code);  // check, migrate, apikey, key
 void add_replay(CLI::App& app, int& code);
+void add_simulate(CLI::App& app, int& code);
+void add_bench(CLI::App& app, int& code);
+void add_status_worker(CLI::App& app, int& code);
 
 // Runs a coroutine to its end on an event loop of its own and returns what it returned.
 template <class F>

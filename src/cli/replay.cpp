@@ -1,8 +1,7 @@
 // `skirmish replay FILE`: a real match log into a live world.
-#include "app.hpp"
 #include "cli/cli.hpp"
+#include "cli/own_server.hpp"
 #include "cli/replayer.hpp"
-#include "core/log.hpp"
 #include "core/parse.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +9,6 @@
 
 #include <cstdio>
 #include <fstream>
-#include <thread>
 
 namespace skirmish::cli {
 namespace {
@@ -36,68 +34,13 @@ std::optional<double> parse_speed(const std::string& text) {
 }
 
 replay_plan plan_of(const replay_flags& f) {
-  replay_plan plan;
-  plan.file = f.file;
+  auto plan = plan_for(f.file, f.format);
   const auto origin = ingest::parse_origin(f.origin);
   if (!origin) throw usage_error{"--origin: " + origin.error().message};
   plan.origin = *origin;
   plan.speed = parse_speed(f.speed);
   plan.show_progress = !f.as_json && isatty(STDERR_FILENO) != 0;
-  std::ifstream in(f.file, std::ios::binary);
-  if (!in) throw usage_error{"cannot read " + f.file};
-  std::string head(ingest::detect_bytes, '\0');
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(in.gcount()));
-  if (f.format == "auto") {
-    const auto found = ingest::detect(head);
-    if (!found) throw usage_error{f.file + ": " + found.error().message};
-    plan.format = *found;
-  } else if (f.format == "source" || f.format == "quake3") {
-    plan.format = f.format == "source" ? ingest::format::source : ingest::format::quake3;
-  } else {
-    throw usage_error{"--format is auto, source or quake3"};
-  }
   return plan;
-}
-
-std::string read_admin_key(const std::string& data_dir) {
-  std::ifstream in(data_dir + "/admin.key");
-  std::string key;
-  in >> key;
-  return key;
-}
-
-replay_summary replay_into(const replay_plan& plan, const std::string& url,
-                           const std::string& key) {
-  const auto server = parse_server_url(url);
-  if (!server) throw usage_error{server.error().message};
-  return run([&](asio::io_context& io) { return replay(io, plan, *server, key); });
-}
-
-// Runs a server of our own on a free port for the time of the replay. It must have the main thread,
-// so the replay has another.
-replay_summary replay_into_own(const replay_plan& plan, config settings) {
-  settings.http.listen = "127.0.0.1:0";
-  const auto data_dir = settings.server.data_dir;
-  if (settings.server.log_level == "info") log::set_level(log::level::warn);
-  app server(std::move(settings));
-  std::optional<replay_summary> out;
-  std::exception_ptr problem;
-  std::thread work;
-  server.run([&](const std::string& address) {
-    work = std::thread([&, address] {
-      try {
-        out = replay_into(plan, "http://" + address, read_admin_key(data_dir));
-      } catch (...) {
-        problem = std::current_exception();
-      }
-      server.stop();
-    });
-  });
-  if (work.joinable()) work.join();
-  if (problem) std::rethrow_exception(problem);
-  if (!out) throw failure(errc::unavailable, "interrupted");
-  return *out;
 }
 
 }  // namespace
@@ -126,10 +69,11 @@ void add_replay(CLI::App& app, int& code) {
   command->callback([f, &code] {
     const auto plan = plan_of(*f);
     const auto settings = f->settings.load();
-    const auto key =
-        f->server.api_key.empty() ? read_admin_key(settings.server.data_dir) : f->server.api_key;
-    const auto summary = f->server.url.empty() ? replay_into_own(plan, settings)
-                                               : replay_into(plan, f->server.url, key);
+    replay_summary summary;
+    with_server(settings, f->server.url, f->server.api_key,
+                [&](const std::string& url, const std::string& key) {
+                  summary = replay_into(plan, url, key);
+                });
     fmt::print("{}\n", f->as_json ? to_json(summary) : to_table(summary));
     code = done;
   });

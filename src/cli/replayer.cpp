@@ -1,5 +1,6 @@
 #include "cli/replayer.hpp"
 
+#include "cli/cli.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 
@@ -26,7 +27,7 @@ constexpr std::size_t chunk_bytes = 256 * 1024;
 // Frames sent and not yet acknowledged.
 constexpr std::size_t window_frames = 32;
 
-// The event as the API takes it; nothing for kinds that this server has no route for.
+// The event as the API takes it; nothing for facts, which are no events of the stream.
 struct to_wire {
   std::optional<json::object> operator()(const ingest::attack& a) const {
     json::object o{{"type", "attack"},
@@ -52,6 +53,21 @@ struct to_wire {
                         {"player_id", s.player_id},
                         {"value", s.value},
                         {"operator", "increment"}};
+  }
+  std::optional<json::object> operator()(const ingest::item& i) const {
+    return json::object{
+        {"type", "item"}, {"player_id", i.player_id}, {"item", i.item}, {"quantity", i.quantity}};
+  }
+  std::optional<json::object> operator()(const ingest::completion& c) const {
+    return json::object{{"type", "completion"},
+                        {"level_id", c.level_id},
+                        {"player_id", c.player_id},
+                        {"score", c.score}};
+  }
+  std::optional<json::object> operator()(const ingest::chat& c) const {
+    json::object o{{"type", "chat"}, {"channel", c.channel}, {"from", c.from}, {"text", c.text}};
+    add_time(o, c.ts);
+    return o;
   }
   template <class Other>
   std::optional<json::object> operator()(const Other&) const {
@@ -99,10 +115,12 @@ class replayer {
     while (in) {
       in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
       const auto got = static_cast<std::size_t>(in.gcount());
-      parser_->feed(std::string_view(chunk.data(), got), events);
-      frames_.add(events, ready);
+      for (std::size_t at = 0; at < got;) {
+        at += parser_->feed(std::string_view(chunk.data() + at, got - at), events);
+        frames_.add(events, ready);
+        co_await send_all(ready);
+      }
       read_bytes_ += got;
-      co_await send_all(ready);
     }
     parser_->finish(events);
     frames_.add(events, ready);
@@ -333,6 +351,33 @@ awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_
                                  std::string api_key) {
   replayer r(io, std::move(plan), std::move(server), std::move(api_key));
   co_return co_await r.run();
+}
+
+replay_plan plan_for(const std::string& file, const std::string& format) {
+  replay_plan plan;
+  plan.file = file;
+  std::ifstream in(file, std::ios::binary);
+  std::string head(ingest::detect_bytes, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (!in.eof() && in.fail()) throw usage_error{"cannot read " + file};
+  head.resize(static_cast<std::size_t>(in.gcount()));
+  if (format == "auto") {
+    const auto found = ingest::detect(head);
+    if (!found) throw usage_error{file + ": " + found.error().message};
+    plan.format = *found;
+  } else if (format == "source" || format == "quake3") {
+    plan.format = format == "source" ? ingest::format::source : ingest::format::quake3;
+  } else {
+    throw usage_error{"--format is auto, source or quake3"};
+  }
+  return plan;
+}
+
+replay_summary replay_into(const replay_plan& plan, const std::string& url,
+                           const std::string& api_key) {
+  const auto server = parse_server_url(url);
+  if (!server) throw usage_error{server.error().message};
+  return run([&](asio::io_context& io) { return replay(io, plan, *server, api_key); });
 }
 
 std::string to_json(const replay_summary& s) {

@@ -22,6 +22,10 @@ struct replay_plan {
   std::chrono::seconds patience{30};
 };
 
+// The plan for a file; `format` is auto, source or quake3. Throws usage_error when it cannot be
+// read or recognised.
+replay_plan plan_for(const std::string& file, const std::string& format);
+
 struct replay_summary {
   ingest::totals file;          // what the file holds
   std::uint64_t accepted = 0;   // events the server applied now
@@ -33,6 +37,10 @@ struct replay_summary {
 // Throws failure when the file cannot be read or the server refuses or stays away.
 awaitable<replay_summary> replay(asio::io_context& io, replay_plan plan, server_address server,
                                  std::string api_key);
+
+// The same, blocking, for callers without an event loop. `url` as in --url.
+replay_summary replay_into(const replay_plan& plan, const std::string& url,
+                           const std::string& api_key);
 
 std::string to_json(const replay_summary& s);
 std::string to_table(const replay_summary& s);

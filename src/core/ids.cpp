@@ -43,7 +43,7 @@ std::string random_uuid() {
   b[6] = static_cast<unsigned char>((b[6] & 0x0F) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3F) | 0x80);
   auto text = to_hex(b.data(), b.size());
-  for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, "-");
+  for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, 1, '-');
   return text;
 }
 

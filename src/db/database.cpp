@@ -19,15 +19,6 @@ struct abandon_at_exit {
   ~abandon_at_exit() { job.abandon(); }
 };
 
-void roll_back_quietly(soci::session& sql) noexcept {
-  try {
-    sql.rollback();
-  } catch (...) {
-    // The connection is lost, and with it the transaction; the error that led here is the one to
-    // report.
-  }
-}
-
 // Two victims of one deadlock that try again in step would meet again.
 void pause_before_retry() {
   thread_local std::minstd_rand random{std::random_device{}()};
@@ -60,24 +51,23 @@ awaitable<void> database::execute(std::function<void(soci::session&)> work, retr
 
 void database::transact(soci::session& sql, const std::function<bool()>& body) const {
   constexpr int attempts_max = 4;
+  const auto& backend = backend_for(kind());
   const auto give_up_at = std::chrono::steady_clock::now() + config().statement_timeout;
   for (int attempt = 1;; ++attempt) {
     try {
-      backend_for(kind()).begin(sql);
+      backend.begin(sql);
       if (body())
         sql.commit();
       else
         sql.rollback();
       return;
     } catch (const soci::soci_error& e) {
-      roll_back_quietly(sql);
       const bool may_retry = fault_of(e) == sql_fault::contention && attempt < attempts_max &&
                              std::chrono::steady_clock::now() < give_up_at;
+      // The pool rolls back what an exception leaves open.
       if (!may_retry) throw;
-    } catch (...) {
-      roll_back_quietly(sql);
-      throw;
     }
+    if (backend.in_transaction(sql)) sql.rollback();
     pause_before_retry();
   }
 }

@@ -110,7 +110,7 @@ TEST_P(sql_test, ids_differ_by_case_and_a_value_that_does_not_fit_is_refused) {
   EXPECT_EQ(amount("A"), 10);
   if (GetParam() == sql_kind::sqlite) return;  // SQLite does not limit lengths
   EXPECT_EQ(code_of([&]() -> awaitable<void> {
-              co_await db->run([](soci::session& sql) {
+              co_await db_->run([](soci::session& sql) {
                 const std::string id(65, 'x');
                 sql << "INSERT INTO items (id, amount) VALUES (:id, 1)", soci::use(id);
               });
@@ -152,21 +152,21 @@ TEST_P(sql_test, an_update_counts_the_rows_it_matched) {
 TEST_P(sql_test, an_sql_error_is_internal_and_says_nothing_of_bound_values) {
   open();
   EXPECT_EQ(code_of([&]() -> awaitable<void> {
-              co_await db->run([](soci::session& sql) {
+              co_await db_->run([](soci::session& sql) {
                 const std::string secret = "hunter2";
                 sql << "INSERT INTO no_such_table VALUES (:secret)", soci::use(secret);
               });
             }),
             errc::internal);
-  EXPECT_THAT(problem, ::testing::HasSubstr("no_such_table"));
-  EXPECT_THAT(problem, ::testing::Not(::testing::HasSubstr("hunter2")));
-  testing::run(io, [&] { return db->ping(); });
+  EXPECT_THAT(problem_, ::testing::HasSubstr("no_such_table"));
+  EXPECT_THAT(problem_, ::testing::Not(::testing::HasSubstr("hunter2")));
+  testing::run(io_, [&] { return db_->ping(); });
 }
 
 TEST_P(sql_test, what_work_throws_reaches_the_caller) {
   open();
   EXPECT_EQ(code_of([&]() -> awaitable<void> {
-              co_await db->run([](soci::session&) { throw failure(errc::conflict, "mine"); });
+              co_await db_->run([](soci::session&) { throw failure(errc::conflict, "mine"); });
             }),
             errc::conflict);
   EXPECT_THROW(tell([](soci::session&) { throw std::out_of_range("mine"); }), std::out_of_range);
@@ -186,8 +186,8 @@ TEST_P(sql_test, a_transaction_is_all_or_nothing) {
   };
   const auto run = [&](int outcome) {
     std::optional<result<int>> out;
-    testing::run(io,
-                 [&]() -> awaitable<void> { out = co_await db->transaction(transfer(outcome)); });
+    testing::run(io_,
+                 [&]() -> awaitable<void> { out = co_await db_->transaction(transfer(outcome)); });
     return *out;
   };
   EXPECT_THROW(run(1), failure);
@@ -200,14 +200,14 @@ TEST_P(sql_test, a_transaction_is_all_or_nothing) {
 }
 
 TEST_P(sql_test, a_forgotten_transaction_is_rolled_back_and_reported) {
-  config.sessions = 1;
+  config_.sessions = 1;
   open();
   create_items();
   const auto forgetful = [](soci::session& sql) {
     sql.begin();
     sql << "UPDATE items SET amount = 99 WHERE id = 'a'";
   };
-  EXPECT_EQ(code_of([&] { return db->run(forgetful); }), errc::internal);
+  EXPECT_EQ(code_of([&] { return db_->run(forgetful); }), errc::internal);
   EXPECT_EQ(amount("a"), 1);
 }
 
@@ -219,7 +219,7 @@ TEST_P(sql_test, the_victim_of_a_deadlock_is_run_again) {
   std::atomic<int> holding = 0;
   std::atomic<int> runs = 0;
   const auto both = [&](std::string first, std::string second) {
-    return db->transaction([&, first, second](soci::session& sql) {
+    return db_->transaction([&, first, second](soci::session& sql) {
       ++runs;
       sql << "UPDATE items SET amount = amount + 10 WHERE id = :id", soci::use(first);
       ++holding;
@@ -232,10 +232,10 @@ TEST_P(sql_test, the_victim_of_a_deadlock_is_run_again) {
   const auto count = [&](const std::exception_ptr& thrown) {
     if (!thrown) ++done;
   };
-  asio::co_spawn(io, both("a", "b"), count);
-  asio::co_spawn(io, both("b", "a"), count);
-  io.restart();
-  io.run();
+  asio::co_spawn(io_, both("a", "b"), count);
+  asio::co_spawn(io_, both("b", "a"), count);
+  io_.restart();
+  io_.run();
   EXPECT_EQ(done, 2);
   EXPECT_GE(runs, 3) << "nobody was a victim";
   EXPECT_EQ(amount("a"), 21);

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <mutex>
 #include <thread>
 
@@ -18,20 +19,20 @@ using ::testing::SizeIs;
 class migrate_test : public testing::sql_fixture {
  protected:
   [[nodiscard]] std::vector<migration> files(const std::vector<migration_file>& texts) const {
-    return migrations_from(texts, config.kind);
+    return migrations_from(texts, config_.kind);
   }
 
   // The code and text of the failure that migrating with these files ends with.
   std::pair<errc, std::string> failing(const std::vector<migration_file>& texts) {
     try {
-      migrate(config, files(texts));
+      migrate(config_, files(texts));
     } catch (const failure& e) {
       return {e.code(), e.what()};
     }
     return {errc::not_found, "nothing failed"};
   }
 
-  long long number(const std::string& query) { return testing::query_number(config, query); }
+  long long number(const std::string& query) { return testing::query_number(config_, query); }
 };
 
 INSTANTIATE_TEST_SUITE_P(each, migrate_test, testing::every_database(), testing::database_name);
@@ -41,11 +42,11 @@ constexpr migration_file second = {
     "0002_second.sql", "ALTER TABLE a ADD COLUMN y INTEGER; CREATE INDEX a_y ON a (y);"};
 
 TEST_P(migrate_test, applies_what_is_pending_once) {
-  EXPECT_THAT(pending_migrations(config, files({first})), SizeIs(1));
-  EXPECT_THAT(migrate(config, files({first})), SizeIs(1));
-  EXPECT_THAT(migrate(config, files({first})), IsEmpty());
-  EXPECT_THAT(pending_migrations(config, files({first, second})), SizeIs(1));
-  const auto applied = migrate(config, files({first, second}));
+  EXPECT_THAT(pending_migrations(config_, files({first})), SizeIs(1));
+  EXPECT_THAT(migrate(config_, files({first})), SizeIs(1));
+  EXPECT_THAT(migrate(config_, files({first})), IsEmpty());
+  EXPECT_THAT(pending_migrations(config_, files({first, second})), SizeIs(1));
+  const auto applied = migrate(config_, files({first, second}));
   ASSERT_THAT(applied, SizeIs(1));
   EXPECT_EQ(applied[0].name, "second");
   EXPECT_EQ(number("SELECT count(y) FROM a"), 0);
@@ -53,33 +54,32 @@ TEST_P(migrate_test, applies_what_is_pending_once) {
 }
 
 TEST_P(migrate_test, looking_at_what_is_pending_changes_nothing) {
-  pending_migrations(config, files({first}));
+  pending_migrations(config_, files({first}));
   EXPECT_ANY_THROW(number("SELECT count(*) FROM schema_migrations"));
 }
 
 TEST_P(migrate_test, many_at_once_apply_each_file_once) {
   std::mutex mutex;
   std::size_t applied = 0;
-  std::string problem;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 6; ++i)
-    threads.emplace_back([&] {
+  std::array<std::thread, 6> threads;
+  for (auto& thread : threads)
+    thread = std::thread([&] {
       try {
-        const auto mine = migrate(config).size();
+        const auto mine = migrate(config_).size();
         const std::lock_guard lock(mutex);
         applied += mine;
       } catch (const std::exception& e) {
         const std::lock_guard lock(mutex);
-        problem = e.what();
+        problem_ = e.what();
       }
     });
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(problem, "");
-  EXPECT_EQ(applied, embedded_migrations(config.kind).size());
+  EXPECT_EQ(problem_, "");
+  EXPECT_EQ(applied, embedded_migrations(config_.kind).size());
 }
 
 TEST_P(migrate_test, a_changed_file_is_refused) {
-  migrate(config, files({first}));
+  migrate(config_, files({first}));
   const auto [code, text] = failing({{"0001_first.sql", "CREATE TABLE b (x INTEGER);"}});
   EXPECT_EQ(code, errc::conflict);
   EXPECT_THAT(text, HasSubstr("migration 1 (first)"));
@@ -87,37 +87,37 @@ TEST_P(migrate_test, a_changed_file_is_refused) {
 }
 
 TEST_P(migrate_test, a_newer_database_is_refused) {
-  migrate(config, files({first, second}));
+  migrate(config_, files({first, second}));
   const auto [code, text] = failing({first});
   EXPECT_EQ(code, errc::conflict);
   EXPECT_THAT(text, HasSubstr("newer"));
-  EXPECT_THROW(pending_migrations(config, files({first})), failure);
+  EXPECT_THROW(pending_migrations(config_, files({first})), failure);
 }
 
 TEST_P(migrate_test, a_file_that_failed_halfway_can_be_run_again) {
-  migrate(config, files({first}));
+  migrate(config_, files({first}));
   const std::string broken = std::string(second.sql) + " INSERT INTO no_such_table VALUES (1);";
   const auto [code, text] = failing({first, {"0002_second.sql", broken}});
   EXPECT_EQ(code, errc::internal);
   EXPECT_THAT(text, HasSubstr("migration 2 (second)"));
   EXPECT_EQ(number("SELECT max(version) FROM schema_migrations"), 1);
-  EXPECT_THAT(migrate(config, files({first, second})), SizeIs(1));
+  EXPECT_THAT(migrate(config_, files({first, second})), SizeIs(1));
   EXPECT_EQ(number("SELECT count(y) FROM a"), 0);
 }
 
 TEST_P(migrate_test, an_existing_table_of_constants_is_left_alone) {
   testing::execute_sql(
-      config, "CREATE TABLE constants (Name VARCHAR(40), Value INTEGER, Description TEXT)");
-  testing::execute_sql(config, "INSERT INTO constants VALUES ('RateExp', 3, 'experience')");
-  migrate(config);
+      config_, "CREATE TABLE constants (Name VARCHAR(40), Value INTEGER, Description TEXT)");
+  testing::execute_sql(config_, "INSERT INTO constants VALUES ('RateExp', 3, 'experience')");
+  migrate(config_);
   EXPECT_EQ(number("SELECT Value FROM constants WHERE Name = 'RateExp'"), 3);
   EXPECT_EQ(number("SELECT count(*) FROM players"), 0);
 }
 
 TEST_P(migrate_test, a_foreign_table_of_players_is_noticed) {
-  testing::execute_sql(config, "CREATE TABLE players (id INTEGER, email VARCHAR(100))");
+  testing::execute_sql(config_, "CREATE TABLE players (id INTEGER, email VARCHAR(100))");
   try {
-    migrate(config);
+    migrate(config_);
     FAIL() << "nothing failed";
   } catch (const failure& e) {
     EXPECT_EQ(e.code(), errc::internal);
@@ -126,20 +126,20 @@ TEST_P(migrate_test, a_foreign_table_of_players_is_noticed) {
 }
 
 TEST_P(migrate_test, the_schema_takes_what_it_is_for) {
-  migrate(config);
+  migrate(config_);
   const std::string name = "J\xC3\xB6rg \xF0\x9F\x97\xA1\xEF\xB8\x8F";
-  testing::execute_sql(config,
+  testing::execute_sql(config_,
                        "INSERT INTO players (player_id, name, created_at, updated_at) "
                        "VALUES ('p', '" +
                            name + "', 1795230371028, 1795230371028)");
-  testing::execute_sql(config,
+  testing::execute_sql(config_,
                        "INSERT INTO players (player_id, name, created_at, updated_at) "
                        "VALUES ('P', 'other', 1, 1)");
-  testing::execute_sql(config,
+  testing::execute_sql(config_,
                        "INSERT INTO levels (level_id, name, description, created_at, updated_at) "
                        "VALUES ('l', 'Dust', '', 1, 1)");
-  testing::execute_sql(config, "INSERT INTO constants (Name, Value) VALUES ('RateExp', 1.5)");
-  testing::execute_sql(config,
+  testing::execute_sql(config_, "INSERT INTO constants (Name, Value) VALUES ('RateExp', 1.5)");
+  testing::execute_sql(config_,
                        "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) "
                        "VALUES ('k', 'admin', 'first', 'hash', 1)");
   EXPECT_EQ(

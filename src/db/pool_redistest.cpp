@@ -18,7 +18,7 @@ class sql_pool_test : public testing::sql_fixture {
  protected:
   // A statement that takes `seconds` unless it is ended.
   [[nodiscard]] std::function<void(soci::session&)> slow(int seconds) const {
-    return [kind = config.kind, seconds](soci::session& sql) {
+    return [kind = config_.kind, seconds](soci::session& sql) {
       if (kind == sql_kind::mysql) {
         sql << "SELECT SLEEP(" << seconds << ")";
       } else if (kind == sql_kind::postgresql) {
@@ -53,21 +53,21 @@ class sql_pool_test : public testing::sql_fixture {
 INSTANTIATE_TEST_SUITE_P(each, sql_pool_test, testing::every_database(), testing::database_name);
 
 TEST_P(sql_pool_test, a_slow_statement_is_ended) {
-  config.statement_timeout = 1000ms;
-  config.connect_timeout = 1000ms;
-  config.sessions = 1;
+  config_.statement_timeout = 1000ms;
+  config_.connect_timeout = 1000ms;
+  config_.sessions = 1;
   open();
-  testing::run(io, [&] { return db->ping(); });
+  testing::run(io_, [&] { return db_->ping(); });
   const auto begun = steady_clock::now();
-  EXPECT_EQ(code_of([&] { return db->run(slow(20)); }), errc::deadline_exceeded);
+  EXPECT_EQ(code_of([&] { return db_->run(slow(20)); }), errc::deadline_exceeded);
   EXPECT_LT(steady_clock::now() - begun, 5s);
   // The one session is free again: the statement does not run on.
-  testing::run(io, [&] { return db->ping(); });
+  testing::run(io_, [&] { return db_->ping(); });
   EXPECT_LT(steady_clock::now() - begun, 10s);
 }
 
 TEST_P(sql_pool_test, a_cancelled_caller_resumes_at_once_and_its_work_goes_on) {
-  config.sessions = 1;
+  config_.sessions = 1;
   open();
   create_counter();
   std::atomic<bool> may_end = false;
@@ -75,9 +75,9 @@ TEST_P(sql_pool_test, a_cancelled_caller_resumes_at_once_and_its_work_goes_on) {
     while (!may_end) std::this_thread::sleep_for(1ms);
     sql << "UPDATE counter SET n = 50";
   };
-  EXPECT_THROW(testing::run(io,
+  EXPECT_THROW(testing::run(io_,
                             [&]() -> awaitable<void> {
-                              co_await asio::co_spawn(io, db->run(work),
+                              co_await asio::co_spawn(io_, db_->run(work),
                                                       asio::cancel_after(20ms, use_awaitable));
                             }),
                boost::system::system_error);
@@ -95,33 +95,33 @@ TEST_P(sql_pool_test, an_abandoned_frame_leaves_nothing_behind) {
       has_begun = true;
       while (!may_end) std::this_thread::sleep_for(1ms);
     };
-    asio::co_spawn(short_lived, db->run(work), [](const std::exception_ptr&) {});
+    asio::co_spawn(short_lived, db_->run(work), [](const std::exception_ptr&) {});
     short_lived.poll();
     while (!has_begun) std::this_thread::sleep_for(1ms);
   }
   may_end = true;
-  testing::run(io, [&] { return db->ping(); });
+  testing::run(io_, [&] { return db_->ping(); });
 }
 
 TEST_P(sql_pool_test, a_thousand_callers_at_once) {
-  config.statement_timeout = 30s;
+  config_.statement_timeout = 30s;
   open();
   create_counter();
   int done = 0;
   for (int i = 0; i < 1000; ++i)
-    asio::co_spawn(io, db->run([](soci::session& sql) { sql << "UPDATE counter SET n = n + 1"; }),
+    asio::co_spawn(io_, db_->run([](soci::session& sql) { sql << "UPDATE counter SET n = n + 1"; }),
                    [&](const std::exception_ptr& thrown) {
                      if (!thrown) ++done;
                    });
-  io.restart();
-  io.run();
+  io_.restart();
+  io_.run();
   EXPECT_EQ(done, 1000);
   EXPECT_EQ(counter(), 1000);
 }
 
 TEST_P(sql_pool_test, a_full_queue_refuses_at_once) {
-  config.sessions = 1;
-  config.queue_limit = 10;
+  config_.sessions = 1;
+  config_.queue_limit = 10;
   open();
   std::atomic<bool> may_end = false;
   std::function<void(soci::session&)> work = [&may_end](soci::session&) {
@@ -130,19 +130,19 @@ TEST_P(sql_pool_test, a_full_queue_refuses_at_once) {
   int done = 0;
   int refused = 0;
   for (int i = 0; i < 100; ++i)
-    asio::co_spawn(io, db->run(work), [&](const std::exception_ptr& thrown) {
+    asio::co_spawn(io_, db_->run(work), [&](const std::exception_ptr& thrown) {
       ++(thrown ? refused : done);
       if (refused >= 89) may_end = true;
     });
-  io.restart();
-  io.run();
+  io_.restart();
+  io_.run();
   // The thread may have taken the first one before the queue was full, or not.
   EXPECT_THAT(done, ::testing::AnyOf(10, 11));
   EXPECT_EQ(done + refused, 100);
 }
 
 TEST_P(sql_pool_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
-  config.sessions = 1;
+  config_.sessions = 1;
   open();
   std::atomic<bool> begun = false;
   std::function<void(soci::session&)> work = [&begun](soci::session&) {
@@ -151,7 +151,7 @@ TEST_P(sql_pool_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
   };
   std::vector<std::optional<errc>> ends;
   for (int i = 0; i < 5; ++i)
-    asio::co_spawn(io, db->run(work), [&](const std::exception_ptr& thrown) {
+    asio::co_spawn(io_, db_->run(work), [&](const std::exception_ptr& thrown) {
       try {
         if (thrown) std::rethrow_exception(thrown);
         ends.emplace_back();
@@ -159,28 +159,28 @@ TEST_P(sql_pool_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
         ends.emplace_back(e.code());
       }
     });
-  io.restart();
-  while (!begun) io.poll();
-  db->stop();
-  io.run();
+  io_.restart();
+  while (!begun) io_.poll();
+  db_->stop();
+  io_.run();
   const std::optional<errc> succeeded;
   EXPECT_EQ(std::count(ends.begin(), ends.end(), succeeded), 1);
   EXPECT_EQ(std::count(ends.begin(), ends.end(), errc::unavailable), 4);
-  EXPECT_EQ(code_of([&] { return db->ping(); }), errc::unavailable);
+  EXPECT_EQ(code_of([&] { return db_->ping(); }), errc::unavailable);
 }
 
 TEST_P(sql_pool_test, stopping_cuts_work_that_does_not_end) {
-  config.statement_timeout = 60s;
+  config_.statement_timeout = 60s;
   open();
   bool failed = false;
-  asio::co_spawn(io, db->run(slow(60)),
+  asio::co_spawn(io_, db_->run(slow(60)),
                  [&](const std::exception_ptr& thrown) { failed = !!thrown; });
-  io.restart();
+  io_.restart();
   const auto begun = steady_clock::now();
-  while (steady_clock::now() - begun < 200ms) io.poll_one();
-  db->stop(100ms);
+  while (steady_clock::now() - begun < 200ms) io_.poll_one();
+  db_->stop(100ms);
   EXPECT_LT(steady_clock::now() - begun, 15s);
-  io.run();
+  io_.run();
   EXPECT_TRUE(failed);
 }
 

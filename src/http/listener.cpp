@@ -89,12 +89,12 @@ awaitable<void> listener::accept_loop(task_group& group) {
       refused_.add();
       continue;
     }
+    open_.add(1);  // at once: the session itself starts a turn of the loop later
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     auto place = std::make_shared<session>(std::move(socket), settings_, routes_);
     auto serve = [this, place]() -> awaitable<void> {
       const auto here = sessions_.insert(sessions_.end(), place.get());
-      open_.add(1);
       try {
         co_await place->run();
       } catch (const boost::system::system_error& e) {
@@ -104,7 +104,7 @@ awaitable<void> listener::accept_loop(task_group& group) {
       open_.add(-1);
       sessions_.erase(here);
     };
-    group.spawn("http_session", std::move(serve));
+    if (!group.spawn("http_session", std::move(serve))) open_.add(-1);
   }
 }
 

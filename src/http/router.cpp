@@ -148,6 +148,22 @@ void router::add_websocket(std::string path, websocket_handler handle) {
   websockets_.emplace(std::move(path), std::move(handle));
 }
 
+void router::add_fast(std::string path, fast_handler handle) {
+  fast_.emplace(std::move(path), std::move(handle));
+}
+
+const frozen_response* router::fast_answer(const fast_request& asked) const {
+  const auto found = fast_.find(asked.path);
+  if (found == fast_.end()) return nullptr;
+  const auto start = std::chrono::steady_clock::now();
+  const auto* answer = found->second(asked);
+  if (!answer) return nullptr;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  duration_.observe(took.count());
+  by_status_class_[static_cast<std::size_t>(answer->status / 100)]->add();
+  return answer;
+}
+
 const websocket_handler* router::websocket_at(std::string_view path) const {
   const auto found = websockets_.find(path);
   return found == websockets_.end() ? nullptr : &found->second;

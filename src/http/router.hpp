@@ -4,6 +4,7 @@
 
 #include "core/asio.hpp"
 #include "http/exchange.hpp"
+#include "http/fast_path.hpp"
 #include "http/shape.hpp"
 #include "metrics/registry.hpp"
 
@@ -59,6 +60,11 @@ class router {
   void add(route r);
   void add_websocket(std::string path, websocket_handler handle);
 
+  // Answers of `path` that lie ready; the ordinary route of that path is asked when it has none.
+  void add_fast(std::string path, fast_handler handle);
+  [[nodiscard]] bool has_fast() const noexcept { return !fast_.empty(); }
+  [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked) const;
+
   // Answers a request; never throws (the one catch per request is here). Fills request_id.
   awaitable<response> dispatch(exchange& x) const;
 
@@ -82,6 +88,7 @@ class router {
   std::map<std::string, std::vector<std::size_t>, std::less<>>
       fixed_;  // patterns without parameters
   std::map<std::string, websocket_handler, std::less<>> websockets_;
+  std::map<std::string, fast_handler, std::less<>> fast_;
   metrics::histogram& duration_;
   std::array<metrics::counter*, 6> by_status_class_{};
 };

@@ -1,6 +1,7 @@
 #include "http/session.hpp"
 
 #include "core/ids.hpp"
+#include "http/fast_path.hpp"
 #include "http/problem.hpp"
 #include "http/websocket.hpp"
 
@@ -8,11 +9,14 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <fmt/chrono.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <ctime>
 
 namespace skirmish::http {
 namespace {
@@ -21,6 +25,7 @@ namespace beast = boost::beast;
 using namespace std::chrono_literals;
 
 constexpr std::size_t read_chunk_bytes = 8 * 1024;
+constexpr std::size_t fast_read_chunk_bytes = 2 * 1024;
 // Pipelined responses are gathered up to this size before they are written.
 constexpr std::size_t write_threshold_bytes = 64 * 1024;
 
@@ -48,11 +53,38 @@ bool contains_token(std::string_view header, std::string_view token) {
   return lower(header).find(token) != std::string::npos;
 }
 
+// Why a request could not be read.
+std::pair<int, error> refusal_of(error_code ec) {
+  if (ec == beast::http::error::body_limit)
+    return {413, {errc::too_large, "the body is too large"}};
+  if (ec == beast::http::error::header_limit)
+    return {431, {errc::too_large, "the header is too large"}};
+  return {400, {errc::invalid_argument, "this is not a valid HTTP/1.1 request"}};
+}
+
 // Unique in the process; the prefix is random so that it is unlikely to repeat after a restart.
+// Threads take numbers in blocks, so that counting is not what they wait for each other with.
 std::string next_request_id() {
+  constexpr std::uint64_t block = 4096;
   static const auto prefix = random_hex(4);
-  static std::atomic<std::uint64_t> next{1};
-  return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
+  static std::atomic<std::uint64_t> next_block{1};
+  thread_local std::uint64_t next = 0;
+  if (next % block == 0) next = next_block.fetch_add(1, std::memory_order_relaxed) * block;
+  return fmt::format(FMT_COMPILE("{}-{:x}"), prefix, next++);
+}
+
+// The Date field's line (RFC 9110, section 6.6.1), made once a second and thread.
+std::string_view date_line() {
+  thread_local std::string line;
+  thread_local std::time_t made_for = -1;
+  const auto now = std::time(nullptr);
+  if (now != made_for) {
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    line = fmt::format("Date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", parts);
+    made_for = now;
+  }
+  return line;
 }
 
 }  // namespace
@@ -69,6 +101,8 @@ struct session::parser {
 session::session(asio::ip::tcp::socket socket, const config& settings, const router& routes)
     : socket_(std::move(socket)), settings_(settings), routes_(routes) {
   set_deadline(settings_.http.header_timeout);
+  error_code ignored;
+  socket_.non_blocking(true, ignored);  // for the writes that need not wait
 }
 
 session::~session() = default;
@@ -97,10 +131,58 @@ void session::stop() {
 }
 
 awaitable<void> session::run() {
-  while (co_await serve_requests()) {
+  while (co_await serve_fast() && co_await serve_requests()) {
   }
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+}
+
+// One coroutine frame for any number of requests: nothing here is allocated for a single one.
+awaitable<bool> session::serve_fast() {
+  if (!routes_.has_fast()) co_return true;
+  while (true) {
+    while (in_start_ < in_.size() && out_.size() < write_threshold_bytes) {
+      if (stopping_ || !answer_fast()) co_return true;
+    }
+    idle_ = in_start_ == in_.size();
+    if (!out_.empty()) {
+      error_code ec;
+      const auto sent = socket_.write_some(asio::buffer(out_), ec);
+      if (!ec && sent == out_.size()) {
+        out_.clear();
+        set_deadline(settings_.http.idle_timeout);
+      } else {
+        if (ec && ec != asio::error::would_block) co_return false;
+        out_.erase(0, ec ? 0 : sent);
+        if (!co_await write_out()) co_return false;
+      }
+    }
+    if (!idle_) continue;
+    if (stopping_) co_return false;
+    in_.resize(fast_read_chunk_bytes);
+    in_start_ = 0;
+    error_code ec;
+    const auto got = co_await socket_.async_read_some(asio::buffer(in_.data(), in_.size()),
+                                                      asio::redirect_error(use_awaitable, ec));
+    in_.resize(got);
+    if (ec) co_return false;
+    // The clock for a header starts with its first byte, not with the connection's silence.
+    set_deadline(settings_.http.header_timeout);
+    idle_ = false;
+  }
+}
+
+// True when the request at the front of the buffer was one for the fast path and is answered.
+bool session::answer_fast() {
+  const auto asked = parse_fast_request(std::string_view(in_).substr(in_start_));
+  if (!asked) return false;
+  const auto* answer = routes_.fast_answer(*asked);
+  if (!answer) return false;
+  in_start_ += asked->size_bytes;
+  out_ += answer->head;
+  append_end_of_head(next_request_id(), true);
+  out_ += *answer->body;
+  return true;
 }
 
 // Reads one request and answers it. Responses to pipelined requests leave together.
@@ -133,16 +215,9 @@ awaitable<bool> session::read_request() {
       idle_ = false;
       error_code ec;
       in_start_ += p.put(asio::buffer(in_.data() + in_start_, in_.size() - in_start_), ec);
-      if (ec == beast::http::error::body_limit) {
-        co_await refuse(413, {errc::too_large, "the body is too large"});
-        co_return false;
-      }
-      if (ec == beast::http::error::header_limit) {
-        co_await refuse(431, {errc::too_large, "the header is too large"});
-        co_return false;
-      }
       if (ec && ec != beast::http::error::need_more) {
-        co_await refuse(400, {errc::invalid_argument, "this is not a valid HTTP/1.1 request"});
+        const auto [status, why] = refusal_of(ec);
+        co_await refuse(status, why);
         co_return false;
       }
       if (p.is_done()) break;
@@ -193,17 +268,16 @@ bool session::take_request(exchange& x) {
 }
 
 void session::append(const exchange& x, const response& r, bool keep_alive) {
-  const auto& body = r.bytes();
-  fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\n", r.status, reason(r.status));
-  if (!r.content_type.empty())
-    fmt::format_to(std::back_inserter(out_), "Content-Type: {}\r\n", r.content_type);
-  if (r.status != 204 && r.status != 304)
-    fmt::format_to(std::back_inserter(out_), "Content-Length: {}\r\n", body.size());
-  for (const auto& [name, value] : r.headers)
-    fmt::format_to(std::back_inserter(out_), "{}: {}\r\n", name, value);
-  fmt::format_to(std::back_inserter(out_), "X-Request-Id: {}\r\n{}\r\n", x.request_id,
-                 keep_alive ? "" : "Connection: close\r\n");
-  if (x.req.method != verb::head && r.status != 204 && r.status != 304) out_ += body;
+  append_head(out_, r);
+  append_end_of_head(x.request_id, keep_alive);
+  if (x.req.method != verb::head && r.status != 204 && r.status != 304) out_ += r.bytes();
+}
+
+void session::append_end_of_head(std::string_view request_id, bool keep_alive) {
+  out_ += date_line();
+  out_ += "X-Request-Id: ";
+  out_ += request_id;
+  out_ += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
 }
 
 awaitable<bool> session::write_out() {

@@ -33,13 +33,16 @@ class session {
  private:
   struct parser;  // Beast's request parser, kept out of this header
 
-  awaitable<bool>
-  serve_requests();  // false: the connection is done (or became a WebSocket and ended)
+  // Each returns false when the connection is done.
+  awaitable<bool> serve_fast();      // until a request comes that is not for the fast path
+  awaitable<bool> serve_requests();  // one request; false also when it became a WebSocket and ended
+  bool answer_fast();
   awaitable<bool> read_request();
   awaitable<bool> read_more();
   awaitable<void> refuse(int status, error e);
   bool take_request(exchange& x);
   void append(const exchange& x, const response& r, bool keep_alive);
+  void append_end_of_head(std::string_view request_id, bool keep_alive);
   awaitable<bool> write_out();
   awaitable<void> upgrade(exchange& x, const websocket_handler& handle);
   void set_deadline(std::chrono::milliseconds from_now);

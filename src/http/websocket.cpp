@@ -106,16 +106,33 @@ websocket::step websocket::control(const ws::frame& f) {
   return step::end;
 }
 
+bool websocket::has_room_for(std::size_t bytes) {
+  if (closing_ || failed_) return false;
+  if (queued_bytes() + bytes <= limits_.queue_bytes) return true;
+  // The peer does not read: what waits for it is of no use any more.
+  pending_.clear();
+  close(ws::close_code::too_slow, "reading too slowly");
+  return false;
+}
+
 void websocket::send(std::string_view text) {
-  if (closing_ || failed_) return;
-  if (queued_bytes() + text.size() > limits_.queue_bytes) {
-    // The peer does not read: what waits for it is of no use any more.
-    pending_.clear();
-    close(ws::close_code::too_slow, "reading too slowly");
-    return;
-  }
+  if (!has_room_for(text.size())) return;
   ws::encode(pending_, ws::opcode::text, text);
   schedule_flush();
+}
+
+void websocket::send_encoded(std::string_view frames) {
+  if (!has_room_for(frames.size())) return;
+  pending_ += frames;
+  schedule_flush();
+}
+
+awaitable<void> websocket::wait_sent() {
+  while (!failed_ && queued_bytes() > 0) {
+    drained_.expires_at(std::chrono::steady_clock::time_point::max());
+    error_code ignored;
+    co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
 }
 
 void websocket::close(std::uint16_t code, std::string_view reason) {

@@ -35,6 +35,11 @@ class websocket : public std::enable_shared_from_this<websocket> {
   // queued in one turn of the loop leave in one write.
   void send(std::string_view text);
 
+  // The same for whole frames that the caller has encoded (once, for many sockets).
+  void send_encoded(std::string_view frames);
+  // Waits until all that was queued has left, or the socket is of no more use.
+  awaitable<void> wait_sent();
+
   // Says goodbye and ends run(). Later calls do nothing.
   void close(std::uint16_t code, std::string_view reason);
 
@@ -54,6 +59,7 @@ class websocket : public std::enable_shared_from_this<websocket> {
   enum class step { more, end };
   awaitable<step> take_frames(const std::function<awaitable<void>(std::string_view)>& on_message);
   step control(const ws::frame& f);
+  bool has_room_for(std::size_t bytes);
   void schedule_flush();
   void flush();
   awaitable<void> drain();

@@ -1,9 +1,8 @@
 // What a game server's log becomes: the events of the API, and the facts that a sender needs before
 // them.
 //
-// The structs carry the fields of API.md ("Events of a game server") under the same names; a sender
-// adds the `type`. Ids are valid ids (core/ids.hpp), texts are valid UTF-8 without control
-// characters.
+// The structs carry the fields that the API gives these events, under the same names; a sender adds
+// the `type`. Ids are valid ids (core/ids.hpp), texts are valid UTF-8 without control characters.
 #pragma once
 
 #include "core/clock.hpp"
@@ -18,7 +17,7 @@ namespace skirmish::ingest {
 struct attack {
   std::string attacker_id;
   std::string target_id;  // may be the attacker: a grenade at one's own feet
-  int damage = 0;         // 0 to 999,999,999
+  int damage = 0;         // 0 to 99,999,999
   std::string weapon;  // in the form of an id; empty when the log names none: send no weapon then
   std::optional<timestamp> ts;
   // Not for the wire: the target's hp after this attack, which is what the server holds once it has

@@ -40,10 +40,9 @@ struct geo_point {
 //
 // (The series of the former NGA "Length of a degree" calculator, right to a centimetre a degree.) A
 // map of a few kilometres is off by less than its own walls; beyond that nothing is promised but
-// validity: the latitude is clamped to
-// +-85.0511287 (the limit of Redis GEO commands) and the longitude wraps at the antimeridian.
-// Degrees are rounded to 1e-7 (about 1 cm) and altitudes to 1 mm, so that frames are short and the
-// same on every machine.
+// validity: the latitude is clamped to +-85.0511287 (the limit of Redis GEO commands) and the
+// longitude wraps at the antimeridian. Degrees are rounded to 1e-7 (about 1 cm) and altitudes to
+// 1 mm, so that frames are short and the same on every machine.
 class local_plane {
  public:
   explicit local_plane(geo_origin origin);

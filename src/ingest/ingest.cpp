@@ -8,6 +8,7 @@
 namespace skirmish::ingest {
 namespace {
 
+constexpr std::size_t feed_limit_bytes = 1 << 20;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::string_view padding{" \t\0", 3};
 
@@ -21,7 +22,10 @@ std::string_view trimmed(std::string_view line) {
 std::uint64_t understood_lines(format f, std::string_view head) {
   const auto parser = make_parser(f, geo_origin{});
   std::vector<log_event> events;
-  parser->feed(head, events);
+  while (!head.empty()) {
+    head.remove_prefix(parser->feed(head, events));
+    events.clear();
+  }
   parser->finish(events);
   return parser->counted().lines - parser->counted().unknown_lines;
 }
@@ -48,9 +52,12 @@ void log_parser::end_line(std::string_view line) {
   partial_is_long_ = false;
 }
 
-void log_parser::feed(std::string_view bytes, std::vector<log_event>& out) {
+std::size_t log_parser::feed(std::string_view bytes, std::vector<log_event>& out) {
   record_.write_to(&out);
-  // Most files hold no "\r" at all, so it is looked for once, not once a line.
+  const auto enough = out.size() + feed_events_limit;
+  // Most files hold no "\r" at all, so it is looked for once a call, not once a line; the bytes of
+  // a call are few, because those that are left will be searched again.
+  bytes = bytes.substr(0, feed_limit_bytes);
   auto next_feed = bytes.find('\n');
   auto next_return = bytes.find('\r');
   std::size_t pos = 0;
@@ -69,6 +76,7 @@ void log_parser::feed(std::string_view bytes, std::vector<log_event>& out) {
     end_line(bytes.substr(pos, end - pos));
     after_return_ = bytes[end] == '\r';
     pos = end + 1;
+    if (out.size() >= enough) return pos;
   }
   const auto left = bytes.substr(std::min(pos, bytes.size()));
   if (!partial_is_long_ && partial_.size() + left.size() <= line_limit_bytes) {
@@ -77,6 +85,7 @@ void log_parser::feed(std::string_view bytes, std::vector<log_event>& out) {
     partial_is_long_ = true;
     partial_.clear();
   }
+  return bytes.size();
 }
 
 void log_parser::finish(std::vector<log_event>& out) {

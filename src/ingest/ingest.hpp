@@ -2,8 +2,14 @@
 //
 //   auto parser = make_parser(format::source, geo_origin{});
 //   std::vector<log_event> events;
-//   while (read(chunk)) { parser->feed(chunk, events); ...; events.clear(); }
+//   while (std::string_view chunk = read()) {
+//     while (!chunk.empty()) {
+//       chunk.remove_prefix(parser->feed(chunk, events));
+//       send(events);
+//     }
+//   }
 //   parser->finish(events);
+//   send(events);
 //
 // The rules of each format stand in source_log.hpp and quake3_log.hpp; frames and stream ids in
 // frames.hpp.
@@ -30,8 +36,11 @@ std::string_view to_string(format f) noexcept;
 // A longer line is counted as unknown and not looked at. What it holds is not kept in memory.
 inline constexpr std::size_t line_limit_bytes = 8192;
 
+// After so many events `feed` lets its caller deal with them first.
+inline constexpr std::size_t feed_events_limit = 10'000;
+
 // How much of a file's beginning `detect` wants to see.
-inline constexpr std::size_t detect_bytes = 64 * 1024;
+inline constexpr std::size_t detect_bytes = 65'536;
 
 // Reads one log from its beginning. Not thread-safe. Any bytes are accepted: what is not understood
 // is counted, nothing throws but std::bad_alloc.
@@ -44,10 +53,12 @@ class log_parser {
   log_parser(const log_parser&) = delete;
   log_parser& operator=(const log_parser&) = delete;
 
-  // Appends the events of the lines that end in `bytes` to `out`, in the order of the log. A line
-  // may arrive in pieces. One line gives at most one event for each player seen so far (a new
-  // round), so `out` stays small if `bytes` does.
-  void feed(std::string_view bytes, std::vector<log_event>& out);
+  // Reads lines from `bytes` and appends their events to `out`, in the order of the log; a line may
+  // arrive in pieces. Gives the number of bytes it has read, which can be less than all: it stops
+  // after the line that brings the events of this call to `feed_events_limit`. (A line gives up to
+  // one event for each player seen so far, when a new round begins, so few bytes can give many
+  // events.)
+  std::size_t feed(std::string_view bytes, std::vector<log_event>& out);
 
   // The file is over: appends the events of a last line without an ending.
   void finish(std::vector<log_event>& out);

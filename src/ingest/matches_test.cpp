@@ -1,6 +1,7 @@
 // Whole matches: what a server holds after the events of a file equals what
 // tests/support/match_totals.py, which shares nothing with the parser, computed for it
 // (tests/data/README.md says how to make the JSON files again).
+#include "ingest/describe_test.hpp"
 #include "ingest/frames.hpp"
 
 #include <boost/json.hpp>
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <map>
 #include <sstream>
-#include <type_traits>
 
 namespace skirmish::ingest {
 namespace {
@@ -99,8 +99,8 @@ class matches : public testing::TestWithParam<match> {
   std::vector<log_event> events(std::size_t chunk_bytes, totals& counted) const {
     const auto parser = make_parser(GetParam().form, geo_origin{});
     std::vector<log_event> all;
-    for (std::size_t pos = 0; pos < content_.size(); pos += chunk_bytes)
-      parser->feed(std::string_view(content_).substr(pos, chunk_bytes), all);
+    for (std::size_t pos = 0; pos < content_.size();)
+      pos += parser->feed(std::string_view(content_).substr(pos, chunk_bytes), all);
     parser->finish(all);
     counted = parser->counted();
     return all;
@@ -142,20 +142,9 @@ TEST_P(matches, equal_what_the_independent_script_says) {
 
 // What a frame says, as one text.
 std::string print(const frame& f) {
-  std::ostringstream out;
-  out << f.seq << ' ' << f.at.count() << ' ' << f.players.size() << ' ' << f.levels.size();
-  for (const auto& e : f.events) {
-    out << ' ' << e.index();
-    std::visit(
-        [&](const auto& v) {
-          if constexpr (requires { v.player_id; }) out << v.player_id;
-          if constexpr (requires { v.damage; }) out << v.attacker_id << v.target_id << v.damage;
-          if constexpr (requires { v.lat; }) out << v.lat << v.lon << v.alt;
-          if constexpr (requires { v.text; }) out << v.from << v.text;
-        },
-        e);
-  }
-  return out.str();
+  auto text = fmt::format("{} {} {} {}", f.seq, f.at.count(), f.players.size(), f.levels.size());
+  for (const auto& e : f.events) text += "\n" + std::visit(describe{}, e);
+  return text;
 }
 
 TEST_P(matches, give_the_same_frames_however_the_file_arrives) {
@@ -194,8 +183,8 @@ INSTANTIATE_TEST_SUITE_P(files, matches,
                                          match{"quake3-games", format::quake3},
                                          match{"made-source", format::source},
                                          match{"made-quake3", format::quake3}),
-                         [](const auto& info) {
-                           auto name = info.param.file;
+                         [](const auto& instance) {
+                           auto name = instance.param.file;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

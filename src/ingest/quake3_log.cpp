@@ -1,5 +1,6 @@
 #include "ingest/quake3_log.hpp"
 
+#include "core/parse.hpp"
 #include "ingest/text.hpp"
 
 #include <algorithm>
@@ -27,10 +28,10 @@ constexpr std::array<std::string_view, 21> silent_lines{
 struct client {
   std::string name;  // empty: never named
   std::string id;
-  int team = 0;
+  std::int64_t team = 0;
 };
 
-std::string_view side(int team) {
+std::string_view side(std::int64_t team) {
   switch (team) {
     case 1: return "red";
     case 2: return "blue";
@@ -129,7 +130,7 @@ bool quake3_parser::parse_userinfo(cursor line) {
   const auto name = info_value(line.rest(), "n");
   if (!name) return false;
   const auto team = info_value(line.rest(), "t");
-  client now{std::string(*name), to_id(*name), team ? to_natural(*team).value_or(0) : 0};
+  client now{std::string(*name), to_id(*name), team ? parse_integer(*team).value_or(0) : 0};
   if (!record().see(now.id, now.name)) return false;
   clients_[static_cast<std::size_t>(*number)] = std::move(now);
   return true;

@@ -13,7 +13,7 @@ constexpr std::size_t chat_limit_bytes = 4096;
 
 // The name as people read it; an id is always readable.
 std::string readable(std::string_view name, const std::string& id) {
-  auto text = to_text(name, name_limit_bytes);
+  auto text = clean_text(name, name_limit_bytes);
   return text.empty() ? id : text;
 }
 
@@ -104,7 +104,7 @@ void recorder::item(player who, std::string_view name, int quantity) {
 
 void recorder::chat(std::string channel, std::string from, std::string_view text) {
   ++totals_.chat;
-  emit(ingest::chat{std::move(channel), std::move(from), to_text(text, chat_limit_bytes), ts_});
+  emit(ingest::chat{std::move(channel), std::move(from), clean_text(text, chat_limit_bytes), ts_});
 }
 
 void recorder::complete(player who, int score) {

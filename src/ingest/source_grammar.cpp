@@ -1,6 +1,6 @@
 #include "ingest/source_grammar.hpp"
 
-#include <algorithm>
+#include "core/parse.hpp"
 
 namespace skirmish::ingest {
 namespace {
@@ -64,9 +64,19 @@ bool read(std::string_view text, std::optional<world_position>& out) {
   return out && c.done();
 }
 
+// A number that no game exceeds; hp and damage together stay far below the limit of a player's hp.
+constexpr int amount_limit = 99'999'999;
+
+bool read(std::string_view text, int minimum, std::optional<int>& out) {
+  const auto number = parse_integer(text);
+  if (!number || *number < minimum || *number > amount_limit) return false;
+  out = static_cast<int>(*number);
+  return true;
+}
+
 bool set_property(source_properties& p, std::string_view key, std::string_view value) {
-  if (key == "damage") return (p.damage = to_natural(value)).has_value();
-  if (key == "health") return (p.health = to_integer(value)).has_value();
+  if (key == "damage") return read(value, 0, p.damage);
+  if (key == "health") return read(value, -amount_limit, p.health);
   if (key == "attacker_position") return read(value, p.attacker_position);
   if (key == "victim_position") return read(value, p.victim_position);
   return true;
@@ -74,23 +84,23 @@ bool set_property(source_properties& p, std::string_view key, std::string_view v
 
 }  // namespace
 
-std::optional<source_line> read_source_line(std::string_view text) {
+std::optional<source_line> read_source_line(std::string_view line) {
   using namespace std::chrono;
-  cursor line(text);
-  line.eat("L ");
-  const auto month_number = line.digits(2);
-  if (!month_number || !line.eat("/")) return std::nullopt;
-  const auto day_number = line.digits(2);
-  if (!day_number || !line.eat("/")) return std::nullopt;
-  const auto year_number = line.digits(4);
-  if (!year_number || *year_number == 0 || !line.eat(" - ")) return std::nullopt;
+  cursor at(line);
+  at.eat("L ");
+  const auto month_number = at.digits(2);
+  if (!month_number || !at.eat("/")) return std::nullopt;
+  const auto day_number = at.digits(2);
+  if (!day_number || !at.eat("/")) return std::nullopt;
+  const auto year_number = at.digits(4);
+  if (!year_number || *year_number == 0 || !at.eat(" - ")) return std::nullopt;
   const year_month_day date{year{*year_number}, month{static_cast<unsigned>(*month_number)},
                             day{static_cast<unsigned>(*day_number)}};
-  const auto time = eat_time(line);
-  if (!date.ok() || !time || !(line.eat(":") || line.eat(" -"))) return std::nullopt;
+  const auto time = eat_time(at);
+  if (!date.ok() || !time || !(at.eat(":") || at.eat(" -"))) return std::nullopt;
   // An empty body has lost its space with the end of the line.
-  if (!line.done() && !line.eat(" ")) return std::nullopt;
-  return source_line{sys_days{date} + *time, line.rest()};
+  if (!at.done() && !at.eat(" ")) return std::nullopt;
+  return source_line{sys_days{date} + *time, at.rest()};
 }
 
 std::string source_player::player_id() const {

@@ -168,6 +168,7 @@ bool source_parser::parse_attack(action& a) {
   if (!weapon) return false;
   const auto properties = eat_properties(a.rest);
   if (!properties || !properties->damage) return false;
+  if (!a.who.is_player() || !target->is_player()) return false;
   const auto attacker = see(a.who);
   const auto victim = see(*target);
   if (!attacker || !victim) return false;
@@ -187,6 +188,7 @@ bool source_parser::parse_kill(action& a) {
   if (!a.rest.eat(" with \"") || !a.rest.until("\"")) return false;
   const auto properties = eat_properties(a.rest);
   if (!properties) return false;
+  if (!a.who.is_player() || !target->is_player()) return false;
   const auto killer = see(a.who);
   const auto victim = see(*target);
   if (!killer || !victim) return false;

@@ -81,7 +81,7 @@ std::string to_id(std::string_view raw, std::string_view prefix) {
   return id.size() <= id_max_bytes ? id : shortened(id);
 }
 
-std::string to_text(std::string_view raw, std::size_t limit_bytes) {
+std::string clean_text(std::string_view raw, std::size_t limit_bytes) {
   std::string text;
   for (std::size_t pos = 0; pos < raw.size();) {
     const auto [size, valid] = character_at(raw, pos);
@@ -102,7 +102,7 @@ std::optional<int> cursor::natural() noexcept {
   std::size_t count = 0;
   int value = 0;
   for (; count < rest_.size() && is_digit(rest_[count]); ++count) {
-    if (count == 9) return std::nullopt;
+    if (count == 8) return std::nullopt;
     value = value * 10 + (rest_[count] - '0');
   }
   if (count == 0) return std::nullopt;
@@ -135,18 +135,6 @@ std::optional<double> cursor::decimal() noexcept {
   if (ec != std::errc{} || !std::isfinite(value)) return std::nullopt;
   rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
   return value;
-}
-
-std::optional<int> to_natural(std::string_view text) noexcept {
-  cursor c(text);
-  const auto value = c.natural();
-  return c.done() ? value : std::nullopt;
-}
-
-std::optional<int> to_integer(std::string_view text) noexcept {
-  cursor c(text);
-  const auto value = c.integer();
-  return c.done() ? value : std::nullopt;
 }
 
 }  // namespace skirmish::ingest

@@ -19,7 +19,7 @@ std::string to_id(std::string_view raw, std::string_view prefix = {});
 
 // `raw` as valid UTF-8: bytes that are none, and control characters, become U+FFFD. Cut at a
 // character's boundary so that it has at most `limit_bytes`.
-std::string to_text(std::string_view raw, std::size_t limit_bytes);
+std::string clean_text(std::string_view raw, std::size_t limit_bytes);
 
 // Walks through one line. Every function either succeeds and moves on, or says no and stays.
 class cursor {
@@ -47,7 +47,7 @@ class cursor {
     return before;
   }
 
-  // One to nine digits. A tenth digit is an error, not a second number.
+  // One to eight digits. A ninth digit is an error, not a second number.
   std::optional<int> natural() noexcept;
 
   // The same with an optional '-' before it.
@@ -62,9 +62,5 @@ class cursor {
  private:
   std::string_view rest_;
 };
-
-// All of `text` as one number, read as by the cursor's function of the same name.
-std::optional<int> to_natural(std::string_view text) noexcept;
-std::optional<int> to_integer(std::string_view text) noexcept;
 
 }  // namespace skirmish::ingest

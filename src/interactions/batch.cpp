@@ -55,6 +55,7 @@ struct folded {
   std::vector<const std::string*> ids;
   std::string log;
   std::size_t event_count = 0;
+  game_fold game;
 
   void add(const attack& a, const event& e) {
     auto& attacker = players[a.attacker_id];
@@ -63,6 +64,7 @@ struct folded {
     attacker.interaction = "attack";
     attacker.target = a.target_id;
     attacker.actions.push_back(&e);
+    game.acted(a.attacker_id);
     players[a.target_id].ops.emplace_back(a.damage, a.attacker_id);
     pairs[a.attacker_id + ' ' + a.target_id] = &a;
     if (!a.id.empty()) ids.push_back(&a.id);
@@ -74,9 +76,28 @@ struct folded {
     p.interaction = "move";
     p.last_move = &m;
     p.actions.push_back(&e);
+    game.acted(m.player_id);
   }
 
   void add(const respawn& r, const event&) { players[r.player_id].ops.emplace_back(r.hp, ""); }
+
+  void add(const item& i, const event&) {
+    players[i.player_id];
+    game.add(i);
+  }
+
+  void add(const completion& c, const event&) {
+    players[c.player_id];
+    game.add(c);
+  }
+
+  void add(const trade& t, const event& e) {
+    players[t.from];
+    players[t.to];
+    game.add(t, to_json_line(e));
+  }
+
+  void add(const chat& c, const event&) { game.add(c); }
 
   void add(const score& s, const event&) {
     players[s.player_id];
@@ -140,13 +161,17 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
     if (is_unknown(a->attacker_id)) return &a->attacker_id;
     return is_unknown(a->target_id) ? &a->target_id : nullptr;
   }
+  if (const auto* t = std::get_if<trade>(&e)) {
+    if (is_unknown(t->from)) return &t->from;
+    return is_unknown(t->to) ? &t->to : nullptr;
+  }
   const auto* id = std::visit(
       [](const auto& x) -> const std::string* {
         if constexpr (requires { x.player_id; }) return &x.player_id;
         return nullptr;
       },
       e);
-  return is_unknown(*id) ? id : nullptr;
+  return id && is_unknown(*id) ? id : nullptr;
 }
 
 }  // namespace
@@ -176,6 +201,40 @@ std::string to_json_line(const event& e) {
               {"player_id", s.player_id},
               {"value", s.value},
               {"operator", word(s.op)}};
+    }
+    json::object operator()(const item& i) const {
+      return {
+          {"type", "item"}, {"player_id", i.player_id}, {"item", i.name}, {"quantity", i.quantity}};
+    }
+    json::object operator()(const completion& c) const {
+      json::object o{{"type", "completion"},
+                     {"level_id", c.level_id},
+                     {"player_id", c.player_id},
+                     {"score", c.score}};
+      if (!c.id.empty()) o["completion_id"] = c.id;
+      return o;
+    }
+    json::object operator()(const trade& t) const {
+      const auto object_of = [](const goods& all) {
+        json::object o;
+        for (const auto& [name, quantity] : all) o[name] = quantity;
+        return o;
+      };
+      json::object o{{"type", "trade"},
+                     {"from", t.from},
+                     {"to", t.to},
+                     {"give", object_of(t.give)},
+                     {"take", object_of(t.take)}};
+      if (!t.id.empty()) o["id"] = t.id;
+      o["ts"] = to_rfc3339(t.ts);
+      return o;
+    }
+    json::object operator()(const chat& c) const {
+      return {{"type", "chat"},
+              {"channel", c.channel},
+              {"from", c.from},
+              {"text", c.text},
+              {"ts", to_rfc3339(c.ts)}};
     }
   };
   return json::serialize(std::visit(visitor{}, e));
@@ -239,7 +298,7 @@ void batch::take_out(Test&& test) {
 void batch::answer_empty() {
   for (auto& f : frames_) {
     if (f.position || !f.events.empty()) continue;
-    f.done({f.repeated, std::move(f.rejected), {}, false});
+    f.done({f.repeated, std::move(f.rejected), {}, false, f.repeated});
     f.done = nullptr;
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
@@ -269,6 +328,9 @@ void batch::amend(const amendment& a) {
     const auto* who =
         unknown_player(e, [&](const std::string& p) { return a.unknown_players.contains(p); });
     if (who) return error{errc::not_found, "there is no player " + *who};
+    const auto* level = level_of(e);
+    if (level && a.unknown_levels.contains(*level))
+      return error{errc::not_found, "there is no level " + *level};
     return std::nullopt;
   });
   answer_empty();
@@ -309,7 +371,11 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
                                std::to_string(now.time_since_epoch() / event_id_period),
                                std::to_string(settings.event_ids_limit),
                                std::to_string(all.event_count),
-                               std::move(all.log)};
+                               std::move(all.log),
+                               std::to_string(now.time_since_epoch().count()),
+                               std::to_string(settings.game.chat_history_limit),
+                               std::to_string(settings.game.chat_history_ttl.count()),
+                               settings.game.achievement_rules};
   out.push_back(std::to_string(streams.items().size()));
   for (const auto& [id, s] : streams.items()) {
     out.push_back(id);
@@ -319,6 +385,9 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
   out.push_back(std::to_string(all.ids.size()));
   for (const auto* id : all.ids) out.push_back(*id);
   append_players(out, all, settings.actions_limit);
+  const auto levels = all.game.levels();
+  out.push_back(std::to_string(levels.size()));
+  out.insert(out.end(), levels.begin(), levels.end());
   out.push_back(std::to_string(all.pairs.items().size()));
   for (const auto& [key, a] : all.pairs.items()) {
     out.push_back(a->attacker_id);
@@ -334,12 +403,24 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
     out.emplace_back(word(s.what->op));
     out.push_back(std::to_string(s.value));
   }
+  all.game.append_to(out);
   return out;
+}
+
+void batch::take_back(const std::vector<verdict_on_event>& verdicts) {
+  if (verdicts.empty()) return;
+  const std::map<std::size_t, error> by_number(verdicts.begin(), verdicts.end());
+  std::size_t number = 0;
+  take_out([&](frame&, const event& e) -> std::optional<error> {
+    if (!is_game_event(e)) return std::nullopt;
+    const auto found = by_number.find(++number);
+    return found == by_number.end() ? std::nullopt : std::optional(found->second);
+  });
 }
 
 void batch::succeed() {
   for (auto& f : frames_)
-    f.done({f.events.size() + f.repeated, std::move(f.rejected), {}, f.duplicate});
+    f.done({f.events.size() + f.repeated, std::move(f.rejected), {}, f.duplicate, f.repeated});
   frames_.clear();
 }
 

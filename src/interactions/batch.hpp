@@ -3,6 +3,7 @@
 #pragma once
 
 #include "interactions/events.hpp"
+#include "interactions/game_fold.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -26,7 +27,8 @@ struct outcome {
   // Set when nothing of the frame was applied, with the reason (unavailable, deadline_exceeded, or
   // conflict for a frame that does not follow the last committed one).
   std::optional<error> failed;
-  bool duplicate = false;  // the stream had this frame already
+  bool duplicate = false;    // the stream had this frame already
+  std::size_t repeated = 0;  // of `accepted`: left out because their id was known
 };
 
 // A frame of a numbered stream.
@@ -50,6 +52,7 @@ struct amendment {
   std::map<std::string, std::uint64_t> streams;  // committed numbers
   std::set<std::string> unknown_players;
   std::set<std::string> seen_ids;
+  std::set<std::string> unknown_levels;
 };
 
 struct commit_settings {
@@ -57,6 +60,7 @@ struct commit_settings {
   std::int64_t actions_limit = 20;
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
+  game_settings game;
 };
 
 class batch {
@@ -74,6 +78,9 @@ class batch {
   // again as it was.
   std::vector<std::string> arguments(const commit_settings& settings, std::uint64_t number,
                                      timestamp now) const;
+
+  // Takes out game events that the commit did not apply, by their number (see game_fold.hpp).
+  void take_back(const std::vector<verdict_on_event>& verdicts);
 
   // Answers every frame: committed, or failed as a whole.
   void succeed();

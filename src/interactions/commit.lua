@@ -3,6 +3,7 @@
 -- KEYS[1] commit:<writer>                 (anchors the Cluster slot; the other names are built from the prefix)
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_ttl_s, commit_ttl_s, attack_ttl_s, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
+--         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua)
 --         then the sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
@@ -10,11 +11,13 @@
 --                      move: '' or lat, lon, alt, ts, ttl_ms joined by a space
 --                      actions: a count, then JSON texts, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
+--           levels   id                                    must be members of levels:popular
 --           attacks  attacker, target, id, damage, ts
 --           scores   board, player, operator, value
--- Returns {'ok', deaths…} with each death as 'victim attacker'
---         {'amend', streams, players, ids}: nothing was changed; streams = id, committed, …; players = unknown ones;
---                  ids = those seen before
+--           events   see interactions/game.lua
+-- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
+--         {'amend', streams, players, ids, levels}: nothing was changed; streams = id, committed, …; players = unknown ones;
+--                  ids = those seen before; levels = unknown ones
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 local A, at = ARGV, 0
 local call = redis.call
@@ -25,6 +28,8 @@ local prefix, number, now = next_arg(), next_number(), next_arg()
 local slice, slice_ttl, commit_ttl, attack_ttl, profile_ttl = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
 local actions_limit, log_limit, id_period, ids_limit = next_number(), next_arg(), next_number(), next_number()
 local event_count, events = next_arg(), next_arg()
+local world = {prefix = prefix, now = now, now_ms = next_number(), history_limit = next_arg(), history_ttl_s = next_arg(),
+               rules = next_arg()}
 
 -- Has this commit been applied already? Then its outcome is known.
 local done = call('GET', KEYS[1])
@@ -71,10 +76,24 @@ for i = 1, next_number() do
   players[i] = p
 end
 
-if #unfit + #unknown + #seen > 0 then return {'amend', unfit, unknown, seen} end
+local unknown_levels = {}
+for _ = 1, next_number() do
+  local level = next_arg()
+  if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
+end
+
+if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
 
 -- Everything holds: write.
 local outcome = {'ok'}
+
+-- Who moved on which board, in order; the boards' own order follows from that (docs/leaderboards.md).
+local moved = {}
+local function note_move(board, player)
+  local list = moved[board] or {}
+  moved[board] = list
+  list[#list + 1] = player
+end
 local active, activity = prefix .. 'leaderboard:active', prefix .. 'activity:' .. slice
 local fresh_slice = call('EXISTS', activity) == 0
 for _, p in ipairs(players) do
@@ -96,7 +115,10 @@ for _, p in ipairs(players) do
     end
     set('hp', string.format('%d', hp))
   end
-  if p.dealt > 0 then set('damage_dealt', string.format('%d', p.damage_dealt + p.dealt)) end
+  if p.dealt > 0 then
+    set('damage_dealt', string.format('%d', p.damage_dealt + p.dealt))
+    reached(world, p.id, 'damage', p.damage_dealt, p.damage_dealt + p.dealt)
+  end
   if p.interaction ~= '' then set('interaction', p.interaction) end
   if p.target ~= '' then set('target', p.target) end
   if p.move ~= '' then
@@ -110,6 +132,7 @@ for _, p in ipairs(players) do
   call('HSET', p.key, unpack(fields))
   if p.activity > 0 then
     call('ZINCRBY', active, p.activity, p.id)
+    note_move(active, p.id)
     call('HINCRBY', activity, p.id, p.activity)
     call('EXPIRE', prefix .. 'user:' .. p.id, profile_ttl)
   end
@@ -129,13 +152,15 @@ end
 
 for _ = 1, next_number() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
+  local changed = 1
   if operator == 'increment' then
     call('ZINCRBY', key, v, player)
   elseif operator == 'best' then
-    call('ZADD', key, 'GT', v, player)
+    changed = call('ZADD', key, 'GT', 'CH', v, player)
   else
-    call('ZADD', key, v, player)
+    changed = call('ZADD', key, 'CH', v, player)
   end
+  if changed == 1 then note_move(key, player) end
 end
 
 for _, s in ipairs(streams) do call('SET', prefix .. 'ingest:' .. s[1], s[2], 'EX', 86400) end
@@ -155,6 +180,25 @@ for k = 2, #outcome do
   local victim, killer = string.match(outcome[k], '^(%S+) (%S+)$')
   call('PUBLISH', prefix .. 'activity',
        cjson.encode({type = 'death', player_id = victim, killer_id = killer, ts = now}))
+  if victim ~= killer then count(world, killer, 'kills') end
 end
+
+world.active, world.activity, world.slice_ttl_s, world.profile_ttl_s = active, activity, slice_ttl, profile_ttl
+world.actions_limit, world.id_sets = actions_limit, {current, before}
+world.note_move = note_move
+apply_game(world, next_arg, outcome)
+
+for board, list in pairs(moved) do
+  local first = call('INCRBY', board .. '@seq', #list) - #list
+  local marks = {}
+  for i, player in ipairs(list) do
+    marks[2 * i - 1], marks[2 * i] = player, first + i
+  end
+  -- In parts: unpack() takes less than 8,000 values.
+  for i = 1, #marks, 4000 do
+    call('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
+  end
+end
+
 call('SET', KEYS[1], string.format('%d ', number) .. cjson.encode(outcome), 'EX', commit_ttl)
 return outcome

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 
@@ -64,6 +65,38 @@ class reader {
     if (v->is_string()) return std::string(v->get_string());
     complain(name, "must be a string");
     return fallback;
+  }
+
+  // UTF-8 (the JSON parser has checked it) without control characters other than tab and new line.
+  std::string text(std::string_view name, std::size_t max_bytes) {
+    auto v = word(name, "");
+    if (!from_.contains(name)) complain(name, "is required");
+    const auto is_control = [](unsigned char c) {
+      return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
+    };
+    if (v.size() > max_bytes) complain(name, fmt::format("must be at most {} bytes", max_bytes));
+    if (std::any_of(v.begin(), v.end(), is_control))
+      complain(name, "must not hold control characters");
+    return v;
+  }
+
+  goods items(std::string_view name) {
+    goods out;
+    const auto* v = find(name, false);
+    if (!v) return out;
+    if (!v->is_object() || v->get_object().size() > goods_max) {
+      complain(name, fmt::format("must be an object of at most {} items", goods_max));
+      return out;
+    }
+    for (const auto& m : v->get_object()) {
+      const bool fits = is_valid_id(m.key()) && m.value().is_int64() &&
+                        m.value().get_int64() >= 1 && m.value().get_int64() <= quantity_max;
+      if (!fits)
+        complain(name, fmt::format("must map items to quantities of 1 to {}", quantity_max));
+      else
+        out.emplace_back(m.key(), m.value().get_int64());
+    }
+    return out;
   }
 
   // Complains about members that are none of `known` (or `type`).
@@ -147,6 +180,52 @@ score read_score(reader& r) {
   return s;
 }
 
+item read_item(reader& r) {
+  item i;
+  i.player_id = r.id("player_id");
+  i.name = r.id("item");
+  i.quantity = r.integer("quantity", -quantity_max, quantity_max);
+  r.only({"player_id", "item", "quantity"});
+  return i;
+}
+
+completion read_completion(reader& r) {
+  completion c;
+  c.id = r.id("completion_id", false);
+  c.level_id = r.id("level_id");
+  c.player_id = r.id("player_id");
+  c.score = r.integer("score", -score_max, score_max);
+  r.only({"completion_id", "level_id", "player_id", "score"});
+  return c;
+}
+
+trade read_trade(reader& r, timestamp now) {
+  trade t;
+  t.id = r.id("id", false);
+  t.from = r.id("from");
+  t.to = r.id("to");
+  t.give = r.items("give");
+  t.take = r.items("take");
+  t.ts = r.time("ts").value_or(now);
+  if (t.from == t.to) r.complain("to", "must be another player");
+  if (t.give.empty() && t.take.empty()) r.complain("give", "or take must name something");
+  r.only({"id", "from", "to", "give", "take", "ts"});
+  return t;
+}
+
+chat read_chat(reader& r, timestamp now) {
+  chat c;
+  c.channel = r.id("channel");
+  c.from = r.id("from");
+  c.text = r.text("text", chat_text_max);
+  c.ts = r.time("ts").value_or(now);
+  if (c.channel == "activity" || c.channel.starts_with("leaderboard:") ||
+      c.channel.starts_with("near:"))
+    r.complain("channel", "is no chat channel");
+  r.only({"channel", "from", "text", "ts"});
+  return c;
+}
+
 }  // namespace
 
 result<event> decode_event(const json::value& v, const http::principal& who, timestamp now) {
@@ -164,8 +243,16 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
     out = read_respawn(r);
   } else if (type == "score") {
     out = read_score(r);
+  } else if (type == "item") {
+    out = read_item(r);
+  } else if (type == "completion") {
+    out = read_completion(r);
+  } else if (type == "trade") {
+    out = read_trade(r, now);
+  } else if (type == "chat") {
+    out = read_chat(r, now);
   } else if (r.complaint().empty()) {
-    r.complain("type", "must be attack, move, respawn or score");
+    r.complain("type", "must be attack, move, respawn, score, item, completion, trade or chat");
   }
   if (!r.complaint().empty()) return error{errc::invalid_argument, r.complaint()};
   if (!is_server(who)) {

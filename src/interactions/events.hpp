@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace skirmish::interactions {
 
@@ -50,17 +52,56 @@ struct score {
   score_operator op = score_operator::increment;
 };
 
-using event = std::variant<attack, move, respawn, score>;
+// Items gained or lost; what a player has never falls below 0.
+struct item {
+  std::string player_id;
+  std::string name;
+  std::int64_t quantity = 0;  // -quantity_max to quantity_max, not 0
+};
+
+struct completion {
+  std::string id;  // may be empty; a completion with an id counts once in 24 hours
+  std::string level_id;
+  std::string player_id;
+  std::int64_t score = 0;
+};
+
+// Goods by name and quantity (1 to quantity_max), each name once.
+using goods = std::vector<std::pair<std::string, std::int64_t>>;
+
+// `from` gives `give` to `to` and gets `take` from it: wholly, or not at all when either lacks
+// something.
+struct trade {
+  std::string id;  // may be empty; a trade with an id is applied once
+  std::string from;
+  std::string to;
+  goods give;
+  goods take;
+  timestamp ts;
+};
+
+struct chat {
+  std::string channel;
+  std::string from;
+  std::string text;  // may be empty
+  timestamp ts;
+};
+
+using event = std::variant<attack, move, respawn, score, item, completion, trade, chat>;
 
 inline constexpr std::int64_t damage_max = 999'999'999;
 inline constexpr std::int64_t score_max =
     1LL << 53;  // sorted sets hold whole numbers exactly up to here
+inline constexpr std::int64_t quantity_max = 1'000'000'000;
+inline constexpr std::size_t goods_max = 32;         // different items on each side of a trade
+inline constexpr std::size_t chat_text_max = 4'096;  // bytes of UTF-8
 inline constexpr std::chrono::seconds move_ttl_min{10};
 inline constexpr std::chrono::seconds move_ttl_max{60};
 
 // Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
 // names the member), forbidden when `who` may not send it: a player may act only as itself, and
-// only a server sets `ts` or reports respawns and scores.
+// only a server sets `ts` or reports anything but attacks and moves. A trade binds two players, so
+// a server vouches for both; a player chats by the chat routes.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now);
 
 }  // namespace skirmish::interactions

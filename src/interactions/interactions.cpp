@@ -14,7 +14,12 @@ using namespace std::chrono_literals;
 
 const redis::script commit_script{
     "interactions/commit",
+// clang-format off: in this order
+#include "chat/deliver.lua.inc"
+#include "achievements/unlock.lua.inc"
+#include "interactions/game.lua.inc"
 #include "interactions/commit.lua.inc"
+    // clang-format on
 };
 
 constexpr auto caller_patience = 10s;
@@ -25,11 +30,12 @@ const error redis_down{errc::unavailable, "the store is down; try again"};
 }  // namespace
 
 engine::engine(asio::io_context& io, redis::client& redis, players::service& players,
-               const redis::key_space& keys, const clock& time, engine_settings settings,
-               metrics::registry& metrics)
+               levels::service& levels, const redis::key_space& keys, const clock& time,
+               engine_settings settings, metrics::registry& metrics)
     : io_(io),
       redis_(redis),
       players_(players),
+      levels_(levels),
       keys_(keys),
       clock_(time),
       settings_(std::move(settings)),
@@ -152,11 +158,13 @@ awaitable<void> engine::write(batch b) {
     const auto client = redis_.client_id();
     amendment changes;
     auto step = verdict::again;
+    std::vector<verdict_on_event> verdicts;
     bool lost = false;
     try {
       const auto arguments = b.arguments(settings_.commit, number_, now);
       const auto reply = redis::checked(co_await send(arguments));
       step = judge(b, reply, changes);
+      if (step == verdict::applied) verdicts = verdicts_of(reply.as_strings());
     } catch (const failure& e) {
       log::warn("commit_failed", {{"error", e.what()}, {"number", number_}, {"client", client}});
       if (e.code() == errc::internal) {
@@ -180,6 +188,7 @@ awaitable<void> engine::write(batch b) {
     } else if (step == verdict::applied) {
       ++number_;
       commits_.add();
+      b.take_back(verdicts);
       accepted_.add(b.event_count());
       b.succeed();
     } else if (step == verdict::amended) {
@@ -189,6 +198,9 @@ awaitable<void> engine::write(batch b) {
                                        changes.unknown_players.end());
       if (!unknown.empty()) unknown = co_await players_.restore_live(std::move(unknown));
       changes.unknown_players = {unknown.begin(), unknown.end()};
+      std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
+      if (!levels.empty()) levels = co_await levels_.restore_popularity(std::move(levels));
+      changes.unknown_levels = {levels.begin(), levels.end()};
       const auto before = b.event_count();
       b.amend(changes);
       rejected_.add(before - b.event_count());
@@ -214,6 +226,7 @@ engine::verdict engine::judge(batch&, const redis::value& reply, amendment& out)
     out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
   for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
+  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
   return verdict::amended;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "interactions/batch.hpp"
+#include "levels/levels.hpp"
 #include "metrics/registry.hpp"
 #include "players/players.hpp"
 #include "redis/client.hpp"
@@ -40,8 +41,8 @@ struct attack_record {
 class engine {
  public:
   engine(asio::io_context& io, redis::client& redis, players::service& players,
-         const redis::key_space& keys, const clock& time, engine_settings settings,
-         metrics::registry& metrics);
+         levels::service& levels, const redis::key_space& keys, const clock& time,
+         engine_settings settings, metrics::registry& metrics);
 
   // Queues a frame. Its `done` is called on this thread, maybe before this returns: a full queue
   // refuses at once.
@@ -73,6 +74,7 @@ class engine {
   asio::io_context& io_;
   redis::client& redis_;
   players::service& players_;
+  levels::service& levels_;
   const redis::key_space& keys_;
   const clock& clock_;
   engine_settings settings_;

@@ -1,48 +1,245 @@
+// Reading boards. Every reading script first puts some moved players in their places; when many are
+// left, the reader helps for a bounded while, and it looks for players who moved untold: both at
+// most ten times a second a thread and board.
 #include "leaderboards/leaderboards.hpp"
 
 #include "leaderboards/leaderboards_keys.hpp"
+#include "leaderboards/words.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace skirmish::leaderboards {
+namespace {
 
-awaitable<std::vector<entry>> service::page(std::string board, std::int64_t first,
-                                            std::int64_t limit) {
-  auto reply = redis::checked(co_await redis_.command("ZREVRANGE", board_key(keys_, board),
-                                                      first - 1, first + limit - 2, "WITHSCORES"));
+using namespace std::chrono_literals;
+
+const redis::script read_script{
+    "leaderboards_read",
+#include "leaderboards/board.lua.inc"
+#include "leaderboards/read.lua.inc"
+};
+const redis::script ranks_script{
+    "leaderboards_ranks",
+#include "leaderboards/board.lua.inc"
+#include "leaderboards/ranks.lua.inc"
+};
+const redis::script place_script{
+    "leaderboards_place",
+#include "leaderboards/board.lua.inc"
+#include "leaderboards/place.lua.inc"
+};
+const redis::script compare_script{
+    "leaderboards_compare",
+#include "leaderboards/board.lua.inc"
+#include "leaderboards/compare.lua.inc"
+};
+
+// Players placed a script: about a millisecond of Redis' time at most.
+constexpr std::string_view place_limit = "100";
+constexpr int help_steps = 10;
+constexpr auto help_interval = 100ms;
+constexpr std::size_t remembered_boards = 1'000;
+constexpr std::size_t ids_a_script = 100;
+
+std::vector<std::string_view> views(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+entry to_entry(std::string_view member, bool best_is_high, std::int64_t rank,
+               const redis::value* metadata) {
+  const auto at = read_place(member, best_is_high);
+  return {rank, std::string(at.player_id), at.score, at.subscore,
+          metadata ? metadata->as_string() : std::string()};
+}
+
+}  // namespace
+
+// Entries that stand together, as read.lua returns them.
+struct service::slice {
+  std::int64_t behind = 0;
+  std::int64_t version = 0;
+  std::int64_t total = 0;
+  std::int64_t placed = 0;
+  std::int64_t position = -1;  // of the first
+  std::int64_t rank = 0;
+  std::vector<std::string> members;
+  redis::value metadata;
+  bool best_is_high = true;
+  rank_mode mode = rank_mode::ordinal;
+
+  [[nodiscard]] std::vector<entry> entries() const;
+  [[nodiscard]] std::string cursor_at(direction to) const;
+};
+
+std::vector<entry> service::slice::entries() const {
   std::vector<entry> out;
-  // RESP3 pairs each member with its score.
-  for (const auto& pair : reply.elements())
-    out.push_back({first++, pair[0].as_string(), pair[1].as_double().value_or(0)});
-  co_return out;
+  out.reserve(members.size());
+  auto current = rank;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const bool tied = i > 0 && is_tie(members[i - 1], members[i]);
+    if (mode == rank_mode::ordinal && i > 0) ++current;
+    if (mode == rank_mode::dense && i > 0 && !tied) ++current;
+    if (mode == rank_mode::competition && i > 0 && !tied)
+      current = position + static_cast<std::int64_t>(i) + 1;
+    const auto* note = i < metadata.size() ? &metadata[i] : nullptr;
+    out.push_back(to_entry(members[i], best_is_high, current, note));
+  }
+  return out;
+}
+
+std::string service::slice::cursor_at(direction to) const {
+  if (members.empty()) return {};
+  const auto end = position + static_cast<std::int64_t>(members.size());
+  if (to == direction::before)
+    return position > 0 ? to_text({direction::before, members.front()}) : std::string();
+  return end < placed ? to_text({direction::after, members.back()}) : std::string();
+}
+
+awaitable<service::slice> service::read_once(const std::vector<std::string>& keys,
+                                             std::int64_t limit, std::string_view from,
+                                             const std::string& where, bool search_untold) {
+  const auto count = std::to_string(limit);
+  const auto key_views = views(keys);
+  const std::vector<std::string_view> args{place_limit, count, from, where,
+                                           search_untold ? "1" : "0"};
+  auto r = redis::checked(co_await redis_.eval(read_script, key_views, args));
+  slice s;
+  s.behind = r[0].as_integer().value_or(0);
+  s.version = r[1].as_integer().value_or(0);
+  s.total = r[2].as_integer().value_or(0);
+  s.placed = r[3].as_integer().value_or(0);
+  s.position = r[4].as_integer().value_or(-1);
+  s.rank = r[5].as_integer().value_or(0);
+  s.members = r[6].as_strings();
+  s.metadata = r[7];
+  s.best_is_high = r[8].as_string() != "asc";
+  s.mode = from_word<rank_mode>(r[9].as_string(), rank_mode_words).value_or(rank_mode::ordinal);
+  co_return s;
+}
+
+bool service::is_time(times& last, const std::string& key) {
+  const auto now = std::chrono::steady_clock::now();
+  if (last.size() >= remembered_boards) last.clear();
+  const auto [at, is_new] = last.try_emplace(key, now);
+  if (!is_new && now - at->second < help_interval) return false;
+  at->second = now;
+  return true;
+}
+
+awaitable<service::slice> service::read(std::string board, std::int64_t season, std::int64_t limit,
+                                        std::string_view from, std::string where) {
+  const auto keys = board_keys(keys_, board, season);
+  const bool search = is_time(searched_, keys[0]);
+  auto s = co_await read_once(keys, limit, from, where, search);
+  const bool in_step = s.behind == 0 && s.total == s.placed;
+  if (in_step || !is_time(helped_, keys[0])) co_return s;
+  if (s.behind > 0)
+    co_await place_some(keys, help_steps);
+  else
+    co_await reindex(std::move(board), season);
+  co_return co_await read_once(keys, limit, from, where, false);
+}
+
+awaitable<void> service::place_some(const std::vector<std::string>& keys, int steps) {
+  const auto key_views = views(keys);
+  const std::vector<std::string_view> args{place_limit};
+  for (int i = 0; i < steps; ++i) {
+    const auto left = redis::checked(co_await redis_.eval(place_script, key_views, args));
+    if (left.as_integer().value_or(0) == 0) co_return;
+  }
+}
+
+awaitable<void> service::catch_up(std::string board) {
+  const auto keys = board_keys(keys_, board);
+  // A board under steady change may never be done: as many steps as it can have players.
+  const auto count = redis::checked(co_await redis_.command("HLEN", keys[3]));
+  const auto steps = count.as_integer().value_or(0) / 100 + 1;
+  co_await place_some(keys, static_cast<int>(std::min<std::int64_t>(steps, 1'000'000)));
+}
+
+awaitable<void> service::reindex(std::string board, std::int64_t season) {
+  const auto keys = board_keys(keys_, board, season);
+  if (!reindexing_.insert(keys[0]).second) co_return;  // this thread already does it
+  struct ending {
+    std::set<std::string>& all;
+    const std::string& mine;
+    ~ending() { all.erase(mine); }
+  } const ended{reindexing_, keys[0]};
+  const auto key_views = views(keys);
+  for (const std::string_view walked : {"board", "entries"}) {
+    std::string position = "0";
+    do {
+      const std::vector<std::string_view> args{position, walked};
+      const auto next = redis::checked(co_await redis_.eval(compare_script, key_views, args));
+      position = next.as_string();
+      co_await place_some(keys, 10);
+    } while (position != "0");
+  }
+}
+
+awaitable<board_page> service::page(std::string board, std::int64_t first, std::int64_t limit,
+                                    std::int64_t season) {
+  const auto s = co_await read(std::move(board), season, limit, "at", std::to_string(first - 1));
+  co_return board_page{s.entries(),
+                       s.cursor_at(direction::after),
+                       s.cursor_at(direction::before),
+                       s.total,
+                       s.version,
+                       s.behind == 0};
+}
+
+awaitable<board_page> service::page_at(std::string board, cursor from, std::int64_t limit,
+                                       std::int64_t season) {
+  const std::string_view way = from.to == direction::after ? "after" : "before";
+  const auto s = co_await read(std::move(board), season, limit, way, std::move(from.entry));
+  co_return board_page{s.entries(),
+                       s.cursor_at(direction::after),
+                       s.cursor_at(direction::before),
+                       s.total,
+                       s.version,
+                       s.behind == 0};
 }
 
 awaitable<result<std::vector<entry>>> service::around(std::string board, std::string player_id,
-                                                      std::int64_t around) {
-  auto reply =
-      redis::checked(co_await redis_.command("ZREVRANK", board_key(keys_, board), player_id));
-  const auto rank = reply.as_integer();
-  if (reply.is_nil() || !rank)
-    co_return error{errc::not_found, "this player has no score on this board"};
-  const auto first = std::max<std::int64_t>(1, *rank + 1 - around);
-  co_return co_await page(std::move(board), first, *rank + 1 - first + 1 + around);
+                                                      std::int64_t around, std::int64_t season) {
+  const auto s = co_await read(std::move(board), season, around, "around", std::move(player_id));
+  if (s.members.empty()) co_return error{errc::not_found, "this player has no score on this board"};
+  co_return s.entries();
 }
 
-awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std::string> ids) {
-  const auto key = board_key(keys_, board);
-  redis::request r;
-  for (const auto& id : ids) {
-    r.push("ZREVRANK", key, id);
-    r.push("ZSCORE", key, id);
-  }
-  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std::string> ids,
+                                             std::int64_t season) {
+  const auto keys = board_keys(keys_, board, season);
+  const auto key_views = views(keys);
   std::vector<entry> out;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto& rank = replies[2 * i];
-    if (rank.is_nil()) continue;
-    out.push_back(
-        {rank.as_integer().value_or(0) + 1, ids[i], replies[2 * i + 1].as_double().value_or(0)});
+  for (std::size_t first = 0; first < ids.size(); first += ids_a_script) {
+    const auto last = std::min(first + ids_a_script, ids.size());
+    std::vector<std::string_view> args{place_limit};
+    args.insert(args.end(), ids.begin() + static_cast<std::ptrdiff_t>(first),
+                ids.begin() + static_cast<std::ptrdiff_t>(last));
+    const auto reply = redis::checked(co_await redis_.eval(ranks_script, key_views, args));
+    const bool best_is_high = reply[1].as_string() != "asc";
+    for (std::size_t i = 2; i < reply.size(); ++i) {
+      const auto& found = reply[i];
+      if (found.size() < 2) continue;
+      const auto* note = found.size() > 2 ? &found[2] : nullptr;
+      out.push_back(
+          to_entry(found[0].as_string(), best_is_high, found[1].as_integer().value_or(0), note));
+    }
   }
+  co_return out;
+}
+
+awaitable<std::vector<std::int64_t>> service::versions(std::vector<std::string> boards) {
+  std::vector<std::int64_t> out;
+  if (boards.empty()) co_return out;
+  std::vector<std::string> names;
+  for (const auto& board : boards) names.push_back(board_key(keys_, board) + "@seq");
+  redis::request get;
+  get.push_range("MGET", names);
+  const auto replies = redis::checked(co_await redis_.exec(std::move(get)));
+  for (const auto& n : replies.at(0).elements()) out.push_back(n.as_integer().value_or(0));
   co_return out;
 }
 

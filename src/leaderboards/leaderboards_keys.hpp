@@ -1,9 +1,31 @@
 // The Redis keys of leaderboards.
+//
+//   leaderboard:<board>            zset    player → score: the truth, and what people look at
+//   leaderboard:<board>@subscores  hash    player → subscore, where it is not 0: the truth, too
+//   leaderboard:<board>@metadata   hash    player → JSON
+//   leaderboard:<board>@seq        string  counts changes; the version of the board
+//   leaderboard:<board>@moved      hash    player → the seq of its last change, while it is not yet
+//   in… leaderboard:<board>@order      zset    every score 0, member = place (24 bytes) + player:
+//   its
+//                                          lexical order is the order of the board, best first
+//   leaderboard:<board>@entries    hash    player → its place in @order
+//   leaderboard:<board>@distinct   zset    the different scores (dense ranks only)
+//   leaderboard:<board>@config     hash    order, operator, rank_mode, reset, next_reset, season,
+//                                          season_started, seasons_kept
+//   leaderboard:<board>@seasons    hash    number → "started closed" (ms) of each closed season
+//   leaderboard:<board>@done:<id>  string  a submission with an id that was applied; 10 minutes
+//   leaderboard:<board>@<season>…  the same keys again for each closed season
+//   leaderboards:resets            zset    board → when its season ends (ms)
+//
+// A board's id cannot hold '@', so none of these can be another board. None but @done has a TTL.
 #pragma once
 
 #include "redis/key_space.hpp"
 
+#include <array>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace skirmish::leaderboards {
 
@@ -11,6 +33,25 @@ namespace skirmish::leaderboards {
 // `level:<level_id>` and your own.
 inline std::string board_key(const redis::key_space& keys, std::string_view board) {
   return keys.key("leaderboard", board);
+}
+
+inline std::string resets_key(const redis::key_space& keys) {
+  return keys.key("leaderboards", "resets");
+}
+
+// The keys that every script of a board takes, in the scripts' order.
+inline constexpr std::array<std::string_view, 9> board_key_suffixes{
+    "", "@order", "@entries", "@moved", "@subscores", "@distinct", "@config", "@metadata", "@seq"};
+
+// `season` 0 is the current one.
+inline std::vector<std::string> board_keys(const redis::key_space& keys, std::string_view board,
+                                           std::int64_t season = 0) {
+  auto base = board_key(keys, board);
+  if (season != 0) base += '@' + std::to_string(season);
+  std::vector<std::string> out;
+  out.reserve(board_key_suffixes.size());
+  for (const auto suffix : board_key_suffixes) out.push_back(base + std::string(suffix));
+  return out;
 }
 
 }  // namespace skirmish::leaderboards

@@ -3,8 +3,13 @@
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
+#include "leaderboards/words.hpp"
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cmath>
 
 namespace skirmish::leaderboards {
 namespace {
@@ -12,41 +17,64 @@ namespace {
 namespace json = boost::json;
 using namespace http;
 
-constexpr std::size_t ids_max = 1000;
+// Whole numbers are shown as such.
+json::value to_json(double n) {
+  if (std::trunc(n) == n && std::abs(n) <= score_max) return static_cast<std::int64_t>(n);
+  return n;
+}
+
+json::object to_json(const entry& e) {
+  json::object out{{"rank", e.rank}, {"player_id", e.player_id}, {"score", to_json(e.score)}};
+  if (e.subscore != 0) out["subscore"] = to_json(e.subscore);
+  if (!e.metadata.empty()) out["metadata"] = json::parse(e.metadata);
+  return out;
+}
 
 json::array to_json(const std::vector<entry>& entries) {
   json::array out;
-  for (const auto& e : entries)
-    out.push_back(json::object{{"rank", e.rank}, {"player_id", e.player_id}, {"score", e.score}});
+  for (const auto& e : entries) out.push_back(to_json(e));
   return out;
+}
+
+json::value cursor_json(const std::string& text) {
+  return text.empty() ? json::value() : json::value(text);
 }
 
 awaitable<response> page(service& boards, exchange& x) {
   const auto limit = x.query_integer("limit");
-  const auto cursor = x.has_query("cursor") ? parse_integer(x.query("cursor")) : 1;
-  if (!cursor || *cursor < 1)
-    co_return problem({errc::invalid_argument, "cursor must be a next_cursor of this list"},
+  const auto season = x.query_integer("season");
+  const auto from = parse_cursor(x.query("cursor"));
+  if (x.has_query("cursor") && !from)
+    co_return problem({errc::invalid_argument, "cursor must be one that this list returned"},
                       x.request_id);
-  auto entries = co_await boards.page(x.path("board"), *cursor, limit + 1);
-  json::value next;
-  if (entries.size() > static_cast<std::size_t>(limit)) {
-    entries.pop_back();
-    next = std::to_string(*cursor + limit);
-  }
-  co_return json_response(json::object{{"items", to_json(entries)}, {"next_cursor", next}});
+  board_page found;
+  if (from)
+    found = co_await boards.page_at(x.path("board"), *from, limit, season);
+  else
+    found = co_await boards.page(x.path("board"), 1, limit, season);
+  co_return json_response(json::object{{"items", to_json(found.entries)},
+                                       {"next_cursor", cursor_json(found.next)},
+                                       {"previous_cursor", cursor_json(found.previous)},
+                                       {"total", found.total},
+                                       {"version", found.version}});
 }
 
 awaitable<response> player(service& boards, exchange& x) {
-  auto found =
-      co_await boards.around(x.path("board"), x.path("player_id"), x.query_integer("around"));
+  auto found = co_await boards.around(x.path("board"), x.path("player_id"),
+                                      x.query_integer("around"), x.query_integer("season"));
   if (!found) co_return problem(found.error(), x.request_id);
   json::object body;
-  for (const auto& e : *found) {
-    if (e.player_id != x.path("player_id")) continue;
-    body = {{"rank", e.rank}, {"player_id", e.player_id}, {"score", e.score}};
-  }
+  for (const auto& e : *found)
+    if (e.player_id == x.path("player_id")) body = to_json(e);
   body["around"] = to_json(*found);
   co_return json_response(body);
+}
+
+awaitable<response> remove_player(service& boards, exchange& x) {
+  const bool removed = co_await boards.remove(x.path("board"), x.path("player_id"));
+  if (!removed)
+    co_return problem({errc::not_found, "this player has no score on this board"}, x.request_id);
+  co_return no_content();
 }
 
 awaitable<response> ranks(service& boards, exchange& x) {
@@ -61,8 +89,168 @@ awaitable<response> ranks(service& boards, exchange& x) {
           {errc::invalid_argument, "ids must be at most 1000 ids with commas between"},
           x.request_id);
   }
-  const auto found = co_await boards.ranks(x.path("board"), std::move(ids));
+  const auto found =
+      co_await boards.ranks(x.path("board"), std::move(ids), x.query_integer("season"));
   co_return json_response(json::object{{"items", to_json(found)}, {"next_cursor", nullptr}});
+}
+
+shape score_shape() {
+  std::vector<member> members;
+  members.push_back({"player_id", shape::id(), required, ""});
+  members.push_back({"score", shape::number(-score_max, score_max), required, "exact up to 2^53"});
+  members.push_back({"subscore", shape::number(-score_max, score_max), http::optional,
+                     "decides between equal scores"});
+  members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
+                     http::optional, "instead of the board's"});
+  members.push_back({"metadata", shape::anything(), http::optional,
+                     "any JSON of at most 1024 bytes, shown with the entry"});
+  return shape::object(std::move(members));
+}
+
+std::optional<score> read_score(const json::value& body, const std::string& pointer,
+                                std::vector<body_error>& errors) {
+  static const auto expected = score_shape();
+  const auto before = errors.size();
+  expected.check(body, pointer, errors);
+  if (errors.size() != before) return std::nullopt;
+  const auto& object = body.get_object();
+  score s;
+  s.player_id = object.at("player_id").get_string();
+  s.value = object.at("score").to_number<double>();
+  if (const auto* sub = object.if_contains("subscore")) s.subscore = sub->to_number<double>();
+  if (const auto* op = object.if_contains("operator"))
+    s.op = from_word<operation>(op->get_string(), operation_words);
+  if (const auto* note = object.if_contains("metadata")) s.metadata = json::serialize(*note);
+  if (s.metadata.size() > metadata_max_bytes)
+    errors.push_back({pointer + "/metadata", "must not have more than 1024 bytes"});
+  return s;
+}
+
+constexpr const char* out_of_range = "the score would leave the range of -2^53 to 2^53";
+
+awaitable<response> submit_many(service& boards, exchange& x, std::vector<score> scores) {
+  std::string id(x.req.header("idempotency-key"));
+  const auto outcome = co_await boards.submit(x.path("board"), std::move(scores), std::move(id));
+  json::array rejected;
+  std::int64_t changed = 0;
+  for (std::size_t i = 0; i < outcome.size(); ++i) {
+    if (outcome[i].changed) ++changed;
+    if (outcome[i].out_of_range)
+      rejected.push_back(json::object{
+          {"index", i}, {"code", to_string(errc::invalid_argument)}, {"detail", out_of_range}});
+  }
+  const auto accepted = outcome.size() - rejected.size();
+  co_return json_response(json::object{
+      {"accepted", accepted}, {"changed", changed}, {"rejected", std::move(rejected)}});
+}
+
+awaitable<response> submit_one(service& boards, exchange& x, score only) {
+  std::string id(x.req.header("idempotency-key"));
+  std::vector<std::string> ids{only.player_id};
+  std::vector<score> scores;
+  scores.push_back(std::move(only));
+  const auto outcome = co_await boards.submit(x.path("board"), std::move(scores), std::move(id));
+  if (outcome.at(0).out_of_range)
+    co_return problem({errc::invalid_argument, out_of_range}, x.request_id);
+  const auto now = co_await boards.ranks(x.path("board"), std::move(ids));
+  json::object body;
+  if (!now.empty()) body = to_json(now.front());
+  body["changed"] = outcome.at(0).changed;
+  co_return json_response(body);
+}
+
+awaitable<response> submit(service& boards, exchange& x) {
+  const auto id = x.req.header("idempotency-key");
+  if (!id.empty() && !is_valid_id(id))
+    co_return problem({errc::invalid_argument, "Idempotency-Key must be an id"}, x.request_id);
+  std::vector<body_error> errors;
+  std::vector<score> scores;
+  if (x.body.is_array()) {
+    const auto& list = x.body.get_array();
+    if (list.size() > submission_max)
+      co_return problem({errc::too_large, "at most 10000 scores in one request"}, x.request_id);
+    for (std::size_t i = 0; i < list.size() && errors.size() < 100; ++i)
+      if (auto s = read_score(list[i], '/' + std::to_string(i), errors))
+        scores.push_back(std::move(*s));
+  } else if (auto s = read_score(x.body, "", errors)) {
+    scores.push_back(std::move(*s));
+  }
+  if (!errors.empty())
+    co_return problem({errc::invalid_argument, "a score does not have the form it should have"},
+                      x.request_id, errors);
+  if (x.path("board") == "active")
+    co_return problem({errc::forbidden, "`active` is counted by the server itself"}, x.request_id);
+  if (x.body.is_array()) co_return co_await submit_many(boards, x, std::move(scores));
+  co_return co_await submit_one(boards, x, std::move(scores.front()));
+}
+
+json::object to_json(const std::string& board, const board_info& info) {
+  json::object out{{"board", board},
+                   {"order", to_string(info.chosen.order)},
+                   {"operator", to_string(info.chosen.op)},
+                   {"rank_mode", to_string(info.chosen.ranks)},
+                   {"reset", info.chosen.reset},
+                   {"seasons_kept", info.chosen.seasons_kept},
+                   {"season", info.season}};
+  out["next_reset"] = info.next_reset ? json::value(to_rfc3339(*info.next_reset)) : json::value();
+  return out;
+}
+
+awaitable<response> configure(service& boards, exchange& x) {
+  // What the body leaves out keeps its value, or takes its default.
+  auto chosen = (co_await boards.info(x.path("board"))).chosen;
+  if (const auto v = x.text("order"))
+    chosen.order = from_word<ordering>(*v, ordering_words).value_or(chosen.order);
+  if (const auto v = x.text("operator"))
+    chosen.op = from_word<operation>(*v, operation_words).value_or(chosen.op);
+  if (const auto v = x.text("rank_mode"))
+    chosen.ranks = from_word<rank_mode>(*v, rank_mode_words).value_or(chosen.ranks);
+  if (const auto v = x.text("reset")) chosen.reset = *v;
+  if (const auto v = x.integer("seasons_kept")) chosen.seasons_kept = *v;
+  const auto made = co_await boards.configure(x.path("board"), std::move(chosen));
+  if (!made) co_return problem(made.error(), x.request_id);
+  co_return json_response(to_json(x.path("board"), *made));
+}
+
+awaitable<response> remove_board(service& boards, exchange& x) {
+  const bool removed = co_await boards.delete_board(x.path("board"));
+  if (!removed) co_return problem({errc::not_found, "there is no such board"}, x.request_id);
+  co_return no_content();
+}
+
+awaitable<response> seasons(service& boards, exchange& x) {
+  const auto info = co_await boards.info(x.path("board"));
+  const auto closed = co_await boards.closed_seasons(x.path("board"));
+  json::array items;
+  for (const auto& s : closed)
+    items.push_back(json::object{{"season", s.season},
+                                 {"started_at", to_rfc3339(s.started)},
+                                 {"closed_at", to_rfc3339(s.closed)}});
+  auto body = to_json(x.path("board"), info);
+  body["items"] = std::move(items);
+  body["next_cursor"] = nullptr;
+  co_return json_response(body);
+}
+
+awaitable<response> close_season(service& boards, exchange& x) {
+  const auto season = co_await boards.close_season(x.path("board"));
+  co_return json_response(json::object{{"board", x.path("board")}, {"season", season}}, 201);
+}
+
+shape settings_shape() {
+  std::vector<member> members;
+  members.push_back({"order", shape::word({ordering_words.begin(), ordering_words.end()}),
+                     http::optional, "what is best: high (desc, the default) or low scores"});
+  members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
+                     http::optional,
+                     "what a submitted score does to the old one; best by default"});
+  members.push_back({"rank_mode", shape::word({rank_mode_words.begin(), rank_mode_words.end()}),
+                     http::optional, "1234, 1224 or 1223; ordinal by default"});
+  members.push_back({"reset", shape::text(0, 100), http::optional,
+                     "cron in UTC when a season ends; empty: never"});
+  members.push_back(
+      {"seasons_kept", shape::integer(0, 1'000), http::optional, "closed seasons; 100 by default"});
+  return shape::object(std::move(members));
 }
 
 }  // namespace
@@ -74,27 +262,48 @@ void add_routes(router& routes, service& boards) {
   const query_parameter around{"around", "entries on each side", "5",
                                std::pair<std::int64_t, std::int64_t>{0, 100}};
   const query_parameter ids{"ids", "players, with commas between", "", {}};
+  const query_parameter season{"season", "a closed season; 0 is the current one", "0",
+                               std::pair<std::int64_t, std::int64_t>{0, 1'000'000'000}};
+  const std::string board = "/api/leaderboards/{board}";
   routes.add({verb::get,
-              "/api/leaderboards/{board}",
+              board,
               access::anyone,
               "A page of a leaderboard, best first",
               bind(page),
               {},
-              {limit_parameter(), cursor_parameter()}});
+              {limit_parameter(), cursor_parameter(), season}});
+  routes.add({verb::put, board, access::admin, "Create or configure a leaderboard", bind(configure),
+              settings_shape()});
+  routes.add({verb::delete_, board, access::admin, "Delete a leaderboard with all its seasons",
+              bind(remove_board)});
   routes.add({verb::get,
-              "/api/leaderboards/{board}/players/{player_id}",
+              board + "/players/{player_id}",
               access::anyone,
               "A player's rank, and who is around",
               bind(player),
               {},
-              {around}});
+              {around, season}});
+  routes.add({verb::delete_, board + "/players/{player_id}", access::admin,
+              "Take a player off a leaderboard", bind(remove_player)});
   routes.add({verb::get,
-              "/api/leaderboards/{board}/ranks",
+              board + "/ranks",
               access::anyone,
               "Ranks of given players",
               bind(ranks),
               {},
-              {ids}});
+              {ids, season}});
+  routes.add({verb::post,
+              board + "/scores",
+              access::server,
+              "Submit one score, or an array of at most 10,000",
+              bind(submit),
+              shape::anything(),
+              {},
+              "One: the entry, and whether it changed. Several: what was accepted and rejected."});
+  routes.add({verb::get, board + "/seasons", access::anyone, "Settings and closed seasons",
+              bind(seasons)});
+  routes.add({verb::post, board + "/seasons", access::admin,
+              "End the season now and begin the next", bind(close_season)});
 }
 
 }  // namespace skirmish::leaderboards

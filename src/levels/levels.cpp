@@ -8,10 +8,20 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skirmish::levels {
 namespace {
 
 namespace json = boost::json;
+
+const redis::script refresh_script{
+    "levels/refresh",
+// clang-format off: in this order
+#include "chat/deliver.lua.inc"
+#include "levels/refresh.lua.inc"
+    // clang-format on
+};
 
 const error unknown_level{errc::not_found, "there is no such level"};
 
@@ -82,6 +92,7 @@ awaitable<result<level>> service::create(level l) {
   const bool inserted = co_await db_.transaction(std::move(insert));
   if (!inserted)
     co_return error{errc::already_exists, "there is a level " + l.level_id + " already"};
+  redis::checked(co_await redis_.command("ZADD", popular_key(keys_), "NX", 0, l.level_id));
   co_await cache(l);
   co_return l;
 }
@@ -140,8 +151,10 @@ awaitable<result<void>> service::remove(std::string level_id) {
     return found;
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
-  auto reply = co_await redis_.command("DEL", level_key(keys_, level_id));
-  redis::checked(std::move(reply));
+  redis::request r;
+  r.push("DEL", level_key(keys_, level_id));
+  r.push("ZREM", popular_key(keys_), level_id);
+  redis::checked(co_await redis_.exec(std::move(r)));
   if (!found) co_return unknown_level;
   co_return result<void>{};
 }
@@ -157,6 +170,81 @@ awaitable<std::vector<level>> service::list(std::string after, std::int64_t limi
     return out;
   };
   co_return co_await db_.read(std::move(select));
+}
+
+awaitable<std::vector<std::pair<level, std::int64_t>>> service::popular(std::int64_t limit) {
+  const auto top = redis::checked(
+      co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, limit - 1, "WITHSCORES"));
+  std::vector<std::pair<level, std::int64_t>> out;
+  for (const auto& pair : top.elements()) {
+    auto found = co_await get(pair[0].as_string());
+    if (found)
+      out.emplace_back(std::move(*found),
+                       static_cast<std::int64_t>(pair[1].as_double().value_or(0)));
+  }
+  co_return out;
+}
+
+awaitable<std::vector<std::string>> service::restore_popularity(std::vector<std::string> ids) {
+  std::vector<std::string> missing;
+  for (const auto& id : ids) {
+    auto select = [id](soci::session& sql) { return select_level(sql, id).has_value(); };
+    if (co_await db_.read(std::move(select)))
+      redis::checked(co_await redis_.command("ZADD", popular_key(keys_), "NX", 0, id));
+    else
+      missing.push_back(id);
+  }
+  co_return missing;
+}
+
+awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) {
+  auto select = [ids](soci::session& sql) {
+    std::vector<level> out;
+    for (const auto& id : ids)
+      if (auto l = select_level(sql, id)) out.push_back(std::move(*l));
+    return out;
+  };
+  co_return co_await db_.read(std::move(select));
+}
+
+awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
+                                         const interactions::game_settings& game) {
+  auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
+                 .as_strings();
+  const auto top = co_await select_all(ids);
+  std::string names;
+  std::string listed;
+  for (const auto& l : top) {
+    names += (names.empty() ? "" : ", ") + l.level_id;
+    listed += (listed.empty() ? "\"" : ",\"") + l.level_id + "\"";
+  }
+  std::vector<std::string> args{token,
+                                keys_.prefix(),
+                                to_rfc3339(clock_.now()),
+                                std::to_string(game.chat_history_limit),
+                                std::to_string(game.chat_history_ttl.count()),
+                                std::to_string(popular_ttl.count()),
+                                "popular levels refreshed: " + (names.empty() ? "none" : names),
+                                R"(,"event":"popular_refresh","levels":[)" + listed + "]"};
+  for (const auto& l : top) {
+    args.push_back(l.level_id);
+    args.push_back(to_cached(l));
+  }
+  const auto lease = popular_lease_key(keys_);
+  const std::string_view keys[] = {lease};
+  const std::vector<std::string_view> views(args.begin(), args.end());
+  const auto done = redis::checked(co_await redis_.eval(refresh_script, keys, views));
+  if (!done.as_bool()) co_return false;
+  // Who changes a level writes SQL, then drops the cached text. A change between the reading above
+  // and the writing may have dropped it too early: SQL tells, and a later one drops it itself.
+  const auto now = co_await select_all(std::move(ids));
+  for (const auto& l : top) {
+    const auto same = std::any_of(now.begin(), now.end(), [&](const level& n) {
+      return n.level_id == l.level_id && n.version == l.version;
+    });
+    if (!same) redis::checked(co_await redis_.command("DEL", level_key(keys_, l.level_id)));
+  }
+  co_return true;
 }
 
 }  // namespace skirmish::levels

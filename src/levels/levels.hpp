@@ -5,6 +5,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "db/database.hpp"
+#include "interactions/game_fold.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
@@ -41,11 +42,22 @@ class service {
                                   std::optional<std::int64_t> if_version);
   awaitable<result<void>> remove(std::string level_id);
 
+  // Levels with their completions, most completed first.
+  awaitable<std::vector<std::pair<level, std::int64_t>>> popular(std::int64_t limit);
+  // Puts those of `ids` that exist back among levels:popular (Redis was emptied, say), and returns
+  // the ids that are no levels at all.
+  awaitable<std::vector<std::string>> restore_popularity(std::vector<std::string> ids);
+  // Caches the `count` most popular levels for popular_ttl, all at once, and says so on the channel
+  // `cache`, when `token` holds the lease. Returns whether it did.
+  awaitable<bool> refresh_popular(std::int64_t count, std::string token,
+                                  const interactions::game_settings& game);
+
   // Levels in the order of their ids, from behind `after` on.
   awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
 
  private:
   awaitable<void> cache(const level& l);
+  awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 
   database& db_;
   redis::client& redis_;

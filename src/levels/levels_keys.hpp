@@ -15,4 +15,19 @@ inline std::string level_key(const redis::key_space& keys, std::string_view leve
 }
 inline constexpr std::chrono::seconds level_ttl{3600};
 
+// levels:popular, a sorted set: level → completions. Every level is a member; a completion is
+// accepted only for members.
+inline std::string popular_key(const redis::key_space& keys) {
+  return keys.key("levels", "popular");
+}
+
+// How long the most popular levels are cached by the refresher.
+inline constexpr std::chrono::seconds popular_ttl{7200};
+
+// lease:popular, a string: the token of the server that refreshes the popular levels; lives three
+// refresh intervals.
+inline std::string popular_lease_key(const redis::key_space& keys) {
+  return keys.key("lease", "popular");
+}
+
 }  // namespace skirmish::levels

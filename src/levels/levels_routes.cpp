@@ -60,6 +60,18 @@ awaitable<response> remove(service& levels, exchange& x) {
 }
 
 awaitable<response> list(service& levels, exchange& x) {
+  const auto sort = x.query("sort");
+  if (sort != "id" && sort != "popular")
+    co_return problem({errc::invalid_argument, "sort must be id or popular"}, x.request_id);
+  if (sort == "popular") {
+    json::array most;
+    for (const auto& [l, completions] : co_await levels.popular(x.query_integer("limit"))) {
+      auto o = to_json(l);
+      o["completions"] = completions;
+      most.push_back(std::move(o));
+    }
+    co_return json_response(json::object{{"items", std::move(most)}, {"next_cursor", nullptr}});
+  }
   const std::string after(x.query("cursor"));
   if (!after.empty() && !is_valid_id(after))
     co_return problem({errc::invalid_argument, "cursor must be a next_cursor of this list"},
@@ -89,10 +101,12 @@ void add_routes(router& routes, service& levels) {
   routes.add({verb::get,
               "/api/levels",
               access::anyone,
-              "Levels in the order of their ids",
+              "Levels in the order of their ids, or the most completed ones",
               bind(list),
               {},
-              {limit_parameter(), cursor_parameter()}});
+              {limit_parameter(),
+               cursor_parameter(),
+               {"sort", "id, or popular: by completions, one page", "id", {}}}});
   routes.add({verb::post,
               "/api/levels",
               access::admin,

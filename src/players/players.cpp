@@ -5,8 +5,11 @@
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace skirmish::players {
@@ -15,6 +18,11 @@ namespace {
 const redis::script update_state_script{
     "players/update_state",
 #include "players/update_state.lua.inc"
+};
+
+const redis::script cache_profile_script{
+    "players/cache_profile",
+#include "players/cache_profile.lua.inc"
 };
 
 const error unknown_player{errc::not_found, "there is no such player"};
@@ -72,27 +80,30 @@ awaitable<std::optional<profile>> service::load(const std::string& player_id) {
   co_return co_await db_.read(std::move(select));
 }
 
-awaitable<void> service::cache(const profile& p) {
+awaitable<void> service::cache(profile& p) {
   const auto key = profile_key(keys_, p.player_id);
-  redis::request r;
-  r.push("MULTI");
-  r.push("HSET", key, "name", p.name, "email", p.email, "level", p.level, "created_at",
-         to_rfc3339(p.created_at), "version", p.version);
-  r.push("EXPIRE", key, profile_ttl.count());
-  r.push("EXEC");
-  auto replies = co_await redis_.exec(std::move(r));
-  redis::checked(std::move(replies));
+  const auto live = state_key(keys_, p.player_id);
+  const std::string_view keys[] = {key, live};
+  const auto ttl = std::to_string(profile_ttl.count());
+  const auto level = std::to_string(p.level);
+  const auto created_at = to_rfc3339(p.created_at);
+  const auto version = std::to_string(p.version);
+  const std::string_view args[] = {ttl, p.name, p.email, level, created_at, version};
+  const auto reply = redis::checked(co_await redis_.eval(cache_profile_script, keys, args));
+  p.level = reply.as_integer().value_or(p.level);
 }
 
-awaitable<void> service::create_live(const std::vector<std::string>& ids) {
+awaitable<void> service::create_live(const std::vector<profile>& players) {
   const auto now = to_rfc3339(clock_.now());
   redis::request r;
-  for (const auto& id : ids) {
-    const auto key = state_key(keys_, id);
+  for (const auto& p : players) {
+    const auto key = state_key(keys_, p.player_id);
     // HSETNX on hp alone decides who is first; the other fields have the same values whoever writes
     // them.
     for (const auto* stat : {"hp", "mp", "stamina"}) r.push("HSETNX", key, stat, stat_at_birth);
     r.push("HSETNX", key, "damage_dealt", 0);
+    // From here on the level grows here; the level writer carries it to SQL.
+    r.push("HSETNX", key, "level", p.level);
     for (const auto* text : {"interaction", "target", "lat", "lon"})
       r.push("HSETNX", key, text, "");
     r.push("HSETNX", key, "updated_at", now);
@@ -115,14 +126,15 @@ awaitable<result<profile>> service::create(profile p) {
     return true;
   };
   const bool inserted = co_await db_.transaction(std::move(insert));
-  const std::vector<std::string> ids{p.player_id};
   if (!inserted) {
     // A creation that was cut short may have left the profile without live state: a repeat
     // completes it.
-    co_await create_live(ids);
+    std::vector<std::string> ids{p.player_id};
+    co_await restore_live(std::move(ids));
     co_return error{errc::already_exists, "there is a player " + p.player_id + " already"};
   }
-  co_await create_live(ids);
+  const std::vector<profile> born{p};
+  co_await create_live(born);
   co_await cache(p);
   co_return p;
 }
@@ -138,6 +150,10 @@ awaitable<result<std::pair<profile, cache_state>>> service::get(std::string play
       co_return std::pair{std::move(*p), cache_state::hit};
   } catch (const failure& e) {
     log::warn("profile_cache_unavailable", {{"error", e.what()}});
+  }
+  if (load_delay_.count() > 0) {
+    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
+    co_await pause.async_wait(use_awaitable);
   }
   auto loaded = co_await load(player_id);
   if (!loaded) co_return unknown_player;
@@ -174,7 +190,13 @@ awaitable<result<profile>> service::update(std::string player_id, profile_change
     return *p;
   };
   auto written = co_await db_.transaction(std::move(write));
-  if (written) co_await redis_.command("DEL", profile_key(keys_, player_id));
+  if (!written) co_return written;
+  redis::request r;
+  r.push("DEL", profile_key(keys_, player_id));
+  r.push("HGET", state_key(keys_, player_id), "level");
+  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  // SQL follows the level of the live state a moment later.
+  written->level = std::max(written->level, replies[1].as_integer().value_or(0));
   co_return written;
 }
 
@@ -186,9 +208,10 @@ awaitable<result<void>> service::remove(std::string player_id) {
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
-  auto reply =
-      co_await redis_.command("DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
-                              actions_key(keys_, player_id), move_key(keys_, player_id));
+  auto reply = co_await redis_.command(
+      "DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
+      actions_key(keys_, player_id), move_key(keys_, player_id),
+      keys_.key("achievements", player_id), keys_.key("inventory", player_id));
   redis::checked(std::move(reply));
   if (!found) co_return unknown_player;
   co_return result<void>{};
@@ -250,11 +273,14 @@ awaitable<result<position>> service::live_position(std::string player_id) {
 }
 
 awaitable<std::vector<std::string>> service::restore_live(std::vector<std::string> ids) {
-  std::vector<std::string> known;
+  std::vector<profile> known;
   std::vector<std::string> missing;
   for (const auto& id : ids) {
-    const auto p = co_await load(id);
-    (p ? known : missing).push_back(id);
+    auto p = co_await load(id);
+    if (p)
+      known.push_back(std::move(*p));
+    else
+      missing.push_back(id);
   }
   if (!known.empty()) co_await create_live(known);
   co_return missing;

@@ -62,8 +62,10 @@ inline constexpr std::int64_t stat_at_birth = 100;
 
 class service {
  public:
-  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
-      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
+  // `load_delay` makes the loading of a profile from SQL slower, for demonstrations.
+  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time,
+          std::chrono::milliseconds load_delay = {})
+      : db_(db), redis_(redis), keys_(keys), clock_(time), load_delay_(load_delay) {}
 
   // already_exists when the id is taken.
   awaitable<result<profile>> create(profile p);
@@ -84,13 +86,15 @@ class service {
 
  private:
   awaitable<std::optional<profile>> load(const std::string& player_id);
-  awaitable<void> cache(const profile& p);
-  awaitable<void> create_live(const std::vector<std::string>& ids);
+  // Also brings `p.level` up to what the live state has.
+  awaitable<void> cache(profile& p);
+  awaitable<void> create_live(const std::vector<profile>& players);
 
   database& db_;
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
+  std::chrono::milliseconds load_delay_;
 };
 
 }  // namespace skirmish::players

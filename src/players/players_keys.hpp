@@ -16,8 +16,8 @@ inline std::string profile_key(const redis::key_space& keys, std::string_view pl
 inline constexpr std::chrono::seconds profile_ttl{3600};
 
 // player:<player_id>, a hash: hp, mp, stamina, interaction, damage_dealt, target, lat, lon,
-// updated_at. The live state; it lives as long as the player does, and a player is known to the
-// game when it exists.
+// updated_at, level, and the counters kills, completions and chats once they are not 0. The live
+// state; it lives as long as the player does, and a player is known to the game when it exists.
 inline std::string state_key(const redis::key_space& keys, std::string_view player_id) {
   return keys.key("player", player_id);
 }
@@ -32,6 +32,12 @@ inline std::string actions_key(const redis::key_space& keys, std::string_view pl
 // (10 to 60 s).
 inline std::string move_key(const redis::key_space& keys, std::string_view player_id) {
   return keys.key("move", player_id);
+}
+
+// players:levelled, a set: players whose level in SQL may be behind that of their live state. Redis
+// holds it until the level writer has written them.
+inline std::string levelled_key(const redis::key_space& keys) {
+  return keys.key("players", "levelled");
 }
 
 }  // namespace skirmish::players

@@ -47,6 +47,18 @@ void connection::push_text(std::string_view text) {
   if (socket_) socket_->send(text);
 }
 
+void connection::push_encoded(std::string_view frames) {
+  if (socket_) socket_->send_encoded(frames);
+}
+
+awaitable<void> connection::wait_sent() {
+  if (socket_) co_await socket_->wait_sent();
+}
+
+void connection::close_slow() {
+  if (socket_) socket_->close(http::ws::close_code::too_slow, "reading too slowly");
+}
+
 void connection::reply(const json::value& cid, json::object body) {
   if (!cid.is_null()) body["cid"] = cid;
   push(body);
@@ -94,9 +106,11 @@ void connection::closed() {
   room_.cancel();
 }
 
-gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics)
+gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
+                 metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
+      prefix_(std::move(prefix)),
       open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
       received_(metrics.add_counter("skirmish_websocket_messages_total",
                                     "WebSocket messages received.")) {
@@ -208,12 +222,21 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
     c.fail(message, {errc::invalid_argument, "too many subscriptions"});
     co_return;
   }
+  if (kind->join) {
+    c.channels_.insert(channel);
+    auto joined = co_await kind->join(c, channel, message);
+    if (!joined) {
+      c.channels_.erase(channel);
+      c.fail(message, joined.error());
+    }
+    co_return;
+  }
   auto& here = channels_[channel];
   if (!here.source) {
     auto forward = [this, channel, kind](std::string_view, std::string_view payload) {
       publish(channel, kind->render(channel, payload));
     };
-    here.source = subscriber_.subscribe(channel, redis::listener{std::move(forward)});
+    here.source = subscriber_.subscribe(prefix_ + channel, redis::listener{std::move(forward)});
   }
   here.members.insert(c.shared_from_this());
   c.channels_.insert(channel);
@@ -237,6 +260,10 @@ awaitable<void> gateway::unsubscribe(connection& c, const json::object& message)
 
 void gateway::leave(connection& c, const std::string& channel) {
   c.channels_.erase(channel);
+  if (const auto* kind = find_channel(channel); kind && kind->leave) {
+    kind->leave(c, channel);
+    return;
+  }
   const auto here = channels_.find(channel);
   if (here == channels_.end()) return;
   here->second.members.erase(c.shared_from_this());

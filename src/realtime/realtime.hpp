@@ -45,6 +45,12 @@ class connection : public std::enable_shared_from_this<connection> {
   void push(const json::object& message);
   // A message that is the same for many: serialized once.
   void push_text(std::string_view text);
+  // Whole WebSocket frames, encoded once for many.
+  void push_encoded(std::string_view frames);
+  // Waits until everything pushed so far has left, or the socket is gone.
+  awaitable<void> wait_sent();
+  // Ends it with 3008: it is too slow for what it has subscribed to, and may resume.
+  void close_slow();
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
   void fail(const json::object& message, const error& why);
@@ -76,11 +82,18 @@ class connection : public std::enable_shared_from_this<connection> {
 
 using message_handler = std::function<awaitable<void>(connection&, const json::object&)>;
 
-// What a channel does when a client subscribes: nothing more than to refuse it, mostly.
+// What a channel does when a client subscribes. Without a `join`, the gateway itself hands on what
+// is published.
 struct channel_kind {
   http::access who = http::access::anyone;
   // The text that subscribers get for what was published on the Redis channel of the same name.
-  std::function<std::string(std::string_view channel, std::string_view payload)> render;
+  std::function<std::string(std::string_view channel, std::string_view payload)> render = nullptr;
+  // Answers the subscription and sends to the client from then on, until `leave`; an error refuses
+  // it.
+  std::function<awaitable<result<void>>(connection&, std::string channel,
+                                        const json::object& message)>
+      join = nullptr;
+  std::function<void(connection&, const std::string& channel)> leave = nullptr;
 };
 
 // All clients of one server thread.
@@ -90,7 +103,9 @@ class gateway {
   static constexpr std::size_t work_limit = 256;
   static constexpr std::size_t channels_limit = 256;
 
-  gateway(asio::io_context& io, redis::subscriber& subscriber, metrics::registry& metrics);
+  // `prefix` stands before each channel's name in Redis: the world's tag.
+  gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
+          metrics::registry& metrics);
 
   void on_message(std::string type, http::access who, message_handler handle);
   // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
@@ -118,6 +133,7 @@ class gateway {
 
   asio::io_context& io_;
   redis::subscriber& subscriber_;
+  std::string prefix_;
   std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
   std::map<std::string, channel_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;

@@ -216,3 +216,12 @@ def own_server(short_tmp):
     yield s
     if s.process.poll() is None:
         s.stop()
+
+
+@pytest.fixture
+def own_server_quick(short_tmp):
+    """A server of a test's own that refreshes the popular levels often."""
+    s = Server(short_tmp / unique("own"), {"SKIRMISH_LEVELS_POPULAR_REFRESH": "200ms"}).start()
+    yield s
+    if s.process.poll() is None:
+        s.stop()

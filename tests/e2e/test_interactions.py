@@ -1,7 +1,10 @@
 import asyncio
 import json
 
+import pytest
 from conftest import unique
+
+pytestmark = pytest.mark.tsan
 
 
 def post(server, *events):

@@ -202,7 +202,7 @@ class QuakeMatch:
         self.line(f"ClientUserinfoChanged: {number} n\\".encode() + name + f"\\t\\{team}\\model\\xian/default".encode())
         self.line(f"ClientBegin: {number}")
 
-    def kill(self, killer=None):
+    def kill(self):
         rng = self.rng
         victim = rng.choice(list(self.clients))
         if rng.random() < 0.2:

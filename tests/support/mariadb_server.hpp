@@ -2,8 +2,11 @@
 #pragma once
 
 #include "redis/child_process.hpp"
+#include "support/freeze.hpp"
 #include "support/redis_server.hpp"
 #include "support/sql_server.hpp"
+
+#include <csignal>
 
 namespace skirmish::testing {
 
@@ -15,7 +18,7 @@ class mariadb_server final : public sql_server {
   database_config fresh_database() override;
   void kill() override;
   void start() override;
-  void freeze() override { process_.signal(SIGSTOP); }
+  void freeze() override { testing::freeze(process_); }
   void thaw() override { process_.signal(SIGCONT); }
 
   [[nodiscard]] std::string socket() const { return (dir_.path() / "mariadb.sock").string(); }

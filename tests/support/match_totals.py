@@ -4,7 +4,8 @@
     python3 tests/support/match_totals.py --format source|quake3 LOG > totals.json
 
 Only the written rules (src/ingest/source_log.hpp, quake3_log.hpp and recorder.hpp) are shared with the program; this
-script reads with regular expressions, line by line, and needs nothing but Python 3. It prints one JSON object:
+script reads with regular expressions, line by line, and needs nothing but Python 3 and match_world.py beside it. It
+prints one JSON object:
 
     totals       the counts of `skirmish replay --json` that concern the file
     players      ids, in the order seen           levels     ids, in the order seen
@@ -17,139 +18,25 @@ script reads with regular expressions, line by line, and needs nothing but Pytho
 """
 
 import argparse
-import collections
 import datetime
-import hashlib
 import json
-import math
 import re
 import sys
 
+from match_world import World, make_id
+
 LINE_LIMIT_BYTES = 8192
-TOTALS = ("lines", "events", "unknown_lines", "attacks", "damage", "kills", "moves", "items", "chat", "levels",
-          "players")
-
-
-def make_id(name, prefix=""):
-    """A valid id: [A-Za-z0-9_.:-]{1,64}."""
-    text = prefix + re.sub(r"[^A-Za-z0-9_.:-]", "_", name) or "_"
-    if len(text) > 64:
-        text = text[:47] + "." + hashlib.sha256(text.encode()).hexdigest()[:16]
-    return text
-
-
-class World:
-    """What the server holds after the events so far, and the counts."""
-
-    def __init__(self, lat, lon):
-        self.totals = dict.fromkeys(TOTALS, 0)
-        self.hp = {}
-        self.levels = []
-        self.level = None
-        self.damage = collections.Counter()
-        self.kills = collections.Counter()
-        self.match_kills = collections.Counter()
-        self.activity = collections.Counter()
-        self.attacks = {}
-        self.position = {}
-        self.inventory = collections.defaultdict(collections.Counter)
-        self.chat = collections.Counter()
-        self.completions = []
-        p = math.radians(lat)
-        self.origin = (lat, lon)
-        self.metres = (
-            111132.92 - 559.82 * math.cos(2 * p) + 1.175 * math.cos(4 * p) - 0.0023 * math.cos(6 * p),
-            111412.84 * math.cos(p) - 93.5 * math.cos(3 * p) + 0.118 * math.cos(5 * p),
-        )
-
-    def see(self, player):
-        if player not in self.hp:
-            self.totals["players"] += 1
-            self.respawn(player, 100)
-        return player
-
-    def play(self, name):
-        self.level = make_id(name) if name else None
-        if self.level and self.level not in self.levels:
-            self.levels.append(self.level)
-            self.totals["levels"] += 1
-
-    def respawn(self, player, hp):
-        self.hp[player] = hp
-        self.totals["events"] += 1
-
-    def attack(self, attacker, target, damage, weapon, health, ts):
-        left = max(0, self.hp[target] - damage)
-        if health is not None and health != left:
-            self.totals["events"] += 1  # the respawn that makes the attack end at the stated health
-        self.hp[target] = left if health is None else health
-        self.damage[attacker] += damage
-        self.activity[attacker] += 1
-        self.attacks[f"{attacker} {target}"] = {
-            "damage": damage, "weapon": make_id(weapon) if weapon else "", "ts": ts}
-        self.totals["events"] += 1
-        self.totals["attacks"] += 1
-        self.totals["damage"] += damage
-
-    def move(self, player, position):
-        if position is None:
-            return
-        x, y, z = position
-        lat = self.origin[0] + y * 0.01905 / self.metres[0]
-        lon = self.origin[1] + x * 0.01905 / self.metres[1]
-        self.position[player] = [round(max(-85.0511287, min(85.0511287, lat)), 7),
-                                 round((lon + 180) % 360 - 180, 7), round(z * 0.01905, 3)]
-        self.activity[player] += 1
-        self.totals["events"] += 1
-        self.totals["moves"] += 1
-
-    def kill(self, killer):
-        self.kills[killer] += 1
-        self.match_kills[killer] += 1
-        self.totals["events"] += 1
-        self.totals["kills"] += 1
-
-    def item(self, player, name, quantity):
-        held = self.inventory[player]
-        held[make_id(name)] = max(0, held[make_id(name)] + quantity)
-        self.totals["events"] += 1
-        self.totals["items"] += 1
-
-    def say(self, channel):
-        self.chat[channel] += 1
-        self.totals["events"] += 1
-        self.totals["chat"] += 1
-
-    def complete(self, player, score):
-        if self.level:
-            self.completions.append([self.level, player, score])
-            self.totals["events"] += 1
-
-    def end_match(self):
-        for player in self.hp:
-            self.complete(player, self.match_kills[player])
-        self.match_kills.clear()
-
-    def result(self):
-        inventory = {player: {name: n for name, n in held.items() if n} for player, held in self.inventory.items()}
-        return {
-            "totals": self.totals, "players": list(self.hp), "levels": self.levels, "damage": self.damage,
-            "kills": self.kills, "hp": self.hp, "attacks": self.attacks, "activity": self.activity,
-            "position": self.position, "inventory": {p: held for p, held in inventory.items() if held},
-            "chat": self.chat, "completions": self.completions,
-        }
 
 
 class Source:
     """Source-engine logs."""
 
     HEADER = re.compile(r"(?:L )?(\d\d)/(\d\d)/(\d{4}) - (\d\d):(\d\d):(\d\d)(\.\d{3})?(?:: | - |:$| -$)", re.A)
-    PLAYER = re.compile(r'"(.*?)<-?\d{1,9}><([^<>"]*)>(?:<([^<>"]*)>)?"', re.A | re.S)
+    PLAYER = re.compile(r'"(.*?)<-?\d{1,8}><([^<>"]*)>(?:<([^<>"]*)>)?"', re.A | re.S)
     NUMBER = r"(-?(?:\d+\.?\d*|\.\d+))"
     POSITION = re.compile(rf" \[{NUMBER} {NUMBER} {NUMBER}\]", re.A)
     TRIPLE = re.compile(rf"{NUMBER} {NUMBER} {NUMBER}", re.A)
     WITH = re.compile(r' with "([^"]*)"(.*)', re.S)
-    PROPERTY = re.compile(r' \((?:([^")]*)|([^")]*?) "(.*?)"\))', re.S)
     SILENT = re.compile(
         r"Team |Starting Freeze period|Molotov projectile spawned|Log file |server cvar|server_cvar: "
         r"|server_message: |Server shutdown|rcon from |Rcon: |Bad Rcon: |STEAMAUTH: |Addip: |Banid: |Kick: |Kickid: "
@@ -228,9 +115,9 @@ class Source:
 
     def valid_property(self, key, value):
         if key == "damage":
-            return re.fullmatch(r"\d{1,9}", value, re.A)
+            return re.fullmatch(r"-?\d+", value, re.A) and 0 <= int(value) <= 99_999_999
         if key == "health":
-            return re.fullmatch(r"-?\d{1,9}", value, re.A)
+            return re.fullmatch(r"-?\d+", value, re.A) and abs(int(value)) <= 99_999_999
         if key in ("attacker_position", "victim_position"):
             return self.TRIPLE.fullmatch(value)
         return True
@@ -303,7 +190,7 @@ class Quake3:
 
     def line(self, text):
         """True when the line is understood."""
-        time = re.match(r"\d{1,9}:\d\d +", text, re.A)
+        time = re.match(r"\d{1,8}:\d\d +", text, re.A)
         if not time:
             return False
         word, colon, rest = text[time.end():].partition(": ")
@@ -340,19 +227,19 @@ class Quake3:
             return False
         team = values.get("t", "")
         self.names[int(found[1])] = values["n"]
-        self.sides[int(found[1])] = self.SIDES.get(int(team) if re.fullmatch(r"\d{1,9}", team, re.A) else 0, "free")
+        self.sides[int(found[1])] = self.SIDES.get(int(team) if re.fullmatch(r"-?\d+", team, re.A) else 0, "free")
         self.world.see(make_id(values["n"]))
         return True
 
     def on_ClientBegin(self, rest):
-        player = self.client(rest) if re.fullmatch(r"\d{1,9}", rest, re.A) else None
+        player = self.client(rest) if re.fullmatch(r"\d{1,8}", rest, re.A) else None
         if player is None:
             return False
         self.world.respawn(player, 100)
         return True
 
     def on_Item(self, rest):
-        found = re.fullmatch(r"(\d{1,9}) (.+)", rest, re.A | re.S)
+        found = re.fullmatch(r"(\d{1,8}) (.+)", rest, re.A | re.S)
         player = self.client(found[1]) if found else None
         if player is None:
             return False
@@ -360,7 +247,7 @@ class Quake3:
         return True
 
     def on_Kill(self, rest):
-        found = re.fullmatch(r"(\d{1,9}) (\d{1,9}) (\d{1,9}): (.*?) killed (.*) by (.+?)", rest, re.A | re.S)
+        found = re.fullmatch(r"(\d{1,8}) (\d{1,8}) (\d{1,8}): (.*?) killed (.*) by (.+?)", rest, re.A | re.S)
         if not found or max(map(int, found.group(1, 2, 3))) >= 1024 or int(found[2]) >= 1022:
             return False
         killer_name, victim_name, weapon = found.group(4, 5, 6)
@@ -384,7 +271,7 @@ class Quake3:
         return True
 
     def on_score(self, rest):
-        found = re.fullmatch(r"(-?\d{1,9})  ping: -?\d{1,9}  client: (\d{1,9})(?: (.*))?", rest, re.A | re.S)
+        found = re.fullmatch(r"(-?\d{1,8})  ping: -?\d{1,8}  client: (\d{1,8})(?: (.*))?", rest, re.A | re.S)
         player = self.client(found[2], found[3]) if found else None
         if player is None:
             return False

@@ -5,6 +5,8 @@
 #include "support/redis_server.hpp"
 #include "support/sql_server.hpp"
 
+#include <csignal>
+
 namespace skirmish::testing {
 
 class postgresql_server final : public sql_server {

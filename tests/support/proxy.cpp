@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <future>
 
 namespace skirmish::testing {
 
@@ -44,11 +45,15 @@ proxy::~proxy() {
 }
 
 void proxy::cut() {
-  asio::post(io_, [this] {
+  // The caller goes on when it has happened: what it sends next must not slip through before.
+  std::promise<void> done;
+  asio::post(io_, [this, &done] {
     for (const auto& one : links_)
       if (const auto at = one.lock()) at->close();
     links_.clear();
+    done.set_value();
   });
+  done.get_future().wait();
 }
 
 awaitable<void> proxy::accept() {

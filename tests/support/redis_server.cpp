@@ -1,6 +1,7 @@
 #include "support/redis_server.hpp"
 
 #include "core/asio.hpp"
+#include "support/freeze.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -107,7 +108,7 @@ void redis_server::kill() {
   process_.wait(start_limit);
 }
 
-void redis_server::freeze() { process_.signal(SIGSTOP); }
+void redis_server::freeze() { testing::freeze(process_); }
 
 void redis_server::thaw() { process_.signal(SIGCONT); }
 

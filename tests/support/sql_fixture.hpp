@@ -29,48 +29,48 @@ class sql_fixture : public ::testing::TestWithParam<sql_kind> {
  protected:
   void SetUp() override {
     if (GetParam() == sql_kind::sqlite) {
-      config = fresh_sqlite();
+      config_ = fresh_sqlite();
     } else if (auto* server = shared_sql_server(GetParam())) {
-      config = server->fresh_database();
+      config_ = server->fresh_database();
     } else {
       GTEST_SKIP() << to_string(GetParam()) << " is not installed";
     }
   }
 
-  // Starts `db` with what stands in `config`. The database is empty: migrate(config) fills it.
+  // Starts `db_` with what stands in `config_`. The database is empty: migrate(config_) fills it.
   void open() {
-    db = std::make_unique<database>(config);
-    db->start();
+    db_ = std::make_unique<database>(config_);
+    db_->start();
   }
 
   // Runs work and returns what it returned.
   template <class F>
   auto ask(F work) {
     std::optional<std::invoke_result_t<F&, soci::session&>> out;
-    testing::run(io, [&]() -> awaitable<void> { out = co_await db->run(work); });
+    testing::run(io_, [&]() -> awaitable<void> { out = co_await db_->run(work); });
     return std::move(*out);
   }
 
   void tell(std::function<void(soci::session&)> work) {
-    testing::run(io, [&]() -> awaitable<void> { co_await db->run(work); });
+    testing::run(io_, [&]() -> awaitable<void> { co_await db_->run(work); });
   }
 
   // The code of the failure that `work` ends with; empty when it succeeds. Its text is in
   // `problem`.
   std::optional<errc> code_of(std::function<awaitable<void>()> work) {
     try {
-      testing::run(io, work);
+      testing::run(io_, work);
     } catch (const failure& e) {
-      problem = e.what();
+      problem_ = e.what();
       return e.code();
     }
     return std::nullopt;
   }
 
-  asio::io_context io{1};
-  database_config config;
-  std::unique_ptr<database> db;
-  std::string problem;
+  asio::io_context io_{1};
+  database_config config_;
+  std::unique_ptr<database> db_;
+  std::string problem_;
 };
 
 }  // namespace skirmish::testing

@@ -1,0 +1,169 @@
+// A cache in Redis in front of a slow source, with a copy in memory in front of Redis.
+//
+//   cache_store store(io, redis, tasks, {.metrics = metrics});      // one a thread, before
+//   redis.run() cache profiles(store, "profiles", {.ttl = 60min, .fresh_for = 10min, .as =
+//   stored_as::hash}); const auto found = co_await profiles.get_or_load("user:" + id, [&db, id] {
+//   return db.load(id); }); if (!found.value) co_return not_found;                          // the
+//   source has no such thing use(found.fields(), to_string(found.from));                     //
+//   "hit", "miss" or "stale"
+//
+// What is cached stays readable by anybody: the value alone is stored under its own name, as a
+// string or as a hash, and its age is what Redis' own PTTL says. A value's life:
+//
+//   stored            fresh_for        + stale_while_revalidate                        ttl
+//     |----- hit --------|-- stale; reloaded behind --|-- reloaded; stale if that fails --|  gone
+//
+// docs/cache.md tells how it works, what fails how, and which keys it owns.
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "redis/key_space.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace skirmish {
+
+class task_group;
+namespace redis {
+class client;
+}
+namespace metrics {
+class registry;
+}
+
+// The fields of a hash; at least one. Redis may return them in another order.
+using cache_fields = std::vector<std::pair<std::string, std::string>>;
+using cache_content = std::variant<std::string, cache_fields>;
+enum class stored_as { string, hash };  // in the order of cache_content
+
+enum class cache_source {
+  hit,    // from memory or from Redis, and fresh
+  miss,   // loaded for this answer, by this caller or by one it waited for
+  stale,  // from Redis, past fresh_for: a reload goes on behind, or failed
+};
+std::string_view to_string(cache_source from) noexcept;
+
+struct cache_answer {
+  std::shared_ptr<const cache_content> value;  // null: the source has no such thing
+  cache_source from = cache_source::miss;
+
+  // The content, which must be of that kind.
+  [[nodiscard]] const std::string& text() const { return std::get<std::string>(*value); }
+  [[nodiscard]] const cache_fields& fields() const { return std::get<cache_fields>(*value); }
+  // A field of a hash; nothing when absent.
+  [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const;
+};
+
+// Asks the source: its content, or nothing when there is no such thing. It throws when it could not
+// find out. It runs on the caller's thread, perhaps after the caller has gone away (others may wait
+// for it, or it may run behind): capture by value, or what lives as long as the store.
+using cache_loader = std::function<awaitable<std::optional<cache_content>>()>;
+
+struct cache_policy {
+  std::chrono::milliseconds ttl{std::chrono::hours(1)};  // what `redis-cli PTTL` shows when stored
+  std::chrono::milliseconds fresh_for{0};                // 0: as long as ttl, so never stale
+  std::chrono::milliseconds stale_while_revalidate{0};
+  std::chrono::milliseconds negative_ttl{5'000};  // how long an absence is remembered; 0: not
+  std::chrono::milliseconds near_ttl{60'000};     // longest life in memory; 0: not kept in memory
+  std::chrono::milliseconds load_timeout{
+      10'000};                                   // a load is cancelled then; also the lease's life
+  std::chrono::milliseconds wait_limit{10'000};  // for a load that another process makes
+  // XFetch's beta (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
+  // Prevention, VLDB 2015): above 1 refreshes earlier, 0 never before the time.
+  double early_refresh = 1.0;
+  stored_as as = stored_as::string;
+};
+
+// The single flights of a process: stores that share them make one load of a key, on one thread.
+class cache_flights;
+std::shared_ptr<cache_flights> make_cache_flights();
+
+struct cache_store_options {
+  redis::key_space space = {};  // in front of every key; names given to the functions lack it
+  std::shared_ptr<cache_flights> flights = nullptr;  // null: this store's own
+  std::size_t near_limit_entries = 100'000;          // kept in memory, the least recently used go
+  std::size_t near_limit_bytes = 64 << 20;
+  metrics::registry* metrics = nullptr;  // null: nothing is counted
+  const clock* time = nullptr;           // null: the system's
+};
+
+// What all caches of one thread share: the connection, the memory, the loads under way. Belongs to
+// the thread of `io`. It takes over the events of `redis`, so make it before redis.run(); `tasks`
+// must have ended before it is destroyed.
+class cache_store {
+ public:
+  cache_store(asio::io_context& io, redis::client& redis, task_group& tasks,
+              cache_store_options options = {});
+  ~cache_store();
+  cache_store(const cache_store&) = delete;
+  cache_store& operator=(const cache_store&) = delete;
+
+  // Plain keys, without memory or loads. They throw `failure` when Redis does not answer.
+  awaitable<void> set_key(std::string name, std::string value,
+                          std::optional<std::chrono::milliseconds> expiry = std::nullopt);
+  awaitable<std::optional<std::string>> get_key(std::string name);
+  awaitable<std::string> get_key(std::string name, std::string fallback);
+  awaitable<bool> delete_key(std::string name);  // true when there was one
+
+  // Removes the value everywhere and makes the loads under way discard theirs: call it after the
+  // source was written. Memory of other threads and processes follows as soon as Redis' push
+  // arrives, normally within a millisecond. When Redis is away, it is done on reconnecting.
+  awaitable<void> invalidate(std::string name);
+  // The same for all names that begin so; returns how many values there were. It walks the whole
+  // key space in steps (SCAN), so it is for operators, not for requests. Throws `failure`.
+  awaitable<std::size_t> invalidate_prefix(std::string prefix);
+  // Gives the value its time to live again; false when there is none. Memory copies go.
+  awaitable<bool> touch(std::string name, std::chrono::milliseconds ttl);
+
+  [[nodiscard]] std::size_t near_size() const noexcept;
+
+ private:
+  friend class cache;
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+// A named cache with its policy and metrics. Cheap; must not outlive its store.
+class cache {
+ public:
+  cache(cache_store& store, std::string name, cache_policy policy = {});
+  ~cache();
+
+  // The value of `name`, asking the source at most once for all who ask at the same time. Throws
+  // what the loader threw, or `failure` unavailable when another process did not finish its load
+  // within wait_limit. Without Redis it asks the source, once for all who wait.
+  awaitable<cache_answer> get_or_load(std::string name, cache_loader load);
+  awaitable<cache_answer> get_or_load(std::string name, cache_loader load, cache_policy policy);
+  // The copy in memory, at once; nothing when there is no fresh one.
+  std::optional<cache_answer> peek(std::string_view name);
+
+  // Cache-aside by hand. get_cache gives nothing when nothing is stored.
+  awaitable<std::optional<cache_answer>> get_cache(std::string name);
+  awaitable<void> set_cache(std::string name, cache_content content,
+                            std::optional<std::chrono::milliseconds> ttl = std::nullopt);
+  awaitable<void> invalidate_cache(std::string name);
+
+  [[nodiscard]] const cache_policy& policy() const noexcept { return policy_; }
+  struct counters;  // src/cache/counters.hpp
+
+ private:
+  cache_store::state& store_;
+  cache_policy policy_;
+  std::shared_ptr<counters> counters_;
+};
+
+}  // namespace skirmish

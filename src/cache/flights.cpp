@@ -1,0 +1,82 @@
+#include "cache/flights.hpp"
+
+#include "core/error.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+namespace skirmish {
+
+std::shared_ptr<cache_flights> make_cache_flights() { return std::make_shared<cache_flights>(); }
+
+awaitable<cache_answer> cache_flight::landed(std::chrono::milliseconds limit) {
+  auto wake = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, limit);
+  bool must_wait = false;
+  {
+    const std::lock_guard lock(mutex_);
+    must_wait = !landed_;
+    if (must_wait) waiting_.push_back(wake);
+  }
+  if (must_wait) {
+    error_code ignored;
+    co_await wake->async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+  const std::lock_guard lock(mutex_);
+  if (!landed_) throw failure(errc::deadline_exceeded, "cache: a load did not end in time");
+  if (problem_) std::rethrow_exception(problem_);
+  co_return answer_;
+}
+
+void cache_flight::land(cache_answer answer, std::exception_ptr problem) {
+  std::vector<std::shared_ptr<asio::steady_timer>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    landed_ = true;
+    answer_ = std::move(answer);
+    problem_ = std::move(problem);
+    waiting.swap(waiting_);
+  }
+  for (auto& wake : waiting) {
+    const auto executor = wake->get_executor();
+    // Not cancel(): the wait may not have begun, and then must end at once.
+    asio::post(executor, [timer = std::move(wake)] {
+      timer->expires_at(asio::steady_timer::time_point::min());
+    });
+  }
+}
+
+cache_flights::joined cache_flights::join(const std::string& key) {
+  auto& at = shard_of(key);
+  const std::lock_guard lock(at.mutex);
+  auto& flight = at.flights[key];
+  if (flight) return {flight, false};
+  flight = std::make_shared<cache_flight>();
+  return {flight, true};
+}
+
+void cache_flights::land(const std::string& key, const std::shared_ptr<cache_flight>& flight,
+                         cache_answer answer, std::exception_ptr problem) {
+  {
+    auto& at = shard_of(key);
+    const std::lock_guard lock(at.mutex);
+    const auto found = at.flights.find(key);
+    if (found != at.flights.end() && found->second == flight) at.flights.erase(found);
+  }
+  flight->land(std::move(answer), std::move(problem));
+}
+
+void cache_flights::forget(const std::string& key) {
+  auto& at = shard_of(key);
+  const std::lock_guard lock(at.mutex);
+  at.flights.erase(key);
+}
+
+void cache_flights::forget_prefix(std::string_view prefix) {
+  for (auto& at : shards_) {
+    const std::lock_guard lock(at.mutex);
+    std::erase_if(at.flights, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  }
+}
+
+}  // namespace skirmish

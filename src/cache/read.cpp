@@ -1,0 +1,282 @@
+// Reading, storing and removing: the steps that talk to Redis without asking the source.
+#include "cache/cache_keys.hpp"
+#include "cache/state.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+
+#include <boost/redis/request.hpp>
+
+#include <utility>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+
+const redis::script fill_script{
+    "cache_fill",
+#include "cache/fill.lua.inc"
+};
+
+// Far enough to be never, near enough to be added to a time.
+constexpr std::chrono::milliseconds forever = std::chrono::hours(24 * 365);
+// Names whose invalidation Redis did not answer; beyond this the oldest are left to their TTL.
+constexpr std::size_t owed_limit = 10'000;
+constexpr std::string_view scan_count = "1000";
+
+// What MATCH takes literally.
+std::string escape_glob(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("*?[]\\^").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(cache_source from) noexcept {
+  switch (from) {
+    case cache_source::hit: return "hit";
+    case cache_source::miss: return "miss";
+    case cache_source::stale: return "stale";
+  }
+  return "miss";
+}
+
+std::optional<std::string_view> cache_answer::field(std::string_view name) const {
+  for (const auto& [key, value] : fields())
+    if (key == name) return value;
+  return std::nullopt;
+}
+
+std::chrono::milliseconds stale_part(const cache_policy& policy) noexcept {
+  return policy.fresh_for.count() == 0 ? 0ms : policy.ttl - policy.fresh_for;
+}
+
+cache_store::state::state(asio::io_context& context, redis::client& client, task_group& group,
+                          cache_store_options chosen)
+    : io(context),
+      redis(client),
+      tasks(group),
+      options(std::move(chosen)),
+      own_metrics(options.metrics ? nullptr : std::make_unique<metrics::registry>()),
+      metrics(options.metrics ? *options.metrics : *own_metrics),
+      time(options.time ? *options.time : own_clock),
+      near(options.near_limit_entries, options.near_limit_bytes) {
+  if (!options.flights) options.flights = make_cache_flights();
+  redis.set_events({.on_connected =
+                        [this] {
+                          if (!owed.empty())
+                            tasks.spawn("cache_owed", [this] { return settle_owed(); });
+                        },
+                    .on_lost = [this] { on_lost(); },
+                    .on_push = [this](const redis::value& push) { on_push(push); }});
+}
+
+void cache_store::state::on_lost() {
+  tracking = tracking_refused = false;
+  near.clear();
+}
+
+void cache_store::state::on_push(const redis::value& push) {
+  if (push.size() < 2 || push[0].as_string() != "invalidate") return;
+  if (push[1].is_nil()) return near.clear();  // FLUSHALL, FLUSHDB
+  for (const auto& key : push[1].elements()) near.invalidate(key.as_string());
+}
+
+std::optional<cache_answer> cache_store::state::peek(std::string_view key,
+                                                     cache::counters& counters,
+                                                     timestamp* fresh_until) {
+  const auto* entry = near.find(key, time.now());
+  if (!entry) return std::nullopt;
+  counters.hits.add();
+  counters.near_hits.add();
+  if (fresh_until) *fresh_until = entry->fresh_until;
+  return cache_answer{entry->value, cache_source::hit};
+}
+
+// OPTIN tracking: Redis remembers only the keys that are read for the near cache, and says once
+// when one changes. That the same pipeline's CACHING was accepted proves that this very connection
+// tracks.
+awaitable<cache_store::state::stored> cache_store::state::read(const cache_question& q) {
+  if (!owed.empty()) co_await settle_owed();
+  const bool for_near = q.policy.near_ttl.count() > 0 && !tracking_refused;
+  near_cache::reading reading(near, q.key);
+  redis::request commands;
+  std::size_t before_value = 0;
+  if (for_near && !tracking) {
+    commands.push("CLIENT", "TRACKING", "ON", "OPTIN");
+    ++before_value;
+  }
+  if (for_near) {
+    commands.push("CLIENT", "CACHING", "YES");
+    ++before_value;
+  }
+  commands.push(q.policy.as == stored_as::hash ? "HGETALL" : "GET", q.key);
+  commands.push("PTTL", q.key);
+  auto replies = co_await redis.exec(std::move(commands));
+  const bool tracked = for_near && !replies.at(before_value - 1).is_error();
+  if (for_near) tracking = tracked, tracking_refused = !tracked;
+
+  stored out;
+  auto& value = replies.at(before_value);
+  const auto ttl = replies.at(before_value + 1).as_integer().value_or(-2);
+  out.wrong_type = value.is_error() && value.as_string().starts_with("WRONGTYPE");
+  if (!out.wrong_type) value = redis::checked(std::move(value));
+  if (value.is_nil() || out.wrong_type || ttl == -2) co_return out;
+  if (q.policy.as == stored_as::hash) {
+    auto fields = value.as_pairs();
+    if (fields.empty()) co_return out;
+    out.value = std::make_shared<const cache_content>(std::move(fields));
+  } else {
+    out.value = std::make_shared<const cache_content>(std::move(value).as_string());
+  }
+  out.fresh_left = ttl < 0 ? forever : std::chrono::milliseconds(ttl) - stale_part(q.policy);
+  if (tracked && out.fresh()) {
+    const auto now = time.now();
+    reading.keep(
+        {out.value, now + std::min(q.policy.near_ttl, out.fresh_left), now + out.fresh_left});
+  }
+  co_return out;
+}
+
+awaitable<bool> cache_store::state::fill(const cache_question& q, const std::string& token,
+                                         const cache_content* content) {
+  const auto ttl = std::to_string(
+      content ? q.policy.ttl.count() : std::max<std::int64_t>(0, q.policy.negative_ttl.count()));
+  const auto load_key = cache_keys::load(options.space, q.name);
+  const std::vector<std::string_view> keys{q.key, load_key};
+  std::vector<std::string_view> args{token, "none", ttl};
+  if (content) {
+    if (const auto* text = std::get_if<std::string>(content)) {
+      args[1] = "string";
+      args.push_back(*text);
+    } else {
+      args[1] = "hash";
+      for (const auto& [name, value] : std::get<cache_fields>(*content)) {
+        args.push_back(name);
+        args.push_back(value);
+      }
+      if (args.size() == 3)
+        throw failure(errc::internal, "cache: a hash without fields for " + q.key);
+    }
+  }
+  const auto reply = co_await redis.eval(fill_script, keys, args);
+  co_return redis::checked(reply).as_bool();
+}
+
+awaitable<void> cache_store::state::put(std::string name, cache_content content,
+                                        std::chrono::milliseconds ttl) {
+  cache_question q;
+  q.key = options.space.key(name);
+  q.name = std::move(name);
+  q.policy.ttl = ttl;
+  near.invalidate(q.key);
+  const std::string no_token;
+  co_await fill(q, no_token, &content);
+  options.flights->forget(q.key);
+  near.invalidate(q.key);
+}
+
+awaitable<void> cache_store::state::invalidate(std::string name) {
+  const auto key = options.space.key(name);
+  near.invalidate(key);
+  std::string problem;
+  try {
+    redis::checked(co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
+  } catch (const failure& e) {
+    problem = e.what();
+  }
+  options.flights->forget(key);
+  near.invalidate(key);
+  if (problem.empty()) co_return;
+  if (owed.size() >= owed_limit) owed.erase(owed.begin());
+  owed.insert(std::move(name));
+  log::warn("cache_invalidation_owed", {{"key", key}, {"error", problem}});
+}
+
+awaitable<void> cache_store::state::settle_owed() {
+  while (!owed.empty()) {
+    const auto name = *owed.begin();
+    const auto key = options.space.key(name);
+    redis::checked(co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
+    near.invalidate(key);
+    owed.erase(name);
+  }
+}
+
+awaitable<std::size_t> cache_store::state::unlink_matching(std::string pattern) {
+  std::size_t removed = 0;
+  std::string cursor = "0";
+  do {
+    const auto page = redis::checked(
+        co_await redis.command("SCAN", cursor, "MATCH", pattern, "COUNT", scan_count));
+    cursor = page[0].as_string();
+    if (page[1].size() == 0) continue;
+    redis::request unlink;
+    const auto keys = page[1].as_strings();
+    unlink.push_range("UNLINK", keys);
+    const auto replies = redis::checked(co_await redis.exec(std::move(unlink)));
+    removed += static_cast<std::size_t>(replies.at(0).as_integer().value_or(0));
+  } while (cursor != "0");
+  co_return removed;
+}
+
+cache_store::cache_store(asio::io_context& io, redis::client& redis, task_group& tasks,
+                         cache_store_options options)
+    : state_(std::make_unique<state>(io, redis, tasks, std::move(options))) {}
+
+cache_store::~cache_store() { state_->redis.set_events({}); }
+
+awaitable<void> cache_store::set_key(std::string name, std::string value,
+                                     std::optional<std::chrono::milliseconds> expiry) {
+  const auto key = state_->options.space.key(name);
+  if (expiry)
+    redis::checked(co_await state_->redis.command("SET", key, value, "PX", expiry->count()));
+  else
+    redis::checked(co_await state_->redis.command("SET", key, value));
+}
+
+awaitable<std::optional<std::string>> cache_store::get_key(std::string name) {
+  auto reply =
+      redis::checked(co_await state_->redis.command("GET", state_->options.space.key(name)));
+  if (reply.is_nil()) co_return std::nullopt;
+  co_return std::move(reply).as_string();
+}
+
+awaitable<std::string> cache_store::get_key(std::string name, std::string fallback) {
+  auto found = co_await get_key(std::move(name));
+  co_return found ? std::move(*found) : std::move(fallback);
+}
+
+awaitable<bool> cache_store::delete_key(std::string name) {
+  const auto key = state_->options.space.key(name);
+  co_return redis::checked(co_await state_->redis.command("DEL", key)).as_bool();
+}
+
+awaitable<void> cache_store::invalidate(std::string name) {
+  return state_->invalidate(std::move(name));
+}
+
+// Loads under way first: one that ends between the two steps finds its claim gone.
+awaitable<std::size_t> cache_store::invalidate_prefix(std::string prefix) {
+  const auto& space = state_->options.space;
+  const auto loads = escape_glob(cache_keys::load(space, prefix)) + "*";
+  const auto values = escape_glob(space.key(prefix)) + "*";
+  co_await state_->unlink_matching(loads);
+  const auto removed = co_await state_->unlink_matching(values);
+  state_->options.flights->forget_prefix(space.key(prefix));
+  state_->near.clear();
+  co_return removed;
+}
+
+awaitable<bool> cache_store::touch(std::string name, std::chrono::milliseconds ttl) {
+  const auto key = state_->options.space.key(name);
+  co_return redis::checked(co_await state_->redis.command("PEXPIRE", key, ttl.count())).as_bool();
+}
+
+std::size_t cache_store::near_size() const noexcept { return state_->near.size(); }
+
+}  // namespace skirmish

@@ -1,0 +1,224 @@
+#include "chat/chat.hpp"
+
+#include "chat/chat_keys.hpp"
+#include "core/ids.hpp"
+#include "core/parse.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace skirmish::chat {
+namespace {
+
+namespace json = boost::json;
+
+const redis::script say_script{
+    "chat/say",
+// clang-format off: in this order
+#include "chat/deliver.lua.inc"
+#include "achievements/unlock.lua.inc"
+#include "chat/say.lua.inc"
+    // clang-format on
+};
+
+constexpr std::string_view player_prefix = "dm:";
+
+bool is_one_of(std::string_view channel, std::string_view prefix) {
+  return channel.starts_with(prefix) && channel.size() > prefix.size() && is_valid_id(channel);
+}
+
+bool is_operated(std::string_view channel) {
+  return channel == "achievement" || channel == "cache";
+}
+
+bool is_server(const http::principal& who) { return who.as >= http::role::server; }
+
+std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
+  std::uint64_t out = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (ec != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return out;
+}
+
+std::string field(const redis::value& entry, std::string_view name) {
+  const auto* v = entry[1].find(name);
+  return v ? v->as_string() : std::string();
+}
+
+// The text that chat/deliver.lua publishes.
+message to_message(const std::string& channel, const redis::value& entry) {
+  const auto id = entry[0].as_string();
+  return {parse_message_id(id).value_or(message_id{}),
+          fmt::format(R"({{"channel":"{}","id":"{}","from":"{}","text":{},"ts":"{}"{}}})", channel,
+                      id, field(entry, "from"), json::serialize(json::string(field(entry, "text"))),
+                      field(entry, "ts"), field(entry, "extra"))};
+}
+
+}  // namespace
+
+std::optional<message_id> parse_message_id(std::string_view text) {
+  const auto dash = std::min(text.find('-'), text.size());
+  const auto ms = parse_unsigned(text.substr(0, dash));
+  const auto seq =
+      dash == text.size() ? std::optional<std::uint64_t>(0) : parse_unsigned(text.substr(dash + 1));
+  if (!ms || !seq) return std::nullopt;
+  return message_id{*ms, *seq};
+}
+
+std::string to_string(message_id id) { return fmt::format("{}-{}", id.ms, id.seq); }
+
+service::service(redis::client& redis, const redis::key_space& keys, const clock& time, settings s)
+    : redis_(redis), keys_(keys), clock_(time), settings_(std::move(s)) {}
+
+bool service::exists(std::string_view channel) const {
+  return is_operated(channel) || is_one_of(channel, "team:") || is_one_of(channel, "level:") ||
+         is_one_of(channel, player_prefix) ||
+         std::find(settings_.channels.begin(), settings_.channels.end(), channel) !=
+             settings_.channels.end();
+}
+
+result<void> service::may_read(const http::principal& who, std::string_view channel) const {
+  if (!exists(channel)) return error{errc::not_found, "there is no such channel"};
+  if (is_operated(channel)) return {};
+  if (who.as == http::role::anonymous)
+    return error{errc::unauthenticated, "chat needs an API key or a session token"};
+  if (channel.starts_with(player_prefix) && !who.may_act_as(channel.substr(player_prefix.size())))
+    return error{errc::forbidden, "these are another player's messages"};
+  return {};
+}
+
+result<void> service::may_send(const http::principal& who, std::string_view channel) const {
+  if (!exists(channel)) return error{errc::not_found, "there is no such channel"};
+  if (who.as == http::role::anonymous)
+    return error{errc::unauthenticated, "chat needs an API key or a session token"};
+  if (is_operated(channel) && !is_server(who))
+    return error{errc::forbidden, "players cannot write on this channel"};
+  return {};
+}
+
+result<std::string> service::speaker(const http::principal& who,
+                                     std::optional<std::string> from) const {
+  if (!is_server(who)) {
+    if (from && *from != who.id) return error{errc::forbidden, "a player may act only as itself"};
+    return who.id;
+  }
+  if (!from) return error{errc::invalid_argument, "a game server says who speaks: `from`"};
+  return *from;
+}
+
+awaitable<result<sent>> service::send(http::principal who, std::string channel, std::string from,
+                                      std::string text) {
+  if (auto allowed = may_send(who, channel); !allowed) co_return allowed.error();
+  if (text.empty() || static_cast<std::int64_t>(text.size()) > settings_.text_limit_bytes)
+    co_return error{errc::invalid_argument,
+                    fmt::format("text must be 1 to {} bytes", settings_.text_limit_bytes)};
+  const auto now = clock_.now();
+  const bool limited = settings_.rate_per_s > 0 && who.as != http::role::admin;
+  const auto cost = limited ? std::max<std::int64_t>(1, 1000 / settings_.rate_per_s) : 0;
+  const std::string args[] = {keys_.prefix(),
+                              channel,
+                              from,
+                              text,
+                              to_rfc3339(now),
+                              std::to_string(now.time_since_epoch().count()),
+                              std::to_string(settings_.game.chat_history_limit),
+                              std::to_string(settings_.game.chat_history_ttl.count()),
+                              settings_.game.achievement_rules,
+                              std::to_string(cost),
+                              std::to_string(cost * settings_.burst)};
+  const auto key = history_key(keys_, channel);
+  const std::string_view keys[] = {key};
+  const std::vector<std::string_view> views(std::begin(args), std::end(args));
+  const auto reply = redis::checked(co_await redis_.eval(say_script, keys, views));
+  const auto& verdict = reply[0].as_string();
+  if (verdict == "banned") co_return error{errc::forbidden, "you are banned from this channel"};
+  if (verdict == "muted") co_return error{errc::forbidden, "you are muted on this channel"};
+  if (verdict == "slow")
+    co_return error{errc::rate_limited, fmt::format("too many messages; the next one in {} ms",
+                                                    reply[1].as_integer().value_or(1000))};
+  co_return sent{reply[1].as_string(), now};
+}
+
+awaitable<history> service::read(std::string channel, std::optional<message_id> since,
+                                 std::int64_t limit) {
+  const auto key = history_key(keys_, channel);
+  redis::request r;
+  if (since)
+    r.push("XRANGE", key, "(" + to_string(*since), "+", "COUNT", std::max<std::int64_t>(1, limit));
+  else
+    r.push("XREVRANGE", key, "+", "-", "COUNT", std::max<std::int64_t>(1, limit));
+  r.push("XRANGE", key, "-", "+", "COUNT", 1);
+  r.push("XREVRANGE", key, "+", "-", "COUNT", 1);
+  r.push("XINFO", "STREAM", key);
+  const auto replies = co_await redis_.exec(std::move(r));
+  history out;
+  // A channel on which nothing was said yet has no stream: XINFO answers with an error.
+  const auto& info = replies[3];
+  for (std::size_t i = 0; i < 3; ++i) redis::checked(replies[i]);
+  for (const auto& entry : replies[0].elements())
+    if (limit > 0) out.messages.push_back(to_message(channel, entry));
+  if (!since) std::reverse(out.messages.begin(), out.messages.end());
+  if (replies[2].size() > 0)
+    out.last = parse_message_id(replies[2][0][0].as_string()).value_or(message_id{});
+  if (since) {
+    const auto first =
+        replies[1].size() > 0 ? parse_message_id(replies[1][0][0].as_string()) : std::nullopt;
+    const auto* added = info.find("entries-added");
+    const auto* kept = info.find("length");
+    const bool nothing_dropped = added && kept && added->as_integer() == kept->as_integer();
+    // A stream that is gone has forgotten everything there was; only a client that had nothing
+    // missed nothing.
+    out.recovered = first ? *first <= *since || nothing_dropped : *since == message_id{};
+  }
+  co_return out;
+}
+
+awaitable<bool> service::is_banned(std::string channel, std::string player_id) {
+  const auto reply =
+      redis::checked(co_await redis_.command("ZSCORE", bans_key(keys_, channel), player_id));
+  co_return !reply.is_nil();
+}
+
+awaitable<void> service::mute(std::string channel, std::string player_id,
+                              std::chrono::seconds how_long) {
+  const auto key = mutes_key(keys_, channel);
+  const auto now = clock_.now();
+  redis::request r;
+  r.push("ZREMRANGEBYSCORE", key, "-inf", now.time_since_epoch().count());
+  r.push("ZADD", key, (now + how_long).time_since_epoch().count(), player_id);
+  redis::checked(co_await redis_.exec(std::move(r)));
+}
+
+awaitable<void> service::unmute(std::string channel, std::string player_id) {
+  redis::checked(co_await redis_.command("ZREM", mutes_key(keys_, channel), player_id));
+}
+
+awaitable<void> service::ban(std::string channel, std::string player_id) {
+  redis::request r;
+  r.push("ZADD", bans_key(keys_, channel), clock_.now().time_since_epoch().count(), player_id);
+  // Every server thread puts the player out of the channel (hub.cpp).
+  r.push("PUBLISH", keys_.prefix() + channel,
+         fmt::format(R"({{"banned":{{"channel":"{}","player_id":"{}"}}}})", channel, player_id));
+  redis::checked(co_await redis_.exec(std::move(r)));
+}
+
+awaitable<void> service::unban(std::string channel, std::string player_id) {
+  redis::checked(co_await redis_.command("ZREM", bans_key(keys_, channel), player_id));
+}
+
+awaitable<result<void>> service::remove(std::string channel, std::string id) {
+  const error gone{errc::not_found, "there is no such message"};
+  if (!parse_message_id(id)) co_return gone;
+  const auto reply =
+      redis::checked(co_await redis_.command("XDEL", history_key(keys_, channel), id));
+  if (!reply.as_bool()) co_return gone;
+  redis::checked(co_await redis_.command(
+      "PUBLISH", keys_.prefix() + channel,
+      fmt::format(R"({{"deleted":{{"channel":"{}","id":"{}"}}}})", channel, id)));
+  co_return result<void>{};
+}
+
+}  // namespace skirmish::chat

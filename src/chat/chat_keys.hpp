@@ -1,0 +1,40 @@
+// The Redis keys of chat. chat/deliver.lua and chat/say.lua build the same names; change both.
+#pragma once
+
+#include "redis/key_space.hpp"
+
+#include <string>
+
+namespace skirmish::chat {
+
+// chat:<channel>, a stream, capped at chat.history_limit: from, text, ts, extra (more members of
+// the message, as JSON behind a comma). Lives chat.history_ttl after the last message. The entry's
+// id is the message's id. Each message is also published on the channel's own name (`general`).
+inline std::string history_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("chat", channel);
+}
+
+// chatmutes:<channel>, a sorted set: player → until when it may not speak (ms since 1970). Who is
+// past that is removed with the next mute.
+inline std::string mutes_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("chatmutes", channel);
+}
+
+// chatbans:<channel>, a sorted set: player → when it was banned (ms since 1970). No TTL.
+inline std::string bans_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("chatbans", channel);
+}
+
+// ratelimit:chat:<player_id>, a string: when the player's allowance is full again (ms since 1970;
+// GCRA). Lives until then.
+inline std::string rate_key(const redis::key_space& keys, std::string_view player_id) {
+  return keys.key("ratelimit", "chat", player_id);
+}
+
+// presence:<channel>, a sorted set: player → when its presence ends unless renewed (ms since 1970).
+// Joins and leaves are published on the channel of the same name.
+inline std::string presence_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("presence", channel);
+}
+
+}  // namespace skirmish::chat

@@ -1,0 +1,56 @@
+#include "chat/chat.hpp"
+
+#include <gtest/gtest.h>
+
+namespace skirmish::chat {
+namespace {
+
+TEST(message_id, is_read_and_written) {
+  EXPECT_EQ(parse_message_id("1700000000000-7"), (message_id{1'700'000'000'000, 7}));
+  EXPECT_EQ(parse_message_id("5"), (message_id{5, 0}));
+  EXPECT_EQ(to_string(message_id{5, 3}), "5-3");
+  for (const auto* text : {"", "-", "-1", "5-", "a", "5-a", "5-1-2", " 5", "99999999999999999999"})
+    EXPECT_FALSE(parse_message_id(text)) << text;
+}
+
+TEST(message_id, is_ordered_by_time_then_number) {
+  EXPECT_LT((message_id{5, 9}), (message_id{6, 0}));
+  EXPECT_LT((message_id{5, 9}), (message_id{5, 10}));
+}
+
+struct rights : testing::Test {
+  asio::io_context io;
+  redis::client redis{io, {}, "test"};
+  redis::key_space keys;
+  manual_clock time;
+  service chat{redis, keys, time, {}};
+  http::principal anyone{}, ada{http::role::player, "ada"}, server{http::role::server, "s"};
+
+  static errc code(const result<void>& r) { return r ? errc{} : r.error().code; }
+};
+
+TEST_F(rights, to_read) {
+  EXPECT_TRUE(chat.may_read(ada, "general"));
+  EXPECT_TRUE(chat.may_read(anyone, "achievement"));
+  EXPECT_TRUE(chat.may_read(ada, "dm:ada"));
+  EXPECT_TRUE(chat.may_read(server, "dm:ada"));
+  EXPECT_EQ(code(chat.may_read(ada, "dm:bob")), errc::forbidden);
+  EXPECT_EQ(code(chat.may_read(anyone, "general")), errc::unauthenticated);
+  for (const auto* channel : {"", "lobby", "team:", "activity", "leaderboard:global", "team: x"})
+    EXPECT_FALSE(chat.may_read(server, channel)) << channel;
+}
+
+TEST_F(rights, to_speak) {
+  EXPECT_TRUE(chat.may_send(ada, "general"));
+  EXPECT_TRUE(chat.may_send(ada, "dm:bob"));
+  EXPECT_TRUE(chat.may_send(server, "cache"));
+  EXPECT_EQ(code(chat.may_send(ada, "achievement")), errc::forbidden);
+  EXPECT_EQ(code(chat.may_send(anyone, "general")), errc::unauthenticated);
+  EXPECT_EQ(*chat.speaker(ada, std::nullopt), "ada");
+  EXPECT_FALSE(chat.speaker(ada, "bob"));
+  EXPECT_EQ(*chat.speaker(server, "bob"), "bob");
+  EXPECT_FALSE(chat.speaker(server, std::nullopt));
+}
+
+}  // namespace
+}  // namespace skirmish::chat

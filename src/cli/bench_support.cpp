@@ -1,0 +1,66 @@
+#include "cli/bench_support.hpp"
+
+#include "core/error.hpp"
+#include "core/ids.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace skirmish::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+bench_redis::~bench_redis() {
+  server_.reset();
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+}
+
+awaitable<void> bench_redis::start(std::string url) {
+  if (url.empty()) {
+    directory_ = std::filesystem::temp_directory_path() / ("skirmish-bench-" + random_hex(4));
+    std::filesystem::create_directory(directory_);
+    redis::embedded_options options;
+    options.data_dir = directory_;
+    server_ = std::make_unique<redis::embedded_server>(io_, std::move(options));
+    co_await server_->start();
+    config_ = server_->config();
+  } else {
+    auto parsed = redis::parse_url(url);
+    if (!parsed) throw failure(errc::invalid_argument, parsed.error().message);
+    config_ = std::move(*parsed);
+  }
+  client_ = std::make_unique<redis::client>(io_, config_, "skirmish-bench");
+  run(*client_);
+  co_await client_->wait_connected(10s);
+  const auto size = redis::checked(co_await client_->command("DBSIZE"));
+  if (size.as_integer().value_or(0) != 0)
+    throw failure(errc::conflict, "this Redis holds data; give an empty one, or none");
+}
+
+void bench_redis::run(redis::client& other) {
+  others_.push_back(&other);
+  tasks_.spawn("redis", [&other] { return other.run(); });
+}
+
+awaitable<void> bench_redis::stop() {
+  for (auto* other : others_) other->stop();
+  tasks_.close();
+  co_await tasks_.wait(10s);
+  if (server_) co_await server_->stop();
+}
+
+latency_summary summarise(std::vector<double>& milliseconds) {
+  if (milliseconds.empty()) return {};
+  std::sort(milliseconds.begin(), milliseconds.end());
+  const auto at = [&](std::size_t percent) {
+    return milliseconds[(milliseconds.size() - 1) * percent / 100];
+  };
+  return {at(50), at(99), milliseconds.back()};
+}
+
+}  // namespace skirmish::cli

@@ -1,0 +1,55 @@
+// What benchmarks of the services share: a Redis to run against, and percentiles.
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/task_group.hpp"
+#include "redis/client.hpp"
+#include "redis/embedded_server.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skirmish::cli {
+
+// The server of a URL, or one of its own in a temporary directory that goes away with it. A server
+// that is given must be empty: benchmarks flush nothing.
+class bench_redis {
+ public:
+  explicit bench_redis(asio::io_context& io) : io_(io), tasks_(io) {}
+  ~bench_redis();
+  bench_redis(const bench_redis&) = delete;
+  bench_redis& operator=(const bench_redis&) = delete;
+
+  // Throws failure, conflict when the server that was given holds data.
+  awaitable<void> start(std::string url);
+  awaitable<void> stop();
+
+  [[nodiscard]] const redis::connection_config& config() const noexcept { return config_; }
+  [[nodiscard]] redis::client& client() noexcept { return *client_; }
+  [[nodiscard]] task_group& tasks() noexcept { return tasks_; }
+  // For a client whose events somebody takes over before it runs.
+  void run(redis::client& other);
+
+ private:
+  asio::io_context& io_;
+  task_group tasks_;
+  std::filesystem::path directory_;
+  std::unique_ptr<redis::embedded_server> server_;
+  redis::connection_config config_;
+  std::unique_ptr<redis::client> client_;
+  std::vector<redis::client*> others_;
+};
+
+struct latency_summary {
+  double p50_ms = 0;
+  double p99_ms = 0;
+  double max_ms = 0;
+};
+// Sorts its argument; all zero when it is empty.
+latency_summary summarise(std::vector<double>& milliseconds);
+
+}  // namespace skirmish::cli

@@ -1,0 +1,107 @@
+// `skirmish status-worker`: the status refresher alone.
+#include "app.hpp"
+#include "cli/cli.hpp"
+#include "core/log.hpp"
+#include "http/listener.hpp"
+#include "http/router.hpp"
+#include "status/service.hpp"
+#include "status/worker.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace skirmish::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+T value_or_usage(result<T> outcome) {
+  if (!outcome) throw usage_error{outcome.error().message};
+  return std::move(*outcome);
+}
+
+void add_routes(http::router& routes, status::worker& worker, const clock& time,
+                metrics::registry& metrics) {
+  auto health = [&worker, &time](http::exchange&) -> awaitable<http::response> {
+    co_return status::health(worker.board(), time);
+  };
+  auto live = [](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response("ok\n");
+  };
+  auto numbers = [&metrics](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response(metrics.text(), "text/plain; version=0.0.4");
+  };
+  using http::access;
+  using http::verb;
+  routes.add(
+      {verb::get, "/health", access::anyone, "Is the status fresh: ok, stale or error", health});
+  routes.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
+  routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
+}
+
+void run_worker(const config& settings) {
+  const system_clock time;
+  metrics::registry metrics;
+  database db(value_or_usage(database_config_of(settings)));
+  const auto redis = value_or_usage(redis_config_of(settings));
+  const auto at = value_or_usage(http::parse_endpoint(settings.status.worker_listen));
+  std::error_code ignored;
+  std::filesystem::create_directories(settings.server.data_dir, ignored);
+  status::worker worker(settings, redis, db, time, metrics, true);
+
+  asio::io_context io{1};
+  task_group group(io);
+  http::router routes(
+      [](const http::request&) -> awaitable<result<http::principal>> {
+        co_return http::principal{};
+      },
+      metrics);
+  add_routes(routes, worker, time, metrics);
+  http::listener listener(http::listen(io, at), settings, routes, metrics);
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  auto wait_for_end = [&]() -> awaitable<void> {
+    co_await signals.async_wait(use_awaitable);
+    log::info("stopping");
+    listener.stop();
+    group.close();
+    io.stop();
+  };
+
+  db.start();
+  worker.start();
+  listener.start(group);
+  group.spawn("signals", wait_for_end);
+  const auto port = listener.endpoint().port();
+  fmt::print("ready http://{}:{}\n", at.address().to_string(), port);
+  std::fflush(stdout);
+  io.run();
+  worker.stop();
+  db.stop();
+}
+
+}  // namespace
+
+void add_status_worker(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand(
+      "status-worker", "Refresh the server status, and nothing else; with /health and /metrics");
+  command->footer(
+      "Run it beside `skirmish serve --set status.refresher=0`. Of many workers one refreshes; "
+      "when "
+      "it ends, another takes over.\n"
+      "Examples:\n"
+      "  REDIS_URL=redis://cache DB_HOST=db DB_USER=game DB_PASSWORD=… skirmish status-worker\n"
+      "  skirmish status-worker --set status.probe=a2s://game.example.com:27015");
+  auto flags = std::make_shared<config_flags>();
+  flags->add_to(*command);
+  flags->add(*command, "--listen", "status.worker_listen", "ADDR");
+  command->callback([flags, &code] {
+    run_worker(flags->load());
+    code = done;
+  });
+}
+
+}  // namespace skirmish::cli

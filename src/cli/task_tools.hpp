@@ -1,0 +1,15 @@
+// `skirmish worker`, `beat`, `task …` and `bench tasks`.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace skirmish::cli {
+
+void add_task_tools(CLI::App& app, int& code);
+
+// In bench_tasks.cpp; under the subcommand `bench`.
+void add_bench_tasks(CLI::App& bench, int& code);
+
+}  // namespace skirmish::cli

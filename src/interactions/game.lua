@@ -1,0 +1,106 @@
+-- The events of commit.lua that are no attacks, moves, respawns or scores, in their order. Stands between
+-- achievements/unlock.lua and commit.lua.
+--
+-- ARGV, read by next_arg(): a count, then for each its kind and
+--   item        player, item, quantity
+--   trade       id, from, to, '1' when it is what `from` did last, its action as JSON,
+--               a count of what is given and item, quantity for each, the same for what is taken
+--   completion  id, level, player, score
+--   chat        channel, from, text, ts
+-- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
+-- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), slice_ttl_s,
+-- profile_ttl_s, actions_limit, id_sets (keys of the remembered event ids: current, before).
+-- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
+-- 'banned'.
+
+-- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
+local function gain(key, item, quantity)
+  if redis.call('HINCRBY', key, item, quantity) <= 0 then redis.call('HDEL', key, item) end
+end
+
+local function add_score(world, board, player, score)
+  redis.call('ZINCRBY', board, score, player)
+  if world.note_move then world.note_move(board, player) end
+end
+
+local function level_up(world, player)
+  local level = count(world, player, 'level')
+  if not level then return end
+  local profile = world.prefix .. 'user:' .. player
+  if redis.call('EXISTS', profile) == 1 then redis.call('HSET', profile, 'level', level) end
+  redis.call('EXPIRE', profile, world.profile_ttl_s)
+  redis.call('SADD', world.prefix .. 'players:levelled', player)
+end
+
+local game = {}
+
+function game.item(world, next_arg)
+  gain(world.prefix .. 'inventory:' .. next_arg(), next_arg(), next_arg())
+end
+
+function game.trade(world, next_arg)
+  local id, from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
+  local inventories = {[from] = world.prefix .. 'inventory:' .. from, [to] = world.prefix .. 'inventory:' .. to}
+  local moves, missing = {}, nil
+  for _, giver in ipairs({from, to}) do
+    for _ = 1, tonumber(next_arg()) do
+      local item, quantity = next_arg(), tonumber(next_arg())
+      local has = tonumber(redis.call('HGET', inventories[giver], item) or 0)
+      if has < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
+      moves[#moves + 1] = {giver, giver == from and to or from, item, quantity}
+    end
+  end
+  if id ~= '' then
+    for _, ids in ipairs(world.id_sets) do
+      if redis.call('SISMEMBER', ids, id) == 1 then return 'seen' end
+    end
+  end
+  if missing then return missing end
+  for _, m in ipairs(moves) do
+    gain(inventories[m[1]], m[3], -m[4])
+    gain(inventories[m[2]], m[3], m[4])
+  end
+  if id ~= '' then
+    redis.call('SADD', world.id_sets[1], id)
+    redis.call('EXPIRE', world.id_sets[1], 1200)
+  end
+  local key = world.prefix .. 'player:' .. from
+  if is_last == '1' then redis.call('HSET', key, 'interaction', 'trade', 'target', to) end
+  if world.actions_limit > 0 then
+    redis.call('LPUSH', key .. ':actions', action)
+    redis.call('LTRIM', key .. ':actions', 0, world.actions_limit - 1)
+  end
+  add_score(world, world.active, from, 1)
+  redis.call('HINCRBY', world.activity, from, 1)
+  redis.call('EXPIRE', world.activity, world.slice_ttl_s)
+  redis.call('EXPIRE', world.prefix .. 'user:' .. from, world.profile_ttl_s)
+end
+
+function game.completion(world, next_arg)
+  local id, level, player, score = next_arg(), next_arg(), next_arg(), next_arg()
+  if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
+  then return 'seen' end
+  redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
+  add_score(world, world.prefix .. 'leaderboard:global', player, score)
+  add_score(world, world.prefix .. 'leaderboard:level:' .. level, player, score)
+  count(world, player, 'completions')
+  level_up(world, player)
+  redis.call('PUBLISH', world.prefix .. 'activity',
+             '{"type":"completion","player_id":"' .. player .. '","level_id":"' .. level .. '","score":' .. score ..
+             ',"ts":"' .. world.now .. '"}')
+end
+
+function game.chat(world, next_arg)
+  local channel, from, text, ts = next_arg(), next_arg(), next_arg(), next_arg()
+  local why = silenced(world, channel, from, world.now_ms)
+  if why then return why end
+  say(world, channel, from, text, ts, '')
+  count(world, from, 'chats')
+end
+
+local function apply_game(world, next_arg, outcome)
+  for n = 1, tonumber(next_arg()) do
+    local verdict = game[next_arg()](world, next_arg)
+    if verdict then outcome[#outcome + 1] = '!' .. n .. ' ' .. verdict end
+  end
+end

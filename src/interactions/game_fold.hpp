@@ -1,0 +1,58 @@
+// The share of a batch that interactions/game.lua applies: items, completions, trades and chat, in
+// their order.
+#pragma once
+
+#include "interactions/events.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace skirmish::interactions {
+
+// What game.lua needs to know beside the events.
+struct game_settings {
+  std::int64_t chat_history_limit = 10'000;          // messages kept a channel
+  std::chrono::seconds chat_history_ttl{2'592'000};  // after a channel's last message
+  // 'counter threshold achievement;' for each declared achievement. Counters: damage, kills,
+  // completions, level, chats.
+  std::string achievement_rules;
+};
+
+// True for events that game.lua applies; it numbers them from 1 in the order of the batch.
+bool is_game_event(const event& e) noexcept;
+
+// The level that must exist for the event, or nothing.
+const std::string* level_of(const event& e) noexcept;
+
+class game_fold {
+ public:
+  void add(const item& i);
+  void add(const completion& c);
+  void add(const trade& t, std::string action);
+  void add(const chat& c);
+
+  // The player did something else after its trades.
+  void acted(const std::string& player_id) { last_trade_.erase(player_id); }
+
+  // The sections of commit.lua: levels that must exist, and the events.
+  [[nodiscard]] std::vector<std::string> levels() const;
+  void append_to(std::vector<std::string>& out) const;
+
+ private:
+  std::vector<std::vector<std::string>> events_;
+  std::vector<std::string> levels_;
+  std::unordered_map<std::string, std::size_t> last_trade_;  // of each player → index in events_
+};
+
+// Why the n-th game event was not applied; an error with an empty message means that it was applied
+// before.
+using verdict_on_event = std::pair<std::size_t, error>;
+
+// Reads what apply_game() appended to the outcome of a commit.
+std::vector<verdict_on_event> verdicts_of(const std::vector<std::string>& outcome);
+
+}  // namespace skirmish::interactions

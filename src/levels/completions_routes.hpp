@@ -1,0 +1,11 @@
+// `POST /api/levels/{id}/completions`: a completion as one request instead of an event of a stream.
+#pragma once
+
+#include "http/router.hpp"
+#include "interactions/interactions.hpp"
+
+namespace skirmish::levels {
+
+void add_completion_routes(http::router& routes, interactions::engine& engine);
+
+}  // namespace skirmish::levels

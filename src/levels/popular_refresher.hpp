@@ -1,0 +1,35 @@
+// Keeps the most popular levels cached: one leader among many servers, by a lease.
+#pragma once
+
+#include "core/asio.hpp"
+#include "levels/levels.hpp"
+
+#include <chrono>
+#include <string>
+
+namespace skirmish::levels {
+
+class popular_refresher {
+ public:
+  static constexpr std::int64_t count = 10;
+
+  popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+                    service& levels, std::chrono::milliseconds interval,
+                    interactions::game_settings game);
+
+  // Until cancelled; give it to a task_group.
+  awaitable<void> run();
+
+ private:
+  awaitable<bool> lead();
+
+  asio::io_context& io_;
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  service& levels_;
+  std::chrono::milliseconds interval_;
+  interactions::game_settings game_;
+  std::string token_;
+};
+
+}  // namespace skirmish::levels

@@ -1,0 +1,42 @@
+// Keeps a game server that misses a probe now and then from looking like one that is down.
+#pragma once
+
+#include "status/observation.hpp"
+
+#include <optional>
+
+namespace skirmish::status {
+
+// Pure: what to publish after each observation. `is_online` turns false only after `failures_max`
+// failed probes in a row, and true with the first good one. Until then the last good answer stands,
+// with its own `observed_at`: the damping hides the failure, never its age.
+class damper {
+ public:
+  explicit damper(int failures_max) : failures_max_(failures_max) {}
+
+  // What an earlier run published, so that a restart does not reset the picture.
+  void restore(observation published) { published_ = std::move(published); }
+
+  void observe(observation seen) {
+    if (seen.is_online) {
+      failures_ = 0;
+      published_ = std::move(seen);
+      return;
+    }
+    ++failures_;
+    const bool is_known_online = published_ && published_->is_online;
+    if (is_known_online && failures_ < failures_max_) return;
+    failures_ = failures_max_;
+    published_ = std::move(seen);
+  }
+
+  // Nothing before the first observation.
+  [[nodiscard]] const std::optional<observation>& published() const noexcept { return published_; }
+
+ private:
+  int failures_max_;
+  int failures_ = 0;
+  std::optional<observation> published_;
+};
+
+}  // namespace skirmish::status

@@ -1,0 +1,60 @@
+// The status document: what it says, how it is made of the rows of `constants`, and its JSON.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "status/observation.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skirmish::status {
+
+// One row as the database holds it: any column may be NULL, and Value may be a text.
+struct constant_row {
+  std::optional<std::string> name;
+  std::optional<std::string> value;
+  std::optional<std::string> description;
+};
+
+struct document {
+  // Missing rows take these values.
+  double server_status = 1.0;
+  double rate_exp = 1.0;
+  double rate_pvp = 1.0;
+  double rate_pve = 1.0;
+  double rate_color_mob = 1.0;
+  double rate_skill = 1.0;
+  double client_status = 256.0;
+  timestamp updated_at{};                   // when the rows were read
+  std::map<std::string, std::string> meta;  // Name: Description
+  // What the probe says; nothing when none is configured.
+  std::optional<observation> game;
+};
+
+// What the rows say. Each thing wrong with them is one complaint, and the other rows still count.
+struct reading {
+  document made;
+  std::vector<std::string> complaints;
+};
+reading read_constants(const std::vector<constant_row>& rows, timestamp now);
+
+// Bounds of what is taken over into `_meta`.
+inline constexpr std::size_t meta_entries_max = 256;
+inline constexpr std::size_t description_limit_bytes = 1024;
+
+// The JSON object that is kept under `server:status`. `tail` is put before the closing brace (for
+// `_cache`): empty, or members with a comma in front.
+std::string to_json(const document& d, std::string_view tail = {});
+
+// Reads such an object, also one that another program wrote: members that are missing or of another
+// type take their defaults. Nothing when it is no JSON object.
+std::optional<document> parse_document(std::string_view text);
+
+// A weak ETag: the same for the same document, whatever its age says.
+std::string etag_of(const document& d, bool is_stale);
+
+}  // namespace skirmish::status

@@ -1,0 +1,34 @@
+// What a probe found out about the game server.
+#pragma once
+
+#include "core/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace skirmish::status {
+
+// What a game server says of itself; a probe that only connects learns nothing of this.
+struct server_info {
+  std::optional<std::int64_t> players;
+  std::optional<std::int64_t> max_players;
+  std::string map;
+  std::string name;
+  std::string version;
+};
+
+struct observation {
+  bool is_online = false;
+  server_info info;
+  std::optional<double> latency_ms;
+  timestamp observed_at{};  // when the answer came, or the probe gave up
+  std::string problem;      // why it is not online; empty when it is
+};
+
+// A text of a game server as it may stand in our JSON: valid UTF-8 without control characters, at
+// most 256 bytes. What is not UTF-8 becomes U+FFFD.
+std::string clean_text(std::string_view text);
+
+}  // namespace skirmish::status

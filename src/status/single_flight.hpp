@@ -1,0 +1,63 @@
+// Many callers, one execution: who asks while the work is under way waits for that one.
+#pragma once
+
+#include "core/task_group.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <memory>
+#include <string>
+
+namespace skirmish::status {
+
+// Belongs to one single-threaded io_context. The work runs in the task group, so a caller that goes
+// away does not end it for the others.
+class single_flight {
+ public:
+  single_flight(task_group& tasks, std::string name, std::function<awaitable<void>()> work)
+      : tasks_(tasks), name_(std::move(name)), work_(std::move(work)) {}
+
+  [[nodiscard]] bool is_under_way() const noexcept { return done_ != nullptr; }
+
+  // Returns when the work has ended; what it throws is logged by the group.
+  awaitable<void> join() {
+    if (!done_ && !start()) co_return;
+    const auto done = done_;
+    error_code ec;
+    while (done->expiry() == asio::steady_timer::time_point::max())
+      co_await done->async_wait(asio::redirect_error(use_awaitable, ec));
+  }
+
+  // Starts the work unless it is under way.
+  bool start() {
+    if (done_) return true;
+    done_ = std::make_shared<asio::steady_timer>(tasks_.context(),
+                                                 asio::steady_timer::time_point::max());
+    auto run = [this, done = done_]() -> awaitable<void> {
+      const ender at_exit{*this, *done};
+      co_await work_();
+    };
+    if (tasks_.spawn(name_, std::move(run))) return true;
+    done_.reset();
+    return false;
+  }
+
+ private:
+  struct ender {
+    single_flight& self;
+    asio::steady_timer& done;
+    ~ender() {
+      done.expires_at(asio::steady_timer::time_point::min());  // wakes all who wait
+      self.done_.reset();
+    }
+  };
+
+  task_group& tasks_;
+  std::string name_;
+  std::function<awaitable<void>()> work_;
+  std::shared_ptr<asio::steady_timer> done_;  // set while under way
+};
+
+}  // namespace skirmish::status

@@ -1,0 +1,102 @@
+#include "status/worker.hpp"
+
+#include "core/log.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+#include <memory>
+
+namespace skirmish::status {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A function of its own: g++ 12 miscompiles the list of fields in a coroutine.
+void log_left(const task_group& tasks) {
+  log::warn("status_tasks_left_at_shutdown", {{"count", tasks.size()}});
+}
+
+}  // namespace
+
+worker::worker(const config& settings, const redis::connection_config& redis, database& db,
+               const clock& time, metrics::registry& metrics, bool may_lead)
+    : redis_(io_, redis, "skirmish-status"),
+      keeper_(tasks_, redis_, db, settings, time, metrics, may_lead) {}
+
+worker::~worker() { stop(); }
+
+void worker::start() {
+  tasks_.spawn("status_redis", [this] { return redis_.run(); });
+  keeper_.start();
+  thread_ = std::thread([this] {
+    const auto keep = asio::make_work_guard(io_);
+    while (true) {
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& e) {
+        log::error("unhandled_exception", {{"error", e.what()}});
+      }
+    }
+  });
+}
+
+void worker::stop() {
+  if (!thread_.joinable()) return;
+  asio::post(io_, [this] { control_.spawn("status_shut_down", [this] { return shut_down(); }); });
+  thread_.join();
+}
+
+awaitable<void> worker::shut_down() {
+  co_await keeper_.hand_over();
+  redis_.stop();
+  tasks_.close();
+  const bool have_ended = co_await tasks_.wait(2s);
+  if (!have_ended) log_left(tasks_);
+  io_.stop();
+}
+
+awaitable<bool> worker::ask(std::function<awaitable<void>(keeper&)> work,
+                            std::chrono::milliseconds patience) {
+  // The caller waits on a timer of its own loop, so nothing of one thread is touched by the other.
+  const auto executor = co_await asio::this_coro::executor;
+  struct waiting {
+    explicit waiting(const asio::any_io_executor& on) : timer(on) {}
+    asio::steady_timer timer;
+    bool is_done = false;
+  };
+  const auto wait = std::make_shared<waiting>(executor);
+  wait->timer.expires_after(patience);
+  auto job = [work = std::move(work), executor, wait](keeper& k) -> awaitable<void> {
+    try {
+      co_await work(k);
+    } catch (const failure& e) {
+      log::warn("status_request_failed", {{"error", e.what()}});
+    }
+    asio::post(executor, [wait] {
+      wait->is_done = true;
+      wait->timer.cancel();
+    });
+  };
+  tell(std::move(job));
+  error_code ignored;
+  co_await wait->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
+  co_return wait->is_done;
+}
+
+void worker::tell(std::function<awaitable<void>(keeper&)> work) {
+  asio::post(io_, [this, work = std::move(work)]() mutable {
+    auto run = [this, work = std::move(work)] { return work(keeper_); };
+    tasks_.spawn("status_request", std::move(run));
+  });
+}
+
+void worker::refresh_soon() {
+  tell([](keeper& k) -> awaitable<void> { co_await k.refresh(); });
+}
+
+}  // namespace skirmish::status

@@ -1,0 +1,331 @@
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "tasks/app_impl.hpp"
+#include "tasks/client_loop.hpp"
+#include "tasks/glob.hpp"
+#include "tasks/message.hpp"
+#include "tasks/scripts.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+// One LPUSH of this many messages keeps Redis' other clients waiting for about a millisecond.
+constexpr std::size_t push_limit_messages = 500;
+constexpr std::size_t pipeline_limit_bytes = 4 << 20;
+
+struct running {
+  task_context* context = nullptr;
+  running_scope::child_handler on_child;
+};
+thread_local std::vector<running> running_here;
+
+redis::connection_config parse(const std::string& url, std::chrono::milliseconds timeout) {
+  auto parsed = redis::parse_url(url);
+  if (!parsed) throw std::invalid_argument("bad Redis URL: " + parsed.error().message);
+  parsed->command_timeout = timeout;
+  // A batch of messages may be large, and all of a caller's threads share the connection.
+  parsed->outstanding_limit_bytes = std::size_t{512} << 20;
+  return *parsed;
+}
+
+std::string chord_size_key(const key_names& keys, const std::string& gid) {
+  return keys.group(gid) + ".s";
+}
+
+}  // namespace
+
+running_scope::running_scope(task_context& context, child_handler on_child) {
+  running_here.push_back({&context, std::move(on_child)});
+}
+running_scope::~running_scope() { running_here.pop_back(); }
+task_context* running_scope::current() noexcept {
+  return running_here.empty() ? nullptr : running_here.back().context;
+}
+void running_scope::add_child(const json& result_tuple) {
+  if (!running_here.empty() && running_here.back().on_child)
+    running_here.back().on_child(result_tuple);
+}
+
+addressed address(const key_names& keys, const outgoing& m) {
+  addressed out;
+  out.list = keys.queue(m.queue, priority_step(m.priority));
+  out.envelope.reserve(900);
+  append_task_envelope(out.envelope, m);
+  return out;
+}
+
+app::impl::impl(std::string given_url, app_options given)
+    : options(std::move(given)), url(std::move(given_url)) {
+  broker = parse(url, options.operation_timeout);
+  results =
+      options.result_url.empty() ? broker : parse(options.result_url, options.operation_timeout);
+  same_redis = options.result_url.empty() || options.result_url == url;
+  keys.prefix = options.global_key_prefix;
+  keys.result_prefix = options.result_key_prefix;
+  // What Celery's Redis backend does with a prefix that does not end visibly.
+  if (!keys.result_prefix.empty() &&
+      std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
+    keys.result_prefix += '_';
+  keys.database = broker.database;
+}
+
+app::impl::~impl() {
+  // After fork() the child has no such thread, and the parent's connections are not the child's to
+  // close.
+  if (client_ && client_pid_ != ::getpid()) static_cast<void>(client_.release());
+}
+
+std::string app::impl::route(std::string_view task) const {
+  if (const auto found = tasks.find(task);
+      found != tasks.end() && !found->second->options.queue.empty())
+    return found->second->options.queue;
+  for (const auto& [pattern, queue] : options.routes)
+    if (glob_match(pattern, task)) return queue;
+  return options.default_queue;
+}
+
+sending app::impl::sending_now(const task_context* parent) const {
+  sending how;
+  how.route = router();
+  how.now = wall_now();
+  if (parent) {
+    how.parent_id = parent->id();
+    how.root_id = parent->root_id();
+  }
+  return how;
+}
+
+outgoing app::impl::prepare(std::string_view name, json_array args, json_object kwargs,
+                            const send_options& given) const {
+  outgoing m;
+  const auto found = tasks.find(name);
+  static const task_options defaults;
+  const auto& own = found != tasks.end() ? found->second->options : defaults;
+  const auto now = wall_now();
+  const auto in_us = [](auto t) {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(t);
+  };
+  const auto seconds = [](const std::optional<milliseconds>& ms) -> std::optional<double> {
+    if (!ms) return std::nullopt;
+    return static_cast<double>(ms->count()) / 1000.0;
+  };
+  m.task = name;
+  m.id = given.task_id.empty() ? new_uuid() : given.task_id;
+  m.queue = given.queue.empty() ? route(name) : given.queue;
+  m.priority = given.priority.value_or(own.priority.value_or(0));
+  if (given.eta) m.eta = in_us(*given.eta);
+  if (given.countdown) m.eta = now + *given.countdown;
+  if (given.expires) m.expires = in_us(given.expires->from(std::chrono::system_clock::now()));
+  m.hard_limit_s = seconds(given.time_limit);
+  m.soft_limit_s = seconds(given.soft_time_limit);
+  m.ignore_result = given.ignore_result.value_or(own.ignore_result);
+  m.shadow = given.shadow;
+  m.headers = given.headers;
+  m.dedup_key = given.deduplication_key;
+  m.args = std::move(args);
+  m.kwargs = std::move(kwargs);
+  const auto list = [](const std::vector<signature>& all) -> json {
+    if (all.empty()) return nullptr;
+    json_array out;
+    for (const auto& one : all) out.push_back(one.document());
+    return out;
+  };
+  m.callbacks = list(given.link);
+  m.errbacks = list(given.link_error);
+  if (const auto* parent = running_scope::current()) {
+    m.parent_id = parent->id();
+    m.root_id = parent->root_id();
+  }
+  return m;
+}
+
+client_loop& app::impl::client() {
+  const std::lock_guard lock(start_mutex_);
+  if (client_ && client_pid_ != ::getpid()) static_cast<void>(client_.release());
+  if (!client_) {
+    client_ = std::make_unique<client_loop>(broker, results);
+    client_pid_ = ::getpid();
+  }
+  return *client_;
+}
+
+namespace {
+
+// The commands of a plan, in pipelines of bounded size. The sizes of chords go first.
+std::vector<redis::request> pipelines(const app::impl& app, const plan& what) {
+  std::vector<redis::request> out(1);
+  std::map<std::string, std::vector<std::string>> by_list;
+  const auto flush = [&](const std::string& list, std::vector<std::string>& envelopes) {
+    if (envelopes.empty()) return;
+    if (out.back().payload().size() > pipeline_limit_bytes) out.emplace_back();
+    out.back().push_range("LPUSH", list, envelopes);
+    envelopes.clear();
+  };
+  for (const auto& m : what.messages) {
+    auto to = address(app.keys, m);
+    auto& waiting = by_list[to.list];
+    waiting.push_back(std::move(to.envelope));
+    if (waiting.size() >= push_limit_messages) flush(to.list, waiting);
+  }
+  for (auto& [list, envelopes] : by_list) flush(list, envelopes);
+  return out;
+}
+
+redis::request chord_sizes(const app::impl& app, const plan& what) {
+  redis::request out;
+  const auto ttl = std::max<std::int64_t>(1, app.options.result_expires.count() / 1000);
+  for (const auto& [gid, size] : what.chords) {
+    const auto key = chord_size_key(app.keys, gid);
+    out.push("SETEX", key, ttl, size);
+    out.push("PUBLISH", key, size);
+  }
+  return out;
+}
+
+}  // namespace
+
+void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy) {
+  auto& loop = client();
+  auto parts = pipelines(*this, what);
+  std::size_t sent = 0;
+  const auto attempt = [&]() -> awaitable<void> {
+    co_await loop.broker().wait_connected(options.operation_timeout);
+    auto sizes = chord_sizes(*this, what);
+    if (sizes.get_commands() > 0) redis::checked(co_await loop.results().exec(std::move(sizes)));
+    for (; sent < parts.size(); ++sent) redis::checked(co_await loop.broker().exec(parts[sent]));
+  };
+  auto pause = policy ? policy->interval_start : milliseconds{0};
+  for (int tries = 0;; ++tries) {
+    try {
+      loop.block(attempt);
+      return;
+    } catch (const failure& e) {
+      // A lost reply means "perhaps": sending again could double the tasks, so only what was surely
+      // not done is retried.
+      const bool surely_not_sent = e.code() == errc::unavailable;
+      if (!policy || !surely_not_sent || tries >= policy->max_retries)
+        throw broker_unavailable(e.what());
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause + policy->interval_step, policy->interval_max);
+  }
+}
+
+namespace {
+
+std::optional<publish_retry> policy_of(const send_options& given) {
+  if (!given.retry.value_or(true)) return std::nullopt;
+  return given.retry_policy.value_or(publish_retry{});
+}
+
+std::string publish_one(app::impl& in, outgoing m, const send_options& given) {
+  auto id = m.id;
+  running_scope::add_child(json_array{json_array{id, nullptr}, nullptr});
+  if (given.deduplication_key.empty()) {
+    plan one;
+    one.messages.push_back(std::move(m));
+    in.publish(std::move(one), policy_of(given));
+    return id;
+  }
+  const auto to = address(in.keys, m);
+  const auto remember_ms = std::to_string(std::max<std::int64_t>(1, given.deduplicate_for.count()));
+  const auto key = in.keys.own("once:", given.deduplication_key);
+  auto& loop = in.client();
+  const auto send = [&]() -> awaitable<std::string> {
+    co_await loop.broker().wait_connected(in.options.operation_timeout);
+    const std::vector<std::string_view> keys{key, to.list};
+    const std::vector<std::string_view> args{id, remember_ms, to.envelope};
+    auto reply = redis::checked(co_await loop.broker().eval(scripts::publish_once, keys, args));
+    co_return reply.as_string();
+  };
+  try {
+    return loop.block(send);
+  } catch (const failure& e) {
+    throw broker_unavailable(e.what());
+  }
+}
+
+}  // namespace
+
+async_result task_handle::apply_async(json_array args, const send_options& options,
+                                      json_object kwargs) const {
+  return app_->send(name_, std::move(args), std::move(kwargs), options);
+}
+
+std::vector<std::string> task_handle::map(std::span<const json_array> calls,
+                                          const send_options& options) const {
+  std::vector<std::string> ids;
+  ids.reserve(calls.size());
+  auto& in = app_->internals();
+  // In parts, so that a million calls do not stand in memory twice.
+  constexpr std::size_t part = 5000;
+  for (std::size_t from = 0; from < calls.size(); from += part) {
+    plan some;
+    for (std::size_t i = from; i < std::min(from + part, calls.size()); ++i) {
+      auto m = in.prepare(name_, calls[i], {}, options);
+      if (i > 0 || options.task_id.empty()) m.id = options.task_id.empty() ? m.id : new_uuid();
+      ids.push_back(m.id);
+      some.messages.push_back(std::move(m));
+    }
+    in.publish(std::move(some), policy_of(options));
+  }
+  return ids;
+}
+
+app::app(std::string url, app_options options)
+    : impl_(std::make_unique<impl>(std::move(url), std::move(options))) {}
+app::~app() = default;
+
+task_handle app::add(task_definition definition) {
+  auto name = definition.name;
+  if (name.empty()) throw std::invalid_argument("a task needs a name");
+  const auto [at, added] =
+      impl_->tasks.emplace(name, std::make_shared<task_definition>(std::move(definition)));
+  if (!added) throw std::invalid_argument("the task " + name + " is registered twice");
+  return {*this, std::move(name)};
+}
+
+async_result app::send(std::string_view name, json_array args, json_object kwargs,
+                       const send_options& options) {
+  auto m = impl_->prepare(name, std::move(args), std::move(kwargs), options);
+  return {*this, publish_one(*impl_, std::move(m), options)};
+}
+
+async_result app::send(const signature& work) {
+  plan made;
+  const auto ok =
+      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  if (!ok) throw std::invalid_argument(ok.error().message);
+  auto id = made.last_id;
+  running_scope::add_child(made.result_tuple);
+  impl_->publish(std::move(made), publish_retry{});
+  return {*this, std::move(id)};
+}
+
+group_result app::send_group(const std::vector<signature>& members) {
+  plan made;
+  auto work = group(members);
+  const auto ok =
+      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  if (!ok) throw std::invalid_argument(ok.error().message);
+  auto gid = made.last_id;
+  std::vector<async_result> results;
+  for (const auto& tuple : made.result_tuple.as_array()[1].as_array()) {
+    // A member that is a chord or chain stands as [[id, …], …] too.
+    const auto& id = tuple.as_array()[0].as_array()[0];
+    results.emplace_back(*this, std::string(id.as_string()));
+  }
+  running_scope::add_child(made.result_tuple);
+  impl_->publish(std::move(made), publish_retry{});
+  return {std::move(gid), std::move(results)};
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,78 @@
+// The inside of tasks::app: what is registered, where Redis is, and the client's own I/O thread.
+#pragma once
+
+#include "redis/client.hpp"
+#include "redis/subscriber.hpp"
+#include "skirmish/tasks.hpp"
+#include "tasks/canvas.hpp"
+#include "tasks/tasks_keys.hpp"
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace skirmish::tasks {
+
+class client_loop;
+
+struct app::impl {
+  impl(std::string url, app_options given);
+  ~impl();
+
+  app_options options;
+  std::string url;
+  redis::connection_config broker;
+  redis::connection_config results;
+  bool same_redis = true;  // results stand where the broker is
+  key_names keys;
+  std::map<std::string, std::shared_ptr<const task_definition>, std::less<>> tasks;
+
+  [[nodiscard]] std::string route(std::string_view task) const;
+  [[nodiscard]] route_function router() const {
+    return [this](std::string_view task) { return route(task); };
+  }
+  [[nodiscard]] sending sending_now(const task_context* parent) const;
+
+  // Merges the task's options and the given ones into a message. Empty queue: routed.
+  [[nodiscard]] outgoing prepare(std::string_view name, json_array args, json_object kwargs,
+                                 const send_options& given) const;
+
+  // Starts the I/O thread on first use, also after fork(). Throws broker_unavailable when Redis
+  // does not answer.
+  client_loop& client();
+
+  // Publishes in one round trip; tries again as `policy` says while Redis is away (never when
+  // nothing is given).
+  void publish(plan&& what, const std::optional<publish_retry>& policy);
+
+ private:
+  std::mutex start_mutex_;
+  std::unique_ptr<client_loop> client_;
+  pid_t client_pid_ = 0;
+};
+
+// The list of a message and the message itself.
+struct addressed {
+  std::string list;
+  std::string envelope;
+};
+addressed address(const key_names& keys, const outgoing& m);
+
+// The task that runs on this thread, if any: what is sent from inside a task gets it as parent.
+class running_scope {
+ public:
+  using child_handler = std::function<void(const json& result_tuple)>;
+  running_scope(task_context& context, child_handler on_child);
+  ~running_scope();
+  running_scope(const running_scope&) = delete;
+  running_scope& operator=(const running_scope&) = delete;
+
+  static task_context* current() noexcept;
+  static void add_child(const json& result_tuple);
+};
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,422 @@
+#include "tasks/canvas.hpp"
+
+#include "skirmish/tasks/signature.hpp"
+
+#include <algorithm>
+
+namespace skirmish::tasks {
+namespace {
+
+// A hostile message must not make us recurse or allocate without end.
+constexpr int depth_limit = 64;
+constexpr std::size_t message_limit = 1'000'000;
+
+error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
+
+std::string_view text_at(const json_object& in, std::string_view name) {
+  const auto* v = in.if_contains(name);
+  return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
+}
+
+const json_object* object_at(const json_object& in, std::string_view name) {
+  const auto* v = in.if_contains(name);
+  return v ? v->if_object() : nullptr;
+}
+
+json_object& own_object_at(json_object& in, std::string_view name) {
+  auto& v = in[name];
+  if (!v.is_object()) v = json_object();
+  return v.get_object();
+}
+
+std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
+
+// The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a
+// list or a group).
+json_array list_in(const json_object& sig, std::string_view name) {
+  const auto* kwargs = object_at(sig, "kwargs");
+  const auto* v = kwargs ? kwargs->if_contains(name) : nullptr;
+  if (v == nullptr) return {};
+  if (v->is_array()) return v->get_array();
+  if (v->is_object()) return list_in(v->get_object(), "tasks");
+  return {};
+}
+
+json body_of_chord(const json_object& sig) {
+  const auto* kwargs = object_at(sig, "kwargs");
+  const auto* v = kwargs ? kwargs->if_contains("body") : nullptr;
+  return v ? *v : json();
+}
+
+json_object make(std::string_view type, json_object kwargs) {
+  return {{"task", std::string("celery.") + std::string(type)},
+          {"args", json_array()},
+          {"kwargs", std::move(kwargs)},
+          {"options", json_object()},
+          {"subtask_type", type},
+          {"immutable", false}};
+}
+
+json chain_of(json_array steps) {
+  if (steps.size() == 1) return std::move(steps[0]);
+  return make("chain", {{"tasks", std::move(steps)}});
+}
+
+json chord_of(json_array header, json body) {
+  return make("chord", {{"header", std::move(header)}, {"body", std::move(body)}});
+}
+
+std::string ensure_id(json_object& sig) {
+  auto& options = own_object_at(sig, "options");
+  if (const auto id = text_at(options, "task_id"); !id.empty()) return std::string(id);
+  auto id = new_uuid();
+  options["task_id"] = id;
+  return id;
+}
+
+void append_option(json_object& sig, std::string_view name, const json& value) {
+  auto& list = own_object_at(sig, "options")[name];
+  if (list.is_object()) list = json_array{json(list)};
+  if (!list.is_array()) list = json_array();
+  if (value.is_array())
+    list.get_array().insert(list.get_array().end(), value.get_array().begin(),
+                            value.get_array().end());
+  else if (value.is_object())
+    list.get_array().push_back(value);
+}
+
+// The signature whose end is the end of `sig`: the last step of a chain, the body of a chord.
+json_object* last_of(json_object& sig, int depth = 0) {
+  if (depth > depth_limit) return nullptr;
+  const auto kind = kind_of(sig);
+  auto* kwargs = sig.contains("kwargs") ? sig["kwargs"].if_object() : nullptr;
+  if (kind == "chain" && kwargs) {
+    auto* tasks = kwargs->if_contains("tasks");
+    if (!tasks || !tasks->is_array() || tasks->get_array().empty()) return nullptr;
+    auto* last = tasks->get_array().back().if_object();
+    return last ? last_of(*last, depth + 1) : nullptr;
+  }
+  if (kind == "chord" && kwargs) {
+    auto* body = kwargs->if_contains("body");
+    return body && body->is_object() ? last_of(body->get_object(), depth + 1) : nullptr;
+  }
+  return &sig;
+}
+
+class expander {
+ public:
+  expander(const sending& how, plan& to) : how_(how), to_(to) {}
+
+  result<void> apply(json_object sig, const json_array& fed, int depth) {
+    if (depth > depth_limit) return bad("the signature is nested too deeply");
+    if (to_.messages.size() > message_limit) return bad("the signature has too many members");
+    const auto kind = kind_of(sig);
+    if (kind == "chain") return chain(std::move(sig), fed, depth);
+    if (kind == "group") return group(std::move(sig), fed, depth);
+    if (kind == "chord") return chord(std::move(sig), fed, depth);
+    return single(sig, fed, {});
+  }
+
+  // Steps in order of execution.
+  result<void> steps(json_array all, const json_array& fed, int depth) {
+    json_array flat;
+    if (auto ok = flatten(all, flat, depth); !ok) return ok;
+    if (flat.empty()) return bad("a chain without steps");
+    auto folded = fold(std::move(flat));
+    for (auto& step : folded) ensure_id(*last_or_self(step));
+    auto first = std::move(folded[0].get_object());
+    if (folded.size() == 1) return apply(std::move(first), fed, depth + 1);
+    json_array rest(std::make_reverse_iterator(folded.end()),
+                    std::make_reverse_iterator(folded.begin() + 1));
+    auto* last = last_of(rest[0].get_object());
+    if (last == nullptr) return bad("a chain whose last step is empty");
+    auto last_id = ensure_id(*last);
+    if (auto ok = single(first, fed, std::move(rest)); !ok) return ok;
+    to_.last_id = std::move(last_id);
+    return {};
+  }
+
+ private:
+  static json_object* last_or_self(json& step) {
+    auto* last = last_of(step.get_object());
+    return last ? last : &step.get_object();
+  }
+
+  // Chains inside chains become their steps.
+  result<void> flatten(const json_array& from, json_array& into, int depth) {
+    if (depth > depth_limit) return bad("the chain is nested too deeply");
+    for (const auto& step : from) {
+      if (!step.is_object()) return bad("a step of a chain is no signature");
+      if (kind_of(step.get_object()) == "chain") {
+        if (auto ok = flatten(list_in(step.get_object(), "tasks"), into, depth + 1); !ok) return ok;
+      } else {
+        into.push_back(step);
+      }
+    }
+    return {};
+  }
+
+  // A group or chord with something behind it becomes a chord whose body is all that follows.
+  static json_array fold(json_array flat) {
+    json_array rest;
+    for (auto step = flat.rbegin(); step != flat.rend(); ++step) {
+      const auto& sig = step->get_object();
+      const auto kind = kind_of(sig);
+      if (kind == "group" && !rest.empty()) {
+        rest = json_array{chord_of(list_in(sig, "tasks"), chain_of(std::move(rest)))};
+      } else if (kind == "chord" && !rest.empty()) {
+        rest.insert(rest.begin(), body_of_chord(sig));
+        rest = json_array{chord_of(list_in(sig, "header"), chain_of(std::move(rest)))};
+      } else {
+        rest.insert(rest.begin(), *step);
+      }
+    }
+    return rest;
+  }
+
+  result<void> chain(json_object sig, const json_array& fed, int depth) {
+    auto all = list_in(sig, "tasks");
+    // What hangs on the chain hangs on its last step; errbacks on every step.
+    if (const auto* options = object_at(sig, "options"); options && !all.empty()) {
+      for (auto& step : all) {
+        if (!step.is_object()) return bad("a step of a chain is no signature");
+        if (const auto* errbacks = options->if_contains("link_error"))
+          append_option(step.get_object(), "link_error", *errbacks);
+      }
+      if (auto* last = last_of(all.back().get_object())) {
+        if (const auto* links = options->if_contains("link")) append_option(*last, "link", *links);
+        for (const auto name : {"task_id", "group_id", "group_index", "chord"})
+          if (const auto* v = options->if_contains(name))
+            own_object_at(*last, "options")[name] = *v;
+      }
+    }
+    return steps(std::move(all), fed, depth);
+  }
+
+  // Groups inside groups become their members.
+  result<void> members_of(const json_array& from, json_array& into, int depth) {
+    if (depth > depth_limit) return bad("the group is nested too deeply");
+    for (const auto& member : from) {
+      if (!member.is_object()) return bad("a member of a group is no signature");
+      if (kind_of(member.get_object()) == "group") {
+        if (auto ok = members_of(list_in(member.get_object(), "tasks"), into, depth + 1); !ok)
+          return ok;
+      } else {
+        into.push_back(member);
+      }
+    }
+    return {};
+  }
+
+  result<void> send_members(json_array members, const std::string& gid, const json& chord_body,
+                            const json_array& fed, int depth) {
+    json_array tuples;
+    std::int64_t index = 0;
+    for (auto& member : members) {
+      auto* last = last_of(member.get_object());
+      if (last == nullptr) return bad("a member of a group is empty");
+      auto& options = own_object_at(*last, "options");
+      options["group_id"] = gid;
+      options["group_index"] = index++;
+      if (!chord_body.is_null()) options["chord"] = chord_body;
+      if (auto ok = apply(std::move(member.get_object()), fed, depth + 1); !ok) return ok;
+      tuples.push_back(std::move(to_.result_tuple));
+    }
+    to_.last_id = gid;
+    to_.result_tuple = json_array{json_array{gid, nullptr}, std::move(tuples)};
+    return {};
+  }
+
+  result<void> group(json_object sig, const json_array& fed, int depth) {
+    json_array members;
+    if (auto ok = members_of(list_in(sig, "tasks"), members, depth); !ok) return ok;
+    const auto gid = ensure_id(sig);
+    if (const auto* options = object_at(sig, "options")) {
+      for (const auto name : {"link", "link_error"})
+        if (const auto* v = options->if_contains(name))
+          for (auto& member : members) append_option(member.get_object(), name, *v);
+    }
+    return send_members(std::move(members), gid, nullptr, fed, depth);
+  }
+
+  result<void> chord(json_object sig, const json_array& fed, int depth) {
+    json_array members;
+    if (auto ok = members_of(list_in(sig, "header"), members, depth); !ok) return ok;
+    auto body = body_of_chord(sig);
+    if (!body.is_object()) return bad("a chord without a body");
+    auto* last = last_of(body.get_object());
+    if (last == nullptr) return bad("a chord with an empty body");
+    if (const auto* options = object_at(sig, "options")) {
+      for (const auto name : {"task_id", "group_id", "group_index", "chord"})
+        if (const auto* v = options->if_contains(name)) own_object_at(*last, "options")[name] = *v;
+      for (const auto name : {"link", "link_error"})
+        if (const auto* v = options->if_contains(name)) append_option(*last, name, *v);
+    }
+    const auto id = ensure_id(*last);
+    // Celery looks for the id of the whole at the body itself.
+    own_object_at(body.get_object(), "options")["task_id"] = id;
+    if (members.empty()) {
+      json_array no_results;
+      no_results.emplace_back(json_array());
+      return apply(std::move(body.get_object()), no_results, depth + 1);
+    }
+    const auto gid = new_uuid();
+    to_.chords.emplace_back(gid, members.size());
+    if (auto ok = send_members(std::move(members), gid, body, fed, depth); !ok) return ok;
+    to_.last_id = id;
+    auto header_tuple = std::move(to_.result_tuple);
+    to_.result_tuple = json_array{json_array{id, std::move(header_tuple)}, nullptr};
+    return {};
+  }
+
+  result<void> single(const json_object& sig, const json_array& fed, json_array chain_rest) {
+    outgoing m;
+    m.task = text_at(sig, "task");
+    if (m.task.empty()) return bad("a signature without a task name");
+    const auto* immutable = sig.if_contains("immutable");
+    if (!(immutable && immutable->is_bool() && immutable->get_bool())) m.args = fed;
+    if (const auto* args = sig.if_contains("args"); args && args->is_array())
+      m.args.insert(m.args.end(), args->get_array().begin(), args->get_array().end());
+    if (const auto* kwargs = object_at(sig, "kwargs")) m.kwargs = *kwargs;
+    m.parent_id = how_.parent_id;
+    m.root_id = how_.root_id;
+    m.reply_to = how_.reply_to;
+    static const json_object no_options;
+    const auto* options = object_at(sig, "options");
+    if (auto ok = read_options(options ? *options : no_options, m); !ok) return ok;
+    if (!chain_rest.empty()) m.chain = std::move(chain_rest);
+    to_.last_id = m.id;
+    to_.result_tuple = json_array{json_array{m.id, nullptr}, nullptr};
+    to_.messages.push_back(std::move(m));
+    return {};
+  }
+
+  result<void> read_options(const json_object& options, outgoing& m) {
+    m.id = text_at(options, "task_id");
+    if (m.id.empty()) m.id = new_uuid();
+    m.queue = text_at(options, "queue");
+    if (m.queue.empty()) m.queue = text_at(options, "routing_key");
+    if (m.queue.empty()) m.queue = how_.route(m.task);
+    m.group = text_at(options, "group_id");
+    m.shadow = text_at(options, "shadow");
+    if (const auto root = text_at(options, "root_id"); !root.empty() && m.root_id.empty())
+      m.root_id = root;
+    const auto number = [&options](std::string_view name) -> std::optional<double> {
+      const auto* v = options.if_contains(name);
+      if (v == nullptr || !v->is_number()) return std::nullopt;
+      return v->to_number<double>();
+    };
+    if (const auto n = number("group_index")) m.group_index = static_cast<std::int64_t>(*n);
+    if (const auto n = number("priority")) m.priority = static_cast<int>(std::clamp(*n, -1e6, 1e6));
+    if (const auto n = number("countdown")) m.eta = how_.now + from_seconds(*n);
+    m.hard_limit_s = number("time_limit");
+    m.soft_limit_s = number("soft_time_limit");
+    if (const auto eta = text_at(options, "eta"); !eta.empty()) {
+      m.eta = parse_iso(eta);
+      if (!m.eta) return bad("a signature's eta is no time");
+    }
+    if (const auto n = number("expires")) m.expires = how_.now + from_seconds(*n);
+    if (const auto expires = text_at(options, "expires"); !expires.empty())
+      m.expires = parse_iso(expires);
+    if (const auto* v = options.if_contains("ignore_result"))
+      m.ignore_result = v->is_bool() && v->get_bool();
+    if (const auto* headers = object_at(options, "headers")) m.headers = *headers;
+    const auto list = [&options](std::string_view name) -> json {
+      const auto* v = options.if_contains(name);
+      if (v == nullptr || v->is_null()) return nullptr;
+      if (v->is_object()) return json_array{*v};
+      return v->is_array() && !v->get_array().empty() ? *v : json();
+    };
+    m.callbacks = list("link");
+    m.errbacks = list("link_error");
+    m.chain = list("chain");
+    if (const auto* v = options.if_contains("chord"); v && v->is_object()) m.chord = *v;
+    return {};
+  }
+
+  static std::chrono::microseconds from_seconds(double s) {
+    return std::chrono::microseconds{static_cast<std::int64_t>(std::clamp(s, -1e10, 1e10) * 1e6)};
+  }
+
+  const sending& how_;
+  plan& to_;
+};
+
+}  // namespace
+
+result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to) {
+  if (!signature.is_object()) return bad("no signature");
+  return expander(how, to).apply(signature.get_object(), fed, 0);
+}
+
+result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,
+                               plan& to) {
+  std::reverse(rest.begin(), rest.end());
+  return expander(how, to).steps(std::move(rest), fed, 0);
+}
+
+result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
+                              const sending& how, plan& to) {
+  if (callbacks.size() == 1) return expand(callbacks[0], fed, how, to);
+  return expand(make("group", {{"tasks", callbacks}}), fed, how, to);
+}
+
+// ---- the public builders ----
+
+signature::signature(std::string_view task, json_array args, json_object kwargs)
+    : document_{{"task", task},
+                {"args", std::move(args)},
+                {"kwargs", std::move(kwargs)},
+                {"options", json_object()},
+                {"subtask_type", nullptr},
+                {"immutable", false}} {}
+
+signature signature::from_json(json_object document) {
+  signature made;
+  made.document_ = std::move(document);
+  return made;
+}
+
+signature& signature::immutable(bool value) {
+  document_["immutable"] = value;
+  return *this;
+}
+
+signature& signature::option(std::string_view name, json value) {
+  own_object_at(document_, "options")[name] = std::move(value);
+  return *this;
+}
+
+signature& signature::link(const signature& callback) {
+  append_option(document_, "link", callback.document());
+  return *this;
+}
+
+signature& signature::link_error(const signature& errback) {
+  append_option(document_, "link_error", errback.document());
+  return *this;
+}
+
+namespace {
+
+json_array documents(const std::vector<signature>& all) {
+  json_array out;
+  for (const auto& one : all) out.push_back(one.document());
+  return out;
+}
+
+}  // namespace
+
+signature chain(const std::vector<signature>& steps) {
+  return signature::from_json(make("chain", {{"tasks", documents(steps)}}));
+}
+
+signature group(const std::vector<signature>& members) {
+  return signature::from_json(make("group", {{"tasks", documents(members)}}));
+}
+
+signature chord(const std::vector<signature>& members, const signature& body) {
+  return signature::from_json(chord_of(documents(members), body.document()).get_object());
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,47 @@
+// From a signature (Celery's JSON for work not yet sent) to the messages that start it. Pure:
+// nothing is sent here.
+#pragma once
+
+#include "core/error.hpp"
+#include "skirmish/tasks/types.hpp"
+#include "tasks/envelope.hpp"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skirmish::tasks {
+
+// Which queue a task goes to when nobody said.
+using route_function = std::function<std::string(std::string_view task)>;
+
+struct sending {
+  route_function route;
+  wall_time now{};
+  std::string parent_id;  // empty: none
+  std::string root_id;    // empty: each message is its own root
+  std::string reply_to;
+};
+
+struct plan {
+  std::vector<std::pair<std::string, std::size_t>>
+      chords;  // group id → size; stored before anything is sent
+  std::vector<outgoing> messages;
+  std::string last_id;  // of the result of the whole
+  json result_tuple;    // as it stands in `children`
+};
+
+// Adds to `to` what starts `signature`. `fed` are put in front of its arguments unless it is
+// immutable.
+result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to);
+
+// A chain as workers pass it on: the LAST element is next. Removes it from `rest` and expands it.
+result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,
+                               plan& to);
+
+// Sends several callbacks: one by itself, more as a group.
+result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
+                              const sending& how, plan& to);
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,193 @@
+#include "tasks/history.hpp"
+
+#include "core/log.hpp"
+#include "tasks/message.hpp"
+#include "tasks/scripts.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t pending_limit_events = 100'000;
+constexpr std::size_t batch_events = 200;
+constexpr auto batch_interval = 200ms;
+constexpr auto task_ttl_s = 7 * 86'400;
+
+std::string text_of(const json& v) {
+  if (v.is_string()) return std::string(v.get_string());
+  std::string out;
+  append_json(out, v);
+  return out;
+}
+
+// The state an event means; nothing for events that are not about tasks.
+std::optional<std::string_view> state_of(std::string_view type) {
+  if (type == "task-sent") return "PENDING";
+  if (type == "task-received") return "RECEIVED";
+  if (type == "task-started") return "STARTED";
+  if (type == "task-succeeded") return "SUCCESS";
+  if (type == "task-failed") return "FAILURE";
+  if (type == "task-retried") return "RETRY";
+  if (type == "task-revoked") return "REVOKED";
+  if (type == "task-rejected") return "REJECTED";
+  return std::nullopt;
+}
+
+}  // namespace
+
+history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
+                                   redis::subscriber& subscriber, key_names keys,
+                                   std::size_t limit_tasks)
+    : io_(io),
+      redis_(redis),
+      subscriber_(subscriber),
+      keys_(std::move(keys)),
+      limit_tasks_(limit_tasks),
+      token_(new_uuid()) {}
+
+void history_recorder::on_event(std::string_view envelope) {
+  if (!leading_ || pending_.size() >= pending_limit_events) return;
+  const auto body = plain_body(envelope);
+  if (!body) return;
+  if (const auto* one = body->if_object()) note(*one);
+  if (const auto* many = body->if_array())
+    for (const auto& event : *many)
+      if (event.is_object()) note(event.get_object());
+}
+
+void history_recorder::note(const json_object& event) {
+  const auto* type = event.if_contains("type");
+  const auto* id = event.if_contains("uuid");
+  if (type == nullptr || id == nullptr || !type->is_string() || !id->is_string()) return;
+  const auto state = state_of(std::string_view(type->get_string()));
+  if (!state) return;
+  const auto* at = event.if_contains("timestamp");
+  const auto time =
+      at && at->is_number() ? fmt::format("{:.6f}", at->to_number<double>()) : std::string("0");
+  std::vector<std::string> fields;
+  const auto take = [&](std::string_view from, std::string_view to) {
+    const auto* v = event.if_contains(from);
+    if (v == nullptr || v->is_null()) return;
+    fields.emplace_back(to);
+    fields.push_back(text_of(*v));
+  };
+  for (const auto name :
+       {"name", "args", "kwargs", "root_id", "parent_id", "retries", "eta", "expires", "queue",
+        "result", "runtime", "exception", "traceback", "terminated", "expired"})
+    take(name, name);
+  if (*state != "PENDING") take("hostname", "worker");
+  const std::string_view moment = *state == "PENDING"    ? "sent"
+                                  : *state == "RECEIVED" ? "received"
+                                  : *state == "STARTED"  ? "started"
+                                                         : "ended";
+  fields.emplace_back(moment);
+  fields.push_back(time);
+  std::vector<std::string> words{std::string(id->get_string()), time, std::string(*state),
+                                 std::to_string(fields.size() / 2)};
+  words.insert(words.end(), fields.begin(), fields.end());
+  pending_.push_back(std::move(words));
+}
+
+awaitable<void> history_recorder::write() {
+  const auto leader = keys_.own("history:leader");
+  const std::vector<std::string_view> leader_key{leader};
+  const std::vector<std::string_view> lease{token_, "5000"};
+  leading_ = redis::checked(co_await redis_.eval(scripts::beat_lead, leader_key, lease)).as_bool();
+  const auto prefix = keys_.own("history:");
+  const std::vector<std::string_view> keys{prefix};
+  const auto limit = std::to_string(limit_tasks_);
+  const auto ttl = std::to_string(task_ttl_s);
+  while (!pending_.empty()) {
+    std::vector<std::string_view> args{limit, ttl, ""};
+    const auto count = std::min(batch_events, pending_.size());
+    for (std::size_t i = 0; i < count; ++i)
+      args.insert(args.end(), pending_[i].begin(), pending_[i].end());
+    redis::checked(co_await redis_.eval(scripts::history, keys, args));
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+awaitable<void> history_recorder::run() {
+  redis::listener who;
+  who.on_message = [this](std::string_view, std::string_view envelope) { on_event(envelope); };
+  const auto subscription =
+      subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
+  asio::steady_timer timer(io_);
+  while (true) {
+    try {
+      co_await write();
+    } catch (const failure& e) {
+      leading_ = false;
+      log::warn("task_history_failed", {{"error", e.what()}});
+    }
+    timer.expires_after(batch_interval);
+    co_await timer.async_wait(use_awaitable);
+  }
+}
+
+namespace {
+
+json_object to_object(const std::string& id, const redis::value& hash) {
+  json_object out{{"id", id}};
+  for (const auto& [field, text] : hash.as_pairs()) {
+    const bool is_time =
+        field == "sent" || field == "received" || field == "started" || field == "ended";
+    const bool is_number = field == "runtime" || field == "retries";
+    if (is_time)
+      out[field] = to_iso(from_unix_s(std::strtod(text.c_str(), nullptr)));
+    else if (is_number)
+      out[field == "runtime" ? "runtime_s" : "retries"] = std::strtod(text.c_str(), nullptr);
+    else
+      out[field] = text;
+  }
+  return out;
+}
+
+}  // namespace
+
+awaitable<json_array> read_history(broker_view at, history_query query) {
+  auto index = at.keys.own("history:", "all");
+  if (!query.state.empty()) index = at.keys.own("history:state:", query.state);
+  if (!query.name.empty()) index = at.keys.own("history:name:", query.name);
+  if (!query.worker.empty()) index = at.keys.own("history:worker:", query.worker);
+  const auto from = static_cast<std::int64_t>(query.offset);
+  const auto to = from + static_cast<std::int64_t>(query.limit) - 1;
+  const auto ids =
+      redis::checked(co_await at.redis.command("ZREVRANGE", index, from, to)).as_strings();
+  json_array out;
+  if (ids.empty()) co_return out;
+  redis::request ask;
+  for (const auto& id : ids) ask.push("HGETALL", at.keys.own("history:task:", id));
+  const auto hashes = redis::checked(co_await at.redis.exec(std::move(ask)));
+  for (std::size_t i = 0; i < ids.size(); ++i) out.push_back(to_object(ids[i], hashes[i]));
+  co_return out;
+}
+
+awaitable<result<json_object>> read_task(broker_view at, std::string id) {
+  redis::request ask;
+  ask.push("HGETALL", at.keys.own("history:task:", id));
+  ask.push("GET", at.keys.result(id));
+  const auto replies = redis::checked(co_await at.redis.exec(std::move(ask)));
+  auto out = to_object(id, replies[0]);
+  if (!replies[1].is_nil()) {
+    if (auto document = parse_json(replies[1].as_string()); document && document->is_object()) {
+      const auto& stored = document->get_object();
+      // The stored result knows better than events, which may be switched off.
+      if (const auto* status = stored.if_contains("status")) out["state"] = *status;
+      if (const auto* value = stored.if_contains("result")) out["result"] = *value;
+      if (const auto* text = stored.if_contains("traceback"); text && !text->is_null())
+        out["traceback"] = *text;
+      if (const auto* done = stored.if_contains("date_done")) out["date_done"] = *done;
+    }
+  }
+  if (out.size() == 1) co_return error{errc::not_found, "there is no such task"};
+  co_return out;
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,53 @@
+// What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a
+// restart forgets nothing.
+//
+//   skirmish:tasks:history:all                    zset   id → time of its last event
+//   skirmish:tasks:history:state:<STATE>          zset   the same, of the tasks in that state
+//   skirmish:tasks:history:name:<task>, worker:<node>   zset   the same by name and worker
+//   skirmish:tasks:history:task:<id>              hash   name, state, args, kwargs, worker, times…;
+//   7 days skirmish:tasks:history:leader                 string the recorder that writes, 5 s
+//
+// Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes
+// writes; the others stand by.
+#pragma once
+
+#include "core/task_group.hpp"
+#include "redis/subscriber.hpp"
+#include "tasks/operator.hpp"
+
+#include <deque>
+
+namespace skirmish::tasks {
+
+class history_recorder {
+ public:
+  history_recorder(asio::io_context& io, redis::client& redis, redis::subscriber& subscriber,
+                   key_names keys, std::size_t limit_tasks = 100'000);
+  // Records until its coroutine is cancelled. Give it to a task_group.
+  awaitable<void> run();
+
+ private:
+  void on_event(std::string_view envelope);
+  void note(const json_object& event);
+  awaitable<void> write();
+
+  asio::io_context& io_;
+  redis::client& redis_;
+  redis::subscriber& subscriber_;
+  key_names keys_;
+  std::size_t limit_tasks_;
+  std::string token_;
+  std::deque<std::vector<std::string>> pending_;  // arguments of history.lua, an event each
+  bool leading_ = false;
+};
+
+struct history_query {
+  std::string state, name, worker;  // at most one of them; empty: all
+  std::size_t limit = 50;
+  std::size_t offset = 0;
+};
+awaitable<json_array> read_history(broker_view at, history_query query);
+// One task with its stored result, or not_found.
+awaitable<result<json_object>> read_task(broker_view at, std::string id);
+
+}  // namespace skirmish::tasks

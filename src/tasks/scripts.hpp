@@ -1,0 +1,22 @@
+// The Lua scripts; each says in its file what it takes and returns.
+#pragma once
+
+#include "redis/script.hpp"
+
+namespace skirmish::tasks::scripts {
+
+extern const redis::script fetch;
+extern const redis::script turn;
+extern const redis::script due;
+extern const redis::script schedule;
+extern const redis::script put_back;
+extern const redis::script heartbeat;
+extern const redis::script chord_part;
+extern const redis::script fire_chord;
+extern const redis::script publish_once;
+extern const redis::script rate;
+extern const redis::script beat_fire;
+extern const redis::script beat_lead;
+extern const redis::script history;
+
+}  // namespace skirmish::tasks::scripts

@@ -1,0 +1,215 @@
+#include "tasks/tasks_routes.hpp"
+
+#include "core/parse.hpp"
+#include "http/problem.hpp"
+#include "tasks/app_impl.hpp"
+#include "tasks/history.hpp"
+
+#include <fmt/format.h>
+
+namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+using http::access;
+using http::exchange;
+using http::json_response;
+using http::member;
+using http::optional;
+using http::problem;
+using http::required;
+using http::response;
+using http::shape;
+using http::verb;
+
+constexpr auto answer_timeout = 1s;
+
+struct routes {
+  asio::io_context& io;
+  redis::client& broker;
+  key_names keys;
+  std::string default_queue;
+
+  [[nodiscard]] broker_view view() const { return {io, broker, keys}; }
+};
+using shared = std::shared_ptr<routes>;
+
+shape call_shape() {
+  return shape::object(
+      {{"name", shape::text(1, 255), required, "the task's registered name"},
+       {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
+       {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
+       {"queue", shape::text(1, 255), optional, "default: celery"},
+       {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
+       {"eta", shape::time(), optional, "not before"},
+       {"expires", shape::time(), optional, "not after"},
+       {"priority", shape::integer(0, 9), optional, "0 is served first"},
+       {"retry", shape::boolean(), optional, "accepted; publishing is tried once here"}});
+}
+
+result<outgoing> message_of(const exchange& x, const routes& r) {
+  const auto& body = x.body.as_object();
+  const auto time_of = [](const std::string& text) -> std::optional<wall_time> {
+    return parse_iso(text);
+  };
+  outgoing m;
+  m.task = *x.text("name");
+  m.id = new_uuid();
+  m.queue = x.text("queue").value_or(r.default_queue);
+  m.priority = static_cast<int>(x.integer("priority").value_or(0));
+  if (const auto* args = body.if_contains("args")) m.args = args->as_array();
+  if (const auto* kwargs = body.if_contains("kwargs")) {
+    if (!kwargs->is_object()) return error{errc::invalid_argument, "kwargs must be an object"};
+    m.kwargs = kwargs->get_object();
+  }
+  if (const auto eta = x.text("eta")) m.eta = time_of(*eta);
+  if (const auto expires = x.text("expires")) m.expires = time_of(*expires);
+  if (const auto* s = body.if_contains("countdown_s"))
+    m.eta = wall_now() +
+            std::chrono::microseconds(static_cast<std::int64_t>(s->to_number<double>() * 1e6));
+  return m;
+}
+
+awaitable<response> create(shared r, exchange& x) {
+  const auto m = message_of(x, *r);
+  if (!m) co_return problem(m.error(), x.request_id);
+  const auto to = address(r->keys, *m);
+  redis::request send;
+  send.push("SADD", r->keys.binding(m->queue),
+            fmt::format("{}{}{}{}", m->queue, separator, separator, m->queue));
+  send.push("LPUSH", to.list, to.envelope);
+  redis::checked(co_await r->broker.exec(std::move(send)));
+  auto answer = json_response(
+      json_object{{"id", m->id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}},
+      202);
+  answer.with("Location", "/api/tasks/" + m->id);
+  co_return answer;
+}
+
+awaitable<response> read(shared r, exchange& x) {
+  const auto found = co_await read_task(r->view(), x.path("id"));
+  co_return found ? json_response(*found) : problem(found.error(), x.request_id);
+}
+
+awaitable<response> remove(shared r, exchange& x) {
+  co_await revoke(r->view(), x.path("id"), x.query("terminate") == "true");
+  co_return http::no_content();
+}
+
+awaitable<response> list(shared r, exchange& x) {
+  history_query q;
+  q.state = x.query("state");
+  q.name = x.query("name");
+  q.worker = x.query("worker");
+  q.limit = static_cast<std::size_t>(x.query_integer("limit"));
+  if (!x.query("cursor").empty()) {
+    const auto offset = parse_integer(x.query("cursor"));
+    if (!offset || *offset < 0)
+      co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
+    q.offset = static_cast<std::size_t>(*offset);
+  }
+  auto items = co_await read_history(r->view(), q);
+  const bool more = items.size() == q.limit;
+  json next = more ? json(std::to_string(q.offset + q.limit)) : json();
+  co_return json_response(
+      json_object{{"items", std::move(items)}, {"next_cursor", std::move(next)}});
+}
+
+awaitable<response> list_workers(shared r, exchange&) {
+  auto items = co_await workers(r->view());
+  // Python workers say that they live by answering.
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto pings = co_await broadcast(r->view(), "ping", no_arguments, everybody, answer_timeout);
+  for (const auto& [node, pong] : pings) {
+    const auto known = std::any_of(items.begin(), items.end(), [&](const json& w) {
+      const auto* name = w.as_object().if_contains("node");
+      return name && *name == json(std::string(node));
+    });
+    if (!known) items.push_back(json_object{{"node", std::string(node)}});
+  }
+  co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+awaitable<response> list_queues(shared r, exchange&) {
+  auto items = co_await queues(r->view());
+  co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+// A node's name has an '@', which is no id: the route's parameter takes the part before it, or
+// `all`.
+awaitable<response> command(shared r, exchange& x) {
+  std::vector<std::string> to;
+  if (x.path("name") != "all") {
+    const auto alive = co_await workers(r->view());
+    for (const auto& w : alive) {
+      const auto* node = w.as_object().if_contains("node");
+      if (node == nullptr || !node->is_string()) continue;
+      const std::string name(node->get_string());
+      if (name.substr(0, name.find('@')) == x.path("name")) to.push_back(name);
+    }
+    if (to.empty()) co_return problem({errc::not_found, "there is no such worker"}, x.request_id);
+  }
+  static const std::array allowed{
+      "ping",         "stats",           "active",        "reserved",       "scheduled",
+      "registered",   "revoked",         "active_queues", "conf",           "report",
+      "clock",        "memsample",       "query_task",    "revoke",         "rate_limit",
+      "time_limit",   "pool_grow",       "pool_shrink",   "autoscale",      "pool_restart",
+      "add_consumer", "cancel_consumer", "enable_events", "disable_events", "heartbeat",
+      "shutdown"};
+  const auto& method = x.path("command");
+  if (std::find(allowed.begin(), allowed.end(), method) == allowed.end())
+    co_return problem({errc::not_found, "there is no such command"}, x.request_id);
+  if (!x.body.is_object())
+    co_return problem({errc::invalid_argument, "the body is an object of arguments"}, x.request_id);
+  auto answers =
+      co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
+  co_return json_response(json_object{{"answers", std::move(answers)}});
+}
+
+}  // namespace
+
+void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
+                std::string default_queue) {
+  auto r = std::make_shared<routes>(routes{io, broker, std::move(keys), std::move(default_queue)});
+  const auto text_parameter = [](const char* name, const char* what) {
+    return http::query_parameter{name, what, std::nullopt, std::nullopt};
+  };
+  to.add({verb::post,
+          "/api/tasks",
+          access::server,
+          "Send a task to C++ or Python workers",
+          [r](exchange& x) { return create(r, x); },
+          call_shape(),
+          {},
+          "202 with the id"});
+  to.add(
+      {verb::get,
+       "/api/tasks",
+       access::server,
+       "Tasks that were seen, newest first",
+       [r](exchange& x) { return list(r, x); },
+       {},
+       {text_parameter("state", "only in this state"), text_parameter("name", "only of this task"),
+        text_parameter("worker", "only of this node"), http::limit_parameter(),
+        http::cursor_parameter()},
+       "From events: workers must send them (-E)"});
+  to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
+          [r](exchange& x) { return read(r, x); }});
+  to.add({verb::delete_,
+          "/api/tasks/{id}",
+          access::server,
+          "Revoke a task",
+          [r](exchange& x) { return remove(r, x); },
+          {},
+          {text_parameter("terminate", "true: end it even if it runs")}});
+  to.add({verb::get, "/api/workers", access::admin, "Workers that are alive",
+          [r](exchange& x) { return list_workers(r, x); }});
+  to.add({verb::get, "/api/queues", access::admin, "Queues and how many messages wait",
+          [r](exchange& x) { return list_queues(r, x); }});
+  to.add({verb::post, "/api/workers/{name}/{command}", access::admin,
+          "Remote control: the node's name up to the @, or `all`; the body holds the arguments",
+          [r](exchange& x) { return command(r, x); }, shape::anything()});
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,15 @@
+// /api/tasks, /api/workers, /api/queues.
+#pragma once
+
+#include "http/router.hpp"
+#include "tasks/operator.hpp"
+
+#include <memory>
+
+namespace skirmish::tasks {
+
+// `broker` and the io_context behind it belong to the router's thread.
+void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
+                std::string default_queue = "celery");
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,95 @@
+-- One turn of a worker: what ended is written, and what is about to start is claimed, in one step.
+-- KEYS: [1] unacked  [2] unacked_index  [3] running:<instance>  [4] worker:<instance>
+-- ARGV: the turn's number: a turn that is sent again because its reply was lost does nothing and answers the same.
+--   Then sections that each begin with their count:
+--   early    tag, record: tasks that are acknowledged now because they start; `record` is kept in running:<instance>
+--            until the task has ended ('' keeps none)
+--   late     tag: tasks that start and stay held
+--   done     tag: started early; their record goes
+--   ack      tag: held until now
+--   push     list, message
+--   forget   key: deleted
+--   results  key, TTL in seconds (0: none), value: stored and published unless a SUCCESS stands there
+-- Returns the 0-based positions (early first, then late) of tasks that are not ours any more: they must not start.
+local turn = ARGV[1]
+local known = redis.call('HMGET', KEYS[4], 'turn', 'lost')
+if known[1] == turn then
+  local answer = {}
+  for position in string.gmatch(known[2], '%d+') do answer[#answer + 1] = tonumber(position) end
+  return answer
+end
+
+local at = 2
+local function number()
+  at = at + 1
+  return tonumber(ARGV[at - 1])
+end
+local function take(n)
+  local part = {}
+  for i = 1, n do part[i] = ARGV[at + i - 1] end
+  at = at + n
+  return part
+end
+local function in_parts(command, key, items)
+  for from = 1, #items, 1000 do
+    redis.call(command, key, unpack(items, from, math.min(from + 999, #items)))
+  end
+end
+
+local lost = {}
+local early, records, early_count = {}, {}, number()
+if early_count > 0 then
+  for i = 1, early_count do
+    early[i] = ARGV[at]
+    records[i] = ARGV[at + 1]
+    at = at + 2
+  end
+  local mine, kept = {}, {}
+  for from = 1, early_count, 1000 do
+    local scores = redis.call('ZMSCORE', KEYS[2], unpack(early, from, math.min(from + 999, early_count)))
+    for i = 1, #scores do
+      local k = from + i - 1
+      if scores[i] then
+        mine[#mine + 1] = early[k]
+        if records[k] ~= '' then
+          kept[#kept + 1] = early[k]
+          kept[#kept + 1] = records[k]
+        end
+      else
+        lost[#lost + 1] = k - 1
+      end
+    end
+  end
+  in_parts('ZREM', KEYS[2], mine)
+  in_parts('HDEL', KEYS[1], mine)
+  in_parts('HSET', KEYS[3], kept)
+end
+local late = take(number())
+for i = 1, #late do
+  if not redis.call('ZSCORE', KEYS[2], late[i]) then lost[#lost + 1] = early_count + i - 1 end
+end
+in_parts('HDEL', KEYS[3], take(number()))
+local acks = take(number())
+in_parts('ZREM', KEYS[2], acks)
+in_parts('HDEL', KEYS[1], acks)
+for _ = 1, number() do
+  redis.call('LPUSH', ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+local forget = take(number())
+if #forget > 0 then redis.call('DEL', unpack(forget)) end
+for _ = 1, number() do
+  local key, ttl, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  at = at + 3
+  local old = redis.call('GET', key)
+  if not old or not string.find(string.sub(old, 1, 40), '"status": ?"SUCCESS"') then
+    if ttl == '0' then
+      redis.call('SET', key, value)
+    else
+      redis.call('SETEX', key, ttl, value)
+    end
+    redis.call('PUBLISH', key, value)
+  end
+end
+redis.call('HSET', KEYS[4], 'turn', turn, 'lost', table.concat(lost, ','))
+return lost

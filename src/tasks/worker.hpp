@@ -1,0 +1,223 @@
+// A task worker: takes messages, runs their tasks, writes what became of them.
+//
+// Everything but the task functions themselves happens on one loop. Its heart is the turn: one
+// round trip that writes what ended, claims what starts, sends the events and fetches more. Each
+// turn carries what gathered during the one before, so a busy worker's turns are big and an idle
+// worker makes none: Redis' client tracking says when a list that was found empty has changed.
+//
+// worker.cpp          life: start, shutdown, timers
+// worker_turn.cpp     the turn, and what happens to messages that arrive and jobs that end
+// worker_upkeep.cpp   heartbeat, leases, recovery of dead workers, far etas, chords left behind
+// worker_control.cpp  remote control
+#pragma once
+
+#include "core/task_group.hpp"
+#include "redis/client.hpp"
+#include "redis/subscriber.hpp"
+#include "tasks/control_message.hpp"
+#include "tasks/event.hpp"
+#include "tasks/job.hpp"
+#include "tasks/thread_pool.hpp"
+
+#include <deque>
+#include <map>
+#include <queue>
+#include <set>
+#include <unordered_map>
+
+namespace skirmish::tasks {
+
+class sandbox;
+
+struct worker_config {
+  std::vector<std::pair<std::string, int>> queues;  // name, weight; empty: the app's default queue
+  bool strict_queues = false;                       // the first queue is always served first
+  std::size_t concurrency = 0;                      // 0: one a core
+  std::size_t prefetch_multiplier = 4;
+  std::string node;  // default: skirmish@<host>
+  bool events = false;
+  bool gossip_heartbeat = true;  // worker-heartbeat events
+  bool mingle = true;
+  std::size_t autoscale_max = 0, autoscale_min = 0;  // 0: fixed
+  std::chrono::seconds shutdown_patience{600};       // a warm shutdown becomes cold after that
+  std::chrono::milliseconds heartbeat_interval{2'000};
+  std::chrono::milliseconds dead_after{10'000};  // silence that means death
+  std::chrono::milliseconds lease_refresh{60'000};
+  std::chrono::milliseconds near_eta{1'500};  // an eta so near waits here, not in Redis
+  int poison_limit = 3;                       // workers that may die with a message in their hands
+  sandbox* in_sandbox = nullptr;              // runs functions in child processes
+};
+
+struct worker_totals {
+  std::atomic<std::uint64_t> succeeded{0}, failed{0}, retried{0}, revoked{0}, rejected{0},
+      dead_lettered{0}, recovered{0}, turns{0}, fetched{0};
+};
+
+class worker final : public job_host {
+ public:
+  worker(app::impl& owner, asio::io_context& io, worker_config config);
+  ~worker() override;
+
+  // Works until stop(). Throws `failure` only when Redis cannot be reached at the start.
+  awaitable<void> run();
+  // Warm: what runs may end, the rest goes back. Called twice, or with `cold`: what runs is given
+  // up, too.
+  void stop(bool cold = false);
+
+  [[nodiscard]] const app::impl& owner() const override { return app_; }
+  [[nodiscard]] const std::string& node() const override { return config_.node; }
+  void publish_state(const job& from, std::string document) override;
+  [[nodiscard]] const worker_totals& totals() const noexcept { return totals_; }
+
+ private:
+  using steady = std::chrono::steady_clock;
+  struct later {
+    steady::time_point at;
+    job_ptr what;
+    bool operator<(const later& other) const { return at > other.at; }  // the earliest on top
+  };
+  struct turn_request {
+    std::vector<job_ptr> early, late;  // start
+    std::vector<std::string> done;     // tags of early starters that ended
+    std::vector<std::string> acks;
+    std::vector<addressed> pushes;
+    std::vector<std::string> forget;
+    std::vector<std::pair<std::string, std::string>> results;  // key, document
+    std::vector<std::string> events;
+    std::vector<job_ptr> chord_parts;
+    std::vector<std::string> put_back;  // arguments of put_back.lua
+    std::size_t bytes = 0;
+    [[nodiscard]] bool empty() const;
+  };
+
+  // worker.cpp
+  awaitable<void> announce();
+  awaitable<void> shut_down();
+  awaitable<void> give_back_held();
+  void subscribe_control();
+  void wake();
+  awaitable<void> rest();
+  [[nodiscard]] std::size_t prefetch_limit() const;
+  [[nodiscard]] std::size_t running_count() const { return running_.size(); }
+
+  // worker_turn.cpp
+  awaitable<void> turn_loop();
+  awaitable<void> take_turn();
+  void choose_starts(turn_request& t);
+  void gather_done(turn_request& t);
+  void gather_states(turn_request& t);
+  void push_turn(redis::request& to, const turn_request& t) const;
+  void push_chord_parts(redis::request& to, const turn_request& t) const;
+  void push_fetch(redis::request& to, std::size_t want);
+  void push_put_back(redis::request& to, const turn_request& t) const;
+  redis::request build_turn(const turn_request& t, bool with_results) const;
+  awaitable<std::vector<redis::value>> send_surely(const turn_request& t, std::size_t want);
+  awaitable<void> send_results_apart(const turn_request& t);
+  awaitable<void> load_scripts(redis::client& at);
+  awaitable<void> recover_connection(std::int64_t old_connection);
+  awaitable<void> reclaim_in_doubt(std::uint64_t after, std::size_t count);
+  awaitable<void> grant_shared_rates();
+  [[nodiscard]] std::size_t fetch_wish() const;
+  std::size_t accept_fetched(const redis::value& reply);
+  void hold_back(const job_ptr& j, std::chrono::duration<double> how_long);
+  void receive(std::string envelope, std::string tag, std::string queue);
+  void make_ready(const job_ptr& j);
+  void release_due();
+  bool may_start(job& j, steady::time_point now);
+  void start(const std::vector<job_ptr>& all);
+  void finish(const job_ptr& j, turn_request& t);
+  void drop(const job_ptr& j, failure_info why, outcome how, bool expired);
+  void dead_letter(const job_ptr& j, std::string reason);
+  [[nodiscard]] std::string dead_letter_entry(const job& j, std::string_view reason) const;
+  void arm_limits(const job_ptr& j);
+  void enforce_limits();
+  void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
+  void after_chord_parts(const std::vector<job_ptr>& members,
+                         const std::vector<redis::value>& replies, std::size_t offset);
+
+  // worker_upkeep.cpp
+  awaitable<void> heartbeat_loop();
+  awaitable<void> beat_once();
+  awaitable<void> recover(std::string instance);
+  awaitable<void> restore_held(std::vector<std::pair<std::string, std::string>> held);
+  awaitable<void> eta_loop();
+  awaitable<void> flush_far();
+  awaitable<void> janitor_loop();
+  awaitable<void> sweep_stale();
+  awaitable<void> sweep_chords();
+  awaitable<void> sweep_bindings();
+  awaitable<void> fire_chord(std::string gid, std::string how, std::vector<std::string> parts);
+  awaitable<void> load_revoked();
+  void autoscale();
+
+  // worker_control.cpp
+  void on_control(std::string_view envelope);
+  awaitable<void> reply(received_request to, json answer);
+  awaitable<json> answer(const received_request& r);
+  json request_info(const job& j, bool safe) const;
+  json stats() const;
+  void revoke(const std::vector<std::string>& ids, bool terminate, int signum);
+  void remember_revoked(std::string id);
+  [[nodiscard]] bool is_revoked(std::string_view id) const;
+  json answer_query(const json_object& arguments) const;
+  json answer_pool(const std::string& method, const json_object& arguments);
+  json answer_consumer(const std::string& method, const json_object& arguments);
+  json answer_limits(const std::string& method, const json_object& arguments);
+  json answer_hello(const json_object& arguments);
+  json answer_revoke(const std::string& method, const json_object& arguments);
+  void send_event(std::string_view type, std::string fields);
+  std::string worker_fields() const;
+
+  app::impl& app_;
+  asio::io_context& io_;
+  worker_config config_;
+  std::string instance_;
+  std::string tag_prefix_;
+  redis::client data_;                      // the turns
+  redis::client side_;                      // all the rest
+  std::unique_ptr<redis::client> results_;  // when results stand elsewhere
+  redis::subscriber subscriber_;
+  redis::subscription control_;
+  task_group group_;
+  event_writer events_;
+  std::unique_ptr<thread_pool> pool_;
+  worker_totals totals_;
+  std::map<std::string, std::unique_ptr<task_state>, std::less<>> task_states_;
+
+  // What is held, by stage.
+  std::deque<job_ptr> ready_;
+  std::priority_queue<later> waiting_;                 // near etas and rate limits
+  std::size_t waiting_count_ = 0;                      // of those, held back by rate limits
+  std::vector<job_ptr> far_;                           // on their way to the eta store
+  std::unordered_map<std::string, job_ptr> running_;   // by tag
+  std::vector<job_ptr> done_;                          // taken from the pool
+  std::vector<job_ptr> dropped_;                       // settled without having run
+  std::vector<std::pair<job_ptr, std::string>> dead_;  // with the reason
+  std::vector<job_ptr> requeued_;
+  std::mutex states_mutex_;
+  std::vector<std::pair<std::string, std::string>> states_;  // key, document; from any thread
+  std::multimap<steady::time_point, std::pair<std::weak_ptr<job>, bool>> limits_;  // true: hard
+
+  std::uint64_t last_tag_ = 0;
+  std::uint64_t last_turn_ = 0;
+  bool more_may_wait_ = true;  // a fetch is worth while
+  std::size_t rotation_ = 0;
+  std::vector<std::string> fetch_queues_;            // of the lists of the last fetch, by position
+  std::unordered_map<std::string, double> revoked_;  // id → when to forget, wall seconds
+  std::deque<std::string> revoked_order_;
+  std::vector<std::string> fresh_revokes_;  // to be stored in Redis
+  double mono_start_s_ = 0;
+  std::uint64_t processed_ = 0;
+  std::int64_t pool_wish_ = 0;
+
+  asio::steady_timer wake_;
+  asio::steady_timer eta_wake_;
+  asio::steady_timer control_wake_;
+  std::atomic<bool> woken_{false};
+  bool stopping_ = false;
+  bool cold_ = false;
+  bool ended_ = false;
+  steady::time_point started_at_ = steady::now();
+};
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,551 @@
+#include "core/log.hpp"
+#include "tasks/scripts.hpp"
+#include "tasks/worker.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto reply_ttl_ms = 10'000;
+constexpr std::size_t scheduled_shown = 1000;
+
+double now_s() { return to_unix_s(wall_now()); }
+
+json ok(std::string text) { return json_object{{"ok", std::move(text)}}; }
+json problem(std::string text) { return json_object{{"error", std::move(text)}}; }
+
+std::string text_at(const json_object& in, std::string_view name) {
+  const auto* v = in.if_contains(name);
+  return v && v->is_string() ? std::string(v->get_string()) : std::string();
+}
+
+std::int64_t integer_at(const json_object& in, std::string_view name, std::int64_t fallback) {
+  const auto* v = in.if_contains(name);
+  return v && v->is_number() ? static_cast<std::int64_t>(v->to_number<double>()) : fallback;
+}
+
+std::vector<std::string> list_at(const json_object& in, std::string_view name) {
+  std::vector<std::string> out;
+  const auto* v = in.if_contains(name);
+  if (v && v->is_string()) out.emplace_back(v->get_string());
+  if (v && v->is_array())
+    for (const auto& item : v->get_array())
+      if (item.is_string()) out.emplace_back(item.get_string());
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& items) {
+  std::string out;
+  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
+  return out;
+}
+
+int signal_number(const json_object& in) {
+  const auto* v = in.if_contains("signal");
+  if (v && v->is_int64()) return static_cast<int>(v->get_int64());
+  auto name = text_at(in, "signal");
+  if (name.starts_with("SIG")) name.erase(0, 3);
+  return name == "KILL"   ? SIGKILL
+         : name == "INT"  ? SIGINT
+         : name == "QUIT" ? SIGQUIT
+         : name == "USR1" ? SIGUSR1
+                          : SIGTERM;
+}
+
+}  // namespace
+
+// ---- requests and replies ----
+
+void worker::on_control(std::string_view envelope) {
+  auto parsed = parse_control_request(envelope);
+  if (!parsed) {
+    log::warn("task_control_unreadable", {{"error", parsed.error().message}});
+    return;
+  }
+  events_.witness(parsed->clock);
+  if (!parsed->is_for(config_.node)) return;
+  auto work = [this, r = std::move(*parsed)]() -> awaitable<void> {
+    auto said = co_await answer(r);
+    const bool wants_reply = !r.reply_key.empty() && r.method != "shutdown";
+    if (wants_reply) co_await reply(r, std::move(said));
+  };
+  group_.spawn("task_control", std::move(work));
+}
+
+awaitable<void> worker::reply(received_request to, json said) {
+  const auto bound =
+      redis::checked(co_await side_.command("SMEMBERS", app_.keys.binding(to.reply_exchange)));
+  const auto envelope = control_reply(to, config_.node, said, events_.tick());
+  redis::request send;
+  for (const auto& member : bound.as_strings()) {
+    // routing key SEP pattern SEP queue
+    const auto first = member.find(separator);
+    const auto last = member.rfind(separator);
+    if (first == std::string::npos || member.substr(0, first) != to.reply_key) continue;
+    const auto list = app_.keys.prefix + member.substr(last + separator.size());
+    send.push("LPUSH", list, envelope);
+    send.push("PEXPIRE", list, reply_ttl_ms);
+  }
+  if (send.get_commands() > 0) redis::checked(co_await side_.exec(std::move(send)));
+}
+
+awaitable<json> worker::answer(const received_request& r) {
+  const auto& m = r.method;
+  const auto& args = r.arguments;
+  if (m == "ping") co_return ok("pong");
+  if (m == "stats") co_return stats();
+  if (m == "clock") co_return json_object{{"clock", events_.clock()}};
+  if (m == "active" || m == "dump_active" || m == "reserved" || m == "dump_reserved") {
+    const auto* safe = args.if_contains("safe");
+    const bool as_text = safe && safe->is_bool() && safe->get_bool();
+    json_array out;
+    if (m.ends_with("active"))
+      for (const auto& [tag, j] : running_) out.push_back(request_info(*j, as_text));
+    else
+      for (const auto& j : ready_) out.push_back(request_info(*j, as_text));
+    co_return out;
+  }
+  if (m == "scheduled" || m == "dump_schedule") {
+    json_array out;
+    auto copy = waiting_;
+    for (; !copy.empty(); copy.pop()) {
+      const auto& j = *copy.top().what;
+      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+                                {"priority", 6},
+                                {"request", request_info(j, true)}});
+    }
+    const auto far = redis::checked(
+        co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
+    for (const auto& member : far.as_strings()) {
+      job j(*this, member.substr(member.find('\n') + 1));
+      if (!parse_envelope(j.m)) continue;
+      j.m.queue = j.m.routing_key;
+      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+                                {"priority", 6},
+                                {"request", request_info(j, true)}});
+    }
+    co_return out;
+  }
+  if (m == "registered" || m == "dump_tasks") {
+    json_array out;
+    for (const auto& [name, state] : task_states_)
+      out.push_back(json(state->rate_limit.empty()
+                             ? name
+                             : fmt::format("{} [rate_limit={}]", name, state->rate_limit)));
+    co_return out;
+  }
+  if (m == "revoked" || m == "dump_revoked") {
+    json_array out;
+    for (const auto& [id, until] : revoked_) out.push_back(json(id));
+    co_return out;
+  }
+  if (m == "query_task") co_return answer_query(args);
+  if (m == "active_queues" || m == "add_consumer" || m == "cancel_consumer")
+    co_return answer_consumer(m, args);
+  if (m.starts_with("pool_") || m == "autoscale") co_return answer_pool(m, args);
+  if (m == "rate_limit" || m == "time_limit") co_return answer_limits(m, args);
+  if (m == "hello") co_return answer_hello(args);
+  if (m == "revoke" || m == "terminate" || m == "revoke_by_stamped_headers" ||
+      m == "terminate_by_stamped_headers")
+    co_return answer_revoke(m, args);
+  if (m == "enable_events" || m == "disable_events") {
+    const bool on = m == "enable_events";
+    const bool was = events_.enabled();
+    events_.set_enabled(on);
+    co_return ok(
+        fmt::format("task events {}{}", was == on ? "already " : "", on ? "enabled" : "disabled"));
+  }
+  if (m == "heartbeat") {
+    send_event(
+        "worker-heartbeat",
+        ", \"freq\": 5" + worker_fields().substr(std::string_view(", \"freq\": 2.0").size()));
+    co_return nullptr;
+  }
+  if (m == "election") {
+    // Every worker that hears of an election answers; who says nothing blocks it.
+    std::string id;
+    append_json_string(id, text_at(args, "id"));
+    send_event("worker-elect-ack", ", \"id\": " + id);
+    co_return nullptr;
+  }
+  if (m == "conf" || m == "dump_conf") {
+    co_return json_object{{"broker_url", redis::to_string_masked(app_.broker)},
+                          {"result_backend", redis::to_string_masked(app_.results)},
+                          {"task_default_queue", app_.options.default_queue},
+                          {"result_expires", app_.options.result_expires.count() / 1000},
+                          {"worker_concurrency", config_.concurrency},
+                          {"worker_prefetch_multiplier", config_.prefetch_multiplier},
+                          {"task_track_started", app_.options.track_started},
+                          {"worker_send_task_events", events_.enabled()}};
+  }
+  if (m == "report")
+    co_return ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
+  if (m == "memsample" || m == "memdump" || m == "objgraph") {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    co_return json(fmt::format("{} MB", usage.ru_maxrss / 1024));
+  }
+  if (m == "shutdown") {
+    stop();
+    co_return nullptr;
+  }
+  co_return problem("KeyError(" + python_repr(std::string_view(m)) + ")");
+}
+
+// ---- what there is to tell ----
+
+json worker::request_info(const job& j, bool safe) const {
+  json args, kwargs;
+  if (safe) {
+    const auto plain = [](std::string_view token) {
+      std::string out;
+      if (token.size() >= 2) unescape_json(token.substr(1, token.size() - 2), out);
+      return json(out);
+    };
+    args = plain(j.m.args_repr);
+    kwargs = plain(j.m.kwargs_repr);
+  } else if (auto body = parse_body(j.m)) {
+    args = json_array(std::move(body->args), boost::json::storage_ptr());
+    kwargs = json_object(std::move(body->kwargs), boost::json::storage_ptr());
+  }
+  const bool runs = j.started_s > 0;
+  return json_object{{"id", j.m.id},
+                     {"name", j.m.task},
+                     {"type", j.m.task},
+                     {"args", std::move(args)},
+                     {"kwargs", std::move(kwargs)},
+                     {"hostname", config_.node},
+                     {"time_start", runs ? json(j.started_s) : json()},
+                     {"acknowledged", j.acknowledged},
+                     {"delivery_info", json_object{{"exchange", j.m.exchange},
+                                                   {"routing_key", j.m.queue},
+                                                   {"priority", j.m.priority},
+                                                   {"redelivered", j.m.redelivered}}},
+                     {"worker_pid", runs ? json(::getpid()) : json()}};
+}
+
+json worker::stats() const {
+  json_object total;
+  for (const auto& [name, state] : task_states_)
+    if (state->total > 0) total[name] = state->total;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(steady::now() - started_at_).count();
+  const auto& broker = app_.broker;
+  json_array processes;
+  processes.push_back(json(::getpid()));
+  return json_object{
+      {"total", std::move(total)},
+      {"pid", ::getpid()},
+      {"clock", std::to_string(events_.clock())},
+      {"uptime", uptime},
+      {"pool",
+       json_object{
+           {"implementation", config_.in_sandbox ? "skirmish:sandbox" : "skirmish:threads"},
+           {"max-concurrency", config_.concurrency},
+           {"processes", std::move(processes)},
+           {"max-tasks-per-child", "N/A"},
+           {"put-guarded-by-semaphore", false},
+           {"timeouts", json_array{0, 0}},
+           {"writes", json_object{{"total", processed_},
+                                  {"avg", "100.00%"},
+                                  {"all", ""},
+                                  {"raw", ""},
+                                  {"strategy", "fair"},
+                                  {"inqueues", json_object{{"active", running_.size()},
+                                                           {"total", config_.concurrency}}}}}}},
+      {"broker", json_object{{"hostname", broker.unix_socket.empty() ? broker.address.host
+                                                                     : broker.unix_socket},
+                             {"port", broker.address.port},
+                             {"transport", "redis"},
+                             {"virtual_host", std::to_string(broker.database)},
+                             {"userid", nullptr},
+                             {"ssl", broker.tls.enabled},
+                             {"heartbeat", 0},
+                             {"connect_timeout", 4},
+                             {"alternates", json_array()},
+                             {"transport_options", json_object()}}},
+      {"prefetch_count", prefetch_limit()},
+      {"rusage", json_object{{"utime", seconds(usage.ru_utime)},
+                             {"stime", seconds(usage.ru_stime)},
+                             {"maxrss", usage.ru_maxrss},
+                             {"minflt", usage.ru_minflt},
+                             {"majflt", usage.ru_majflt},
+                             {"inblock", usage.ru_inblock},
+                             {"oublock", usage.ru_oublock},
+                             {"nvcsw", usage.ru_nvcsw},
+                             {"nivcsw", usage.ru_nivcsw}}},
+      {"skirmish",
+       json_object{{"version", SKIRMISH_VERSION},
+                   {"instance", instance_},
+                   {"turns", totals_.turns.load()},
+                   {"fetched", totals_.fetched.load()},
+                   {"succeeded", totals_.succeeded.load()},
+                   {"failed", totals_.failed.load()},
+                   {"retried", totals_.retried.load()},
+                   {"revoked", totals_.revoked.load()},
+                   {"dead_lettered", totals_.dead_lettered.load()},
+                   {"recovered", totals_.recovered.load()},
+                   {"visibility_timeout_s", app_.options.visibility_timeout.count() / 1000}}}};
+}
+
+json worker::answer_query(const json_object& arguments) const {
+  json_object out;
+  for (const auto& id : list_at(arguments, "ids")) {
+    const auto add = [&](const char* state, const job& j) {
+      out[id] = json_array{json(state), request_info(j, true)};
+    };
+    for (const auto& [tag, j] : running_)
+      if (j->m.id == id) add("active", *j);
+    for (const auto& j : ready_)
+      if (j->m.id == id) add("reserved", *j);
+    auto copy = waiting_;
+    for (; !copy.empty(); copy.pop())
+      if (copy.top().what->m.id == id) add("reserved", *copy.top().what);
+  }
+  return out;
+}
+
+std::string worker::worker_fields() const {
+  double load[3] = {0, 0, 0};
+  static_cast<void>(getloadavg(load, 3));
+  return fmt::format(
+      R"(, "freq": {:.1f}, "active": {}, "processed": {}, "loadavg": [{:.2f}, {:.2f}, {:.2f}], )"
+      R"("sw_ident": "skirmish", "sw_ver": "{}", "sw_sys": "Linux")",
+      std::chrono::duration<double>(config_.heartbeat_interval).count(), running_.size(),
+      processed_, load[0], load[1], load[2], SKIRMISH_VERSION);
+}
+
+// Sent by itself, not in a turn: worker events are few and must not wait.
+void worker::send_event(std::string_view type, std::string fields) {
+  std::string routing_key(type);
+  std::replace(routing_key.begin(), routing_key.end(), '-', '.');
+  auto work = [this, channel = app_.keys.event_channel(routing_key),
+               envelope = events_.single(type, fields)]() -> awaitable<void> {
+    try {
+      co_await side_.command("PUBLISH", channel, envelope);
+    } catch (const failure&) {
+      // The next heartbeat tells the same.
+    }
+  };
+  group_.spawn("task_event", std::move(work));
+}
+
+// ---- what there is to do ----
+
+json worker::answer_pool(const std::string& method, const json_object& arguments) {
+  const auto n = std::clamp<std::int64_t>(integer_at(arguments, "n", 1), 0, 10'000);
+  if (method == "pool_restart") return problem("ValueError('Pool restarts not enabled')");
+  if (method == "autoscale") {
+    if (config_.autoscale_max == 0) return problem("ValueError('Autoscale not enabled')");
+    config_.autoscale_max = static_cast<std::size_t>(std::max<std::int64_t>(
+        1, integer_at(arguments, "max", static_cast<std::int64_t>(config_.autoscale_max))));
+    config_.autoscale_min = std::min(
+        config_.autoscale_max,
+        static_cast<std::size_t>(std::max<std::int64_t>(
+            0, integer_at(arguments, "min", static_cast<std::int64_t>(config_.autoscale_min)))));
+    autoscale();
+    return ok(
+        fmt::format("autoscale now max={} min={}", config_.autoscale_max, config_.autoscale_min));
+  }
+  const bool grow = method == "pool_grow";
+  if (!grow && method != "pool_shrink")
+    return problem("KeyError(" + python_repr(std::string_view(method)) + ")");
+  const auto wanted = static_cast<std::int64_t>(config_.concurrency) + (grow ? n : -n);
+  config_.concurrency = static_cast<std::size_t>(std::max<std::int64_t>(1, wanted));
+  pool_->resize(config_.concurrency);
+  if (!woken_.exchange(true)) wake();
+  return ok(grow ? "pool will grow" : "pool will shrink");
+}
+
+json worker::answer_consumer(const std::string& method, const json_object& arguments) {
+  if (method == "active_queues") {
+    json_array out;
+    for (const auto& [name, weight] : config_.queues) {
+      out.push_back(json_object{{"name", name},
+                                {"routing_key", name},
+                                {"durable", true},
+                                {"exclusive", false},
+                                {"auto_delete", false},
+                                {"no_ack", false},
+                                {"alias", nullptr},
+                                {"bindings", json_array()},
+                                {"no_declare", nullptr},
+                                {"expires", nullptr},
+                                {"message_ttl", nullptr},
+                                {"max_length", nullptr},
+                                {"max_length_bytes", nullptr},
+                                {"max_priority", nullptr},
+                                {"queue_arguments", nullptr},
+                                {"binding_arguments", nullptr},
+                                {"consumer_arguments", nullptr},
+                                {"exchange", json_object{{"name", name},
+                                                         {"type", "direct"},
+                                                         {"arguments", nullptr},
+                                                         {"durable", true},
+                                                         {"passive", false},
+                                                         {"auto_delete", false},
+                                                         {"delivery_mode", nullptr},
+                                                         {"no_declare", false}}}});
+    }
+    return out;
+  }
+  const auto queue = text_at(arguments, "queue");
+  if (queue.empty()) return problem("TypeError(\"missing argument: 'queue'\")");
+  const auto at = std::find_if(config_.queues.begin(), config_.queues.end(),
+                               [&](const auto& q) { return q.first == queue; });
+  if (method == "cancel_consumer") {
+    if (at != config_.queues.end() && config_.queues.size() > 1)
+      config_.queues.erase(at);
+    else if (at != config_.queues.end())
+      config_.queues.clear();
+    return ok("no longer consuming from " + queue);
+  }
+  if (at != config_.queues.end()) return ok("already consuming from " + queue);
+  config_.queues.emplace_back(queue, 1);
+  auto bind = [this, queue]() -> awaitable<void> {
+    co_await side_.command("SADD", app_.keys.binding(queue),
+                           fmt::format("{}{}{}{}", queue, separator, separator, queue));
+  };
+  group_.spawn("task_bind", std::move(bind));
+  more_may_wait_ = true;
+  if (!woken_.exchange(true)) wake();
+  return ok("add consumer " + queue);
+}
+
+json worker::answer_limits(const std::string& method, const json_object& arguments) {
+  const auto found = task_states_.find(text_at(arguments, "task_name"));
+  if (found == task_states_.end()) return problem("unknown task");
+  auto& state = *found->second;
+  if (method == "time_limit") {
+    const auto seconds = [&](std::string_view name) -> std::optional<double> {
+      const auto* v = arguments.if_contains(name);
+      if (v == nullptr || !v->is_number() || v->to_number<double>() <= 0) return std::nullopt;
+      return v->to_number<double>();
+    };
+    state.soft_limit_s = seconds("soft");
+    state.hard_limit_s = seconds("hard");
+    return ok("time limits set successfully");
+  }
+  auto text = text_at(arguments, "rate_limit");
+  if (const auto n = integer_at(arguments, "rate_limit", 0); text.empty() && n > 0)
+    text = std::to_string(n);
+  if (text == "0") text.clear();
+  const auto interval = parse_rate_interval_s(text);
+  if (!interval)
+    return problem("Invalid rate limit string: " + python_repr(std::string_view(text)));
+  state.rate_limit = text;
+  state.rate_interval_s = *interval;
+  state.next_start_s = 0;
+  return ok(*interval == 0 ? "rate limit disabled successfully"
+                           : "new rate limit set successfully");
+}
+
+// Mingle: a starting worker asks the others what has been revoked.
+json worker::answer_hello(const json_object& arguments) {
+  if (const auto* theirs = arguments.if_contains("revoked"); theirs && theirs->is_object())
+    for (const auto& [id, when] : theirs->get_object()) remember_revoked(std::string(id));
+  if (text_at(arguments, "from_node") == config_.node) return nullptr;
+  json_object mine;
+  const double now = std::chrono::duration<double>(steady::now().time_since_epoch()).count();
+  // Sent whole with every reply: the latest thousand is enough for what is still on its way.
+  std::size_t shown = 0;
+  for (auto id = revoked_order_.rbegin(); id != revoked_order_.rend() && shown < 1000;
+       ++id, ++shown)
+    // A float, always: Python chokes on an integer here.
+    mine[*id] = json_array{now + 1e-6, json(*id)};
+  return json_object{{"revoked", std::move(mine)}, {"clock", events_.clock()}};
+}
+
+json worker::answer_revoke(const std::string& method, const json_object& arguments) {
+  if (method.ends_with("stamped_headers")) {
+    const auto* headers = arguments.if_contains("headers");
+    if (headers == nullptr || !headers->is_object())
+      return problem("TypeError(\"missing argument: 'headers'\")");
+    std::vector<std::string> ids;
+    const auto consider = [&](const job& j) {
+      const auto own = j.headers();
+      for (const auto& [key, wanted] : headers->get_object()) {
+        const auto* stamp = own.if_contains(key);
+        if (stamp == nullptr) continue;
+        const auto same = [&](const json& one) {
+          return *stamp == one || (stamp->is_array() &&
+                                   std::find(stamp->get_array().begin(), stamp->get_array().end(),
+                                             one) != stamp->get_array().end());
+        };
+        const bool hit = wanted.is_array() ? std::any_of(wanted.get_array().begin(),
+                                                         wanted.get_array().end(), same)
+                                           : same(wanted);
+        if (hit) ids.emplace_back(j.m.id);
+      }
+    };
+    for (const auto& j : ready_) consider(*j);
+    for (const auto& [tag, j] : running_) consider(*j);
+    const auto* flag = arguments.if_contains("terminate");
+    const bool end_them =
+        method.starts_with("terminate") || (flag && flag->is_bool() && flag->get_bool());
+    revoke(ids, end_them, signal_number(arguments));
+    return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
+  }
+  const auto ids = list_at(arguments, "task_id");
+  const auto* flag = arguments.if_contains("terminate");
+  const bool end_them = method == "terminate" || (flag && flag->is_bool() && flag->get_bool());
+  std::vector<std::string> running;
+  for (const auto& [tag, j] : running_)
+    if (std::find(ids.begin(), ids.end(), j->m.id) != ids.end()) running.emplace_back(j->m.id);
+  revoke(ids, end_them, signal_number(arguments));
+  if (!end_them) return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
+  return ok(running.empty() ? std::string("terminate: tasks unknown")
+                            : "terminate: " + joined(running));
+}
+
+void worker::revoke(const std::vector<std::string>& ids, bool terminate, int signum) {
+  for (const auto& id : ids) {
+    remember_revoked(id);
+    if (!terminate) continue;
+    std::vector<job_ptr> hit;
+    for (const auto& [tag, j] : running_)
+      if (j->m.id == id) hit.push_back(j);
+    for (const auto& j : hit) {
+      give_up_running(
+          j, make_failure("TaskRevokedError", "terminated", std::string(exceptions_module)),
+          outcome::revoked, signum);
+      events_.revoked(id, true, signum, false);
+    }
+  }
+  if (fresh_revokes_.empty()) return;
+  group_.spawn("task_revoked", [this] { return load_revoked(); });
+}
+
+void worker::remember_revoked(std::string id) {
+  const auto until = now_s() + std::chrono::duration<double>(revoke_memory).count();
+  if (!revoked_.emplace(id, until).second) return;
+  fresh_revokes_.push_back(id);
+  revoked_order_.push_back(std::move(id));
+  while (revoked_order_.size() > revoke_memory_limit) {
+    revoked_.erase(revoked_order_.front());
+    revoked_order_.pop_front();
+  }
+}
+
+bool worker::is_revoked(std::string_view id) const {
+  if (revoked_.empty()) return false;
+  const auto found = revoked_.find(std::string(id));
+  return found != revoked_.end() && found->second > now_s();
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,434 @@
+#include "core/log.hpp"
+#include "tasks/json_scan.hpp"
+#include "tasks/scripts.hpp"
+#include "tasks/worker.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t scan_count = 500;
+constexpr std::size_t put_back_part = 400;  // arguments of one script call, four a message
+constexpr std::size_t due_part = 200;
+constexpr std::size_t far_part = 300;
+
+double now_s() { return to_unix_s(wall_now()); }
+
+struct held_message {
+  std::string envelope;
+  std::string queue;
+};
+
+// What stands in `unacked`: [envelope, exchange, routing key].
+std::optional<held_message> read_held(std::string_view payload) {
+  std::vector<std::string_view> tokens;
+  if (!json_scanner(payload).array([&](std::string_view token) { tokens.push_back(token); }) ||
+      tokens.size() < 3)
+    return std::nullopt;
+  held_message out{std::string(tokens[0]), {}};
+  if (tokens[2].size() < 2 || !unescape_json(tokens[2].substr(1, tokens[2].size() - 2), out.queue))
+    return std::nullopt;
+  return out;
+}
+
+awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds how_long) {
+  asio::steady_timer timer(io, how_long);
+  co_await timer.async_wait(use_awaitable);
+}
+
+}  // namespace
+
+// ---- heartbeat, leases, dead workers ----
+
+awaitable<void> worker::heartbeat_loop() {
+  while (true) {
+    co_await pause(io_, config_.heartbeat_interval);
+    try {
+      co_await beat_once();
+      if (config_.autoscale_max > 0) autoscale();
+    } catch (const failure& e) {
+      log::warn("task_heartbeat_failed", {{"error", e.what()}});
+    }
+  }
+}
+
+awaitable<void> worker::beat_once() {
+  // What was taken long ago is refreshed, so that no sweep (Python's neither) takes it for
+  // abandoned.
+  std::vector<std::string_view> refresh;
+  const double old = now_s() - std::chrono::duration<double>(config_.lease_refresh).count();
+  const auto consider = [&](job& j) {
+    if (j.acknowledged || j.received_s > old) return;
+    j.received_s = now_s();
+    refresh.push_back(j.m.tag);
+  };
+  for (const auto& j : ready_) consider(*j);
+  for (const auto& [tag, j] : running_) consider(*j);
+  const auto workers = app_.keys.own("workers"), index = app_.keys.unacked_index();
+  const auto self = app_.keys.own("worker:", instance_),
+             running = app_.keys.own("running:", instance_);
+  const auto dead_after =
+      fmt::format("{:.3f}", std::chrono::duration<double>(config_.dead_after).count());
+  const std::vector<std::string_view> keys{workers, index, self, running};
+  std::vector<std::string_view> args{instance_, dead_after, "5"};
+  args.insert(args.end(), refresh.begin(), refresh.end());
+  const auto dead = redis::checked(co_await side_.eval(scripts::heartbeat, keys, args));
+  if (config_.gossip_heartbeat) send_event("worker-heartbeat", worker_fields());
+  for (const auto& instance : dead.as_strings()) {
+    if (instance == instance_) continue;
+    auto work = [this, instance] { return recover(instance); };
+    group_.spawn("task_recover", work);
+  }
+}
+
+// Everything that a dead worker held goes back to its queues; what it had started and acknowledged
+// is reported as lost.
+awaitable<void> worker::recover(std::string instance) {
+  log::warn("task_worker_dead", {{"instance", instance}});
+  const auto pattern = "skirmish:" + instance + ":*";
+  std::string cursor = "0";
+  do {
+    const auto reply = redis::checked(co_await side_.command(
+        "HSCAN", app_.keys.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
+    cursor = reply[0].as_string();
+    auto held = reply[1].as_pairs();
+    if (!held.empty()) co_await restore_held(std::move(held));
+  } while (cursor != "0");
+  const auto records =
+      redis::checked(co_await side_.command("HGETALL", app_.keys.own("running:", instance)));
+  redis::request reports;
+  const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
+  for (const auto& [tag, record] : records.as_pairs()) {
+    const auto parsed = parse_json(record);
+    if (!parsed || !parsed->is_object()) continue;
+    const auto* id = parsed->get_object().if_contains("id");
+    if (id == nullptr || !id->is_string()) continue;
+    const auto why = make_failure("WorkerLostError", "the worker died while it ran this task",
+                                  "billiard.exceptions");
+    std::string document, why_json;
+    append_json(why_json, why.to_json());
+    const std::string id_text(id->get_string());
+    append_result_document(document, {.id = id_text, .status = "FAILURE", .result_json = why_json});
+    // Only if nothing final stands there: the task may have ended just before.
+    const auto key = app_.keys.result(id_text);
+    reports.push("SET", key, document, "EX", ttl, "NX");
+    reports.push("PUBLISH", key, document);
+    events_.failed(id_text, why.repr(), {});
+  }
+  reports.push("DEL", app_.keys.own("running:", instance), app_.keys.own("worker:", instance));
+  reports.push("ZREM", app_.keys.own("workers"), instance);
+  redis::checked(co_await side_.exec(std::move(reports)));
+}
+
+awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::string>> held) {
+  std::vector<std::string> args;
+  for (const auto& [tag, payload] : held) {
+    const auto found = read_held(payload);
+    message m(found ? found->envelope : std::string());
+    const bool readable = found && parse_envelope(m);
+    if (!readable) {
+      std::string entry;
+      append_json(
+          entry,
+          json_object{{"reason", "unreadable"}, {"at", to_iso(wall_now())}, {"message", payload}});
+      args.insert(args.end(), {tag, "dead", app_.keys.own("dead"), std::move(entry)});
+      continue;
+    }
+    envelope_edit edit;
+    edit.mark_redelivered = true;
+    edit.restored = m.restored + 1;
+    auto again = edit_envelope(m.raw, edit);
+    args.insert(args.end(), {tag, "serve", app_.keys.queue(found->queue, priority_step(m.priority)),
+                             again ? *again : found->envelope});
+    totals_.recovered.fetch_add(1, std::memory_order_relaxed);
+  }
+  const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index();
+  const std::vector<std::string_view> keys{unacked, index};
+  for (std::size_t from = 0; from < args.size(); from += put_back_part) {
+    const auto to = std::min(from + put_back_part, args.size());
+    const std::vector<std::string_view> part(args.begin() + static_cast<std::ptrdiff_t>(from),
+                                             args.begin() + static_cast<std::ptrdiff_t>(to));
+    redis::checked(co_await side_.eval(scripts::put_back, keys, part));
+  }
+}
+
+// ---- far etas ----
+
+awaitable<void> worker::flush_far() {
+  auto all = std::exchange(far_, {});
+  const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index(),
+             eta = app_.keys.own("eta");
+  const std::vector<std::string_view> keys{unacked, index, eta};
+  for (std::size_t from = 0; from < all.size(); from += far_part) {
+    std::vector<std::string> words;
+    for (std::size_t i = from; i < std::min(from + far_part, all.size()); ++i) {
+      const auto& m = all[i]->m;
+      words.insert(words.end(),
+                   {m.tag, fmt::format("{:.6f}", to_unix_s(*m.eta)),
+                    app_.keys.queue(m.queue, priority_step(m.priority)) + "\n" + m.raw});
+    }
+    const std::vector<std::string_view> args(words.begin(), words.end());
+    bool moved = true;
+    try {
+      redis::checked(co_await side_.eval(scripts::schedule, keys, args));
+    } catch (const failure& e) {
+      // Still held (or moved, if only the reply was lost): moving again does no harm.
+      log::warn("task_schedule_failed", {{"error", e.what()}});
+      far_.insert(far_.end(), all.begin() + static_cast<std::ptrdiff_t>(from), all.end());
+      moved = false;
+    }
+    if (!moved) {
+      co_await pause(io_, 200ms);
+      co_return;
+    }
+  }
+  eta_wake_.cancel();
+}
+
+awaitable<void> worker::eta_loop() {
+  const auto ahead =
+      fmt::format("{:.3f}", std::chrono::duration<double>(config_.near_eta).count() / 2);
+  const auto part = std::to_string(due_part);
+  while (!ended_) {
+    auto next = 1000ms;
+    try {
+      const auto eta = app_.keys.own("eta");
+      const std::vector<std::string_view> keys{eta};
+      const std::vector<std::string_view> args{part, ahead};
+      const auto reply = redis::checked(co_await side_.eval(scripts::due, keys, args));
+      if (reply[0].as_integer().value_or(0) >= static_cast<std::int64_t>(due_part)) {
+        next = 0ms;
+      } else if (const auto at = reply[1].as_double(); at) {
+        const double left_s =
+            *at - now_s() - std::chrono::duration<double>(config_.near_eta).count() / 2;
+        next = std::clamp(milliseconds(static_cast<std::int64_t>(left_s * 1000)), 1ms, 1000ms);
+      }
+    } catch (const failure&) {
+      // The connection's own log says what is wrong.
+    }
+    eta_wake_.expires_after(next);
+    error_code ignored;
+    co_await eta_wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+}
+
+// ---- the janitor ----
+
+awaitable<void> worker::janitor_loop() {
+  while (true) {
+    co_await pause(io_, 10s);
+    try {
+      co_await sweep_stale();
+      co_await sweep_chords();
+      co_await sweep_bindings();
+      co_await load_revoked();
+      redis::request trim;
+      trim.push("LTRIM", app_.keys.own("dead"), 0, 9999);
+      co_await side_.exec(std::move(trim));
+    } catch (const failure& e) {
+      log::warn("task_janitor_failed", {{"error", e.what()}});
+    }
+  }
+}
+
+// Messages that nobody refreshed for the visibility timeout: of Python workers that died.
+awaitable<void> worker::sweep_stale() {
+  const auto limit =
+      now_s() - std::chrono::duration<double>(app_.options.visibility_timeout).count();
+  const auto stale =
+      redis::checked(co_await side_.command("ZRANGEBYSCORE", app_.keys.unacked_index(), "-inf",
+                                            fmt::format("{:.6f}", limit), "LIMIT", 0, 200));
+  const auto tags = stale.as_strings();
+  if (tags.empty()) co_return;
+  redis::request ask;
+  ask.push_range("HMGET", app_.keys.unacked(), tags);
+  const auto payloads = redis::checked((co_await side_.exec(std::move(ask))).at(0));
+  std::vector<std::pair<std::string, std::string>> held;
+  std::vector<std::string> orphans;
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    if (payloads[i].is_nil())
+      orphans.push_back(tags[i]);
+    else
+      held.emplace_back(tags[i], payloads[i].as_string());
+  }
+  if (!orphans.empty()) {
+    redis::request remove;
+    remove.push_range("ZREM", app_.keys.unacked_index(), orphans);
+    redis::checked(co_await side_.exec(std::move(remove)));
+  }
+  if (!held.empty()) co_await restore_held(std::move(held));
+}
+
+// Chords that were complete when the worker that should have sent their body died.
+awaitable<void> worker::sweep_chords() {
+  auto& redis = results_ ? *results_ : side_;
+  const auto pending = redis::checked(co_await redis.command("HGETALL", app_.keys.own("chords")));
+  for (const auto& [gid, how] : pending.as_pairs()) {
+    const auto parsed = parse_json(how);
+    const auto* at =
+        parsed && parsed->is_object() ? parsed->get_object().if_contains("at") : nullptr;
+    if (at && at->is_number() && now_s() - at->to_number<double>() < 10.0) continue;
+    const auto parts =
+        redis::checked(co_await redis.command("ZRANGE", app_.keys.group(gid) + ".j", 0, -1));
+    co_await fire_chord(gid, how, parts.as_strings());
+  }
+}
+
+// Reply queues and event queues of clients that are gone leave their names behind for ever. Names
+// that nobody listens to any more are removed: a reply queue without list, and all events queues
+// (they are fanout: nothing reads the set).
+awaitable<void> worker::sweep_bindings() {
+  const auto replies_key = app_.keys.binding("reply.celery.pidbox");
+  const auto members = redis::checked(co_await side_.command("SRANDMEMBER", replies_key, 50));
+  for (const auto& member : members.as_strings()) {
+    const auto cut = member.rfind(separator);
+    if (cut == std::string::npos) continue;
+    const auto list = app_.keys.prefix + member.substr(cut + separator.size());
+    const auto idle = co_await side_.command("OBJECT", "IDLETIME", list);
+    // A client waits for its replies a few seconds; a list that lies for minutes is nobody's.
+    if (idle.as_integer().value_or(0) < 300) continue;
+    redis::request remove;
+    remove.push("SREM", replies_key, member);
+    remove.push("DEL", list);
+    co_await side_.exec(std::move(remove));
+  }
+}
+
+// All parts are there: the body is sent with them, or it fails because a part did.
+awaitable<void> worker::fire_chord(std::string gid, std::string how,
+                                   std::vector<std::string> parts) {
+  const auto parsed = parse_json(how);
+  if (!parsed || !parsed->is_object()) co_return;
+  const auto& about = parsed->get_object();
+  const auto* body = about.if_contains("body");
+  if (body == nullptr || !body->is_object()) co_return;
+  json_array results;
+  std::string failed;
+  for (const auto& text : parts) {
+    const auto part = parse_json(text);
+    const auto* fields = part ? part->if_array() : nullptr;
+    if (fields == nullptr || fields->size() < 4) continue;
+    const auto state = python_repr((*fields)[2]);
+    if (state != "'SUCCESS'" && failed.empty()) {
+      failure_info info;
+      if (const auto* thrown = (*fields)[3].if_object()) {
+        if (const auto* type = thrown->if_contains("exc_type"); type && type->is_string())
+          info.type = type->get_string();
+        if (const auto* message = thrown->if_contains("exc_message");
+            message && message->is_array())
+          info.arguments = message->get_array();
+      }
+      failed = fmt::format("Dependency {} raised {}",
+                           std::string((*fields)[1].is_string() ? (*fields)[1].get_string() : ""),
+                           info.repr());
+    }
+    results.push_back((*fields)[3]);
+  }
+  const auto text_of = [&about](std::string_view name) -> std::string {
+    const auto* v = about.if_contains(name);
+    return v && v->is_string() ? std::string(v->get_string()) : std::string();
+  };
+  auto sending = app_.sending_now(nullptr);
+  sending.parent_id = text_of("parent_id");
+  sending.root_id = text_of("root_id");
+  plan made;
+  std::vector<std::string> words{gid};
+  redis::request reports;
+  if (failed.empty()) {
+    json_array fed;
+    fed.emplace_back(std::move(results));
+    if (const auto ok = expand(*body, fed, sending, made); !ok) {
+      log::warn("task_chord_bad", {{"group", gid}, {"error", ok.error().message}});
+      co_return;
+    }
+  } else {
+    const auto* options = body->get_object().if_contains("options");
+    const auto* id =
+        options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
+    const auto id_text = id && id->is_string() ? std::string(id->get_string()) : std::string();
+    const auto why = make_failure("ChordError", failed, std::string(exceptions_module));
+    std::string why_json, document;
+    append_json(why_json, why.to_json());
+    append_result_document(document, {.id = id_text, .status = "FAILURE", .result_json = why_json});
+    const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
+    reports.push("SETEX", app_.keys.result(id_text), ttl, document);
+    reports.push("PUBLISH", app_.keys.result(id_text), document);
+    json_array fed;
+    fed.push_back(json(id_text));
+    if (const auto* errbacks = options && options->is_object()
+                                   ? options->get_object().if_contains("link_error")
+                                   : nullptr;
+        errbacks && errbacks->is_array())
+      for (const auto& errback : errbacks->get_array()) {
+        const auto ok = expand(errback, fed, sending, made);
+        if (!ok) log::warn("task_errback_bad", {{"group", gid}, {"error", ok.error().message}});
+      }
+  }
+  for (const auto& [inner, size] : made.chords) {
+    const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
+    reports.push("SETEX", app_.keys.group(inner) + ".s", ttl, size);
+  }
+  auto& at = results_ ? *results_ : side_;
+  if (reports.get_commands() > 0) redis::checked(co_await at.exec(std::move(reports)));
+  redis::request apart;
+  for (const auto& m : made.messages) {
+    auto to = address(app_.keys, m);
+    if (results_) {
+      apart.push("LPUSH", to.list, to.envelope);
+    } else {
+      words.push_back(std::move(to.list));
+      words.push_back(std::move(to.envelope));
+    }
+  }
+  const auto base = app_.keys.group(gid);
+  const auto chords = app_.keys.own("chords"), j = base + ".j", t = base + ".t", s = base + ".s";
+  const std::vector<std::string_view> keys{chords, j, t, s, base};
+  const std::vector<std::string_view> args(words.begin(), words.end());
+  const auto fired = redis::checked(co_await at.eval(scripts::fire_chord, keys, args));
+  if (fired.as_bool() && apart.get_commands() > 0)
+    redis::checked(co_await side_.exec(std::move(apart)));
+}
+
+// ---- revoked ids, kept in Redis so that a restart knows them ----
+
+awaitable<void> worker::load_revoked() {
+  const auto key = app_.keys.own("revoked");
+  redis::request both;
+  const auto fresh = std::exchange(fresh_revokes_, {});
+  if (!fresh.empty()) {
+    std::vector<std::string> words;
+    const auto until =
+        fmt::format("{:.0f}", now_s() + std::chrono::duration<double>(revoke_memory).count());
+    for (const auto& id : fresh) words.insert(words.end(), {until, id});
+    both.push_range("ZADD", key, words);
+  }
+  both.push("ZREMRANGEBYSCORE", key, "-inf", fmt::format("{:.0f}", now_s()));
+  both.push("ZREMRANGEBYRANK", key, 0, -static_cast<std::int64_t>(revoke_memory_limit) - 1);
+  both.push("ZRANGE", key, 0, -1);
+  const auto replies = redis::checked(co_await side_.exec(std::move(both)));
+  auto added_meanwhile = std::exchange(fresh_revokes_, {});
+  for (const auto& id : replies.back().as_strings()) remember_revoked(id);
+  // What came from Redis need not go there again.
+  fresh_revokes_ = std::move(added_meanwhile);
+}
+
+void worker::autoscale() {
+  const auto busy = running_.size() + ready_.size();
+  auto wanted = config_.concurrency;
+  if (busy > wanted)
+    wanted = std::min(config_.autoscale_max, busy);
+  else if (busy < wanted)
+    wanted = std::max({config_.autoscale_min, busy, wanted - 1});
+  if (wanted == config_.concurrency) return;
+  config_.concurrency = wanted;
+  pool_->resize(wanted);
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,98 @@
+"""Leaderboards over HTTP: settings, scores, pages in both directions, seasons, and what is refused."""
+
+import pytest
+
+from conftest import unique
+
+
+def submit(server, board, player, score, **more):
+    body = {"player_id": player, "score": score, **more}
+    return server.http("POST", f"/api/leaderboards/{board}/scores", body)
+
+
+def names(items):
+    return [e["player_id"] for e in items]
+
+
+def test_a_board_of_ones_own(server):
+    board = unique("b")
+    made = server.http("PUT", f"/api/leaderboards/{board}", {"order": "asc", "rank_mode": "competition"})
+    assert made.status == 200 and made.json["order"] == "asc" and made.json["operator"] == "best"
+    for player, score in (("ann", 70), ("bob", 65), ("cat", 70), ("ann", 90)):
+        assert submit(server, board, player, score).status == 200
+    page = server.http("GET", f"/api/leaderboards/{board}", key=None).json
+    assert [(e["rank"], e["player_id"], e["score"]) for e in page["items"]] == [
+        (1, "bob", 65), (2, "ann", 70), (2, "cat", 70)]
+    assert page["total"] == 3
+    assert server.redis().zrange(f"leaderboard:{board}", 0, -1, withscores=True)[0][1] == 65
+    kept = server.http("PUT", f"/api/leaderboards/{board}", {"order": "desc"})
+    assert kept.status == 409 and kept.json["code"] == "conflict"
+    assert server.http("DELETE", f"/api/leaderboards/{board}/players/cat").status == 204
+    assert server.http("GET", f"/api/leaderboards/{board}/players/cat").status == 404
+    assert server.http("DELETE", f"/api/leaderboards/{board}").status == 204
+    assert server.http("GET", f"/api/leaderboards/{board}").json["items"] == []
+    assert server.http("DELETE", f"/api/leaderboards/{board}").status == 404
+
+
+def test_ten_thousand_scores_and_pages_both_ways(server):
+    board = unique("b")
+    scores = [{"player_id": f"p{i:05}", "score": i % 7, "metadata": {"n": i}} for i in range(10_000)]
+    sent = server.http("POST", f"/api/leaderboards/{board}/scores", scores)
+    assert sent.status == 200 and sent.json["accepted"] == sent.json["changed"] == 10_000
+    expected = [s["player_id"] for s in sorted(scores, key=lambda s: -s["score"])]
+    first = server.http("GET", f"/api/leaderboards/{board}?limit=1000").json
+    assert names(first["items"]) == expected[:1000] and first["previous_cursor"] is None
+    assert first["items"][0]["metadata"] == {"n": 6}
+    second = server.http("GET", f"/api/leaderboards/{board}?limit=1000&cursor={first['next_cursor']}").json
+    assert names(second["items"]) == expected[1000:2000]
+    back = server.http("GET", f"/api/leaderboards/{board}?limit=1000&cursor={second['previous_cursor']}").json
+    assert back["items"] == first["items"]
+    around = server.http("GET", f"/api/leaderboards/{board}/players/{expected[5000]}?around=2").json
+    assert around["rank"] == 5001 and names(around["around"]) == expected[4998:5003]
+    too_many = server.http("POST", f"/api/leaderboards/{board}/scores", scores + scores[:1])
+    assert too_many.status == 413
+
+
+def test_a_repeated_submission_counts_once(server):
+    board, player = unique("b"), unique()
+    body = {"player_id": player, "score": 5, "operator": "increment"}
+    headers = {"Idempotency-Key": unique("once")}
+    for _ in range(3):
+        answer = server.http("POST", f"/api/leaderboards/{board}/scores", body, headers=headers)
+        assert answer.status == 200 and answer.json["score"] == 5 and answer.json["rank"] == 1
+
+
+def test_seasons(server):
+    board = unique("b")
+    assert server.http("PUT", f"/api/leaderboards/{board}", {"reset": "@weekly"}).json["next_reset"]
+    submit(server, board, "ann", 3)
+    assert server.http("POST", f"/api/leaderboards/{board}/seasons").json["season"] == 2
+    assert server.http("GET", f"/api/leaderboards/{board}").json["items"] == []
+    old = server.http("GET", f"/api/leaderboards/{board}?season=1", key=None).json
+    assert names(old["items"]) == ["ann"]
+    seasons = server.http("GET", f"/api/leaderboards/{board}/seasons").json
+    assert seasons["season"] == 2 and [s["season"] for s in seasons["items"]] == [1]
+
+
+@pytest.mark.parametrize("body, where", [
+    ({"player_id": "a b", "score": 1}, "/player_id"),
+    ({"player_id": "a"}, "/score"),
+    ({"player_id": "a", "score": "1"}, "/score"),
+    ({"player_id": "a", "score": 2**54}, "/score"),
+    ({"player_id": "a", "score": 1, "operator": "add"}, "/operator"),
+    ({"player_id": "a", "score": 1, "extra": 1}, "/extra"),
+    ({"player_id": "a", "score": 1, "metadata": "x" * 1100}, "/metadata"),
+    ([{"player_id": "a", "score": 1}, 5], "/1"),
+])
+def test_bad_scores_are_refused(server, body, where):
+    answer = server.http("POST", f"/api/leaderboards/{unique('b')}/scores", body)
+    assert answer.status == 400 and answer.json["errors"][0]["pointer"] == where
+
+
+def test_bad_settings_and_roles(server):
+    board = unique("b")
+    for body in ({"order": "up"}, {"reset": "every day"}, {"reset": "0 0 31 2 *"}, {"x": 1}):
+        assert server.http("PUT", f"/api/leaderboards/{board}", body).status == 400, body
+    assert server.http("PUT", f"/api/leaderboards/{board}", {}, key=None).status == 401
+    assert submit(server, "active", "ann", 1).status == 403
+    assert server.http("GET", f"/api/leaderboards/{board}?cursor=1").status == 400

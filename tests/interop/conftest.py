@@ -1,0 +1,168 @@
+"""Partners of the conformance tests: a Redis server, a C++ worker and a real Celery worker, and Celery as the client.
+
+SKIRMISH_EXAMPLES names the directory of the built examples (default: build/dev/examples, else build/release/examples).
+"""
+
+import gc
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+celery = pytest.importorskip("celery", reason="skipped: Celery is not installed (apt install celery)")
+import redis  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+def examples():
+    given = os.environ.get("SKIRMISH_EXAMPLES")
+    for place in [given] if given else [ROOT / "build/dev/examples", ROOT / "build/release/examples"]:
+        if (pathlib.Path(place) / "tasks_worker").exists():
+            return pathlib.Path(place)
+    pytest.skip("skipped: build the examples first")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(condition, deadline=20.0, what="the condition"):
+    """Polls until `condition()` is true and returns its value."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come within {deadline} s")
+
+
+class Server:
+    """A Redis server that can be killed, frozen and started again, and that loses nothing it acknowledged."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        self.directory = directory
+        self.start()
+
+    def start(self):
+        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        self.process = subprocess.Popen(
+            [program, "--port", str(self.port), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+             "--dir", str(self.directory)],
+            stdout=subprocess.DEVNULL,
+        )
+        self.client = redis.Redis(port=self.port)
+        eventually(self.answers, what="Redis")
+
+    def answers(self):
+        try:
+            return self.client.ping()
+        except redis.exceptions.RedisError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class Worker:
+    """A C++ worker."""
+
+    def __init__(self, server, *arguments, queue="cpp", node="cpp1", **environment):
+        self.server = server
+        self.log = open(server.directory / f"{node}.log", "ab")
+        self.process = subprocess.Popen(
+            [str(examples() / "tasks_worker"), "-Q", queue, "-n", f"{node}@test", *arguments],
+            env=dict(os.environ, REDIS=server.url, **environment),
+            stderr=self.log,
+        )
+        self.node = f"{node}@test"
+        eventually(self.ready, what=f"the worker {node}")
+
+    def ready(self):
+        for name in self.server.client.keys("skirmish:tasks:worker:*"):
+            if self.server.client.hget(name, "node") == self.node.encode():
+                return self.server.client.hget(name, "pid") == str(self.process.pid).encode()
+        return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+        return self.process.returncode
+
+
+@pytest.fixture()
+def server(tmp_path):
+    s = Server(tmp_path)
+    yield s
+    s.process.send_signal(signal.SIGCONT)
+    s.kill()
+
+
+@pytest.fixture()
+def start_worker(server):
+    started = []
+
+    def start(*arguments, **options):
+        worker = Worker(server, *arguments, **options)
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.process.send_signal(signal.SIGCONT)
+        if worker.process.poll() is None:
+            worker.kill()
+
+
+@pytest.fixture()
+def client(server):
+    """A Celery app as Python clients have it."""
+    app = celery.Celery("client", broker=server.url, backend=server.url)
+    app.conf.update(task_default_queue="py", task_routes={"cpp.*": {"queue": "cpp"}},
+                    # The server is gone before the last result object is.
+                    result_backend_transport_options={"retry_policy": {"timeout": 0.1, "max_retries": 0}})
+    yield app
+    gc.collect()
+    app.close()
+
+
+@pytest.fixture()
+def python_worker(server):
+    """A real Celery worker that serves the queue `py`."""
+    environment = dict(os.environ, REDIS=server.url, C_FORCE_ROOT="1", PYTHONPATH=str(HERE))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "python_tasks", "worker", "-Q", "py", "-c", "2", "-n", "py1@test",
+         "-l", "WARNING", "-E"],
+        cwd=server.directory, env=environment, stdout=subprocess.DEVNULL, stderr=open(server.directory / "py.log", "wb"),
+    )
+    probe = celery.Celery("probe", broker=server.url, backend=server.url)
+    eventually(lambda: probe.control.ping(timeout=0.5, destination=["py1@test"]), 40, "the Python worker")
+    probe.close()
+    yield process
+    process.terminate()
+    process.wait()

@@ -1,0 +1,316 @@
+"""C++ workers and Python clients (and the other way round) over the real Celery."""
+
+import json
+import threading
+import time
+
+import pytest
+from celery import chain, chord, group
+from celery.exceptions import TaskRevokedError, TimeLimitExceeded
+from celery.result import AsyncResult
+from conftest import eventually
+
+
+def cpp(app, name, *args, **kwargs):
+    return app.signature(f"cpp.{name}", args=args, kwargs=kwargs)
+
+
+def py(app, name, *args):
+    return app.signature(f"py.{name}", args=args)
+
+
+def stored(server, task_id):
+    return json.loads(server.client.get(f"celery-task-meta-{task_id}") or "{}")
+
+
+def test_delay_kwargs_and_defaults(client, start_worker):
+    start_worker()
+    assert cpp(client, "add", 2, 3).delay().get(timeout=10) == 5
+    assert cpp(client, "add", a=1, b=2).delay().get(timeout=10) == 3
+    assert cpp(client, "add", 1).delay().get(timeout=10) == 11
+    assert cpp(client, "echo", {"k": ["é", None, 1.5, "\U0001f600"]}).delay().get(timeout=10) == {
+        "k": ["é", None, 1.5, "\U0001f600"]}
+
+
+@pytest.mark.parametrize("name, args, error", [
+    ("fail", ("boom",), ValueError), ("add", (1, 2, 3), TypeError), ("add", ("x", 1), TypeError)])
+def test_failures_become_python_exceptions(client, start_worker, name, args, error):
+    start_worker()
+    result = cpp(client, name, *args).delay()
+    with pytest.raises(error):
+        result.get(timeout=10)
+    assert result.state == "FAILURE" and "C++ task" in result.traceback
+
+
+def test_countdown_eta_and_expires(client, server, start_worker):
+    start_worker()
+    for countdown in (0.7, 3.0):  # one waits in the worker, one in Redis
+        begin = time.monotonic()
+        assert cpp(client, "add", 1, 1).apply_async(countdown=countdown).get(timeout=15) == 2
+        assert countdown - 0.1 <= time.monotonic() - begin < countdown + 1.0
+    late = cpp(client, "add", 1, 1).apply_async(countdown=2, expires=1)
+    with pytest.raises(TaskRevokedError):
+        late.get(timeout=15)
+    assert eventually(lambda: server.client.hlen("unacked") == 0)
+
+
+def test_retry_autoretry_and_progress(client, start_worker):
+    start_worker()
+    assert cpp(client, "flaky", 2).delay().get(timeout=15) == 2
+    assert cpp(client, "autoretry").delay().get(timeout=15) == 2
+    progress = cpp(client, "progress").delay()
+    eventually(lambda: progress.state == "PROGRESS")
+    assert progress.info == {"done": 3}
+    assert progress.get(timeout=10) == "done"
+
+
+def test_revoke_before_and_during(client, server, start_worker):
+    start_worker("-c", "4")
+    waiting = cpp(client, "add", 1, 1).apply_async(countdown=1.2)
+    waiting.revoke()
+    with pytest.raises(TaskRevokedError):
+        waiting.get(timeout=10)
+    running = cpp(client, "sleep", 30).delay()
+    inspect = client.control.inspect(timeout=1)
+    eventually(lambda: any(t["id"] == running.id for t in (inspect.active() or {}).get("cpp1@test", [])))
+    running.revoke(terminate=True)
+    with pytest.raises(TaskRevokedError):
+        running.get(timeout=10)
+    assert stored(server, running.id)["result"]["exc_message"] == ["terminated"]
+
+
+def test_a_revoke_survives_a_restart(client, start_worker):
+    first = start_worker()
+    task = cpp(client, "add", 1, 1).apply_async(countdown=6)
+    task.revoke()
+    eventually(lambda: client.control.inspect(timeout=0.5).revoked().get("cpp1@test"))
+    assert first.stop() == 0
+    start_worker(node="cpp2")
+    with pytest.raises(TaskRevokedError):
+        task.get(timeout=20)
+
+
+@pytest.mark.parametrize("mode", [(), ("--sandbox",)])
+def test_time_limits(client, start_worker, mode):
+    start_worker("-c", "2", *mode)
+    soft = cpp(client, "sleep", 30).apply_async(soft_time_limit=1)
+    with pytest.raises(Exception) as caught:
+        soft.get(timeout=15)
+    assert type(caught.value).__name__ == "SoftTimeLimitExceeded"
+    hard = cpp(client, "block", 30).apply_async(time_limit=1)
+    begin = time.monotonic()
+    with pytest.raises(TimeLimitExceeded):
+        hard.get(timeout=15)
+    assert time.monotonic() - begin < 8
+    # The pool is whole again.
+    assert [cpp(client, "add", i, 1).delay().get(timeout=10) for i in range(4)] == [1, 2, 3, 4]
+
+
+def test_the_sandbox_survives_a_crash(client, start_worker):
+    start_worker("--sandbox")
+    with pytest.raises(Exception) as caught:
+        cpp(client, "die").delay().get(timeout=15)
+    assert type(caught.value).__name__ == "WorkerLostError"
+    assert cpp(client, "add", 1, 2).delay().get(timeout=10) == 3
+
+
+def test_canvas_with_mixed_members(client, start_worker, python_worker):
+    start_worker("-c", "4")
+    assert chain(cpp(client, "add", 1, 2), py(client, "add", 10), cpp(client, "add", 100))().get(timeout=20) == 113
+    members = [cpp(client, "add", 1, 1), py(client, "add", 2, 2), cpp(client, "add", 3, 3)]
+    assert group(members)().get(timeout=20) == [2, 4, 6]
+    assert chord(members, cpp(client, "total"))().get(timeout=20) == 12
+    assert chord(members, py(client, "total"))().get(timeout=20) == 12
+    both = chain(group([py(client, "add", 1, 1), cpp(client, "add", 2, 2)]), cpp(client, "total"), py(client, "add", 1))
+    assert both().get(timeout=20) == 7
+    wait = chain(cpp(client, "wait", 0.1), cpp(client, "echo"))()
+    assert wait.get(timeout=10) == "waited"
+
+
+def test_a_failed_chord_member_and_an_errback(client, server, start_worker, python_worker):
+    start_worker()
+    broken = chord([cpp(client, "add", 1, 1), cpp(client, "fail", "no")], cpp(client, "total"))()
+    with pytest.raises(Exception) as caught:
+        AsyncResult(broken.id, app=client).get(timeout=20)  # without its parents, whose error would come first
+    assert type(caught.value).__name__ == "ChordError" and "ValueError('no')" in str(caught.value)
+    note = py(client, "note").set(task_id="the-note")
+    failed = cpp(client, "fail", "why").apply_async(link_error=note)
+    assert AsyncResult("the-note", app=client).get(timeout=20) == f"noted {failed.id}"
+    steps = chain(cpp(client, "fail", "first"), cpp(client, "add", 1))()
+    with pytest.raises(ValueError):
+        steps.get(timeout=20)
+
+
+def test_callbacks_parents_and_headers(client, start_worker):
+    start_worker()
+    after = cpp(client, "echo").set(task_id="after")
+    cpp(client, "add", 1, 2).apply_async(link=after)
+    assert AsyncResult("after", app=client).get(timeout=10) == 3
+    about = cpp(client, "about").apply_async(headers={"tenant": "blue"}, shadow="shown")
+    told = about.get(timeout=10)
+    assert told["headers"]["tenant"] == "blue" and told["id"] == told["root"] == about.id and told["queue"] == "cpp"
+
+
+def test_a_cpp_task_calls_a_python_task(client, start_worker, python_worker):
+    start_worker()
+    inner = cpp(client, "calls", 20, 3).delay().get(timeout=10)
+    assert AsyncResult(inner, app=client).get(timeout=20) == 23
+
+
+def test_ignore_result_and_unknown_tasks(client, server, start_worker):
+    start_worker()
+    ignored = cpp(client, "ignored").delay()
+    with pytest.raises(Exception) as caught:
+        cpp(client, "never_heard_of").delay().get(timeout=10)
+    assert type(caught.value).__name__ == "NotRegistered"
+    assert server.client.get(f"celery-task-meta-{ignored.id}") is None
+    letter = json.loads(server.client.lindex("skirmish:tasks:dead", 0))
+    assert letter["task"] == "cpp.never_heard_of" and "registered" in letter["reason"]
+
+
+@pytest.mark.parametrize("garbage", [
+    b"not json", b"[]", b"{}", b'{"body": "!!!", "headers": {"task": "cpp.echo", "id": "bad-64"}, "content-type": '
+    b'"application/json", "properties": {"body_encoding": "base64"}}',
+    b'{"body": "gAJ9", "content-type": "application/x-python-serialize", "headers": {"task": "cpp.echo", "id": "x"}}'])
+def test_poison_goes_to_the_dead_letters(client, server, start_worker, garbage):
+    start_worker()
+    server.client.lpush("cpp", garbage)
+    assert cpp(client, "add", 1, 2).delay().get(timeout=10) == 3
+    eventually(lambda: server.client.llen("cpp") == 0 and server.client.hlen("unacked") == 0)
+    if b"bad-64" in garbage:
+        eventually(lambda: stored(server, "bad-64").get("status") == "FAILURE")
+    else:
+        eventually(lambda: server.client.llen("skirmish:tasks:dead") == 1)
+
+
+def test_priorities_are_served_in_celerys_order(client, server, start_worker, tmp_path):
+    marks = tmp_path / "order"
+    for priority in (9, 6, 3, 0):
+        cpp(client, "mark", str(marks), f"p{priority}", 0).apply_async(priority=priority)
+    start_worker("-c", "1")
+    eventually(lambda: marks.exists() and marks.read_text().count("-end") == 4)
+    order = [line.split()[0] for line in marks.read_text().splitlines() if "-end" not in line]
+    assert order == ["p0", "p3", "p6", "p9"]
+
+
+@pytest.mark.parametrize("name, least", [("limited", 0.9), ("limited_together", 0.45)])
+def test_rate_limits(client, server, start_worker, name, least):
+    start_worker("-c", "4")
+    start_worker("-c", "4", node="cpp2") if name == "limited_together" else None
+    begin = time.monotonic()
+    ids = [cpp(client, name).delay().id for _ in range(11)]
+    eventually(lambda: all(server.client.exists(f"celery-task-meta-{i}") for i in ids))
+    assert least <= time.monotonic() - begin < 6
+
+
+def test_protocol_1_is_understood(client, server, start_worker):
+    start_worker()
+    body = {"task": "cpp.add", "id": "one", "args": [4, 5], "kwargs": {}, "retries": 0, "eta": None, "expires": None,
+            "utc": True, "callbacks": None, "errbacks": None, "timelimit": [None, None], "taskset": None, "chord": None}
+    server.client.lpush("cpp", json.dumps({
+        "body": json.dumps(body), "content-encoding": "utf-8", "content-type": "application/json", "headers": {},
+        "properties": {"delivery_tag": "t1", "delivery_info": {"exchange": "", "routing_key": "cpp"}}}))
+    assert AsyncResult("one", app=client).get(timeout=10) == 9
+
+
+def test_every_inspect_command(client, server, start_worker):
+    worker = start_worker("-c", "2", "-E")
+    node = worker.node
+    cpp(client, "sleep", 20).delay()
+    inspect = client.control.inspect(timeout=1, destination=[node])
+    eventually(lambda: inspect.active()[node])
+    assert inspect.ping() == {node: {"ok": "pong"}}
+    stats = inspect.stats()[node]
+    assert stats["pool"]["max-concurrency"] == 2 and stats["broker"]["transport"] == "redis"
+    active = inspect.active()[node][0]
+    assert active["name"] == "cpp.sleep" and active["args"] == [20] and active["time_start"]
+    assert inspect.reserved()[node] == []
+    far = cpp(client, "add", 1, 1).apply_async(countdown=3600)
+    eventually(lambda: any(t["request"]["id"] == far.id for t in inspect.scheduled()[node]))
+    assert "cpp.limited [rate_limit=10/s]" in inspect.registered()[node]
+    assert inspect.active_queues()[node][0]["name"] == "cpp"
+    assert inspect.query_task(active["id"])[node][active["id"]][0] == "active"
+    assert inspect.clock()[node]["clock"] > 0
+    assert inspect.conf()[node]["worker_concurrency"] == 2
+    assert "skirmish" in inspect.report()[node]["ok"]
+    assert inspect.memsample()[node]
+    assert "revoked" in inspect.hello("somebody@else")[node]
+    assert client.control.broadcast("no_such", reply=True, timeout=1) == [{node: {"error": "KeyError('no_such')"}}]
+
+
+def test_every_control_command(client, start_worker):
+    worker = start_worker("-c", "2")
+    control, node = client.control, worker.node
+
+    def ask(method, **arguments):
+        return control.broadcast(method, arguments=arguments, destination=[node], reply=True, timeout=2)[0][node]
+
+    assert ask("rate_limit", task_name="cpp.add", rate_limit="100/s") == {"ok": "new rate limit set successfully"}
+    assert ask("rate_limit", task_name="cpp.none", rate_limit="1/s") == {"error": "unknown task"}
+    assert ask("time_limit", task_name="cpp.add", hard=60, soft=30) == {"ok": "time limits set successfully"}
+    assert ask("pool_grow", n=2) == {"ok": "pool will grow"}
+    assert ask("pool_shrink", n=1) == {"ok": "pool will shrink"}
+    assert client.control.inspect(timeout=1).stats()[node]["pool"]["max-concurrency"] == 3
+    assert ask("autoscale", max=10, min=1) == {"error": "ValueError('Autoscale not enabled')"}
+    assert "error" in ask("pool_restart")
+    assert ask("add_consumer", queue="other") == {"ok": "add consumer other"}
+    assert cpp(client, "add", 1, 1).apply_async(queue="other").get(timeout=10) == 2
+    assert ask("cancel_consumer", queue="other") == {"ok": "no longer consuming from other"}
+    assert ask("enable_events") == {"ok": "task events enabled"}
+    assert ask("enable_events") == {"ok": "task events already enabled"}
+    assert ask("disable_events") == {"ok": "task events disabled"}
+    assert ask("revoke", task_id=["a", "b"]) == {"ok": "tasks a, b flagged as revoked"}
+    assert ask("revoke", task_id="zzz", terminate=True) == {"ok": "terminate: tasks unknown"}
+    assert ask("heartbeat") is None
+    assert ask("election", id="e1", topic="t", action=None) is None
+    control.broadcast("shutdown", destination=[node])
+    assert worker.process.wait(20) == 0
+
+
+def test_events_as_monitors_see_them(client, start_worker):
+    start_worker("-E")
+    seen, stop = [], threading.Event()
+
+    def watch():
+        with client.connection_for_read() as connection:
+            receiver = client.events.Receiver(connection, handlers={"*": seen.append})
+            while not stop.is_set():
+                try:
+                    receiver.capture(limit=None, timeout=1, wakeup=False)
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
+    good = cpp(client, "add", 1, 2).delay()
+    bad = cpp(client, "fail", "x").delay()
+    good.get(timeout=10)
+    eventually(lambda: {e["type"] for e in seen if e.get("uuid") == bad.id} >= {"task-received", "task-failed"})
+    eventually(lambda: any(e["type"] == "task-succeeded" and e["uuid"] == good.id for e in seen))
+    stop.set()
+    thread.join()
+    of_good = {e["type"]: e for e in seen if e.get("uuid") == good.id}
+    assert of_good["task-received"]["name"] == "cpp.add" and of_good["task-received"]["args"] == "(1, 2)"
+    assert of_good["task-succeeded"]["result"] == "3" and of_good["task-succeeded"]["runtime"] >= 0
+    assert "task-started" in of_good
+
+
+def test_dead_letter_after_n_failures(client, server, start_worker):
+    start_worker()
+    with pytest.raises(RuntimeError):
+        cpp(client, "poison").delay().get(timeout=10)
+    letter = json.loads(eventually(lambda: server.client.lindex("skirmish:tasks:dead", 0)))
+    assert letter["reason"].startswith("failed 2 times")
+
+
+def test_warm_shutdown_gives_back_what_has_not_started(client, server, start_worker):
+    worker = start_worker("-c", "1")
+    running = cpp(client, "sleep", 2).delay()
+    waiting = [cpp(client, "add", i, 0).delay() for i in range(3)]
+    eventually(lambda: server.client.hlen("unacked") == 3)
+    assert worker.stop() == 0
+    assert stored(server, running.id)["result"] == "slept"
+    assert server.client.llen("cpp") == 3 and server.client.hlen("unacked") == 0
+    start_worker(node="cpp2")
+    assert [w.get(timeout=10) for w in waiting] == [0, 1, 2]
