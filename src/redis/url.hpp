@@ -61,7 +61,7 @@ struct connection_config {
   std::chrono::milliseconds health_check_interval{
       1'000};  // a server that is silent for two of them is left
   std::size_t outstanding_limit_requests = 10'000;
-  std::size_t outstanding_limit_bytes = 64 * 1024 * 1024;
+  std::size_t outstanding_limit_bytes = std::size_t{64} * 1024 * 1024;
 };
 
 // A refused URL is an invalid_argument whose message names the wrong part. It never quotes the URL:
