@@ -56,12 +56,21 @@ chat::settings chat_settings_of(const config& c) {
   return s;
 }
 
+activity::window_settings window_settings_of(const config& c) {
+  using std::chrono::seconds;
+  activity::window_settings s;
+  s.slice = std::chrono::duration_cast<seconds>(c.activity.slice);
+  s.length = std::chrono::duration_cast<seconds>(c.activity.window);
+  return s;
+}
+
 interactions::engine_settings engine_settings_of(const config& c) {
   interactions::engine_settings s;
   s.commit.game = game_settings_of(c);
   s.commit.actions_limit = c.interactions.actions_limit;
   s.commit.log_limit = c.interactions.log_limit;
   s.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.commit.slice_length = window_settings_of(c).slice;
   s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
@@ -105,6 +114,9 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
+      window_(io_, redis_, shared.keys, shared.time, window_settings_of(shared.settings),
+              shared.metrics),
+      sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
@@ -203,6 +215,7 @@ void app_thread::start() {
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
+  if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);
   thread_ = std::thread([this] {

@@ -356,13 +356,12 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
       ++all.event_count;
     }
   }
-  const auto slice =
-      floor<seconds>(now).time_since_epoch().count() / slice_length.count() * slice_length.count();
+  const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
   std::vector<std::string> out{settings.prefix,
                                std::to_string(number),
                                to_rfc3339(now),
-                               std::to_string(slice),
-                               std::to_string((hours{24} + slice_length) / 1s),
+                               std::to_string(slice.count()),
+                               std::to_string(settings.slice_length.count()),
                                std::to_string(commit_ttl.count()),
                                std::to_string(attack_ttl.count()),
                                std::to_string(players::profile_ttl.count()),

@@ -5,6 +5,7 @@
 #include "interactions/events.hpp"
 #include "interactions/game_fold.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,6 +61,7 @@ struct commit_settings {
   std::int64_t actions_limit = 20;
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
+  std::chrono::seconds slice_length{60};  // of the 24-hour window
   game_settings game;
 };
 

@@ -1,7 +1,7 @@
 -- Applies one batch of events, all or nothing, at most once.
 --
 -- KEYS[1] commit:<writer>                 (anchors the Cluster slot; the other names are built from the prefix)
--- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_ttl_s, commit_ttl_s, attack_ttl_s, profile_ttl_s,
+-- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_s, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua)
 --         then the sections, each a count and its items:
@@ -25,7 +25,7 @@ local function next_arg() at = at + 1; return A[at] end
 local function next_number() at = at + 1; return tonumber(A[at]) end
 
 local prefix, number, now = next_arg(), next_number(), next_arg()
-local slice, slice_ttl, commit_ttl, attack_ttl, profile_ttl = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
+local slice, slice_length, commit_ttl, attack_ttl, profile_ttl = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
 local actions_limit, log_limit, id_period, ids_limit = next_number(), next_arg(), next_number(), next_number()
 local event_count, events = next_arg(), next_arg()
 local world = {prefix = prefix, now = now, now_ms = next_number(), history_limit = next_arg(), history_ttl_s = next_arg(),
@@ -94,8 +94,7 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', prefix .. 'activity:' .. slice
-local fresh_slice = call('EXISTS', activity) == 0
+local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length)
 for _, p in ipairs(players) do
   local fields = {'updated_at', now}
   local function set(name, v) fields[#fields + 1] = name; fields[#fields + 1] = v end
@@ -142,7 +141,6 @@ for _, p in ipairs(players) do
     call('LTRIM', key, 0, actions_limit - 1)
   end
 end
-if fresh_slice then call('EXPIRE', activity, slice_ttl) end
 
 for _ = 1, next_number() do
   local key = prefix .. 'attack:' .. next_arg() .. ':' .. next_arg()
@@ -183,7 +181,7 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
-world.active, world.activity, world.slice_ttl_s, world.profile_ttl_s = active, activity, slice_ttl, profile_ttl
+world.active, world.activity, world.profile_ttl_s = active, activity, profile_ttl
 world.actions_limit, world.id_sets = actions_limit, {current, before}
 world.note_move = note_move
 apply_game(world, next_arg, outcome)
