@@ -11,6 +11,7 @@
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/history.hpp"
 #include "tasks/tasks_routes.hpp"
@@ -114,6 +115,8 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
+      positions_(redis_, shared.keys),
+      near_(io_, positions_),
       window_(io_, redis_, shared.keys, shared.time, window_settings_of(shared.settings),
               shared.metrics),
       sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
@@ -133,6 +136,8 @@ app_thread::~app_thread() { stop(); }
 void app_thread::add_features(const shared_parts& shared) {
   const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
   players::add_routes(router_, players_);
+  positions::add_routes(router_, positions_);
+  gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
   levels::add_completion_routes(router_, engine_);
@@ -213,8 +218,10 @@ void app_thread::start() {
   if (first_) {
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
+  group_.spawn("near", [this] { return near_.run(); });
   if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   listener_.start(group_);

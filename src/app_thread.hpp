@@ -21,6 +21,8 @@
 #include "metrics/registry.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
+#include "positions/near_channel.hpp"
+#include "positions/positions.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
@@ -83,6 +85,8 @@ class app_thread {
   chat::hub hub_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
+  positions::service positions_;
+  positions::near_channel near_;
   activity::window window_;
   const bool sweeps_;  // this thread keeps the window
   const bool first_;   // of the server's threads: it does what one must do

@@ -2,6 +2,7 @@
 
 #include "interactions/interactions_keys.hpp"
 #include "players/players_keys.hpp"
+#include "positions/cell.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -125,7 +126,8 @@ std::string_view word(score_operator op) {
 
 std::string move_text(const move& m) {
   const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
-  return fmt::format("{:.7f} {:.7f} {:.2f} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms);
+  return fmt::format("{:.7f} {:.7f} {:.2f} {} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms,
+                     positions::cell_of({m.lat, m.lon}));
 }
 
 void append_players(std::vector<std::string>& out, const folded& all, std::int64_t actions_limit) {

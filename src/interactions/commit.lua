@@ -8,7 +8,7 @@
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
 --           players  id, activity, dealt, interaction, target, move, actions, ops
---                      move: '' or lat, lon, alt, ts, ttl_ms joined by a space
+--                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      actions: a count, then JSON texts, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
 --           levels   id                                    must be members of levels:popular
@@ -95,6 +95,7 @@ local function note_move(board, player)
   list[#list + 1] = player
 end
 local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length)
+local cells = {}  -- of those who moved
 for _, p in ipairs(players) do
   local fields = {'updated_at', now}
   local function set(name, v) fields[#fields + 1] = name; fields[#fields + 1] = v end
@@ -121,10 +122,11 @@ for _, p in ipairs(players) do
   if p.interaction ~= '' then set('interaction', p.interaction) end
   if p.target ~= '' then set('target', p.target) end
   if p.move ~= '' then
-    local lat, lon, alt, ts, ttl = string.match(p.move, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    local lat, lon, alt, ts, ttl, cell = string.match(p.move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
     local key = prefix .. 'move:' .. p.id
     call('HSET', key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
     call('PEXPIRE', key, ttl)
+    cells[#cells + 1], cells[#cells + 2] = cell, p.id
     set('lat', lat)
     set('lon', lon)
   end
@@ -141,6 +143,8 @@ for _, p in ipairs(players) do
     call('LTRIM', key, 0, actions_limit - 1)
   end
 end
+-- In parts: unpack() takes less than 8,000 values.
+for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 
 for _ = 1, next_number() do
   local key = prefix .. 'attack:' .. next_arg() .. ':' .. next_arg()
