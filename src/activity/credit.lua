@@ -3,7 +3,7 @@
 -- KEYS[1] leaderboard:active
 -- ARGV prefix, start and length of the slice (s), then player, count for each (at most 2,000)
 -- Returns the key of the slice.
-local slice = open_slice(ARGV[1], ARGV[2], ARGV[3])
+local slice = open_slice(ARGV[1], ARGV[2], ARGV[3], (#ARGV - 3) / 2)
 local players = {}
 for i = 4, #ARGV, 2 do players[#players + 1] = ARGV[i] end
 local totals = redis.call('ZMSCORE', KEYS[1], unpack(players))

@@ -94,7 +94,7 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length)
+local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
 local cells = {}  -- of those who moved
 for _, p in ipairs(players) do
   local fields = {'updated_at', now}

@@ -276,4 +276,12 @@ void gateway::publish(const std::string& channel, std::string_view text) {
   for (const auto& member : here->second.members) member->push_text(text);
 }
 
+void gateway::publish_latest(const std::string& channel, std::string_view text,
+                             std::size_t unsent_max_bytes) {
+  const auto here = channels_.find(channel);
+  if (here == channels_.end()) return;
+  for (const auto& member : here->second.members)
+    if (member->unsent_bytes() <= unsent_max_bytes) member->push_text(text);
+}
+
 }  // namespace skirmish::realtime
