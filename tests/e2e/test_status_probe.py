@@ -116,28 +116,28 @@ def test_a2s(servers, mode):
 
 def test_a2s_flapping_is_damped_and_times_are_true(servers):
     game = A2SServer()
-    server = servers(f"a2s://127.0.0.1:{game.port}", SKIRMISH_STATUS_PROBE_FAILURES="3")
+    server = servers(f"a2s://127.0.0.1:{game.port}", SKIRMISH_STATUS_PROBE_FAILURES="3", SKIRMISH_STATUS_PROBE_RETRY="1s")
     seen = wait_until(lambda: (lambda s: s if s.get("online") else None)(status(server)))["observed_at"]
     for mode, words in (("truncated", "truncated"), ("oversized", "too large"), ("nonsense", "does not start"),
                         ("new challenges", "challenge"), ("silent", "no answer in time")):
         game.mode = mode
         # One failure: it still counts as online, but observed_at stays at the last good answer.
         assert server.http("POST", "/api/status/refresh").status == 200
-        wait_until(lambda w=words: w in server.log_text(), 5, f"a log line about {words}")
+        wait_until(lambda w=words: w in server.log_text(), what=f"a log line about {words}")
         game.mode = "whole"
         d = status(server)
         assert d["online"] is True
-        wait_until(lambda: status(server)["observed_at"] > seen, 5, "the next good answer")
+        wait_until(lambda: status(server)["observed_at"] > seen, what="the next good answer")
         seen = status(server)["observed_at"]
     game.mode = "silent"
     server.http("POST", "/api/status/refresh")
-    d = wait_until(lambda: (lambda s: s if s["online"] is False else None)(status(server)), 15, "offline after three")
+    d = wait_until(lambda: (lambda s: s if s["online"] is False else None)(status(server)), 40, "offline after three")
     assert d["observed_at"] > seen and d["players"] is None
     game.mode = "whole"
     server.http("POST", "/api/status/refresh")
-    assert wait_until(lambda: status(server)["online"], 5)
+    assert wait_until(lambda: status(server)["online"])
     history = wait_until(lambda: (lambda h: h if h["points"] and h["uptime_percent"] < 100 else None)(
-        server.http("GET", "/api/server/status/history", key=None).json), 15)
+        server.http("GET", "/api/server/status/history", key=None).json))
     assert history["players_peak"] == 7
 
 
@@ -146,7 +146,7 @@ def test_a_silent_game_server_delays_no_reader(servers):
     game.mode = "silent"
     server = servers(f"a2s://127.0.0.1:{game.port}", SKIRMISH_STATUS_PROBE_TIMEOUT="20s")
     for _ in range(20):
-        answer = server.http("GET", "/server/status", key=None, timeout=2)
+        answer = server.http("GET", "/server/status", key=None, timeout=10)
         assert answer.status == 200 and answer.json["_cache"]["cached"]
 
 

@@ -45,6 +45,19 @@ void make_certificate(const std::filesystem::path& dir) {
     throw std::runtime_error("openssl made no certificate: " + process.ending());
 }
 
+// The first line of the answer; empty when there is none.
+std::string reply_to(const std::string& unix_socket, const std::string& command) {
+  asio::io_context io{1};
+  asio::local::stream_protocol::socket socket(io);
+  boost::system::error_code problem;
+  socket.connect(asio::local::stream_protocol::endpoint(unix_socket), problem);
+  if (problem) return {};
+  asio::write(socket, asio::buffer(command + "\r\n"), problem);
+  std::string line;
+  asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
+  return line.ends_with("\r\n") ? line : "";
+}
+
 }  // namespace
 
 temp_dir::temp_dir() {
@@ -112,22 +125,17 @@ void redis_server::freeze() { testing::freeze(process_); }
 
 void redis_server::thaw() { process_.signal(SIGCONT); }
 
+void redis_server::tell(const std::string& command) const {
+  const auto reply = reply_to(socket(), command);
+  if (!reply.starts_with("+OK")) throw std::runtime_error(command + ": " + reply);
+}
+
 void redis_server::restart() {
   kill();
   start();
 }
 
-bool answers(const std::string& unix_socket) {
-  asio::io_context io{1};
-  asio::local::stream_protocol::socket socket(io);
-  boost::system::error_code problem;
-  socket.connect(asio::local::stream_protocol::endpoint(unix_socket), problem);
-  if (problem) return false;
-  asio::write(socket, asio::buffer(std::string_view("PING\r\n")), problem);
-  std::string line;
-  asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
-  return line.ends_with("\r\n");
-}
+bool answers(const std::string& unix_socket) { return !reply_to(unix_socket, "PING").empty(); }
 
 std::uint16_t free_port() {
   asio::io_context io{1};
