@@ -14,6 +14,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -138,9 +139,19 @@ void redis_server::restart() {
 bool answers(const std::string& unix_socket) { return !reply_to(unix_socket, "PING").empty(); }
 
 std::uint16_t free_port() {
+  static std::minstd_rand random{std::random_device{}()};
   asio::io_context io{1};
-  const asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
-  return acceptor.local_endpoint().port();
+  for (;;) {
+    // The kernel gives none of this range away, so the port stays free also while its server is
+    // down.
+    const auto port = std::uniform_int_distribution<std::uint16_t>{12'000, 32'000}(random);
+    try {
+      const asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), port});
+      return port;
+    } catch (const boost::system::system_error& e) {
+      if (e.code() != asio::error::address_in_use) throw;
+    }
+  }
 }
 
 }  // namespace skirmish::testing
