@@ -90,9 +90,16 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
+      caches_(io_, redis_, group_,
+              {.space = shared.keys,
+               .flights = shared.flights,
+               .metrics = &shared.metrics,
+               .time = &shared.time}),
+      sql_(shared.sql),
       verifier_(shared.keys_of_callers),
-      players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
-      levels_(shared.db, redis_, shared.keys, shared.time),
+      players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
+               shared.settings.db.demo_delay),
+      levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys, shared.time),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
@@ -199,6 +206,7 @@ void app_thread::start() {
   group_.spawn("interactions", [this] { return engine_.run(); });
   group_.spawn("presence", [this] { return presence_.run(); });
   if (first_) {
+    group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("task_history", [this] { return history_->run(); });

@@ -10,6 +10,7 @@
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
@@ -23,6 +24,7 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "skirmish/cache.hpp"
 #include "status/service.hpp"
 #include "tasks/history.hpp"
 
@@ -40,6 +42,8 @@ struct shared_parts {
   const redis::key_space& keys;
   const redis::connection_config& redis;
   database& db;
+  sql_reachability& sql;
+  const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
   status::worker& status;
@@ -68,6 +72,8 @@ class app_thread {
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
+  cache_store caches_;
+  sql_reachability& sql_;
   api_key_verifier& verifier_;
   players::service players_;
   levels::service levels_;

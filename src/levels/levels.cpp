@@ -70,12 +70,32 @@ std::optional<level> from_cached(const std::string& text) {
                text_of("description"), *created_at,     version->get_int64()};
 }
 
+// A level is dropped at each change, so it is never wrong for being old: fresh as long as it is
+// there.
+cache_policy level_policy(sql_kind kind) {
+  cache_policy policy;
+  policy.ttl = level_ttl;
+  policy.load_timeout = cached_read_limit(kind);
+  policy.wait_limit = policy.load_timeout;
+  return policy;
+}
+
 }  // namespace
 
-awaitable<void> service::cache(const level& l) {
-  auto reply = co_await redis_.command("SET", level_key(keys_, l.level_id), to_cached(l), "EX",
-                                       level_ttl.count());
-  redis::checked(std::move(reply));
+service::service(database& db, const sql_reachability& sql, redis::client& redis,
+                 cache_store& caches, const redis::key_space& keys, const clock& time)
+    : db_(db),
+      sql_(sql),
+      redis_(redis),
+      levels_(caches, "levels", level_policy(db.kind())),
+      keys_(keys),
+      clock_(time) {}
+
+awaitable<std::optional<cache_content>> service::load_for_cache(std::string level_id) {
+  auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
+  const auto found = co_await db_.read(std::move(select));
+  if (!found) co_return std::nullopt;
+  co_return to_cached(*found);
 }
 
 awaitable<result<level>> service::create(level l) {
@@ -93,26 +113,24 @@ awaitable<result<level>> service::create(level l) {
   if (!inserted)
     co_return error{errc::already_exists, "there is a level " + l.level_id + " already"};
   redis::checked(co_await redis_.command("ZADD", popular_key(keys_), "NX", 0, l.level_id));
-  co_await cache(l);
+  auto text = to_cached(l);
+  co_await levels_.set_cache(level_name(l.level_id), std::move(text));
   co_return l;
 }
 
-awaitable<result<level>> service::get(std::string level_id) {
-  try {
-    auto reply = redis::checked(co_await redis_.command("GET", level_key(keys_, level_id)));
-    if (auto l = from_cached(reply.as_string())) co_return std::move(*l);
-  } catch (const failure& e) {
-    log::warn("level_cache_unavailable", {{"error", e.what()}});
+awaitable<result<std::pair<level, cache_source>>> service::get(std::string level_id) {
+  const auto name = level_name(level_id);
+  const auto load = [this, level_id] { return load_for_cache(level_id); };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto found = co_await levels_.get_or_load(name, load);
+    if (!found.value) co_return unknown_level;
+    if (auto l = from_cached(found.text())) {
+      const bool is_sure = found.from != cache_source::hit || sql_.ok();
+      co_return std::pair{std::move(*l), is_sure ? found.from : cache_source::stale};
+    }
+    co_await levels_.invalidate_cache(name);
   }
-  auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
-  auto loaded = co_await db_.read(std::move(select));
-  if (!loaded) co_return unknown_level;
-  try {
-    co_await cache(*loaded);
-  } catch (const failure& e) {
-    log::warn("level_not_cached", {{"error", e.what()}});
-  }
-  co_return std::move(*loaded);
+  throw failure(errc::internal, "somebody keeps writing to " + name);
 }
 
 awaitable<result<level>> service::update(std::string level_id, level_change change,
@@ -140,7 +158,7 @@ awaitable<result<level>> service::update(std::string level_id, level_change chan
     return *l;
   };
   auto written = co_await db_.transaction(std::move(write));
-  if (written) co_await redis_.command("DEL", level_key(keys_, level_id));
+  if (written) co_await levels_.invalidate_cache(level_name(level_id));
   co_return written;
 }
 
@@ -151,10 +169,9 @@ awaitable<result<void>> service::remove(std::string level_id) {
     return found;
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
-  redis::request r;
-  r.push("DEL", level_key(keys_, level_id));
-  r.push("ZREM", popular_key(keys_), level_id);
-  redis::checked(co_await redis_.exec(std::move(r)));
+  // Also when it was not found: a removal that was cut short is completed by a repeat.
+  co_await levels_.invalidate_cache(level_name(level_id));
+  redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
   if (!found) co_return unknown_level;
   co_return result<void>{};
 }
@@ -179,7 +196,7 @@ awaitable<std::vector<std::pair<level, std::int64_t>>> service::popular(std::int
   for (const auto& pair : top.elements()) {
     auto found = co_await get(pair[0].as_string());
     if (found)
-      out.emplace_back(std::move(*found),
+      out.emplace_back(std::move(found->first),
                        static_cast<std::int64_t>(pair[1].as_double().value_or(0)));
   }
   co_return out;
@@ -242,7 +259,7 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
     const auto same = std::any_of(now.begin(), now.end(), [&](const level& n) {
       return n.level_id == l.level_id && n.version == l.version;
     });
-    if (!same) redis::checked(co_await redis_.command("DEL", level_key(keys_, l.level_id)));
+    if (!same) co_await levels_.invalidate_cache(level_name(l.level_id));
   }
   co_return true;
 }

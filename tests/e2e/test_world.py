@@ -75,11 +75,20 @@ def test_activity_refreshes_the_profile(server):
     a, b = server.new_player(), server.new_player()
     r = server.redis()
     r.expire(f"user:{a}", 100)
-    post(server, {"type": "attack", "attacker_id": a, "target_id": b, "damage": 1})
-    assert r.ttl(f"user:{a}") > 3_500
-    r.expire(f"user:{a}", 100)
-    complete(server, new_level(server), a)
-    assert r.ttl(f"user:{a}") > 3_500
+    level = new_level(server)
+    chat = f"/api/chat/team:{unique()}/messages"
+    for activity in (lambda: post(server, {"type": "attack", "attacker_id": a, "target_id": b, "damage": 1}),
+                     lambda: post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2}),
+                     lambda: post(server, {"type": "chat", "channel": "general", "from": a, "text": "hi"}),
+                     lambda: complete(server, level, a),
+                     lambda: server.http("POST", chat, {"from": a, "text": "hi"}),
+                     lambda: server.http("POST", f"/api/players/{a}/inventory", {"item": "sword", "quantity": 1}),
+                     lambda: post(server, {"type": "trade", "from": a, "to": b, "give": {"sword": 1}, "take": {}}),
+                     lambda: server.http("PUT", f"/api/players/{a}/achievements/{unique()}"),
+                     lambda: server.http("PATCH", f"/api/players/{a}/state", {"mp": 5})):
+        r.expire(f"user:{a}", 100)
+        activity()
+        assert r.ttl(f"user:{a}") > 3_500
 
 
 def test_levels_are_created_read_changed_and_deleted(server):
