@@ -94,9 +94,8 @@ awaitable<std::vector<api_key>> api_key_store::list() {
   auto select = [](soci::session& sql) {
     std::vector<api_key> out;
     const soci::rowset<soci::row> rows =
-        (sql.prepare << "SELECT key_id, role, label, created_at, CASE WHEN revoked_at IS NULL THEN "
-                        "0 ELSE 1 END "
-                        "FROM api_keys ORDER BY created_at, key_id");
+        (sql.prepare << "SELECT key_id, role, label, created_at, revoked_at FROM api_keys "
+                        "ORDER BY created_at, key_id");
     for (const auto& row : rows) {
       const auto role = parse_role(row.get<std::string>(1));
       out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous,

@@ -2,8 +2,11 @@
 #include "support/sql_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -265,6 +268,37 @@ TEST(sqlite, the_file_is_private_and_commits_are_synced) {
     ASSERT_EQ(::stat((config.path + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << suffix;
   }
+}
+
+// Whether another process could take the lock that says "nobody else has the database open".
+bool could_be_alone_with(const std::string& path) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const int fd = ::open(path.c_str(), O_RDWR);
+    // SQLite's shared locks: sqlite.org/src/file/src/os.h.
+    struct flock wanted{};
+    wanted.l_type = F_WRLCK;
+    wanted.l_whence = SEEK_SET;
+    wanted.l_start = 0x40000002;
+    wanted.l_len = 510;
+    ::_exit(::fcntl(fd, F_SETLK, &wanted) == 0 ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WEXITSTATUS(status) == 1;
+}
+
+// Else another process that opens and closes the database deletes the log below this one's feet.
+TEST(sqlite, a_further_session_does_not_take_away_the_locks_of_the_first) {
+  const auto config = testing::fresh_sqlite();
+  database first(config);
+  first.start();
+  asio::io_context io{1};
+  const auto create = [](soci::session& sql) { sql << "CREATE TABLE t (n INTEGER)"; };
+  testing::run(io, [&] { return first.run(create); });
+  EXPECT_FALSE(could_be_alone_with(config.path));
+  testing::execute_sql(config, "INSERT INTO t VALUES (1)");
+  EXPECT_FALSE(could_be_alone_with(config.path));
 }
 
 TEST(sqlite, work_waits_for_another_process_that_writes) {

@@ -7,6 +7,8 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 #include <unistd.h>
 
+#include <mutex>
+
 namespace skirmish {
 namespace {
 
@@ -15,9 +17,14 @@ sqlite_api::sqlite3* native(soci::session& sql) {
 }
 
 // SQLite would create the file with the umask's mode; its -wal and -shm files take the mode of the
-// file itself. A file that exists keeps the mode that its owner chose.
+// file itself. A file that exists keeps the mode that its owner chose, and is not even opened: when
+// any descriptor of a file is closed, POSIX takes away all locks that the process holds on it.
+// Another process would then believe itself alone with the database and delete its log, and with it
+// what this one wrote (https://sqlite.org/howtocorrupt.html, 2.2).
 void create_private(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  static std::mutex mutex;  // nobody locks the new file before it is closed here
+  const std::lock_guard lock(mutex);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd >= 0) ::close(fd);
 }
 
