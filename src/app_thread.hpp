@@ -16,6 +16,7 @@
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
 #include "leaderboards/leaderboards.hpp"
+#include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
@@ -78,6 +79,8 @@ class app_thread {
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;
+  leaderboards::live_boards live_boards_;
+  leaderboards::live_channel live_leaderboards_;
   inventory::service inventories_;
   achievements::service achievements_;
   interactions::engine engine_;
