@@ -1,14 +1,12 @@
 #include "levels/levels.hpp"
 
-#include "core/log.hpp"
+#include "cache/cache_keys.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace skirmish::levels {
 namespace {
@@ -226,9 +224,21 @@ awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) 
 
 awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                          const interactions::game_settings& game) {
+  constexpr int tries = 3;
+  for (int left = tries; left > 0; --left) {
+    const auto outcome = co_await try_refresh(count, token, game, left > 1);
+    if (outcome != "again") co_return outcome == "done";
+  }
+  co_return false;
+}
+
+awaitable<std::string> service::try_refresh(std::int64_t count, std::string token,
+                                            const interactions::game_settings& game,
+                                            bool all_or_none) {
   auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
                  .as_strings();
-  const auto top = co_await select_all(ids);
+  if (!ids.empty()) co_await claim(ids, token);
+  const auto top = co_await select_all(std::move(ids));
   std::string names;
   std::string listed;
   for (const auto& l : top) {
@@ -242,7 +252,8 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                 std::to_string(game.chat_history_ttl.count()),
                                 std::to_string(popular_ttl.count()),
                                 "popular levels refreshed: " + (names.empty() ? "none" : names),
-                                R"(,"event":"popular_refresh","levels":[)" + listed + "]"};
+                                R"(,"event":"popular_refresh","levels":[)" + listed + "]",
+                                all_or_none ? "1" : "0"};
   for (const auto& l : top) {
     args.push_back(l.level_id);
     args.push_back(to_cached(l));
@@ -250,18 +261,19 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
   const auto lease = popular_lease_key(keys_);
   const std::string_view keys[] = {lease};
   const std::vector<std::string_view> views(args.begin(), args.end());
-  const auto done = redis::checked(co_await redis_.eval(refresh_script, keys, views));
-  if (!done.as_bool()) co_return false;
-  // Who changes a level writes SQL, then drops the cached text. A change between the reading above
-  // and the writing may have dropped it too early: SQL tells, and a later one drops it itself.
-  const auto now = co_await select_all(std::move(ids));
-  for (const auto& l : top) {
-    const auto same = std::any_of(now.begin(), now.end(), [&](const level& n) {
-      return n.level_id == l.level_id && n.version == l.version;
-    });
-    if (!same) co_await levels_.invalidate_cache(level_name(l.level_id));
-  }
-  co_return true;
+  const auto outcome = redis::checked(co_await redis_.eval(refresh_script, keys, views));
+  co_return outcome.as_string();
+}
+
+// Who loads a value for the cache first puts a token where an invalidation deletes it
+// (docs/cache.md).
+awaitable<void> service::claim(std::vector<std::string> ids, std::string token) {
+  const auto lifetime = cached_read_limit(db_.kind()) + std::chrono::seconds{1};
+  redis::request r;
+  for (const auto& id : ids)
+    r.push("SET", cache_keys::load(keys_, level_name(id)), token, "PX", lifetime.count());
+  auto replies = co_await redis_.exec(std::move(r));
+  redis::checked(std::move(replies));
 }
 
 }  // namespace skirmish::levels

@@ -62,6 +62,9 @@ class service {
 
  private:
   awaitable<std::optional<cache_content>> load_for_cache(std::string level_id);
+  awaitable<std::string> try_refresh(std::int64_t count, std::string token,
+                                     const interactions::game_settings& game, bool all_or_none);
+  awaitable<void> claim(std::vector<std::string> ids, std::string token);
   awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 
   database& db_;
