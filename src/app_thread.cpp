@@ -90,10 +90,19 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
+      caches_(io_, redis_, group_,
+              {.space = shared.keys,
+               .flights = shared.flights,
+               .metrics = &shared.metrics,
+               .time = &shared.time}),
+      sql_(shared.sql),
       verifier_(shared.keys_of_callers),
-      players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
-      levels_(shared.db, redis_, shared.keys, shared.time),
+      players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
+               shared.settings.db.demo_delay),
+      levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys, shared.time),
+      live_boards_(io_, leaderboards_, leaderboards::live_channel::limit_max),
+      live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
@@ -123,6 +132,7 @@ void app_thread::add_features(const shared_parts& shared) {
   players::add_routes(router_, players_);
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
+  live_leaderboards_.add_to(gateway_);
   levels::add_completion_routes(router_, engine_);
   inventory::add_routes(router_, inventories_, players_);
   achievements::add_routes(router_, achievements_, players_);
@@ -199,11 +209,13 @@ void app_thread::start() {
   group_.spawn("interactions", [this] { return engine_.run(); });
   group_.spawn("presence", [this] { return presence_.run(); });
   if (first_) {
+    group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
+  group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);
