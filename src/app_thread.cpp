@@ -110,6 +110,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
+  players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);

@@ -60,6 +60,9 @@ struct commit_settings {
   std::int64_t actions_limit = 20;
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
+  bool dump_attacks = true;  // this Redis takes dumps of attack records (see attack_dump.hpp)
+  // See fold_settings.
+  std::function<bool(const std::string& player_id)> refreshes_profile;
   game_settings game;
 };
 
@@ -97,8 +100,5 @@ class batch {
 
   std::vector<frame> frames_;
 };
-
-// The event as one line of JSON: for the log and a player's last actions.
-std::string to_json_line(const event& e);
 
 }  // namespace skirmish::interactions

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "interactions/events.hpp"
+#include "interactions/packed_values.hpp"
 
 #include <cstdint>
 #include <string>
@@ -36,11 +37,13 @@ class game_fold {
   void add(const chat& c);
 
   // The player did something else after its trades.
-  void acted(const std::string& player_id) { last_trade_.erase(player_id); }
+  void acted(const std::string& player_id) {
+    if (!last_trade_.empty()) last_trade_.erase(player_id);
+  }
 
   // The sections of commit.lua: levels that must exist, and the events.
   [[nodiscard]] std::vector<std::string> levels() const;
-  void append_to(std::vector<std::string>& out) const;
+  void append_to(packed_values& out) const;
 
  private:
   std::vector<std::vector<std::string>> events_;

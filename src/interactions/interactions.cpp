@@ -3,6 +3,7 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "interactions/attack_dump.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -52,6 +53,7 @@ engine::engine(asio::io_context& io, redis::client& redis, players::service& pla
       duration_(metrics.add_histogram("skirmish_commit_duration_seconds",
                                       "Time of a commit, retries included.")) {
   settings_.commit.prefix = keys.prefix();
+  settings_.commit.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
 }
 
 void engine::submit(frame f) {
@@ -161,6 +163,7 @@ awaitable<void> engine::write(batch b) {
     std::vector<verdict_on_event> verdicts;
     bool lost = false;
     try {
+      if (!dumps_known_) co_await learn_dumps();
       const auto arguments = b.arguments(settings_.commit, number_, now);
       const auto reply = redis::checked(co_await send(arguments));
       step = judge(b, reply, changes);
@@ -242,6 +245,26 @@ awaitable<void> engine::settle(std::int64_t lost_client) {
   asio::steady_timer pause(io_, 50ms);
   error_code ignored;
   co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+}
+
+bool engine::keeps_profile(const std::string& player_id) {
+  const auto minute = std::chrono::floor<std::chrono::minutes>(clock_.now().time_since_epoch());
+  if (minute != kept_minute_) {
+    kept_minute_ = minute;
+    kept_profiles_.clear();
+  }
+  return kept_profiles_.insert(player_id).second;
+}
+
+// Dumps of attack records spare a command for each; a server of another kind may not take them.
+awaitable<void> engine::learn_dumps() {
+  std::string dump;
+  dump_attack(dump, "", "1", to_rfc3339(clock_.now()));
+  const auto key = commit_key(keys_, writer_) + ":dump";
+  const auto reply = co_await redis_.command("RESTORE", key, 1, dump, "REPLACE");
+  dumps_known_ = true;
+  settings_.commit.dump_attacks = !reply.is_error();
+  if (reply.is_error()) log::info("attacks_without_dumps", {{"reason", reply.as_string()}});
 }
 
 void engine::start_anew() {

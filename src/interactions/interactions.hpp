@@ -17,6 +17,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include <deque>
 #include <string>
@@ -70,6 +71,8 @@ class engine {
   verdict judge(batch& b, const redis::value& reply, amendment& out);
   awaitable<void> settle(std::int64_t lost_client);
   void start_anew();
+  awaitable<void> learn_dumps();
+  bool keeps_profile(const std::string& player_id);
 
   asio::io_context& io_;
   redis::client& redis_;
@@ -84,6 +87,10 @@ class engine {
   std::size_t queued_events_ = 0;
   asio::steady_timer wake_;
   bool stopping_ = false;
+  bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
+  // Players whose cached profile was kept alive in this minute; once a minute is enough.
+  boost::unordered_flat_set<std::string> kept_profiles_;
+  std::chrono::minutes kept_minute_{};
 
   metrics::counter& accepted_;
   metrics::counter& rejected_;

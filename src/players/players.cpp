@@ -220,7 +220,7 @@ awaitable<result<void>> service::remove(std::string player_id) {
 awaitable<result<live_state>> service::state(std::string player_id) {
   redis::request r;
   r.push("HGETALL", state_key(keys_, player_id));
-  r.push("LRANGE", actions_key(keys_, player_id), 0, -1);
+  r.push("LRANGE", actions_key(keys_, player_id), 0, actions_limit_ - 1);
   r.push("HGETALL", move_key(keys_, player_id));
   const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
   std::map<std::string, std::string, std::less<>> f;

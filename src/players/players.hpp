@@ -69,6 +69,9 @@ class service {
 
   // already_exists when the id is taken.
   awaitable<result<profile>> create(profile p);
+
+  // How many of the last actions state() shows; 20 unless told.
+  void set_actions_limit(std::int64_t limit) { actions_limit_ = limit; }
   awaitable<result<std::pair<profile, cache_state>>> get(std::string player_id);
   // `if_version` set: conflict unless the profile still has that version.
   awaitable<result<profile>> update(std::string player_id, profile_change change,
@@ -90,6 +93,7 @@ class service {
   awaitable<void> cache(profile& p);
   awaitable<void> create_live(const std::vector<profile>& players);
 
+  std::int64_t actions_limit_ = 20;
   database& db_;
   redis::client& redis_;
   const redis::key_space& keys_;
