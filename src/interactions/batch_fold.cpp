@@ -75,7 +75,7 @@ void batch_fold::add_score(const score& s) {
 
 void batch_fold::add(const event& e) {
   line_start_ = log_.size();
-  append_json_line(log_, e, times_);
+  append_line(log_, e);
   ++event_count_;
   if (const auto* a = std::get_if<attack>(&e)) {
     add_attack(*a);

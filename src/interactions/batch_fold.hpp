@@ -34,7 +34,7 @@ class batch_fold {
 
   [[nodiscard]] const std::vector<const std::string*>& ids() const noexcept { return ids_; }
   [[nodiscard]] std::size_t event_count() const noexcept { return event_count_; }
-  // One line of JSON for each event.
+  // One line for each event, see event_text.hpp.
   [[nodiscard]] std::string take_log() { return std::move(log_); }
 
  private:
@@ -84,7 +84,6 @@ class batch_fold {
   std::vector<const std::string*> ids_;
   game_fold game_;
   std::string log_;
-  time_text times_;
   std::size_t line_start_ = 0;  // of the event being added, in log_
   std::size_t event_count_ = 0;
 };

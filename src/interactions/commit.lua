@@ -78,16 +78,26 @@ end
 -- The players' records are read twice: here for what is known of them, below for what becomes of them.
 local player_count, unknown = next_arg(), {}
 local first_player = at
-local hps, damages = {}, {}
 local player_key = prefix .. 'player:'
+local player_ids = {}
 for i = 1, player_count do
-  local id = B[at + 1]
+  player_ids[i] = B[at + 1]
   at = at + (B[at + 2] ~= '' and 8 or 6)
   at = at + 1 + B[at + 1]
   at = at + 1 + 2 * B[at + 1]
-  local state = call('HMGET', player_key .. id, 'hp', 'damage_dealt')
-  if not state[1] then unknown[#unknown + 1] = id end
-  hps[i], damages[i] = state[1], state[2] or '0'
+end
+-- SORT reads fields of many hashes in one command: hp and damage_dealt of each player in turn.
+local states = {}
+if player_count > 0 then
+  local list = KEYS[1] .. ':players'
+  for k = 1, player_count, 7000 do
+    call('RPUSH', list, unpack(player_ids, k, math.min(k + 6999, player_count)))
+  end
+  states = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->hp', 'GET', player_key .. '*->damage_dealt')
+  call('DEL', list)
+end
+for i = 1, player_count do
+  if not states[2 * i - 1] then unknown[#unknown + 1] = player_ids[i] end
 end
 
 if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
@@ -107,6 +117,7 @@ local fresh_slice = call('EXISTS', activity) == 0
 -- The board `active` is written here only, so its numbers come as a block for each commit: the block's number, and the
 -- place in it.
 local block, marks, mark_count = nil, {}, 0
+local active_ids, counts = {}, {}
 local after_players = at
 at = first_player
 for i = 1, player_count do
@@ -115,10 +126,9 @@ for i = 1, player_count do
   at = at + 2
   if count_text ~= '' then
     if not block then block = string.sub(string.format('%.0f', call('INCRBY', active .. '@seq', '100000')), 1, -6) end
-    call('ZINCRBY', active, count_text, id)
-    call('HINCRBY', activity, id, count_text)
-    marks[mark_count + 1], marks[mark_count + 2] = id, block .. B[at + 1]
-    mark_count = mark_count + 2
+    mark_count = mark_count + 1
+    active_ids[mark_count], counts[mark_count] = id, count_text
+    marks[2 * mark_count - 1], marks[2 * mark_count] = id, block .. B[at + 1]
     if B[at + 2] == 1 then call('EXPIRE', prefix .. 'user:' .. id, profile_ttl) end
     at = at + 2
   end
@@ -135,7 +145,7 @@ for i = 1, player_count do
   local op_count = B[at + 1]
   at = at + 1
   if op_count > 0 then
-    local hp = tonumber(hps[i])
+    local hp = tonumber(states[2 * i - 1])
     for k = at + 1, at + 2 * op_count, 2 do
       local amount, attacker = B[k], B[k + 1]
       if attacker == '' then
@@ -153,7 +163,7 @@ for i = 1, player_count do
     at = at + 2 * op_count
   end
   if dealt > 0 then
-    local before = tonumber(damages[i])
+    local before = tonumber(states[2 * i] or 0)
     fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%.0f', before + dealt)
     n = n + 2
     reached(world, id, 'damage', before, before + dealt)
@@ -177,10 +187,24 @@ for i = 1, player_count do
   call('HSET', key, unpack(fields, 1, n))
 end
 at = after_players
-if fresh_slice then call('EXPIRE', activity, slice_ttl) end
-for k = 1, mark_count, 4000 do
-  call('HSET', active .. '@moved', unpack(marks, k, math.min(k + 3999, mark_count)))
+-- A few commands for all of them, in parts: unpack() takes less than 8,000 values.
+for k = 1, mark_count, 3500 do
+  local last = math.min(k + 3499, mark_count)
+  local totals = call('ZMSCORE', active, unpack(active_ids, k, last))
+  local in_slice = call('HMGET', activity, unpack(active_ids, k, last))
+  local scores, fields = {}, {}
+  for i = k, last do
+    local n, count = 2 * (i - k), tonumber(counts[i])
+    scores[n + 1] = totals[i - k + 1] and string.format('%.0f', totals[i - k + 1] + count) or counts[i]
+    scores[n + 2] = active_ids[i]
+    fields[n + 1] = active_ids[i]
+    fields[n + 2] = in_slice[i - k + 1] and string.format('%.0f', in_slice[i - k + 1] + count) or counts[i]
+  end
+  call('ZADD', active, unpack(scores))
+  call('HSET', activity, unpack(fields))
+  call('HSET', active .. '@moved', unpack(marks, 2 * k - 1, 2 * last))
 end
+if fresh_slice then call('EXPIRE', activity, slice_ttl) end
 
 local attack_count = next_arg()
 if dumps then

@@ -1,7 +1,10 @@
-// Events as text: one line of JSON each, for the log and a player's last actions.
 #include "interactions/event_text.hpp"
 
+#include "core/asio.hpp"
+
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/compile.h>
 #include <fmt/format.h>
@@ -13,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-// What is rare. Attacks and moves, the many, are written without a tree.
+// What is rare.
 struct to_object {
   json::object operator()(const respawn& r) const {
     return {{"type", "respawn"}, {"player_id", r.player_id}, {"hp", r.hp}};
@@ -80,24 +83,19 @@ std::string_view time_text::operator()(timestamp t) {
   return text_;
 }
 
-void append_json_line(std::string& out, const event& e, time_text& times) {
-  auto to = std::back_inserter(out);
+void append_line(std::string& out, const event& e) {
+  const auto ms = [](timestamp t) { return t.time_since_epoch().count(); };
+  // Ids hold nothing that JSON escapes.
   if (const auto* a = std::get_if<attack>(&e)) {
-    // Ids hold nothing that JSON escapes.
-    out += R"({"type":"attack","attacker_id":")";
-    out += a->attacker_id;
-    out += R"(","target_id":")";
-    out += a->target_id;
-    out += R"(","damage":)";
-    out += fmt::format_int(a->damage).c_str();
-    if (!a->id.empty()) out.append(R"(,"id":")").append(a->id) += '"';
-    if (!a->weapon.empty()) out.append(R"(,"weapon":")").append(a->weapon) += '"';
-    out.append(R"(,"ts":")").append(times(a->ts)) += "\"}\n";
+    out.append(R"(["attack",")").append(a->attacker_id).append(R"(",")").append(a->target_id);
+    out.append(R"(",)").append(fmt::format_int(a->damage).c_str()) += ',';
+    out.append(fmt::format_int(ms(a->ts)).c_str());
+    if (!a->id.empty() || !a->weapon.empty())
+      out.append(R"(,")").append(a->id).append(R"(",")").append(a->weapon) += '"';
+    out += "]\n";
   } else if (const auto* m = std::get_if<move>(&e)) {
-    fmt::format_to(
-        to,
-        FMT_COMPILE(R"({{"type":"move","player_id":"{}","lat":{},"lon":{},"alt":{},"ts":"{}"}})"),
-        m->player_id, m->lat, m->lon, m->alt, times(m->ts));
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"(["move","{}",{},{},{},{}])"),
+                   m->player_id, m->lat, m->lon, m->alt, ms(m->ts));
     out += '\n';
   } else {
     std::visit(
@@ -109,11 +107,31 @@ void append_json_line(std::string& out, const event& e, time_text& times) {
   }
 }
 
-std::string to_json_line(const event& e) {
-  std::string out;
-  time_text times;
-  append_json_line(out, e, times);
-  out.pop_back();
+std::optional<json::object> parse_line(std::string_view line) {
+  error_code ec;
+  auto v = json::parse(line, ec);
+  if (ec) return std::nullopt;
+  if (v.is_object()) return std::move(v.get_object());
+  const auto* list = v.if_array();
+  if (!list || list->size() < 5) return std::nullopt;
+  const auto time = [&](std::size_t at) {
+    const auto ms = list->at(at).to_number<std::int64_t>(ec);
+    return json::value(to_rfc3339(timestamp{std::chrono::milliseconds{ms}}));
+  };
+  const bool is_attack = list->at(0) == "attack";
+  json::object out{{"type", list->at(0)}, {is_attack ? "attacker_id" : "player_id", list->at(1)}};
+  if (is_attack) {
+    out["target_id"] = list->at(2);
+    out["damage"] = list->at(3);
+    if (list->size() == 7 && list->at(5) != "") out["id"] = list->at(5);
+    if (list->size() == 7 && list->at(6) != "") out["weapon"] = list->at(6);
+    out["ts"] = time(4);
+  } else if (list->size() == 6) {
+    out["lat"] = list->at(2);
+    out["lon"] = list->at(3);
+    out["alt"] = list->at(4);
+    out["ts"] = time(5);
+  }
   return out;
 }
 

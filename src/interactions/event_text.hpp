@@ -1,8 +1,11 @@
-// Events as text: one line of JSON each, for the log and a player's last actions.
+// Events as text, a line each: in the log and in a player's last actions.
 #pragma once
 
 #include "interactions/events.hpp"
 
+#include <boost/json/object.hpp>
+
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,9 +24,13 @@ class time_text {
   std::string text_;
 };
 
-// Appends the event and a line feed.
-void append_json_line(std::string& out, const event& e, time_text& times);
-// Without the line feed.
-std::string to_json_line(const event& e);
+// Appends the event as one line. Attacks and moves, the many, are short arrays:
+//   ["attack",attacker,target,damage,ms since 1970] and, when there is one of them, id and weapon
+//   ["move",player,lat,lon,alt,ms since 1970]
+// The others are the objects that parse_line() gives.
+void append_line(std::string& out, const event& e);
+
+// The event that a line tells of, as docs/api.md has it; nothing when it is no such line.
+std::optional<boost::json::object> parse_line(std::string_view line);
 
 }  // namespace skirmish::interactions
