@@ -37,13 +37,15 @@ local dumps = ARGV[19] == '1'
 local B, at = cmsgpack.unpack(ARGV[20]), 0
 local function next_arg() at = at + 1; return B[at] end
 
--- Has this commit been applied already? Then its outcome is known.
-local done = call('GET', KEYS[1])
+-- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
+-- the last two are kept: '<number> <outcome>\n<outcome of the one before>'.
+local done, last_outcome = call('GET', KEYS[1]), '[]'
 if done then
-  local last, outcome = string.match(done, '^(%d+) (.*)$')
-  last = tonumber(last)
+  local last, outcome, before = string.match(done, '^(%d+) ([^\n]*)\n(.*)$')
+  last, last_outcome = tonumber(last), outcome
   if last == number then return cjson.decode(outcome) end
-  if last ~= number - 1 then return {'gap', tostring(last)} end
+  if last == number + 1 then return cjson.decode(before) end
+  if last ~= number - 1 then return {'gap', string.format('%.0f', last)} end
 elseif number ~= 1 then
   return {'gap', '0'}
 end
@@ -268,5 +270,5 @@ for board, list in pairs(moved) do
   end
 end
 
-call('SET', KEYS[1], string.format('%d ', number) .. cjson.encode(outcome), 'EX', commit_ttl)
+call('SET', KEYS[1], string.format('%.0f ', number) .. cjson.encode(outcome) .. '\n' .. last_outcome, 'EX', commit_ttl)
 return outcome

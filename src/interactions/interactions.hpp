@@ -1,14 +1,10 @@
 // The interaction engine of one server thread: gathers what arrives while a commit is under way and
 // writes it as the next one (group commit). No timers: an idle server commits at once, a busy one
 // commits bigger batches.
-//
-// Exactly once: a commit carries this writer's name and a number that must be the next one. When a
-// reply is lost, the same commit is sent again with the same number; if it had been applied, Redis
-// says so and changes nothing. Before that the lost connection is killed at the server, so that
-// nothing sent on it runs later.
 #pragma once
 
 #include "interactions/batch.hpp"
+#include "interactions/committer.hpp"
 #include "levels/levels.hpp"
 #include "metrics/registry.hpp"
 #include "players/players.hpp"
@@ -17,9 +13,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include <deque>
+#include <memory>
 #include <string>
 
 namespace skirmish::interactions {
@@ -31,6 +27,8 @@ struct engine_settings {
   // How long frames wait for Redis to come back before they are refused, when nothing of them was
   // sent.
   std::chrono::milliseconds patience{2'000};
+  // Confirmed commits kept until Redis has written them to its file; then commits wait.
+  std::size_t redo_limit_bytes = 16 << 20;
 };
 
 struct attack_record {
@@ -63,40 +61,20 @@ class engine {
   void stop();
 
  private:
-  enum class verdict { applied, amended, again };
-
   std::vector<frame> take();
-  awaitable<void> write(batch b);
-  awaitable<redis::value> send(const std::vector<std::string>& arguments);
-  verdict judge(batch& b, const redis::value& reply, amendment& out);
-  awaitable<void> settle(std::int64_t lost_client);
-  void start_anew();
-  awaitable<void> learn_dumps();
-  bool keeps_profile(const std::string& player_id);
+  awaitable<void> write_batch(std::shared_ptr<batch> b);
 
   asio::io_context& io_;
   redis::client& redis_;
-  players::service& players_;
-  levels::service& levels_;
   const redis::key_space& keys_;
-  const clock& clock_;
   engine_settings settings_;
-  std::string writer_;        // names this engine in commit:<writer>
-  std::uint64_t number_ = 1;  // of the next commit
+  committer committer_;
   std::deque<frame> queue_;
   std::size_t queued_events_ = 0;
   asio::steady_timer wake_;
   bool stopping_ = false;
-  bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
-  // Players whose cached profile was kept alive in this minute; once a minute is enough.
-  boost::unordered_flat_set<std::string> kept_profiles_;
-  std::chrono::minutes kept_minute_{};
 
-  metrics::counter& accepted_;
-  metrics::counter& rejected_;
   metrics::counter& refused_;
-  metrics::counter& commits_;
-  metrics::counter& retries_;
   metrics::gauge& waiting_;
   metrics::histogram& duration_;
 };

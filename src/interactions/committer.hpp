@@ -1,0 +1,98 @@
+// Writes batches as commits: in order, exactly once, two on their way at a time.
+//
+// A commit carries this writer's name and a number that must be the next one. When a reply is lost,
+// the same commit is sent again with the same number; if it had been applied, Redis says so and
+// changes nothing. Before that the lost connection is killed at the server, so that nothing sent on
+// it runs later. The second one is sent before the first is answered, so that Redis always has
+// work; when the first did not go through, Redis refuses the second by its number.
+#pragma once
+
+#include "interactions/batch.hpp"
+#include "interactions/redo_log.hpp"
+#include "levels/levels.hpp"
+#include "metrics/registry.hpp"
+#include "players/players.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <optional>
+#include <string>
+
+namespace skirmish::interactions {
+
+class committer {
+ public:
+  committer(asio::io_context& io, redis::client& redis, players::service& players,
+            levels::service& levels, const redis::key_space& keys, const clock& time,
+            commit_settings settings, std::chrono::milliseconds patience,
+            std::size_t redo_limit_bytes, metrics::registry& metrics);
+
+  // Ends when every frame of the batch has been answered. Call it again when has_room().
+  awaitable<void> write(batch b);
+  [[nodiscard]] bool has_room() const noexcept;
+  [[nodiscard]] std::uint64_t in_flight() const noexcept { return next_ticket_ - serving_; }
+
+  // Waits until Redis holds everything that was confirmed, after it was away. Throws unavailable.
+  awaitable<void> catch_up();
+
+  // Forgets commits that Redis has written to its file, until stop().
+  awaitable<void> watch_durability();
+  void stop();
+
+ private:
+  struct attempt {
+    std::uint64_t number = 0;
+    std::int64_t client = 0;  // connection it was sent on
+    std::optional<redis::value> reply;
+    std::optional<error> lost;
+  };
+  struct progress;  // of one batch
+
+  awaitable<attempt> send(std::vector<std::string>& arguments, std::uint64_t number);
+  awaitable<void> wait_turn(std::uint64_t ticket);
+  awaitable<void> finish(batch& b, std::vector<std::string>& arguments, attempt first,
+                         timestamp now);
+  awaitable<void> amend(batch& b, const redis::value& reply);
+  awaitable<bool> redo(std::uint64_t found);
+  awaitable<void> settle(std::int64_t lost_client);
+  awaitable<void> learn_dumps();
+  bool keeps_profile(const std::string& player_id);
+  void applied(batch& b, std::vector<std::string> arguments, const redis::value& reply);
+  void start_anew();
+
+  asio::io_context& io_;
+  redis::client& redis_;
+  players::service& players_;
+  levels::service& levels_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+  commit_settings settings_;
+  std::chrono::milliseconds patience_;  // until a batch of which nothing was sent is refused
+  std::size_t redo_limit_bytes_;
+  std::string writer_;           // names this one in commit:<writer>
+  std::uint64_t committed_ = 0;  // number of the last commit
+  std::uint64_t next_ticket_ = 0;
+  std::uint64_t serving_ = 0;   // ticket of the oldest batch under way
+  bool troubled_ = false;       // the oldest one has not gone through at once
+  std::int64_t caught_up_ = 0;  // connection on which Redis is known to hold everything
+  redo_log redo_;
+  asio::steady_timer turn_;   // cancelled when serving_ changes
+  asio::steady_timer pulse_;  // of watch_durability()
+  bool stopping_ = false;
+  bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
+  // Players whose cached profile was kept alive in this minute; once a minute is enough.
+  boost::unordered_flat_set<std::string> kept_profiles_;
+  std::chrono::minutes kept_minute_{};
+
+  metrics::counter& accepted_;
+  metrics::counter& rejected_;
+  metrics::counter& commits_;
+  metrics::counter& retries_;
+  metrics::counter& redone_;
+};
+
+}  // namespace skirmish::interactions
