@@ -139,8 +139,7 @@ void batch::amend(const amendment& a) {
   answer_empty();
 }
 
-std::vector<std::string> batch::arguments(const commit_settings& settings, std::uint64_t number,
-                                          timestamp now) const {
+commit_request batch::request(const commit_settings& settings, timestamp now) const {
   using namespace std::chrono;
   batch_fold all;
   stream_spans streams;
@@ -152,7 +151,8 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
       if (fresh) streams.push_back({at.stream_id, {at.seq - 1, at.seq}});
       streams[found->second].second.second = at.seq;
     }
-    for (const auto& e : f.events) all.add(e);
+    const bool is_trusted = !f.position || (settings.is_fresh && settings.is_fresh(*f.position));
+    for (const auto& e : f.events) all.add(e, is_trusted);
   }
   packed_values body;
   body.add(static_cast<std::int64_t>(streams.size()));
@@ -163,30 +163,42 @@ std::vector<std::string> batch::arguments(const commit_settings& settings, std::
   }
   body.add(static_cast<std::int64_t>(all.ids().size()));
   for (const auto* id : all.ids()) body.add(*id);
-  all.append_to(body, {settings.prefix, settings.actions_limit, settings.dump_attacks,
-                       settings.refreshes_profile});
+  auto ahead = all.append_to(body, {settings.prefix, settings.actions_limit, settings.dump_attacks,
+                                    settings.refreshes_profile, settings.is_known});
   const auto slice =
       floor<seconds>(now).time_since_epoch().count() / slice_length.count() * slice_length.count();
-  return {settings.prefix,
-          std::to_string(number),
-          to_rfc3339(now),
-          std::to_string(slice),
-          std::to_string((hours{24} + slice_length) / 1s),
-          std::to_string(commit_ttl.count()),
-          std::to_string(attack_ttl / 1ms),
-          std::to_string(players::profile_ttl.count()),
-          std::to_string(settings.actions_limit),
-          std::to_string(settings.log_limit),
-          std::to_string(now.time_since_epoch() / event_id_period),
-          std::to_string(settings.event_ids_limit),
-          std::to_string(all.event_count()),
-          settings.log_limit > 0 ? all.take_log() : std::string(),
-          std::to_string(now.time_since_epoch().count()),
-          std::to_string(settings.game.chat_history_limit),
-          std::to_string(settings.game.chat_history_ttl.count()),
-          settings.game.achievement_rules,
-          settings.dump_attacks ? "1" : "0",
-          body.take()};
+  commit_request out;
+  out.ahead = std::move(ahead);
+  out.arguments = {settings.prefix,
+                   "",
+                   to_rfc3339(now),
+                   std::to_string(slice),
+                   std::to_string((hours{24} + slice_length) / 1s),
+                   std::to_string(commit_ttl.count()),
+                   std::to_string(attack_ttl / 1ms),
+                   std::to_string(players::profile_ttl.count()),
+                   std::to_string(settings.actions_limit),
+                   std::to_string(settings.log_limit),
+                   std::to_string(now.time_since_epoch() / event_id_period),
+                   std::to_string(settings.event_ids_limit),
+                   std::to_string(all.event_count()),
+                   settings.log_limit > 0 ? all.take_log() : std::string(),
+                   std::to_string(now.time_since_epoch().count()),
+                   std::to_string(settings.game.chat_history_limit),
+                   std::to_string(settings.game.chat_history_ttl.count()),
+                   settings.game.achievement_rules,
+                   settings.dump_attacks ? "1" : "0",
+                   body.take()};
+  return out;
+}
+
+void batch::each_player(const std::function<void(const std::string& id)>& visit) const {
+  for (const auto& f : frames_)
+    for (const auto& e : f.events)
+      if (const auto* a = std::get_if<attack>(&e)) {
+        visit(a->attacker_id);
+        visit(a->target_id);
+      }
 }
 
 void batch::take_back(const std::vector<verdict_on_event>& verdicts) {

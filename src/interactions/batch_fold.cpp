@@ -18,7 +18,7 @@ std::string move_text(const move& m) {
 
 std::uint32_t batch_fold::player(const std::string& id) {
   const auto [found, fresh] = index_.try_emplace(id, static_cast<std::uint32_t>(players_.size()));
-  if (fresh) players_.push_back({&id});
+  if (fresh) players_.push_back(player_change{.id = &id});
   return found->second;
 }
 
@@ -27,7 +27,7 @@ void batch_fold::act(std::uint32_t who, std::string_view interaction) {
   ++p.activity;
   p.interaction = interaction;
   const auto place = static_cast<std::uint32_t>(actions_.size());
-  actions_.push_back({line_start_, log_.size() - line_start_ - 1});
+  actions_.push_back({line_start_, log_.size() - line_start_});
   (p.first_action == none ? p.first_action : actions_[p.last_action].next) = place;
   p.last_action = place;
   ++p.action_count;
@@ -43,7 +43,7 @@ void batch_fold::add_op(std::uint32_t who, std::int64_t amount, const std::strin
   ++p.op_count;
 }
 
-void batch_fold::add_attack(const attack& a) {
+void batch_fold::add_attack(const attack& a, bool is_trusted) {
   const auto attacker = player(a.attacker_id);
   const auto target = player(a.target_id);
   act(attacker, "attack");
@@ -53,10 +53,11 @@ void batch_fold::add_attack(const attack& a) {
   const auto pair = std::uint64_t{attacker} << 32 | target;
   const auto [found, fresh] =
       pair_index_.try_emplace(pair, static_cast<std::uint32_t>(pairs_.size()));
+  const pair_change change{&a, is_trusted};
   if (fresh)
-    pairs_.push_back(&a);
+    pairs_.push_back(change);
   else
-    pairs_[found->second] = &a;
+    pairs_[found->second] = change;
   if (!a.id.empty()) ids_.push_back(&a.id);
 }
 
@@ -73,12 +74,12 @@ void batch_fold::add_score(const score& s) {
   }
 }
 
-void batch_fold::add(const event& e) {
+void batch_fold::add(const event& e, bool is_trusted) {
   line_start_ = log_.size();
   append_line(log_, e);
   ++event_count_;
   if (const auto* a = std::get_if<attack>(&e)) {
-    add_attack(*a);
+    add_attack(*a, is_trusted);
   } else if (const auto* m = std::get_if<move>(&e)) {
     const auto who = player(m->player_id);
     act(who, "move");
@@ -105,6 +106,7 @@ void batch_fold::add(const event& e) {
 void batch_fold::append_players(packed_values& out, const fold_settings& settings) const {
   out.add(static_cast<std::int64_t>(players_.size()));
   std::int64_t active = 0;
+  std::string lines;
   for (const auto& p : players_) {
     out.add(*p.id);
     if (p.activity > 0) {
@@ -120,11 +122,13 @@ void batch_fold::append_players(packed_values& out, const fold_settings& setting
     out.add(p.target);
     out.add(p.last_move ? move_text(*p.last_move) : std::string());
     const auto kept = std::min(std::int64_t{p.action_count}, settings.actions_limit);
-    out.add(kept);
     auto skipped = p.action_count - kept;
+    lines.clear();
     for (auto at = p.first_action; at != none; at = actions_[at].next)
-      if (skipped-- <= 0)
-        out.add(std::string_view(log_).substr(actions_[at].start, actions_[at].size));
+      if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
+    if (!lines.empty()) lines.pop_back();
+    out.add(kept);
+    if (kept > 0) out.add(lines);
     out.add(std::int64_t{p.op_count});
     for (auto at = p.first_op; at != none; at = ops_[at].next) {
       out.add(ops_[at].amount);
@@ -133,33 +137,57 @@ void batch_fold::append_players(packed_values& out, const fold_settings& setting
   }
 }
 
-void batch_fold::append_attacks(packed_values& out, const fold_settings& settings) const {
-  out.add(static_cast<std::int64_t>(pairs_.size()));
+// Records of attacks that cannot be refused any more go ahead of the commit, the others into it.
+bool batch_fold::goes_ahead(const pair_change& p, const fold_settings& settings) const {
+  return settings.dump_attacks && p.is_trusted && p.latest->id.empty() && settings.is_known &&
+         settings.is_known(p.latest->attacker_id) && settings.is_known(p.latest->target_id);
+}
+
+std::vector<attack_write> batch_fold::append_attacks(packed_values& out,
+                                                     const fold_settings& settings) const {
+  std::vector<attack_write> ahead;
+  std::vector<const attack*> inside;
   time_text times;
-  std::string key;
   std::string dump;
-  for (const auto* a : pairs_) {
-    key.assign(settings.prefix).append("attack:").append(a->attacker_id) += ':';
-    key += a->target_id;
-    out.add(key);
-    const fmt::format_int damage(a->damage);
+  const auto key_of = [&](const attack& a) {
+    std::string key(settings.prefix);
+    key.append("attack:").append(a.attacker_id) += ':';
+    return key += a.target_id;
+  };
+  const auto write_dump = [&](const attack& a) {
+    const fmt::format_int damage(a.damage);
+    dump_attack(dump, a.id, {damage.data(), damage.size()}, times(a.ts));
+  };
+  for (const auto& p : pairs_) {
+    if (!goes_ahead(p, settings)) {
+      inside.push_back(p.latest);
+      continue;
+    }
+    write_dump(*p.latest);
+    ahead.push_back({key_of(*p.latest), dump});
+  }
+  out.add(static_cast<std::int64_t>(inside.size()));
+  for (const auto* a : inside) {
+    out.add(key_of(*a));
     if (settings.dump_attacks) {
-      dump_attack(dump, a->id, {damage.data(), damage.size()}, times(a->ts));
+      write_dump(*a);
       out.add(dump);
     } else {
       out.add(a->id);
-      out.add({damage.data(), damage.size()});
+      out.add(fmt::format_int(a->damage).c_str());
       out.add(times(a->ts));
     }
   }
+  return ahead;
 }
 
-void batch_fold::append_to(packed_values& out, const fold_settings& settings) const {
+std::vector<attack_write> batch_fold::append_to(packed_values& out,
+                                                const fold_settings& settings) const {
   const auto levels = game_.levels();
   out.add(static_cast<std::int64_t>(levels.size()));
   for (const auto& level : levels) out.add(level);
   append_players(out, settings);
-  append_attacks(out, settings);
+  auto ahead = append_attacks(out, settings);
   out.add(static_cast<std::int64_t>(scores_.size()));
   for (const auto& s : scores_) {
     out.add(s.what->board);
@@ -168,6 +196,7 @@ void batch_fold::append_to(packed_values& out, const fold_settings& settings) co
     out.add(fmt::format_int(s.value).c_str());
   }
   game_.append_to(out);
+  return ahead;
 }
 
 }  // namespace skirmish::interactions

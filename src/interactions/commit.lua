@@ -13,7 +13,7 @@
 --                      activity: a number as text; with it come order, the player's place among the active ones of this
 --                      batch in five digits, and keep, 1 when the cached profile is to live for another hour
 --                      move: '' or lat, lon, alt, ts, ttl_ms joined by a space
---                      actions: a count, then JSON texts, oldest first
+--                      actions: a count, then, when there are some, their lines, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
 --           attacks  key, dump     or     key, id, damage, ts
 --           scores   board, player, operator, value
@@ -85,7 +85,7 @@ local player_ids = {}
 for i = 1, player_count do
   player_ids[i] = B[at + 1]
   at = at + (B[at + 2] ~= '' and 8 or 6)
-  at = at + 1 + B[at + 1]
+  at = at + (B[at + 1] > 0 and 2 or 1)
   at = at + 1 + 2 * B[at + 1]
 end
 -- SORT reads fields of many hashes in one command: hp and damage_dealt of each player in turn.
@@ -139,10 +139,14 @@ for i = 1, player_count do
   local fields, n = {'updated_at', now}, 2
   if action_count > 0 then
     local actions_key = key .. ':actions'
-    local kept = call('LPUSH', actions_key, unpack(B, at + 1, at + action_count))
+    local kept = call('LPUSH', actions_key, B[at + 1])
     -- Cut off now and then: a reader takes no more than the limit.
-    if kept > actions_limit + 20 then call('LTRIM', actions_key, 0, actions_limit - 1) end
-    at = at + action_count
+    if action_count >= actions_limit and kept > 1 then
+      call('LTRIM', actions_key, 0, 0)
+    elseif kept > actions_limit + 20 then
+      call('LTRIM', actions_key, 0, actions_limit - 1)
+    end
+    at = at + 1
   end
   local op_count = B[at + 1]
   at = at + 1

@@ -25,7 +25,7 @@ const redis::script commit_script{
 };
 
 constexpr std::uint64_t in_flight_limit = 2;
-constexpr std::size_t number_at = 1;  // in the arguments
+constexpr std::size_t known_limit = 1'000'000;  // players and streams remembered
 constexpr auto durability_pulse = 50ms;
 
 const error redis_down{errc::unavailable, "the store is down; try again"};
@@ -68,6 +68,8 @@ committer::committer(asio::io_context& io, redis::client& redis, players::servic
                                   "Confirmed commits sent again to a Redis that had lost them.")) {
   settings_.prefix = keys.prefix();
   settings_.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
+  settings_.is_known = [this](const std::string& id) { return known_players_.contains(id); };
+  settings_.is_fresh = [this](const stream_position& at) { return follows(at); };
 }
 
 bool committer::has_room() const noexcept {
@@ -78,15 +80,15 @@ awaitable<void> committer::write(batch b) {
   const auto ticket = next_ticket_++;
   const auto now = clock_.now();
   attempt first;
-  std::vector<std::string> arguments;
+  commit_request request;
   if (!dumps_known_) co_await learn_dumps();
   if (!troubled_) {
-    arguments = b.arguments(settings_, 0, now);
-    first = co_await send(arguments, committed_ + 1 + (ticket - serving_));
+    request = b.request(settings_, now);
+    first = co_await send(request, committed_ + 1 + (ticket - serving_));
   }
   co_await wait_turn(ticket);
   try {
-    co_await finish(b, arguments, std::move(first), now);
+    co_await finish(b, request, std::move(first), now);
   } catch (const std::exception& e) {
     log::error("commit_failed", {{"error", e.what()}});
     b.fail({errc::internal, "the events could not be written"});
@@ -103,17 +105,25 @@ awaitable<void> committer::wait_turn(std::uint64_t ticket) {
   }
 }
 
-awaitable<committer::attempt> committer::send(std::vector<std::string>& arguments,
-                                              std::uint64_t number) {
+awaitable<committer::attempt> committer::send(commit_request& request, std::uint64_t number) {
   attempt out;
   out.number = number;
   out.client = redis_.client_id();
-  arguments[number_at] = std::to_string(number);
+  request.number() = std::to_string(number);
   const auto key = commit_key(keys_, writer_);
   const std::string_view keys[] = {key};
-  const std::vector<std::string_view> views(arguments.begin(), arguments.end());
+  const std::vector<std::string_view> views(request.arguments.begin(), request.arguments.end());
+  redis::request commands;
+  for (const auto& w : request.ahead)
+    commands.push("RESTORE", w.key, attack_ttl / 1ms, w.dump, "REPLACE");
+  push_evalsha(commands, commit_script, keys, views);
   try {
-    out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
+    auto replies = co_await redis_.exec(std::move(commands));
+    for (std::size_t i = 0; i + 1 < replies.size(); ++i) redis::checked(std::move(replies[i]));
+    if (is_noscript(replies.back()))
+      out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
+    else
+      out.reply = redis::checked(std::move(replies.back()));
   } catch (const failure& e) {
     out.lost = error{e.code(), e.what()};
   }
@@ -121,18 +131,17 @@ awaitable<committer::attempt> committer::send(std::vector<std::string>& argument
 }
 
 // Whatever it takes, in this batch's turn.
-awaitable<void> committer::finish(batch& b, std::vector<std::string>& arguments, attempt last,
-                                  timestamp now) {
+awaitable<void> committer::finish(batch& b, commit_request& request, attempt last, timestamp now) {
   const auto first_try = steady::now();
   bool maybe_applied = false;
   troubled_ = false;
   while (!b.empty()) {
     const bool is_due = last.number == committed_ + 1;
     if (last.reply && is_due && (*last.reply)[0].as_string() == "ok") {
-      applied(b, std::move(arguments), *last.reply);
+      applied(b, std::move(request), *last.reply);
       co_return;
     }
-    if (last.number != 0) troubled_ = true;  // no longer in step: others wait for their turn
+    if (last.number != 0) lose_step();
     if (last.lost && last.lost->code == errc::internal) {
       // The script itself failed: Redis holds something that should not be there. Sending it again
       // would not help.
@@ -151,7 +160,7 @@ awaitable<void> committer::finish(batch& b, std::vector<std::string>& arguments,
       co_await settle(last.client);
     } else if (last.reply && is_due && (*last.reply)[0].as_string() == "amend") {
       co_await amend(b, *last.reply);
-      arguments.clear();
+      request = {};
       maybe_applied = false;
     } else if (last.reply && is_due) {
       const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
@@ -162,16 +171,24 @@ awaitable<void> committer::finish(batch& b, std::vector<std::string>& arguments,
       }
     }
     if (b.empty()) co_return;
-    if (arguments.empty()) arguments = b.arguments(settings_, 0, now);
-    last = co_await send(arguments, committed_ + 1);
+    if (request.empty()) request = b.request(settings_, now);
+    last = co_await send(request, committed_ + 1);
   }
 }
 
-void committer::applied(batch& b, std::vector<std::string> arguments, const redis::value& reply) {
+// The others wait for their turn, and nothing is taken for known.
+void committer::lose_step() {
+  troubled_ = true;
+  known_players_.clear();
+  positions_.clear();
+}
+
+void committer::applied(batch& b, commit_request request, const redis::value& reply) {
   ++committed_;
   commits_.add();
   caught_up_ = redis_.client_id();
-  redo_.push(committed_, std::move(arguments));
+  redo_.push(committed_, std::move(request));
+  b.each_player([this](const std::string& id) { learn_player(id); });
   b.take_back(verdicts_of(reply.as_strings()));
   accepted_.add(b.event_count());
   b.succeed();
@@ -203,8 +220,8 @@ awaitable<bool> committer::redo(std::uint64_t found) {
       start_anew();
       co_return false;
     }
-    auto arguments = entry->arguments;
-    const auto again = co_await send(arguments, number);
+    auto request = entry->request;
+    const auto again = co_await send(request, number);
     if (again.lost) {
       co_await settle(again.client);
       --number;
@@ -222,7 +239,7 @@ awaitable<bool> committer::redo(std::uint64_t found) {
 awaitable<void> committer::catch_up() {
   if (redo_.empty() || caught_up_ == redis_.client_id()) co_return;
   const auto ticket = next_ticket_++;
-  troubled_ = true;
+  lose_step();
   co_await wait_turn(ticket);
   std::exception_ptr problem;
   try {
@@ -273,6 +290,20 @@ bool committer::keeps_profile(const std::string& player_id) {
     kept_profiles_.clear();
   }
   return kept_profiles_.insert(player_id).second;
+}
+
+void committer::learn_player(const std::string& id) {
+  if (known_players_.size() >= known_limit) known_players_.clear();
+  known_players_.insert(id);
+}
+
+// Whether the frame is the one after the last that was sent from here, and so surely a new one.
+bool committer::follows(const stream_position& at) {
+  if (positions_.size() >= known_limit) positions_.clear();
+  const auto [found, fresh] = positions_.try_emplace(at.stream_id, at.seq);
+  const bool next = !fresh && at.seq == found->second + 1;
+  found->second = at.seq;
+  return next;
 }
 
 // Dumps of attack records spare a command for each; a server of another kind may not take them.

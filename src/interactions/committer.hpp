@@ -17,6 +17,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <optional>
@@ -52,16 +53,18 @@ class committer {
   };
   struct progress;  // of one batch
 
-  awaitable<attempt> send(std::vector<std::string>& arguments, std::uint64_t number);
+  awaitable<attempt> send(commit_request& request, std::uint64_t number);
   awaitable<void> wait_turn(std::uint64_t ticket);
-  awaitable<void> finish(batch& b, std::vector<std::string>& arguments, attempt first,
-                         timestamp now);
+  awaitable<void> finish(batch& b, commit_request& request, attempt first, timestamp now);
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
   awaitable<void> learn_dumps();
   bool keeps_profile(const std::string& player_id);
-  void applied(batch& b, std::vector<std::string> arguments, const redis::value& reply);
+  void applied(batch& b, commit_request request, const redis::value& reply);
+  void lose_step();
+  void learn_player(const std::string& id);
+  bool follows(const stream_position& at);
   void start_anew();
 
   asio::io_context& io_;
@@ -84,6 +87,9 @@ class committer {
   asio::steady_timer pulse_;  // of watch_durability()
   bool stopping_ = false;
   bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
+  // What the last commits have shown, as long as all goes well.
+  boost::unordered_flat_set<std::string> known_players_;
+  boost::unordered_flat_map<std::string, std::uint64_t> positions_;  // last frame sent of a stream
   // Players whose cached profile was kept alive in this minute; once a minute is enough.
   boost::unordered_flat_set<std::string> kept_profiles_;
   std::chrono::minutes kept_minute_{};

@@ -6,6 +6,8 @@
 // them. Source: flushAppendOnlyFile() in aof.c of Redis 7.0.
 #pragma once
 
+#include "interactions/batch.hpp"
+
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -17,11 +19,11 @@ class redo_log {
  public:
   struct entry {
     std::uint64_t number = 0;
-    std::vector<std::string> arguments;
+    commit_request request;
     std::size_t bytes = 0;
   };
 
-  void push(std::uint64_t number, std::vector<std::string> arguments);
+  void push(std::uint64_t number, commit_request request);
   // Forgets those up to `number`.
   void release(std::uint64_t number);
   void clear();

@@ -49,7 +49,7 @@ struct live_state {
   std::string target;
   std::string updated_at;
   std::optional<position> where;          // while move:<player_id> lives
-  std::vector<std::string> last_actions;  // JSON texts, newest first
+  std::vector<std::string> last_actions;  // a line each (interactions/event_text.hpp), newest first
 };
 
 struct state_change {

@@ -27,8 +27,8 @@ json::object to_json(const position& p) {
 
 json::object to_json(const live_state& s) {
   json::array actions;
-  for (const auto& text : s.last_actions)
-    if (auto action = interactions::parse_line(text)) actions.push_back(std::move(*action));
+  for (const auto& action : s.last_actions)
+    if (auto known = interactions::parse_line(action)) actions.push_back(std::move(*known));
   return {{"hp", s.hp},
           {"mp", s.mp},
           {"stamina", s.stamina},
