@@ -62,7 +62,7 @@ interactions::engine_settings engine_settings_of(const config& c) {
   s.commit.actions_limit = c.interactions.actions_limit;
   s.commit.log_limit = c.interactions.log_limit;
   s.commit.event_ids_limit = c.interactions.event_ids_limit;
-  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }

@@ -121,6 +121,7 @@ local fresh_slice = call('EXISTS', activity) == 0
 local block, marks, mark_count = nil, {}, 0
 local active_ids, counts = {}, {}
 local after_players = at
+local fields = {'updated_at', now}  -- one table for all: making one costs as much as a command
 at = first_player
 for i = 1, player_count do
   local id, count_text = B[at + 1], B[at + 2]
@@ -136,7 +137,7 @@ for i = 1, player_count do
   end
   local dealt, interaction, target, move, action_count = B[at + 1], B[at + 2], B[at + 3], B[at + 4], B[at + 5]
   at = at + 5
-  local fields, n = {'updated_at', now}, 2
+  local n = 2
   if action_count > 0 then
     local actions_key = key .. ':actions'
     local kept = call('LPUSH', actions_key, B[at + 1])

@@ -89,7 +89,7 @@ std::vector<frame> engine::take() {
   std::size_t events = 0;
   while (!queue_.empty()) {
     const auto size = queue_.front().events.size();
-    if (!out.empty() && events + size > settings_.batch_limit) break;
+    if (!out.empty() && events + size > settings_.commit_limit) break;
     events += size;
     out.push_back(std::move(queue_.front()));
     queue_.pop_front();

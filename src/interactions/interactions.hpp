@@ -22,13 +22,13 @@ namespace skirmish::interactions {
 
 struct engine_settings {
   commit_settings commit;
-  std::size_t batch_limit = 10'000;   // events in one commit
+  std::size_t commit_limit = 50'000;  // events in one commit
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
   // How long frames wait for Redis to come back before they are refused, when nothing of them was
   // sent.
   std::chrono::milliseconds patience{2'000};
   // Confirmed commits kept until Redis has written them to its file; then commits wait.
-  std::size_t redo_limit_bytes = 16 << 20;
+  std::size_t redo_limit_bytes = 64 << 20;
 };
 
 struct attack_record {
