@@ -43,19 +43,13 @@ amendment read_amendment(const redis::value& reply) {
 
 }  // namespace
 
-committer::committer(asio::io_context& io, redis::client& redis, players::service& players,
-                     levels::service& levels, const redis::key_space& keys, const clock& time,
-                     commit_settings settings, std::chrono::milliseconds patience,
-                     std::size_t redo_limit_bytes, metrics::registry& metrics)
+committer::committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+                     const clock& time, committer_settings settings, metrics::registry& metrics)
     : io_(io),
       redis_(redis),
-      players_(players),
-      levels_(levels),
       keys_(keys),
       clock_(time),
       settings_(std::move(settings)),
-      patience_(patience),
-      redo_limit_bytes_(redo_limit_bytes),
       writer_(random_hex(8)),
       turn_(io, steady::time_point::max()),
       pulse_(io),
@@ -66,14 +60,14 @@ committer::committer(asio::io_context& io, redis::client& redis, players::servic
       retries_(metrics.add_counter("skirmish_commit_retries_total", "Commits sent again.")),
       redone_(metrics.add_counter("skirmish_commits_redone_total",
                                   "Confirmed commits sent again to a Redis that had lost them.")) {
-  settings_.prefix = keys.prefix();
-  settings_.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
-  settings_.is_known = [this](const std::string& id) { return known_players_.contains(id); };
-  settings_.is_fresh = [this](const stream_position& at) { return follows(at); };
+  settings_.commit.prefix = keys.prefix();
+  settings_.commit.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
+  settings_.commit.is_known = [this](const std::string& id) { return known_players_.contains(id); };
+  settings_.commit.is_fresh = [this](const stream_position& at) { return follows(at); };
 }
 
 bool committer::has_room() const noexcept {
-  return in_flight() < in_flight_limit && redo_.bytes() < redo_limit_bytes_;
+  return in_flight() < in_flight_limit && redo_.bytes() < settings_.redo_limit_bytes;
 }
 
 awaitable<void> committer::write(batch b) {
@@ -83,7 +77,7 @@ awaitable<void> committer::write(batch b) {
   commit_request request;
   if (!dumps_known_) co_await learn_dumps();
   if (!troubled_) {
-    request = b.request(settings_, now);
+    request = b.request(settings_.commit, now);
     first = co_await send(request, committed_ + 1 + (ticket - serving_));
   }
   co_await wait_turn(ticket);
@@ -152,7 +146,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
                 {{"error", last.lost->message}, {"number", last.number}, {"client", last.client}});
       retries_.add();
       maybe_applied |= last.lost->code == errc::deadline_exceeded;
-      const bool patient = steady::now() - first_try < patience_;
+      const bool patient = steady::now() - first_try < settings_.patience;
       if (!maybe_applied && (!patient || stopping_)) {
         b.fail(redis_down);
         co_return;
@@ -171,7 +165,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       }
     }
     if (b.empty()) co_return;
-    if (request.empty()) request = b.request(settings_, now);
+    if (request.empty()) request = b.request(settings_.commit, now);
     last = co_await send(request, committed_ + 1);
   }
 }
@@ -199,10 +193,10 @@ awaitable<void> committer::amend(batch& b, const redis::value& reply) {
   // Players may be missing only because Redis was emptied: those with a profile get their live
   // state back.
   std::vector<std::string> unknown(changes.unknown_players.begin(), changes.unknown_players.end());
-  if (!unknown.empty()) unknown = co_await players_.restore_live(std::move(unknown));
+  if (!unknown.empty()) unknown = co_await settings_.restore_players(std::move(unknown));
   changes.unknown_players = {unknown.begin(), unknown.end()};
   std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
-  if (!levels.empty()) levels = co_await levels_.restore_popularity(std::move(levels));
+  if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
   changes.unknown_levels = {levels.begin(), levels.end()};
   const auto before = b.event_count();
   b.amend(changes);
@@ -314,11 +308,11 @@ awaitable<void> committer::learn_dumps() {
   try {
     const auto reply = co_await redis_.command("RESTORE", key, 1, dump, "REPLACE");
     dumps_known_ = true;
-    settings_.dump_attacks = !reply.is_error();
+    settings_.commit.dump_attacks = !reply.is_error();
     if (reply.is_error()) log::info("attacks_without_dumps", {{"reason", reply.as_string()}});
   } catch (const failure&) {
     // Redis is away; what is written until it is known goes without.
-    settings_.dump_attacks = false;
+    settings_.commit.dump_attacks = false;
   }
 }
 

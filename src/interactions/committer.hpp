@@ -9,9 +9,7 @@
 
 #include "interactions/batch.hpp"
 #include "interactions/redo_log.hpp"
-#include "levels/levels.hpp"
 #include "metrics/registry.hpp"
-#include "players/players.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
@@ -20,17 +18,29 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include <functional>
 #include <optional>
 #include <string>
 
 namespace skirmish::interactions {
 
+// Brings back what Redis does not have and SQL knows; returns the ids that nobody knows.
+using restorer = std::function<awaitable<std::vector<std::string>>(std::vector<std::string> ids)>;
+
+struct committer_settings {
+  commit_settings commit;
+  restorer restore_players;
+  restorer restore_levels;
+  // How long a batch of which nothing was sent waits for Redis before it is refused.
+  std::chrono::milliseconds patience{2'000};
+  // Confirmed commits kept until Redis has written them to its file; then commits wait.
+  std::size_t redo_limit_bytes = 64 << 20;
+};
+
 class committer {
  public:
-  committer(asio::io_context& io, redis::client& redis, players::service& players,
-            levels::service& levels, const redis::key_space& keys, const clock& time,
-            commit_settings settings, std::chrono::milliseconds patience,
-            std::size_t redo_limit_bytes, metrics::registry& metrics);
+  committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+            const clock& time, committer_settings settings, metrics::registry& metrics);
 
   // Ends when every frame of the batch has been answered. Call it again when has_room().
   awaitable<void> write(batch b);
@@ -69,13 +79,9 @@ class committer {
 
   asio::io_context& io_;
   redis::client& redis_;
-  players::service& players_;
-  levels::service& levels_;
   const redis::key_space& keys_;
   const clock& clock_;
-  commit_settings settings_;
-  std::chrono::milliseconds patience_;  // until a batch of which nothing was sent is refused
-  std::size_t redo_limit_bytes_;
+  committer_settings settings_;
   std::string writer_;           // names this one in commit:<writer>
   std::uint64_t committed_ = 0;  // number of the last commit
   std::uint64_t next_ticket_ = 0;

@@ -17,15 +17,13 @@ const error busy{errc::unavailable, "too much is waiting to be written; try agai
 
 }  // namespace
 
-engine::engine(asio::io_context& io, redis::client& redis, players::service& players,
-               levels::service& levels, const redis::key_space& keys, const clock& time,
-               engine_settings settings, metrics::registry& metrics)
+engine::engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+               const clock& time, engine_settings settings, metrics::registry& metrics)
     : io_(io),
       redis_(redis),
       keys_(keys),
       settings_(std::move(settings)),
-      committer_(io, redis, players, levels, keys, time, settings_.commit, settings_.patience,
-                 settings_.redo_limit_bytes, metrics),
+      committer_(io, redis, keys, time, settings_.committer, metrics),
       wake_(io),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),

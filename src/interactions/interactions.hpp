@@ -5,9 +5,7 @@
 
 #include "interactions/batch.hpp"
 #include "interactions/committer.hpp"
-#include "levels/levels.hpp"
 #include "metrics/registry.hpp"
-#include "players/players.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
@@ -21,14 +19,9 @@
 namespace skirmish::interactions {
 
 struct engine_settings {
-  commit_settings commit;
+  committer_settings committer;
   std::size_t commit_limit = 50'000;  // events in one commit
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
-  // How long frames wait for Redis to come back before they are refused, when nothing of them was
-  // sent.
-  std::chrono::milliseconds patience{2'000};
-  // Confirmed commits kept until Redis has written them to its file; then commits wait.
-  std::size_t redo_limit_bytes = 64 << 20;
 };
 
 struct attack_record {
@@ -39,9 +32,8 @@ struct attack_record {
 
 class engine {
  public:
-  engine(asio::io_context& io, redis::client& redis, players::service& players,
-         levels::service& levels, const redis::key_space& keys, const clock& time,
-         engine_settings settings, metrics::registry& metrics);
+  engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+         const clock& time, engine_settings settings, metrics::registry& metrics);
 
   // Queues a frame. Its `done` is called on this thread, maybe before this returns: a full queue
   // refuses at once.
