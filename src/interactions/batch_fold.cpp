@@ -195,7 +195,9 @@ std::vector<attack_write> batch_fold::append_to(packed_values& out,
     out.add(word(s.what->op));
     out.add(fmt::format_int(s.value).c_str());
   }
-  game_.append_to(out);
+  std::vector<std::string> words;
+  game_.append_to(words);
+  for (const auto& word : words) out.add(word);
   return ahead;
 }
 

@@ -65,15 +65,14 @@ std::vector<std::string> game_fold::levels() const {
   return out;
 }
 
-void game_fold::append_to(packed_values& out) const {
-  out.add(static_cast<std::int64_t>(events_.size()));
+void game_fold::append_to(std::vector<std::string>& out) const {
+  out.push_back(std::to_string(events_.size()));
   for (std::size_t i = 0; i < events_.size(); ++i) {
-    const auto& words = events_[i];
-    const bool is_trade = words.front() == "trade";
-    const auto last = is_trade ? last_trade_.find(words[2]) : last_trade_.end();
-    const bool is_last = last != last_trade_.end() && last->second == i;
-    for (std::size_t k = 0; k < words.size(); ++k)
-      out.add(is_last && k == is_last_at ? std::string_view("1") : std::string_view(words[k]));
+    const auto first = out.size();
+    out.insert(out.end(), events_[i].begin(), events_[i].end());
+    if (events_[i].front() != "trade") continue;
+    const auto last = last_trade_.find(events_[i][2]);
+    if (last != last_trade_.end() && last->second == i) out[first + is_last_at] = "1";
   }
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "interactions/events.hpp"
-#include "interactions/packed_values.hpp"
 
 #include <cstdint>
 #include <string>
@@ -43,7 +42,7 @@ class game_fold {
 
   // The sections of commit.lua: levels that must exist, and the events.
   [[nodiscard]] std::vector<std::string> levels() const;
-  void append_to(packed_values& out) const;
+  void append_to(std::vector<std::string>& out) const;
 
  private:
   std::vector<std::vector<std::string>> events_;
