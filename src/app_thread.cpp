@@ -56,13 +56,20 @@ chat::settings chat_settings_of(const config& c) {
   return s;
 }
 
-interactions::engine_settings engine_settings_of(const config& c) {
+interactions::engine_settings engine_settings_of(const config& c, players::service& players,
+                                                 levels::service& levels) {
   interactions::engine_settings s;
-  s.commit.game = game_settings_of(c);
-  s.commit.actions_limit = c.interactions.actions_limit;
-  s.commit.log_limit = c.interactions.log_limit;
-  s.commit.event_ids_limit = c.interactions.event_ids_limit;
-  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.committer.restore_players = [&players](std::vector<std::string> ids) {
+    return players.restore_live(std::move(ids));
+  };
+  s.committer.restore_levels = [&levels](std::vector<std::string> ids) {
+    return levels.restore_popularity(std::move(ids));
+  };
+  s.committer.commit.game = game_settings_of(c);
+  s.committer.commit.actions_limit = c.interactions.actions_limit;
+  s.committer.commit.log_limit = c.interactions.log_limit;
+  s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }
@@ -105,8 +112,8 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
-      engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
-              engine_settings_of(shared.settings), shared.metrics),
+      engine_(io_, redis_, shared.keys, shared.time,
+              engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
@@ -119,6 +126,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
+  players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);
