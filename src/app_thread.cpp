@@ -11,6 +11,7 @@
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "players/players_routes.hpp"
+#include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/history.hpp"
 #include "tasks/tasks_routes.hpp"
@@ -56,6 +57,14 @@ chat::settings chat_settings_of(const config& c) {
   return s;
 }
 
+activity::window_settings window_settings_of(const config& c) {
+  using std::chrono::seconds;
+  activity::window_settings s;
+  s.slice = std::chrono::duration_cast<seconds>(c.activity.slice);
+  s.length = std::chrono::duration_cast<seconds>(c.activity.window);
+  return s;
+}
+
 interactions::engine_settings engine_settings_of(const config& c, players::service& players,
                                                  levels::service& levels) {
   interactions::engine_settings s;
@@ -69,6 +78,7 @@ interactions::engine_settings engine_settings_of(const config& c, players::servi
   s.committer.commit.actions_limit = c.interactions.actions_limit;
   s.committer.commit.log_limit = c.interactions.log_limit;
   s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.committer.commit.slice_length = window_settings_of(c).slice;
   s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
@@ -121,6 +131,11 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
+      positions_(redis_, shared.keys),
+      near_(io_, positions_),
+      window_(io_, redis_, shared.keys, shared.time, window_settings_of(shared.settings),
+              shared.metrics),
+      sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
@@ -138,6 +153,8 @@ app_thread::~app_thread() { stop(); }
 void app_thread::add_features(const shared_parts& shared) {
   const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
   players::add_routes(router_, players_);
+  positions::add_routes(router_, positions_);
+  gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
   live_leaderboards_.add_to(gateway_);
@@ -220,8 +237,11 @@ void app_thread::start() {
     group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
+  group_.spawn("near", [this] { return near_.run(); });
+  if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);

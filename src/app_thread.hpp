@@ -2,6 +2,7 @@
 #pragma once
 
 #include "achievements/achievements.hpp"
+#include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
 #include "chat/chat.hpp"
 #include "chat/hub.hpp"
@@ -22,6 +23,8 @@
 #include "metrics/registry.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
+#include "positions/near_channel.hpp"
+#include "positions/positions.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
@@ -91,7 +94,11 @@ class app_thread {
   chat::hub hub_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
-  const bool first_;  // of the server's threads: it does what one must do
+  positions::service positions_;
+  positions::near_channel near_;
+  activity::window window_;
+  const bool sweeps_;  // this thread keeps the window
+  const bool first_;   // of the server's threads: it does what one must do
   status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;
