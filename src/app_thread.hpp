@@ -14,10 +14,12 @@
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
+#include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
+#include "notifications/notifications_push.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
 #include "realtime/realtime.hpp"
@@ -76,10 +78,14 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
+  notifications::service notifications_;
+  notifications::pusher notifier_;
+  jobs::service jobs_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
   const bool first_;  // of the server's threads: it does what one must do

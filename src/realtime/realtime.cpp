@@ -196,7 +196,7 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
 const channel_kind* gateway::find_channel(std::string_view name) const {
   if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
   const auto colon = name.find(':');
-  if (colon == std::string_view::npos || !is_valid_id(name)) return nullptr;
+  if (colon == std::string_view::npos || !is_valid_id(name.substr(colon + 1))) return nullptr;
   const auto prefixed = kinds_.find(name.substr(0, colon + 1));
   return prefixed == kinds_.end() ? nullptr : &prefixed->second;
 }
