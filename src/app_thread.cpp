@@ -7,9 +7,11 @@
 #include "http/openapi.hpp"
 #include "interactions/interactions_routes.hpp"
 #include "inventory/inventory_routes.hpp"
+#include "jobs/jobs_routes.hpp"
 #include "leaderboards/leaderboards_routes.hpp"
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
+#include "notifications/notifications_routes.hpp"
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
@@ -125,9 +127,17 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       engine_(io_, redis_, shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      task_keys_{.prefix = shared.keys.prefix(),
+                 .result_prefix = shared.keys.prefix(),
+                 .database = shared.redis.database},
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
+      notifications_(
+          redis_, shared.keys, shared.time,
+          {shared.settings.notifications.limit, shared.settings.notifications.text_limit_bytes}),
+      notifier_(notifications_, subscriber_, shared.keys, group_),
+      jobs_(shared.db, shared.time),
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
@@ -166,11 +176,11 @@ void app_thread::add_features(const shared_parts& shared) {
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
-                             .result_prefix = shared.keys.prefix(),
-                             .database = shared.redis.database};
-  tasks::add_routes(router_, io_, redis_, task_keys);
-  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
+  tasks::add_routes(router_, io_, redis_, task_keys_);
+  notifications::add_routes(router_, notifications_);
+  notifications::add_channel(gateway_, notifier_);
+  jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {

@@ -16,11 +16,13 @@
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
+#include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
+#include "notifications/notifications_push.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
 #include "positions/near_channel.hpp"
@@ -88,10 +90,14 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
+  notifications::service notifications_;
+  notifications::pusher notifier_;
+  jobs::service jobs_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
   positions::service positions_;
