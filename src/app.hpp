@@ -11,9 +11,11 @@
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "skirmish/cache.hpp"
 #include "status/worker.hpp"
 
 #include <atomic>
@@ -25,6 +27,9 @@
 namespace skirmish {
 
 class app_thread;
+namespace builtin_tasks {
+class inner_worker;
+}
 
 // What the settings say about the backends; invalid_argument names the setting that is wrong.
 result<database_config> database_config_of(const config& c);
@@ -52,6 +57,7 @@ class app {
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
   void start_threads();
+  void start_tasks();
   awaitable<void> stop_threads();
   // Runs something that blocks on a thread of its own.
   awaitable<void> blocking(std::function<void()> work);
@@ -66,9 +72,12 @@ class app {
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
   database db_;
+  sql_reachability sql_{db_};
+  const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
   api_key_verifier verifier_{db_, clock_};
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
+  std::unique_ptr<builtin_tasks::inner_worker> tasks_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made
   std::function<void(const std::string&)> on_ready_;

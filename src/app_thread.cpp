@@ -8,9 +8,11 @@
 #include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
 #include "inventory/inventory_routes.hpp"
+#include "jobs/jobs_routes.hpp"
 #include "leaderboards/leaderboards_routes.hpp"
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
+#include "notifications/notifications_routes.hpp"
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
@@ -66,14 +68,21 @@ activity::window_settings window_settings_of(const config& c) {
   return s;
 }
 
-interactions::engine_settings engine_settings_of(const config& c) {
+interactions::engine_settings engine_settings_of(const config& c, players::service& players,
+                                                 levels::service& levels) {
   interactions::engine_settings s;
-  s.commit.game = game_settings_of(c);
-  s.commit.actions_limit = c.interactions.actions_limit;
-  s.commit.log_limit = c.interactions.log_limit;
-  s.commit.event_ids_limit = c.interactions.event_ids_limit;
-  s.commit.slice_length = window_settings_of(c).slice;
-  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.committer.restore_players = [&players](std::vector<std::string> ids) {
+    return players.restore_live(std::move(ids));
+  };
+  s.committer.restore_levels = [&levels](std::vector<std::string> ids) {
+    return levels.restore_popularity(std::move(ids));
+  };
+  s.committer.commit.game = game_settings_of(c);
+  s.committer.commit.actions_limit = c.interactions.actions_limit;
+  s.committer.commit.log_limit = c.interactions.log_limit;
+  s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.committer.commit.slice_length = window_settings_of(c).slice;
+  s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }
@@ -101,18 +110,35 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
+      caches_(io_, redis_, group_,
+              {.space = shared.keys,
+               .flights = shared.flights,
+               .metrics = &shared.metrics,
+               .time = &shared.time}),
+      sql_(shared.sql),
       verifier_(shared.keys_of_callers),
-      players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
-      levels_(shared.db, redis_, shared.keys, shared.time),
+      players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
+               shared.settings.db.demo_delay),
+      levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys, shared.time),
+      live_boards_(io_, leaderboards_, leaderboards::live_channel::limit_max),
+      live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
-      engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
-              engine_settings_of(shared.settings), shared.metrics),
+      engine_(io_, redis_, shared.keys, shared.time,
+              engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      task_keys_{.prefix = shared.keys.prefix(),
+                 .result_prefix = shared.keys.prefix(),
+                 .database = shared.redis.database},
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
+      notifications_(
+          redis_, shared.keys, shared.time,
+          {shared.settings.notifications.limit, shared.settings.notifications.text_limit_bytes}),
+      notifier_(notifications_, subscriber_, shared.keys, group_),
+      jobs_(shared.db, shared.time),
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
@@ -129,6 +155,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
+  players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);
@@ -144,6 +171,7 @@ void app_thread::add_features(const shared_parts& shared) {
   gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
+  live_leaderboards_.add_to(gateway_);
   levels::add_completion_routes(router_, engine_);
   inventory::add_routes(router_, inventories_, players_);
   achievements::add_routes(router_, achievements_, players_);
@@ -153,11 +181,11 @@ void app_thread::add_features(const shared_parts& shared) {
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
-                             .result_prefix = shared.keys.prefix(),
-                             .database = shared.redis.database};
-  tasks::add_routes(router_, io_, redis_, task_keys);
-  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
+  tasks::add_routes(router_, io_, redis_, task_keys_);
+  notifications::add_routes(router_, notifications_);
+  notifications::add_channel(gateway_, notifier_);
+  jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -221,6 +249,7 @@ void app_thread::start() {
   group_.spawn("interactions", [this] { return engine_.run(); });
   group_.spawn("presence", [this] { return presence_.run(); });
   if (first_) {
+    group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
@@ -231,6 +260,7 @@ void app_thread::start() {
   group_.spawn("pulse", [this] { return pulse_.run(); });
   if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
+  group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);

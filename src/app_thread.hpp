@@ -12,15 +12,19 @@
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
+#include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
+#include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
+#include "notifications/notifications_push.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
 #include "positions/near_channel.hpp"
@@ -28,6 +32,7 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "skirmish/cache.hpp"
 #include "status/service.hpp"
 #include "tasks/history.hpp"
 
@@ -45,6 +50,8 @@ struct shared_parts {
   const redis::key_space& keys;
   const redis::connection_config& redis;
   database& db;
+  sql_reachability& sql;
+  const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
   status::worker& status;
@@ -73,18 +80,26 @@ class app_thread {
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
+  cache_store caches_;
+  sql_reachability& sql_;
   api_key_verifier& verifier_;
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;
+  leaderboards::live_boards live_boards_;
+  leaderboards::live_channel live_leaderboards_;
   inventory::service inventories_;
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
+  notifications::service notifications_;
+  notifications::pusher notifier_;
+  jobs::service jobs_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
   positions::service positions_;

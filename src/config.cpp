@@ -167,6 +167,8 @@ std::vector<setting> build_settings() {
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
+  t.number("interactions.commit_limit", FIELD(interactions.commit_limit), 1, 100'000,
+           "events in one commit");
   t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000,
            "events awaiting a commit");
   t.number("interactions.log_limit", FIELD(interactions.log_limit), 0, 100'000'000,
@@ -224,6 +226,18 @@ std::vector<setting> build_settings() {
          "origins whose pages may read the status, comma-separated, or *");
   t.text("status.worker_listen", FIELD(status.worker_listen),
          "address:port of status-worker's /health and /metrics");
+  t.number("tasks.concurrency", FIELD(tasks.concurrency), 0, 1'000,
+           "tasks that serve's own worker may run at once; 0: serve has no worker");
+  t.text(
+      "tasks.queues", FIELD(tasks.queues),
+      "queues of serve's own worker, comma-separated; empty: skirmish, and on the embedded Redis "
+      "celery too");
+  t.text("tasks.worker_listen", FIELD(tasks.worker_listen),
+         "address:port of /metrics of `skirmish worker`; empty: it is not served");
+  t.number("notifications.limit", FIELD(notifications.limit), 1, 100'000,
+           "unread notifications kept a player");
+  t.bytes("notifications.text_limit", FIELD(notifications.text_limit_bytes), 1, 64 << 10,
+          "longest notification, bytes");
   return t.take();
 }
 

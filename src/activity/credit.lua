@@ -8,13 +8,13 @@ local players = {}
 for i = 4, #ARGV, 2 do players[#players + 1] = ARGV[i] end
 local totals = redis.call('ZMSCORE', KEYS[1], unpack(players))
 local here = redis.call('HMGET', slice, unpack(players))
-local first = redis.call('INCRBY', KEYS[1] .. '@seq', #players) - #players
+local block = string.sub(string.format('%.0f', redis.call('INCRBY', KEYS[1] .. '@seq', '100000')), 1, -6)
 local scores, counts, marks = {}, {}, {}
 for i, player in ipairs(players) do
   local count = tonumber(ARGV[2 * i + 3])
   scores[2 * i - 1], scores[2 * i] = string.format('%.0f', tonumber(totals[i] or 0) + count), player
   counts[2 * i - 1], counts[2 * i] = player, string.format('%.0f', tonumber(here[i] or 0) + count)
-  marks[2 * i - 1], marks[2 * i] = player, first + i
+  marks[2 * i - 1], marks[2 * i] = player, block .. string.format('%05d', i)
 end
 redis.call('ZADD', KEYS[1], unpack(scores))
 redis.call('HSET', slice, unpack(counts))

@@ -2,8 +2,10 @@
 #include "support/sql_fixture.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -265,6 +267,33 @@ TEST(sqlite, the_file_is_private_and_commits_are_synced) {
     ASSERT_EQ(::stat((config.path + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777U, 0600U) << suffix;
   }
+}
+
+// Whether another process that wants the file for itself would be kept out.
+bool is_locked_by_this_process(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  struct flock asked{};
+  asked.l_type = F_WRLCK;
+  asked.l_whence = SEEK_SET;
+  // SQLite's shared lock lies there (os.h, SHARED_FIRST and SHARED_SIZE).
+  asked.l_start = 0x40000002;
+  asked.l_len = 510;
+  // An open file description's lock meets the locks of its own process, too.
+  const int asking = ::fcntl(fd, F_OFD_GETLK, &asked);
+  ::close(fd);  // This ends the locks: ask once.
+  return asking == 0 && asked.l_type != F_UNLCK;
+}
+
+TEST(sqlite, a_session_keeps_its_lock_when_another_opens_the_file) {
+  const auto config = testing::fresh_sqlite();
+  asio::io_context io{1};
+  database db(config);
+  db.start();
+  const auto write = [](soci::session& sql) { sql << "CREATE TABLE t (x INTEGER)"; };
+  testing::run(io, [&] { return db.run(write); });
+  testing::execute_sql(config, "INSERT INTO t VALUES (1)");
+  EXPECT_TRUE(is_locked_by_this_process(config.path))
+      << "another process would delete the log under this one";
 }
 
 TEST(sqlite, work_waits_for_another_process_that_writes) {

@@ -1,11 +1,10 @@
 // SQLite in a file of our own.
 #include "db/backend.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 namespace skirmish {
 namespace {
@@ -15,11 +14,11 @@ sqlite_api::sqlite3* native(soci::session& sql) {
 }
 
 // SQLite would create the file with the umask's mode; its -wal and -shm files take the mode of the
-// file itself. A file that exists keeps the mode that its owner chose.
-void create_private(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
-}
+// file itself. A file that exists keeps the mode that its owner chose. The file must not be opened
+// here: closing it would end the locks that other sessions of this process hold on it
+// (https://www.sqlite.org/howtocorrupt.html, 2.2), and another process that finds no lock takes
+// itself for the last one and deletes the log that is in use.
+void create_private(const std::string& path) { ::mknod(path.c_str(), S_IFREG | 0600, 0); }
 
 class sqlite final : public sql_backend {
  public:

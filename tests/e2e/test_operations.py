@@ -16,7 +16,13 @@ def test_keys_are_created_listed_and_revoked(server):
     assert server.http("POST", "/api/levels", {"name": "x"}, key=made).status == 403
     listed = server.run("apikey", *own, "list").stdout
     assert key_id in listed and "eu-1" in listed and made.split("_")[2] not in listed
+
+    def line():
+        return next(x for x in server.run("apikey", *own, "list").stdout.splitlines() if key_id in x)
+
+    assert "revoked" not in line()
     server.run("apikey", *own, "revoke", key_id)
+    assert "revoked" in line()
     wait_until(lambda: server.http("POST", "/api/players", {"name": "x"}, key=made).status == 401, 15)
     assert server.run("apikey", *own, "revoke", "nonesuch", check=False).returncode == 2
     assert server.run("apikey", *own, "create", "--role", "god", check=False).returncode == 2
@@ -69,14 +75,14 @@ def test_head_and_request_ids(server):
 
 
 def test_slow_headers_and_connection_limit(short_tmp):
-    server = Server(short_tmp / unique("slow"), args=["--set", "http.header_timeout=500ms", "--threads", "1",
+    server = Server(short_tmp / unique("slow"), args=["--set", "http.header_timeout=3s", "--threads", "1",
                                                       "--set", "http.connection_limit=5"]).start()
     host, port = server.url.removeprefix("http://").split(":")
     started = time.monotonic()
     with socket.create_connection((host, int(port)), timeout=10) as s:
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost")
         assert s.recv(100) == b"", "a header that never ends is cut off"
-    assert time.monotonic() - started < 5
+    assert 2.9 < time.monotonic() - started < 20
     open_ones = [socket.create_connection((host, int(port)), timeout=10) for _ in range(8)]
     refused = 0
     for s in open_ones:
