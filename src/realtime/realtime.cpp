@@ -194,6 +194,7 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
 }
 
 const channel_kind* gateway::find_channel(std::string_view name) const {
+  if (name.ends_with(':')) return nullptr;  // the prefix of a kind is no channel
   if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
   const auto colon = name.find(':');
   if (colon == std::string_view::npos || !is_valid_id(name.substr(colon + 1))) return nullptr;
