@@ -185,6 +185,7 @@ class simulation {
     } else if (const auto* e = o.if_contains("event")) {
       const auto& data = e->at("data").as_object();
       const auto type = text_of(data, "type");
+      if (type != "death" && type != "completion") return;
       if (type == "death") fallen_.push_back(text_of(data, "player_id"));
       const auto text = type == "death" ? fmt::format("{} falls to {}", text_of(data, "player_id"),
                                                       text_of(data, "killer_id"))
