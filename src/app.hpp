@@ -11,9 +11,11 @@
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "skirmish/cache.hpp"
 #include "status/worker.hpp"
 
 #include <atomic>
@@ -66,6 +68,8 @@ class app {
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
   database db_;
+  sql_reachability sql_{db_};
+  const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
   api_key_verifier verifier_{db_, clock_};
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;

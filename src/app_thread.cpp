@@ -56,13 +56,20 @@ chat::settings chat_settings_of(const config& c) {
   return s;
 }
 
-interactions::engine_settings engine_settings_of(const config& c) {
+interactions::engine_settings engine_settings_of(const config& c, players::service& players,
+                                                 levels::service& levels) {
   interactions::engine_settings s;
-  s.commit.game = game_settings_of(c);
-  s.commit.actions_limit = c.interactions.actions_limit;
-  s.commit.log_limit = c.interactions.log_limit;
-  s.commit.event_ids_limit = c.interactions.event_ids_limit;
-  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.committer.restore_players = [&players](std::vector<std::string> ids) {
+    return players.restore_live(std::move(ids));
+  };
+  s.committer.restore_levels = [&levels](std::vector<std::string> ids) {
+    return levels.restore_popularity(std::move(ids));
+  };
+  s.committer.commit.game = game_settings_of(c);
+  s.committer.commit.actions_limit = c.interactions.actions_limit;
+  s.committer.commit.log_limit = c.interactions.log_limit;
+  s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }
@@ -90,14 +97,23 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                        std::size_t number)
     : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
+      caches_(io_, redis_, group_,
+              {.space = shared.keys,
+               .flights = shared.flights,
+               .metrics = &shared.metrics,
+               .time = &shared.time}),
+      sql_(shared.sql),
       verifier_(shared.keys_of_callers),
-      players_(shared.db, redis_, shared.keys, shared.time, shared.settings.db.demo_delay),
-      levels_(shared.db, redis_, shared.keys, shared.time),
+      players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
+               shared.settings.db.demo_delay),
+      levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys, shared.time),
+      live_boards_(io_, leaderboards_, leaderboards::live_channel::limit_max),
+      live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
-      engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
-              engine_settings_of(shared.settings), shared.metrics),
+      engine_(io_, redis_, shared.keys, shared.time,
+              engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
@@ -110,6 +126,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
+  players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);
@@ -123,6 +140,7 @@ void app_thread::add_features(const shared_parts& shared) {
   players::add_routes(router_, players_);
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
+  live_leaderboards_.add_to(gateway_);
   levels::add_completion_routes(router_, engine_);
   inventory::add_routes(router_, inventories_, players_);
   achievements::add_routes(router_, achievements_, players_);
@@ -199,11 +217,13 @@ void app_thread::start() {
   group_.spawn("interactions", [this] { return engine_.run(); });
   group_.spawn("presence", [this] { return presence_.run(); });
   if (first_) {
+    group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
+  group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
   thread_ = std::thread([this] {
     auto keep = asio::make_work_guard(io_);

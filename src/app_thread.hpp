@@ -10,11 +10,13 @@
 #include "core/clock.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
 #include "leaderboards/leaderboards.hpp"
+#include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
@@ -23,6 +25,7 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "skirmish/cache.hpp"
 #include "status/service.hpp"
 #include "tasks/history.hpp"
 
@@ -40,6 +43,8 @@ struct shared_parts {
   const redis::key_space& keys;
   const redis::connection_config& redis;
   database& db;
+  sql_reachability& sql;
+  const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
   status::worker& status;
@@ -68,10 +73,14 @@ class app_thread {
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
+  cache_store caches_;
+  sql_reachability& sql_;
   api_key_verifier& verifier_;
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;
+  leaderboards::live_boards live_boards_;
+  leaderboards::live_channel live_leaderboards_;
   inventory::service inventories_;
   achievements::service achievements_;
   interactions::engine engine_;

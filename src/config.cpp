@@ -167,6 +167,8 @@ std::vector<setting> build_settings() {
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
+  t.number("interactions.commit_limit", FIELD(interactions.commit_limit), 1, 100'000,
+           "events in one commit");
   t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000,
            "events awaiting a commit");
   t.number("interactions.log_limit", FIELD(interactions.log_limit), 0, 100'000'000,

@@ -63,7 +63,8 @@ struct config {
   } db;
 
   struct {
-    std::int64_t batch_limit = 10'000;         // events in one request, and in one commit
+    std::int64_t batch_limit = 10'000;         // events in one request
+    std::int64_t commit_limit = 50'000;        // events in one commit; more than a request's
     std::int64_t queue_limit = 200'000;        // events waiting for a commit, a thread
     std::int64_t log_limit = 1'000'000;        // entries kept in the stream `interactions`
     std::int64_t actions_limit = 20;           // last actions kept a player

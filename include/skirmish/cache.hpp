@@ -1,11 +1,12 @@
 // A cache in Redis in front of a slow source, with a copy in memory in front of Redis.
 //
-//   cache_store store(io, redis, tasks, {.metrics = metrics});      // one a thread, before
-//   redis.run() cache profiles(store, "profiles", {.ttl = 60min, .fresh_for = 10min, .as =
-//   stored_as::hash}); const auto found = co_await profiles.get_or_load("user:" + id, [&db, id] {
-//   return db.load(id); }); if (!found.value) co_return not_found;                          // the
-//   source has no such thing use(found.fields(), to_string(found.from));                     //
-//   "hit", "miss" or "stale"
+//   cache_store store(io, redis, tasks, {.metrics = &metrics});  // one a thread, before
+//   redis.run() cache profiles(store, "profiles", {.ttl = 60min, .as = stored_as::hash});
+//
+//   auto load = [&db, id] { return db.load(id); };
+//   const auto found = co_await profiles.get_or_load("user:" + id, load);
+//   if (!found.value) co_return not_found;        // the source has no such thing
+//   use(found.fields(), to_string(found.from));  // "hit", "miss" or "stale"
 //
 // What is cached stays readable by anybody: the value alone is stored under its own name, as a
 // string or as a hash, and its age is what Redis' own PTTL says. A value's life:
@@ -73,6 +74,14 @@ struct cache_answer {
 // for it, or it may run behind): capture by value, or what lives as long as the store.
 using cache_loader = std::function<awaitable<std::optional<cache_content>>()>;
 
+// A whole number in a hash that grows elsewhere in Redis, and that the source follows a moment
+// later.
+struct cache_growing_field {
+  std::string field;
+  // Where it grows: the name of the hash (of the same field) beside the value called `name`.
+  std::function<std::string(std::string_view name)> grows_in;
+};
+
 struct cache_policy {
   std::chrono::milliseconds ttl{std::chrono::hours(1)};  // what `redis-cli PTTL` shows when stored
   std::chrono::milliseconds fresh_for{0};                // 0: as long as ttl, so never stale
@@ -86,6 +95,11 @@ struct cache_policy {
   // Prevention, VLDB 2015): above 1 refreshes earlier, 0 never before the time.
   double early_refresh = 1.0;
   stored_as as = stored_as::string;
+  // A value that is read gets its time to live again (from Redis, so once in near_ttl at most).
+  bool sliding = false;
+  // The greater of the two numbers is stored and answered, atomically: a load that read the source
+  // before the number grew does not take it back.
+  std::shared_ptr<const cache_growing_field> growing = nullptr;
 };
 
 // The single flights of a process: stores that share them make one load of a key, on one thread.
@@ -120,8 +134,9 @@ class cache_store {
   awaitable<bool> delete_key(std::string name);  // true when there was one
 
   // Removes the value everywhere and makes the loads under way discard theirs: call it after the
-  // source was written. Memory of other threads and processes follows as soon as Redis' push
-  // arrives, normally within a millisecond. When Redis is away, it is done on reconnecting.
+  // source was written. When it returns, no store of the same flights has it in memory; memory of
+  // other processes follows as soon as Redis' push arrives, normally within a millisecond. When
+  // Redis is away, it is done on reconnecting.
   awaitable<void> invalidate(std::string name);
   // The same for all names that begin so; returns how many values there were. It walks the whole
   // key space in steps (SCAN), so it is for operators, not for requests. Throws `failure`.
@@ -144,8 +159,9 @@ class cache {
   ~cache();
 
   // The value of `name`, asking the source at most once for all who ask at the same time. Throws
-  // what the loader threw, or `failure` unavailable when another process did not finish its load
-  // within wait_limit. Without Redis it asks the source, once for all who wait.
+  // what the loader threw, or `failure` unavailable when it did not end within load_timeout, or
+  // that of another process not within wait_limit. Without Redis it asks the source, once for all
+  // who wait.
   awaitable<cache_answer> get_or_load(std::string name, cache_loader load);
   awaitable<cache_answer> get_or_load(std::string name, cache_loader load, cache_policy policy);
   // The copy in memory, at once; nothing when there is no fresh one.

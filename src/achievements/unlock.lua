@@ -1,10 +1,16 @@
 -- Stands behind chat/deliver.lua in every script that counts towards achievements.
 --
--- `world` has also now (RFC 3339) and rules: 'counter threshold achievement;' for each rule.
+-- `world` has also now (RFC 3339), rules: 'counter threshold achievement;' for each rule, and profile_ttl_s, which the
+-- player's cached profile gets again; without it the script does that itself.
+
+local function is_active(world, player)
+  if world.profile_ttl_s then redis.call('EXPIRE', world.prefix .. 'user:' .. player, world.profile_ttl_s) end
+end
 
 -- Unlocks once, however often it is called: false when the player had it.
 local function unlock(world, player, achievement)
   if redis.call('HSETNX', world.prefix .. 'achievements:' .. player, achievement, world.now) == 0 then return false end
+  is_active(world, player)
   say(world, 'achievement', player, player .. ' unlocked ' .. achievement, world.now,
       ',"player_id":"' .. player .. '","achievement":"' .. achievement .. '"')
   return true
@@ -30,6 +36,7 @@ local function count(world, player, counter)
   local key = world.prefix .. 'player:' .. player
   if redis.call('EXISTS', key) == 0 then return end
   local after = redis.call('HINCRBY', key, counter, 1)
+  is_active(world, player)
   reached(world, player, counter, after - 1, after)
   return after
 end

@@ -4,6 +4,10 @@
 #include "core/log.hpp"
 #include "db/soci.hpp"
 
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 #include <sodium.h>
 
 #include <array>
@@ -11,6 +15,11 @@
 
 namespace skirmish {
 namespace {
+
+// How long a request waits for the database to confirm a key, when there is an older answer and
+// when there is none.
+constexpr std::chrono::milliseconds stale_patience{100};
+constexpr std::chrono::milliseconds unknown_patience{30'000};
 
 constexpr std::size_t key_id_bytes = 6;
 constexpr std::size_t secret_bytes = 32;
@@ -85,9 +94,8 @@ awaitable<std::vector<api_key>> api_key_store::list() {
   auto select = [](soci::session& sql) {
     std::vector<api_key> out;
     const soci::rowset<soci::row> rows =
-        (sql.prepare << "SELECT key_id, role, label, created_at, CASE WHEN revoked_at IS NULL THEN "
-                        "0 ELSE 1 END "
-                        "FROM api_keys ORDER BY created_at, key_id");
+        (sql.prepare << "SELECT key_id, role, label, created_at, revoked_at FROM api_keys "
+                        "ORDER BY created_at, key_id");
     for (const auto& row : rows) {
       const auto role = parse_role(row.get<std::string>(1));
       out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous,
@@ -165,13 +173,24 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
   auto found = cached(key_id);
   const auto age = found ? clock_.now() - found->read_at : std::chrono::milliseconds::max();
   if (age > std::chrono::seconds{cache_seconds}) {
+    const bool may_be_stale = age <= std::chrono::seconds{stale_seconds};
+    std::string problem;
     try {
-      found = co_await read(key_id);
+      const auto executor = co_await asio::this_coro::executor;
+      const auto ask = [this, &key_id] { return read(key_id); };
+      const auto patience = may_be_stale ? stale_patience : unknown_patience;
+      found = co_await asio::co_spawn(executor, ask, asio::cancel_after(patience, use_awaitable));
       remember(key_id, *found);
     } catch (const failure& e) {
-      // A key that was good a while ago keeps working while the database is down.
-      if (age > std::chrono::seconds{stale_seconds}) throw;
-      log::warn("api_key_stale", {{"key_id", key_id}, {"error", e.what()}});
+      if (!may_be_stale) throw;
+      problem = e.what();
+    } catch (const boost::system::system_error&) {
+      problem = "the database did not answer in time";
+    }
+    // A key that was good a while ago keeps working while the database is down.
+    if (!problem.empty()) {
+      if (!may_be_stale) throw failure(errc::unavailable, "API key: " + problem);
+      log::warn("api_key_stale", {{"key_id", key_id}, {"error", problem}});
     }
   }
   const bool matches = equal_in_constant_time(found->secret_hash, hash_secret(key_id, secret));

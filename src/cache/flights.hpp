@@ -2,6 +2,7 @@
 // its outcome. Thread-safe; each waiter goes on on its own thread.
 #pragma once
 
+#include "cache/memories.hpp"
 #include "core/asio.hpp"
 #include "skirmish/cache.hpp"
 
@@ -53,6 +54,8 @@ class cache_flights {
   // Later callers do not join the flights of today: what those read may be out of date.
   void forget(const std::string& key);
   void forget_prefix(std::string_view prefix);
+
+  near_memories memories;  // of all stores that share these flights
 
  private:
   struct shard {

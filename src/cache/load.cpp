@@ -153,7 +153,7 @@ awaitable<cache_answer> cache_store::state::answer_without_redis(const cache_que
 awaitable<std::optional<cache_answer>> cache_store::state::try_load(const cache_question& q,
                                                                     const stored& old) {
   const bool despite_value = old.value != nullptr || old.wrong_type;
-  std::shared_ptr<const cache_content> value;
+  std::shared_ptr<cache_content> value;
   std::exception_ptr problem;
   for (int round = 1; round <= load_limit; ++round) {
     const auto token = random_hex(token_bytes);
@@ -189,7 +189,7 @@ awaitable<std::optional<cache_answer>> cache_store::state::try_load(const cache_
   co_return cache_answer{std::move(value), cache_source::miss};
 }
 
-awaitable<std::shared_ptr<const cache_content>> cache_store::state::load(const cache_question& q) {
+awaitable<std::shared_ptr<cache_content>> cache_store::state::load(const cache_question& q) {
   const auto begin = std::chrono::steady_clock::now();
   std::optional<cache_content> content;
   std::exception_ptr problem;
@@ -204,11 +204,11 @@ awaitable<std::shared_ptr<const cache_content>> cache_store::state::load(const c
   if (problem) {
     q.counters->load_failures.add();
     if (took >= q.policy.load_timeout)
-      throw failure(errc::deadline_exceeded, "cache: the source did not answer: " + q.key);
+      throw failure(errc::unavailable, "cache: the source did not answer: " + q.key);
     std::rethrow_exception(problem);
   }
   if (!content) co_return nullptr;
-  co_return std::make_shared<const cache_content>(std::move(*content));
+  co_return std::make_shared<cache_content>(std::move(*content));
 }
 
 awaitable<cache_store::state::claim> cache_store::state::take_claim(const cache_question& q,
@@ -262,7 +262,7 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
   auto key = store_.options.space.key(name);
   timestamp fresh_until;
   auto kept = store_.peek(key, *counters_, &fresh_until);
-  cache_question q{std::move(name), std::move(key), std::move(load), policy, counters_};
+  cache_question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
   if (kept) {
     if (cache_store::state::is_due_early(q, fresh_until - store_.time.now()))
       store_.refresh_behind(q);
@@ -277,7 +277,7 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
     counters_->waits.add();
   }
   // Every part of a flight ends by itself within this.
-  const auto limit = policy.wait_limit + load_limit * policy.load_timeout + 30s;
+  const auto limit = q.policy.wait_limit + load_limit * q.policy.load_timeout + 30s;
   auto answer = co_await flight->landed(limit);
   counters_->count(answer.from);
   co_return answer;
@@ -299,7 +299,9 @@ awaitable<std::optional<cache_answer>> cache::get_cache(std::string name) {
 
 awaitable<void> cache::set_cache(std::string name, cache_content content,
                                  std::optional<std::chrono::milliseconds> ttl) {
-  return store_.put(std::move(name), std::move(content), ttl.value_or(policy_.ttl));
+  auto policy = policy_;
+  policy.ttl = ttl.value_or(policy_.ttl);
+  return store_.put(std::move(name), std::move(content), std::move(policy));
 }
 
 awaitable<void> cache::invalidate_cache(std::string name) {

@@ -24,6 +24,34 @@ constexpr std::chrono::milliseconds forever = std::chrono::hours(24 * 365);
 constexpr std::size_t owed_limit = 10'000;
 constexpr std::string_view scan_count = "1000";
 
+// What is stored, as the script takes it. The views live as long as `content`.
+void add_content(const cache_content& content, std::vector<std::string_view>& args) {
+  if (const auto* text = std::get_if<std::string>(&content)) {
+    args[1] = "string";
+    args.push_back(*text);
+    return;
+  }
+  args[1] = "hash";
+  for (const auto& [name, value] : std::get<cache_fields>(content)) {
+    args.push_back(name);
+    args.push_back(value);
+  }
+}
+
+void set_field(cache_content& content, std::string_view field, std::string value) {
+  for (auto& [name, old] : std::get<cache_fields>(content)) {
+    if (name != field) continue;
+    old = std::move(value);
+    return;
+  }
+  std::get<cache_fields>(content).emplace_back(field, std::move(value));
+}
+
+std::chrono::milliseconds slide_below(const cache_policy& policy) {
+  const auto once_in = std::max<std::chrono::milliseconds>(policy.near_ttl, policy.ttl / 60);
+  return policy.ttl - std::min(once_in, policy.ttl / 2);
+}
+
 // What MATCH takes literally.
 std::string escape_glob(std::string_view text) {
   std::string out;
@@ -64,8 +92,9 @@ cache_store::state::state(asio::io_context& context, redis::client& client, task
       own_metrics(options.metrics ? nullptr : std::make_unique<metrics::registry>()),
       metrics(options.metrics ? *options.metrics : *own_metrics),
       time(options.time ? *options.time : own_clock),
-      near(options.near_limit_entries, options.near_limit_bytes) {
+      near(std::make_shared<near_cache>(options.near_limit_entries, options.near_limit_bytes)) {
   if (!options.flights) options.flights = make_cache_flights();
+  options.flights->memories.add(io.get_executor(), near);
   redis.set_events({.on_connected =
                         [this] {
                           if (!owed.empty())
@@ -75,21 +104,26 @@ cache_store::state::state(asio::io_context& context, redis::client& client, task
                     .on_push = [this](const redis::value& push) { on_push(push); }});
 }
 
+cache_store::state::~state() {
+  redis.set_events({});
+  options.flights->memories.remove(near);
+}
+
 void cache_store::state::on_lost() {
   tracking = tracking_refused = false;
-  near.clear();
+  near->clear();
 }
 
 void cache_store::state::on_push(const redis::value& push) {
   if (push.size() < 2 || push[0].as_string() != "invalidate") return;
-  if (push[1].is_nil()) return near.clear();  // FLUSHALL, FLUSHDB
-  for (const auto& key : push[1].elements()) near.invalidate(key.as_string());
+  if (push[1].is_nil()) return near->clear();  // FLUSHALL, FLUSHDB
+  for (const auto& key : push[1].elements()) near->invalidate(key.as_string());
 }
 
 std::optional<cache_answer> cache_store::state::peek(std::string_view key,
                                                      cache::counters& counters,
                                                      timestamp* fresh_until) {
-  const auto* entry = near.find(key, time.now());
+  const auto* entry = near->find(key, time.now());
   if (!entry) return std::nullopt;
   counters.hits.add();
   counters.near_hits.add();
@@ -103,7 +137,7 @@ std::optional<cache_answer> cache_store::state::peek(std::string_view key,
 awaitable<cache_store::state::stored> cache_store::state::read(const cache_question& q) {
   if (!owed.empty()) co_await settle_owed();
   const bool for_near = q.policy.near_ttl.count() > 0 && !tracking_refused;
-  near_cache::reading reading(near, q.key);
+  near_cache::reading reading(*near, q.key);
   redis::request commands;
   std::size_t before_value = 0;
   if (for_near && !tracking) {
@@ -139,50 +173,50 @@ awaitable<cache_store::state::stored> cache_store::state::read(const cache_quest
     reading.keep(
         {out.value, now + std::min(q.policy.near_ttl, out.fresh_left), now + out.fresh_left});
   }
+  // Redis tells of a changed TTL as of a changed value, so copies in memory go: not at each read.
+  if (q.policy.sliding && ttl >= 0 && std::chrono::milliseconds(ttl) < slide_below(q.policy))
+    redis::checked(co_await redis.command("PEXPIRE", q.key, q.policy.ttl.count()));
   co_return out;
 }
 
 awaitable<bool> cache_store::state::fill(const cache_question& q, const std::string& token,
-                                         const cache_content* content) {
+                                         cache_content* content) {
   const auto ttl = std::to_string(
       content ? q.policy.ttl.count() : std::max<std::int64_t>(0, q.policy.negative_ttl.count()));
   const auto load_key = cache_keys::load(options.space, q.name);
-  const std::vector<std::string_view> keys{q.key, load_key};
-  std::vector<std::string_view> args{token, "none", ttl};
-  if (content) {
-    if (const auto* text = std::get_if<std::string>(content)) {
-      args[1] = "string";
-      args.push_back(*text);
-    } else {
-      args[1] = "hash";
-      for (const auto& [name, value] : std::get<cache_fields>(*content)) {
-        args.push_back(name);
-        args.push_back(value);
-      }
-      if (args.size() == 3)
-        throw failure(errc::internal, "cache: a hash without fields for " + q.key);
-    }
+  const auto* growing = q.policy.growing.get();
+  const auto grows_in = growing ? options.space.key(growing->grows_in(q.name)) : std::string();
+  std::vector<std::string_view> keys{q.key, load_key};
+  std::vector<std::string_view> args{token, "none", ttl, ""};
+  if (growing) {
+    keys.push_back(grows_in);
+    args[3] = growing->field;
   }
-  const auto reply = co_await redis.eval(fill_script, keys, args);
-  co_return redis::checked(reply).as_bool();
+  if (content) add_content(*content, args);
+  if (content && args.size() == 4)
+    throw failure(errc::internal, "cache: a hash without fields for " + q.key);
+  const auto reply = redis::checked(co_await redis.eval(fill_script, keys, args));
+  if (!reply[0].as_bool()) co_return false;
+  if (reply.size() == 2) set_field(*content, growing->field, reply[1].as_string());
+  co_return true;
 }
 
 awaitable<void> cache_store::state::put(std::string name, cache_content content,
-                                        std::chrono::milliseconds ttl) {
+                                        cache_policy policy) {
   cache_question q;
   q.key = options.space.key(name);
   q.name = std::move(name);
-  q.policy.ttl = ttl;
-  near.invalidate(q.key);
+  q.policy = std::move(policy);
+  near->invalidate(q.key);
   const std::string no_token;
   co_await fill(q, no_token, &content);
   options.flights->forget(q.key);
-  near.invalidate(q.key);
+  co_await options.flights->memories.invalidate(q.key);
 }
 
 awaitable<void> cache_store::state::invalidate(std::string name) {
   const auto key = options.space.key(name);
-  near.invalidate(key);
+  near->invalidate(key);
   std::string problem;
   try {
     redis::checked(co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
@@ -190,7 +224,7 @@ awaitable<void> cache_store::state::invalidate(std::string name) {
     problem = e.what();
   }
   options.flights->forget(key);
-  near.invalidate(key);
+  co_await options.flights->memories.invalidate(key);
   if (problem.empty()) co_return;
   if (owed.size() >= owed_limit) owed.erase(owed.begin());
   owed.insert(std::move(name));
@@ -202,7 +236,7 @@ awaitable<void> cache_store::state::settle_owed() {
     const auto name = *owed.begin();
     const auto key = options.space.key(name);
     redis::checked(co_await redis.command("DEL", key, cache_keys::load(options.space, name)));
-    near.invalidate(key);
+    near->invalidate(key);
     owed.erase(name);
   }
 }
@@ -228,7 +262,7 @@ cache_store::cache_store(asio::io_context& io, redis::client& redis, task_group&
                          cache_store_options options)
     : state_(std::make_unique<state>(io, redis, tasks, std::move(options))) {}
 
-cache_store::~cache_store() { state_->redis.set_events({}); }
+cache_store::~cache_store() = default;
 
 awaitable<void> cache_store::set_key(std::string name, std::string value,
                                      std::optional<std::chrono::milliseconds> expiry) {
@@ -268,7 +302,7 @@ awaitable<std::size_t> cache_store::invalidate_prefix(std::string prefix) {
   co_await state_->unlink_matching(loads);
   const auto removed = co_await state_->unlink_matching(values);
   state_->options.flights->forget_prefix(space.key(prefix));
-  state_->near.clear();
+  state_->near->clear();
   co_return removed;
 }
 
@@ -277,6 +311,6 @@ awaitable<bool> cache_store::touch(std::string name, std::chrono::milliseconds t
   co_return redis::checked(co_await state_->redis.command("PEXPIRE", key, ttl.count())).as_bool();
 }
 
-std::size_t cache_store::near_size() const noexcept { return state_->near.size(); }
+std::size_t cache_store::near_size() const noexcept { return state_->near->size(); }
 
 }  // namespace skirmish

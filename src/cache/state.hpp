@@ -39,6 +39,7 @@ struct cache_store::state {
 
   state(asio::io_context& context, redis::client& client, task_group& group,
         cache_store_options chosen);
+  ~state();
 
   // Step by step (read.cpp): what is there.
   std::optional<cache_answer> peek(std::string_view key, cache::counters& counters,
@@ -47,17 +48,17 @@ struct cache_store::state {
   awaitable<void> invalidate(std::string name);
   awaitable<void> settle_owed();
   awaitable<std::size_t> unlink_matching(std::string pattern);
-  awaitable<void> put(std::string name, cache_content content, std::chrono::milliseconds ttl);
+  awaitable<void> put(std::string name, cache_content content, cache_policy policy);
 
   // (load.cpp) What to do about it.
   awaitable<cache_answer> answer(cache_question q);
   awaitable<cache_answer> answer_without_redis(const cache_question& q);
   awaitable<std::optional<cache_answer>> try_load(const cache_question& q, const stored& old);
-  awaitable<std::shared_ptr<const cache_content>> load(const cache_question& q);
+  awaitable<std::shared_ptr<cache_content>> load(const cache_question& q);
   awaitable<claim> take_claim(const cache_question& q, const std::string& token,
                               bool despite_value);
-  awaitable<bool> fill(const cache_question& q, const std::string& token,
-                       const cache_content* content);
+  // Brings a field that has grown up to date in `content`.
+  awaitable<bool> fill(const cache_question& q, const std::string& token, cache_content* content);
   awaitable<void> give_up(const cache_question& q, const std::string& token);
   void start(const cache_question& q, const std::string& flight_key,
              std::shared_ptr<cache_flight> flight,
@@ -77,7 +78,7 @@ struct cache_store::state {
   metrics::registry& metrics;
   system_clock own_clock;
   const clock& time;
-  near_cache near;
+  std::shared_ptr<near_cache> near;
   bool tracking = false;          // CLIENT TRACKING was accepted on this connection
   bool tracking_refused = false;  // …or not, and need not be tried again
   std::set<std::string> owed;     // names to invalidate as soon as Redis answers

@@ -3,6 +3,7 @@
 #include "chat/chat_keys.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "players/players_keys.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -128,7 +129,8 @@ awaitable<result<sent>> service::send(http::principal who, std::string channel, 
                               std::to_string(settings_.game.chat_history_ttl.count()),
                               settings_.game.achievement_rules,
                               std::to_string(cost),
-                              std::to_string(cost * settings_.burst)};
+                              std::to_string(cost * settings_.burst),
+                              std::to_string(players::profile_ttl.count())};
   const auto key = history_key(keys_, channel);
   const std::string_view keys[] = {key};
   const std::vector<std::string_view> views(std::begin(args), std::end(args));

@@ -1,4 +1,5 @@
--- KEYS inventory:<player_id>, player:<player_id>   ARGV item, quantity to add, limit of different items, limit of a quantity
+-- KEYS inventory:<player_id>, player:<player_id>, user:<player_id>
+-- ARGV item, quantity to add, limit of different items, limit of a quantity, TTL of the cached profile in s
 -- Returns what there is now, or 'poor', 'full' or 'unknown' and changes nothing
 if redis.call('EXISTS', KEYS[2]) == 0 then return 'unknown' end
 local has = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
@@ -11,4 +12,5 @@ if after == 0 then
 else
   redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', after))
 end
+redis.call('EXPIRE', KEYS[3], ARGV[5])
 return after

@@ -34,11 +34,13 @@ awaitable<result<std::int64_t>> service::change(std::string player_id, std::stri
                                                 std::int64_t quantity) {
   const auto key = inventory_key(keys_, player_id);
   const auto live = players::state_key(keys_, player_id);
-  const std::string_view keys[] = {key, live};
+  const auto profile = keys_.key(players::profile_name(player_id));
+  const std::string_view keys[] = {key, live, profile};
   const auto by = std::to_string(quantity);
   const auto items = std::to_string(items_limit);
   const auto most = std::to_string(quantity_limit);
-  const std::string_view args[] = {item, by, items, most};
+  const auto ttl = std::to_string(players::profile_ttl.count());
+  const std::string_view args[] = {item, by, items, most, ttl};
   const auto reply = redis::checked(co_await redis_.eval(change_script, keys, args));
   if (const auto now = reply.as_integer()) co_return *now;
   if (reply.as_string() == "unknown") co_return unknown_player;

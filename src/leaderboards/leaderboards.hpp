@@ -60,6 +60,7 @@ struct entry {
   double score = 0;
   double subscore = 0;
   std::string metadata;  // JSON, or empty
+  bool operator==(const entry&) const = default;
 };
 
 struct board_page {

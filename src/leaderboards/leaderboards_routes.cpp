@@ -3,32 +3,17 @@
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
+#include "leaderboards/leaderboards_json.hpp"
 #include "leaderboards/words.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-
-#include <cmath>
 
 namespace skirmish::leaderboards {
 namespace {
 
 namespace json = boost::json;
 using namespace http;
-
-// Whole numbers are shown as such.
-json::value to_json(double n) {
-  if (std::trunc(n) == n && std::abs(n) <= score_max) return static_cast<std::int64_t>(n);
-  return n;
-}
-
-json::object to_json(const entry& e) {
-  json::object out{{"rank", e.rank}, {"player_id", e.player_id}, {"score", to_json(e.score)}};
-  if (e.subscore != 0) out["subscore"] = to_json(e.subscore);
-  if (!e.metadata.empty()) out["metadata"] = json::parse(e.metadata);
-  return out;
-}
 
 json::array to_json(const std::vector<entry>& entries) {
   json::array out;

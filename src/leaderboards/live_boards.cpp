@@ -7,17 +7,6 @@
 #include <utility>
 
 namespace skirmish::leaderboards {
-namespace {
-
-bool is_same(const std::vector<entry>& a, const std::vector<entry>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const entry& x, const entry& y) {
-    return x.rank == y.rank && x.player_id == y.player_id && x.score == y.score &&
-           x.subscore == y.subscore && x.metadata == y.metadata;
-  });
-}
-
-}  // namespace
-
 struct live_boards::state {
   struct watcher {
     std::uint64_t number;
@@ -59,6 +48,10 @@ live_boards::live_boards(asio::io_context& io, service& boards, std::int64_t lim
                          std::chrono::milliseconds interval)
     : boards_(boards), limit_(limit), interval_(interval), all_(std::make_shared<state>(io)) {}
 
+bool live_boards::has_room_for(const std::string& board) const {
+  return all_->boards.size() < boards_limit || all_->boards.contains(board);
+}
+
 live_boards::interest live_boards::watch(std::string board, listener on_top) {
   const bool first = all_->boards.empty();
   interest mine;
@@ -98,22 +91,32 @@ awaitable<void> live_boards::refresh() {
   }
   const auto versions = co_await boards_.versions(names);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    auto& board = all->boards[names[i]];
-    if (!board.top || versions.at(i) != board.seen) {
-      auto page = co_await boards_.page(names[i], 1, limit_);
-      board.seen = page.settled ? page.version : -1;
-      if (!board.top || !is_same(board.top->entries, page.entries)) {
-        board_top top{names[i], page.version, page.total, std::move(page.entries)};
-        board.top = std::make_shared<const board_top>(std::move(top));
-      }
+    try {
+      co_await look_at(names[i], versions.at(i));
+    } catch (const failure& e) {
+      // One board that cannot be read does not hold the others back.
+      log::debug("live_board_failed", {{"board", names[i]}, {"error", e.what()}});
     }
-    // Listeners may watch and end while they are called: no iterator of a list is harmed by that.
-    for (auto& watcher : board.watchers) {
-      if (!watcher.on_top || watcher.told == board.top->version) continue;
-      watcher.told = board.top->version;
-      const auto tell = watcher.on_top;
-      tell(board.top);
+  }
+}
+
+awaitable<void> live_boards::look_at(std::string name, std::int64_t version) {
+  const auto all = all_;
+  auto& board = all->boards[name];
+  if (!board.top || version != board.seen) {
+    auto page = co_await boards_.page(name, 1, limit_);
+    board.seen = page.settled ? page.version : -1;
+    if (!board.top || board.top->entries != page.entries) {
+      board_top top{name, page.version, page.total, std::move(page.entries)};
+      board.top = std::make_shared<const board_top>(std::move(top));
     }
+  }
+  // Listeners may watch and end while they are called: no iterator of a list is harmed by that.
+  for (auto& watcher : board.watchers) {
+    if (!watcher.on_top || watcher.told == board.top->version) continue;
+    watcher.told = board.top->version;
+    const auto tell = watcher.on_top;
+    tell(board.top);
   }
 }
 

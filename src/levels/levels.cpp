@@ -1,14 +1,12 @@
 #include "levels/levels.hpp"
 
-#include "core/log.hpp"
+#include "cache/cache_keys.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace skirmish::levels {
 namespace {
@@ -70,12 +68,32 @@ std::optional<level> from_cached(const std::string& text) {
                text_of("description"), *created_at,     version->get_int64()};
 }
 
+// A level is dropped at each change, so it is never wrong for being old: fresh as long as it is
+// there.
+cache_policy level_policy(sql_kind kind) {
+  cache_policy policy;
+  policy.ttl = level_ttl;
+  policy.load_timeout = cached_read_limit(kind);
+  policy.wait_limit = policy.load_timeout;
+  return policy;
+}
+
 }  // namespace
 
-awaitable<void> service::cache(const level& l) {
-  auto reply = co_await redis_.command("SET", level_key(keys_, l.level_id), to_cached(l), "EX",
-                                       level_ttl.count());
-  redis::checked(std::move(reply));
+service::service(database& db, const sql_reachability& sql, redis::client& redis,
+                 cache_store& caches, const redis::key_space& keys, const clock& time)
+    : db_(db),
+      sql_(sql),
+      redis_(redis),
+      levels_(caches, "levels", level_policy(db.kind())),
+      keys_(keys),
+      clock_(time) {}
+
+awaitable<std::optional<cache_content>> service::load_for_cache(std::string level_id) {
+  auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
+  const auto found = co_await db_.read(std::move(select));
+  if (!found) co_return std::nullopt;
+  co_return to_cached(*found);
 }
 
 awaitable<result<level>> service::create(level l) {
@@ -93,26 +111,24 @@ awaitable<result<level>> service::create(level l) {
   if (!inserted)
     co_return error{errc::already_exists, "there is a level " + l.level_id + " already"};
   redis::checked(co_await redis_.command("ZADD", popular_key(keys_), "NX", 0, l.level_id));
-  co_await cache(l);
+  auto text = to_cached(l);
+  co_await levels_.set_cache(level_name(l.level_id), std::move(text));
   co_return l;
 }
 
-awaitable<result<level>> service::get(std::string level_id) {
-  try {
-    auto reply = redis::checked(co_await redis_.command("GET", level_key(keys_, level_id)));
-    if (auto l = from_cached(reply.as_string())) co_return std::move(*l);
-  } catch (const failure& e) {
-    log::warn("level_cache_unavailable", {{"error", e.what()}});
+awaitable<result<std::pair<level, cache_source>>> service::get(std::string level_id) {
+  const auto name = level_name(level_id);
+  const auto load = [this, level_id] { return load_for_cache(level_id); };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto found = co_await levels_.get_or_load(name, load);
+    if (!found.value) co_return unknown_level;
+    if (auto l = from_cached(found.text())) {
+      const bool is_sure = found.from != cache_source::hit || sql_.ok();
+      co_return std::pair{std::move(*l), is_sure ? found.from : cache_source::stale};
+    }
+    co_await levels_.invalidate_cache(name);
   }
-  auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
-  auto loaded = co_await db_.read(std::move(select));
-  if (!loaded) co_return unknown_level;
-  try {
-    co_await cache(*loaded);
-  } catch (const failure& e) {
-    log::warn("level_not_cached", {{"error", e.what()}});
-  }
-  co_return std::move(*loaded);
+  throw failure(errc::internal, "somebody keeps writing to " + name);
 }
 
 awaitable<result<level>> service::update(std::string level_id, level_change change,
@@ -140,7 +156,7 @@ awaitable<result<level>> service::update(std::string level_id, level_change chan
     return *l;
   };
   auto written = co_await db_.transaction(std::move(write));
-  if (written) co_await redis_.command("DEL", level_key(keys_, level_id));
+  if (written) co_await levels_.invalidate_cache(level_name(level_id));
   co_return written;
 }
 
@@ -151,10 +167,9 @@ awaitable<result<void>> service::remove(std::string level_id) {
     return found;
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
-  redis::request r;
-  r.push("DEL", level_key(keys_, level_id));
-  r.push("ZREM", popular_key(keys_), level_id);
-  redis::checked(co_await redis_.exec(std::move(r)));
+  // Also when it was not found: a removal that was cut short is completed by a repeat.
+  co_await levels_.invalidate_cache(level_name(level_id));
+  redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
   if (!found) co_return unknown_level;
   co_return result<void>{};
 }
@@ -179,7 +194,7 @@ awaitable<std::vector<std::pair<level, std::int64_t>>> service::popular(std::int
   for (const auto& pair : top.elements()) {
     auto found = co_await get(pair[0].as_string());
     if (found)
-      out.emplace_back(std::move(*found),
+      out.emplace_back(std::move(found->first),
                        static_cast<std::int64_t>(pair[1].as_double().value_or(0)));
   }
   co_return out;
@@ -209,9 +224,21 @@ awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) 
 
 awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                          const interactions::game_settings& game) {
+  constexpr int tries = 3;
+  for (int left = tries; left > 0; --left) {
+    const auto outcome = co_await try_refresh(count, token, game, left > 1);
+    if (outcome != "again") co_return outcome == "done";
+  }
+  co_return false;
+}
+
+awaitable<std::string> service::try_refresh(std::int64_t count, std::string token,
+                                            const interactions::game_settings& game,
+                                            bool all_or_none) {
   auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
                  .as_strings();
-  const auto top = co_await select_all(ids);
+  if (!ids.empty()) co_await claim(ids, token);
+  const auto top = co_await select_all(std::move(ids));
   std::string names;
   std::string listed;
   for (const auto& l : top) {
@@ -225,7 +252,8 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                 std::to_string(game.chat_history_ttl.count()),
                                 std::to_string(popular_ttl.count()),
                                 "popular levels refreshed: " + (names.empty() ? "none" : names),
-                                R"(,"event":"popular_refresh","levels":[)" + listed + "]"};
+                                R"(,"event":"popular_refresh","levels":[)" + listed + "]",
+                                all_or_none ? "1" : "0"};
   for (const auto& l : top) {
     args.push_back(l.level_id);
     args.push_back(to_cached(l));
@@ -233,18 +261,19 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
   const auto lease = popular_lease_key(keys_);
   const std::string_view keys[] = {lease};
   const std::vector<std::string_view> views(args.begin(), args.end());
-  const auto done = redis::checked(co_await redis_.eval(refresh_script, keys, views));
-  if (!done.as_bool()) co_return false;
-  // Who changes a level writes SQL, then drops the cached text. A change between the reading above
-  // and the writing may have dropped it too early: SQL tells, and a later one drops it itself.
-  const auto now = co_await select_all(std::move(ids));
-  for (const auto& l : top) {
-    const auto same = std::any_of(now.begin(), now.end(), [&](const level& n) {
-      return n.level_id == l.level_id && n.version == l.version;
-    });
-    if (!same) redis::checked(co_await redis_.command("DEL", level_key(keys_, l.level_id)));
-  }
-  co_return true;
+  const auto outcome = redis::checked(co_await redis_.eval(refresh_script, keys, views));
+  co_return outcome.as_string();
+}
+
+// Who loads a value for the cache first puts a token where an invalidation deletes it
+// (docs/cache.md).
+awaitable<void> service::claim(std::vector<std::string> ids, std::string token) {
+  const auto lifetime = cached_read_limit(db_.kind()) + std::chrono::seconds{1};
+  redis::request r;
+  for (const auto& id : ids)
+    r.push("SET", cache_keys::load(keys_, level_name(id)), token, "PX", lifetime.count());
+  auto replies = co_await redis_.exec(std::move(r));
+  redis::checked(std::move(replies));
 }
 
 }  // namespace skirmish::levels

@@ -5,9 +5,11 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "interactions/game_fold.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
+#include "skirmish/cache.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -31,12 +33,15 @@ struct level_change {
 
 class service {
  public:
-  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
-      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
+  service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
+          const redis::key_space& keys, const clock& time);
 
   // already_exists when the id is taken.
   awaitable<result<level>> create(level l);
-  awaitable<result<level>> get(std::string level_id);
+  // The level and where it came from (the X-Cache header): `stale` is from the cache while SQL
+  // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
+  // cache and SQL does not answer.
+  awaitable<result<std::pair<level, cache_source>>> get(std::string level_id);
   // `if_version` set: conflict unless the level still has that version.
   awaitable<result<level>> update(std::string level_id, level_change change,
                                   std::optional<std::int64_t> if_version);
@@ -56,11 +61,16 @@ class service {
   awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
 
  private:
-  awaitable<void> cache(const level& l);
+  awaitable<std::optional<cache_content>> load_for_cache(std::string level_id);
+  awaitable<std::string> try_refresh(std::int64_t count, std::string token,
+                                     const interactions::game_settings& game, bool all_or_none);
+  awaitable<void> claim(std::vector<std::string> ids, std::string token);
   awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 
   database& db_;
+  const sql_reachability& sql_;
   redis::client& redis_;
+  cache levels_;
   const redis::key_space& keys_;
   const clock& clock_;
 };

@@ -41,7 +41,10 @@ awaitable<response> create(service& levels, exchange& x) {
 
 awaitable<response> read(service& levels, exchange& x) {
   auto found = co_await levels.get(x.path("id"));
-  co_return found ? level_response(*found) : problem(found.error(), x.request_id);
+  if (!found) co_return problem(found.error(), x.request_id);
+  auto r = level_response(found->first);
+  r.with("X-Cache", std::string(to_string(found->second)));
+  co_return r;
 }
 
 awaitable<response> update(service& levels, exchange& x) {
@@ -118,7 +121,14 @@ void add_routes(router& routes, service& levels) {
                              {"description", description, optional}}),
               {},
               "201 and the level. 409 when the id is taken."});
-  routes.add({verb::get, "/api/levels/{id}", access::anyone, "A level", bind(read)});
+  routes.add({verb::get,
+              "/api/levels/{id}",
+              access::anyone,
+              "A level",
+              bind(read),
+              {},
+              {},
+              "The level, with ETag and X-Cache: hit, miss or stale."});
   routes.add({verb::patch,
               "/api/levels/{id}",
               access::admin,

@@ -20,11 +20,6 @@ const redis::script update_state_script{
 #include "players/update_state.lua.inc"
 };
 
-const redis::script cache_profile_script{
-    "players/cache_profile",
-#include "players/cache_profile.lua.inc"
-};
-
 const error unknown_player{errc::not_found, "there is no such player"};
 
 std::int64_t to_millis(timestamp t) { return t.time_since_epoch().count(); }
@@ -49,48 +44,68 @@ std::optional<profile> select_profile(soci::session& sql, const std::string& pla
   return p;
 }
 
-std::optional<profile> from_hash(const std::string& player_id, const redis::value& reply) {
-  std::map<std::string, std::string, std::less<>> f;
-  for (auto& [name, value] : reply.as_pairs()) f.insert_or_assign(name, value);
-  const auto created_at = parse_rfc3339(f["created_at"]);
-  if (!created_at) return std::nullopt;  // absent, or not ours
-  profile p;
-  p.player_id = player_id;
-  p.name = f["name"];
-  p.email = f["email"];
-  p.level = parse_integer(f["level"]).value_or(1);
-  p.created_at = *created_at;
-  p.version = parse_integer(f["version"]).value_or(1);
-  return p;
+cache_fields to_cached(const profile& p) {
+  return {{"name", p.name},
+          {"email", p.email},
+          {"level", std::to_string(p.level)},
+          {"created_at", to_rfc3339(p.created_at)},
+          {"version", std::to_string(p.version)}};
+}
+
+// Nothing when the hash is not what to_cached() makes: somebody else wrote it.
+std::optional<profile> from_cached(const std::string& player_id, const cache_answer& cached) {
+  const auto text = [&](const char* name) {
+    return std::string(cached.field(name).value_or(std::string_view()));
+  };
+  const auto created_at = parse_rfc3339(text("created_at"));
+  const auto level = parse_integer(text("level"));
+  const auto version = parse_integer(text("version"));
+  if (!created_at || !level || !version) return std::nullopt;
+  return profile{player_id, text("name"), text("email"), *level, *created_at, *version};
+}
+
+// A profile is dropped at each change, so it is never wrong for being old: fresh as long as it is
+// there.
+cache_policy profile_policy(sql_kind kind, std::chrono::milliseconds load_delay) {
+  cache_policy policy;
+  policy.ttl = profile_ttl;
+  policy.as = stored_as::hash;
+  policy.sliding = true;
+  policy.load_timeout = cached_read_limit(kind) + load_delay;
+  policy.wait_limit = policy.load_timeout;
+  cache_growing_field level{"level", [](std::string_view name) {
+                              return "player:" + std::string(name.substr(name.find(':') + 1));
+                            }};
+  policy.growing = std::make_shared<const cache_growing_field>(std::move(level));
+  return policy;
 }
 
 }  // namespace
 
-std::string_view to_string(cache_state state) noexcept {
-  switch (state) {
-    case cache_state::hit: return "hit";
-    case cache_state::miss: return "miss";
-    case cache_state::stale: return "stale";
-  }
-  return "miss";
-}
+service::service(database& db, const sql_reachability& sql, redis::client& redis,
+                 cache_store& caches, const redis::key_space& keys, const clock& time,
+                 std::chrono::milliseconds load_delay)
+    : db_(db),
+      sql_(sql),
+      redis_(redis),
+      profiles_(caches, "profiles", profile_policy(db.kind(), load_delay)),
+      keys_(keys),
+      clock_(time),
+      load_delay_(load_delay) {}
 
-awaitable<std::optional<profile>> service::load(const std::string& player_id) {
+awaitable<std::optional<profile>> service::load(std::string player_id) {
   auto select = [player_id](soci::session& sql) { return select_profile(sql, player_id); };
   co_return co_await db_.read(std::move(select));
 }
 
-awaitable<void> service::cache(profile& p) {
-  const auto key = profile_key(keys_, p.player_id);
-  const auto live = state_key(keys_, p.player_id);
-  const std::string_view keys[] = {key, live};
-  const auto ttl = std::to_string(profile_ttl.count());
-  const auto level = std::to_string(p.level);
-  const auto created_at = to_rfc3339(p.created_at);
-  const auto version = std::to_string(p.version);
-  const std::string_view args[] = {ttl, p.name, p.email, level, created_at, version};
-  const auto reply = redis::checked(co_await redis_.eval(cache_profile_script, keys, args));
-  p.level = reply.as_integer().value_or(p.level);
+awaitable<std::optional<cache_content>> service::load_for_cache(std::string player_id) {
+  if (load_delay_.count() > 0) {
+    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
+    co_await pause.async_wait(use_awaitable);
+  }
+  auto found = co_await load(std::move(player_id));
+  if (!found) co_return std::nullopt;
+  co_return to_cached(*found);
 }
 
 awaitable<void> service::create_live(const std::vector<profile>& players) {
@@ -135,34 +150,24 @@ awaitable<result<profile>> service::create(profile p) {
   }
   const std::vector<profile> born{p};
   co_await create_live(born);
-  co_await cache(p);
+  auto fields = to_cached(p);
+  co_await profiles_.set_cache(profile_name(p.player_id), std::move(fields));
   co_return p;
 }
 
-awaitable<result<std::pair<profile, cache_state>>> service::get(std::string player_id) {
-  redis::request r;
-  const auto key = profile_key(keys_, player_id);
-  r.push("HGETALL", key);
-  r.push("EXPIRE", key, profile_ttl.count());
-  try {
-    auto replies = redis::checked(co_await redis_.exec(std::move(r)));
-    if (auto p = from_hash(player_id, replies[0]))
-      co_return std::pair{std::move(*p), cache_state::hit};
-  } catch (const failure& e) {
-    log::warn("profile_cache_unavailable", {{"error", e.what()}});
+awaitable<result<std::pair<profile, cache_source>>> service::get(std::string player_id) {
+  const auto name = profile_name(player_id);
+  const auto load = [this, player_id] { return load_for_cache(player_id); };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto found = co_await profiles_.get_or_load(name, load);
+    if (!found.value) co_return unknown_player;
+    if (auto p = from_cached(player_id, found)) {
+      const bool is_sure = found.from != cache_source::hit || sql_.ok();
+      co_return std::pair{std::move(*p), is_sure ? found.from : cache_source::stale};
+    }
+    co_await profiles_.invalidate_cache(name);
   }
-  if (load_delay_.count() > 0) {
-    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
-    co_await pause.async_wait(use_awaitable);
-  }
-  auto loaded = co_await load(player_id);
-  if (!loaded) co_return unknown_player;
-  try {
-    co_await cache(*loaded);
-  } catch (const failure& e) {
-    log::warn("profile_not_cached", {{"error", e.what()}});
-  }
-  co_return std::pair{std::move(*loaded), cache_state::miss};
+  throw failure(errc::internal, "somebody keeps writing to " + name);
 }
 
 awaitable<result<profile>> service::update(std::string player_id, profile_change change,
@@ -191,12 +196,16 @@ awaitable<result<profile>> service::update(std::string player_id, profile_change
   };
   auto written = co_await db_.transaction(std::move(write));
   if (!written) co_return written;
-  redis::request r;
-  r.push("DEL", profile_key(keys_, player_id));
-  r.push("HGET", state_key(keys_, player_id), "level");
-  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
-  // SQL follows the level of the live state a moment later.
-  written->level = std::max(written->level, replies[1].as_integer().value_or(0));
+  co_await profiles_.invalidate_cache(profile_name(player_id));
+  try {
+    // SQL follows the level of the live state a moment later.
+    const auto live =
+        redis::checked(co_await redis_.command("HGET", state_key(keys_, player_id), "level"));
+    written->level = std::max(written->level, live.as_integer().value_or(0));
+  } catch (const failure& e) {
+    // The change is made all the same.
+    log::warn("live_level_unavailable", {{"player_id", player_id}, {"error", e.what()}});
+  }
   co_return written;
 }
 
@@ -208,19 +217,37 @@ awaitable<result<void>> service::remove(std::string player_id) {
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
+  co_await profiles_.invalidate_cache(profile_name(player_id));
   auto reply = co_await redis_.command(
-      "DEL", profile_key(keys_, player_id), state_key(keys_, player_id),
-      actions_key(keys_, player_id), move_key(keys_, player_id),
+      "DEL", state_key(keys_, player_id), actions_key(keys_, player_id), move_key(keys_, player_id),
       keys_.key("achievements", player_id), keys_.key("inventory", player_id));
   redis::checked(std::move(reply));
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }
 
+namespace {
+
+// Each element of the list holds the actions of one commit, a line each, the oldest first.
+std::vector<std::string> newest_lines(const redis::value& list, std::int64_t limit) {
+  std::vector<std::string> out;
+  for (const auto& element : list.elements()) {
+    std::string_view rest = element.as_string();
+    while (!rest.empty() && out.size() < static_cast<std::size_t>(limit)) {
+      const auto start = rest.rfind('\n') + 1;  // 0 when there is none
+      out.emplace_back(rest.substr(start));
+      rest = rest.substr(0, start == 0 ? 0 : start - 1);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 awaitable<result<live_state>> service::state(std::string player_id) {
   redis::request r;
   r.push("HGETALL", state_key(keys_, player_id));
-  r.push("LRANGE", actions_key(keys_, player_id), 0, -1);
+  r.push("LRANGE", actions_key(keys_, player_id), 0, actions_limit_ - 1);
   r.push("HGETALL", move_key(keys_, player_id));
   const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
   std::map<std::string, std::string, std::less<>> f;
@@ -234,7 +261,7 @@ awaitable<result<live_state>> service::state(std::string player_id) {
   const auto number = [&](const char* name) { return parse_integer(f[name]).value_or(0); };
   live_state s{number("hp"),     number("mp"),           number("stamina"),
                f["interaction"], number("damage_dealt"), f["target"],
-               f["updated_at"],  std::nullopt,           replies[1].as_strings()};
+               f["updated_at"],  std::nullopt,           newest_lines(replies[1], actions_limit_)};
   if (const auto* ts = replies[2].find("ts"))
     s.where = position{replies[2].find("lat")->as_double().value_or(0),
                        replies[2].find("lon")->as_double().value_or(0),
@@ -243,7 +270,7 @@ awaitable<result<live_state>> service::state(std::string player_id) {
 }
 
 awaitable<result<live_state>> service::update_state(std::string player_id, state_change change) {
-  std::vector<std::string> args{to_rfc3339(clock_.now())};
+  std::vector<std::string> args{to_rfc3339(clock_.now()), std::to_string(profile_ttl.count())};
   const auto add = [&](const char* name, const std::optional<std::int64_t>& value) {
     if (!value) return;
     args.emplace_back(name);
@@ -253,7 +280,8 @@ awaitable<result<live_state>> service::update_state(std::string player_id, state
   add("mp", change.mp);
   add("stamina", change.stamina);
   const auto key = state_key(keys_, player_id);
-  const std::string_view keys[] = {key};
+  const auto profile = keys_.key(profile_name(player_id));
+  const std::string_view keys[] = {key, profile};
   const std::vector<std::string_view> views(args.begin(), args.end());
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto reply = redis::checked(co_await redis_.eval(update_state_script, keys, views));

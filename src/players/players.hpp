@@ -5,8 +5,10 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
+#include "skirmish/cache.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -29,10 +31,6 @@ struct profile_change {
   std::optional<std::string> email;
 };
 
-// Where a profile came from: the X-Cache header.
-enum class cache_state { hit, miss, stale };
-std::string_view to_string(cache_state state) noexcept;
-
 struct position {
   double lat = 0;
   double lon = 0;
@@ -49,7 +47,7 @@ struct live_state {
   std::string target;
   std::string updated_at;
   std::optional<position> where;          // while move:<player_id> lives
-  std::vector<std::string> last_actions;  // JSON texts, newest first
+  std::vector<std::string> last_actions;  // a line each (interactions/event_text.hpp), newest first
 };
 
 struct state_change {
@@ -63,13 +61,19 @@ inline constexpr std::int64_t stat_at_birth = 100;
 class service {
  public:
   // `load_delay` makes the loading of a profile from SQL slower, for demonstrations.
-  service(database& db, redis::client& redis, const redis::key_space& keys, const clock& time,
-          std::chrono::milliseconds load_delay = {})
-      : db_(db), redis_(redis), keys_(keys), clock_(time), load_delay_(load_delay) {}
+  service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
+          const redis::key_space& keys, const clock& time,
+          std::chrono::milliseconds load_delay = {});
 
   // already_exists when the id is taken.
   awaitable<result<profile>> create(profile p);
-  awaitable<result<std::pair<profile, cache_state>>> get(std::string player_id);
+  // How many of the last actions state() shows; 20 unless told.
+  void set_actions_limit(std::int64_t limit) { actions_limit_ = limit; }
+
+  // The profile and where it came from (the X-Cache header): `stale` is from the cache while SQL
+  // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
+  // cache and SQL does not answer.
+  awaitable<result<std::pair<profile, cache_source>>> get(std::string player_id);
   // `if_version` set: conflict unless the profile still has that version.
   awaitable<result<profile>> update(std::string player_id, profile_change change,
                                     std::optional<std::int64_t> if_version);
@@ -85,13 +89,15 @@ class service {
   awaitable<std::vector<std::string>> restore_live(std::vector<std::string> ids);
 
  private:
-  awaitable<std::optional<profile>> load(const std::string& player_id);
-  // Also brings `p.level` up to what the live state has.
-  awaitable<void> cache(profile& p);
+  awaitable<std::optional<profile>> load(std::string player_id);
+  awaitable<std::optional<cache_content>> load_for_cache(std::string player_id);
   awaitable<void> create_live(const std::vector<profile>& players);
 
+  std::int64_t actions_limit_ = 20;
   database& db_;
+  const sql_reachability& sql_;
   redis::client& redis_;
+  cache profiles_;
   const redis::key_space& keys_;
   const clock& clock_;
   std::chrono::milliseconds load_delay_;

@@ -10,8 +10,10 @@ namespace skirmish::players {
 
 // user:<player_id>, a hash: name, email, level, created_at, version. The cached profile; lives 60
 // minutes after the player's last activity.
-inline std::string profile_key(const redis::key_space& keys, std::string_view player_id) {
-  return keys.key("user", player_id);
+//
+// The cache module owns it (include/skirmish/cache.hpp), under this name behind the world's tag.
+inline std::string profile_name(std::string_view player_id) {
+  return "user:" + std::string(player_id);
 }
 inline constexpr std::chrono::seconds profile_ttl{3600};
 

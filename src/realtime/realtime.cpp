@@ -196,7 +196,7 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
 const channel_kind* gateway::find_channel(std::string_view name) const {
   if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
   const auto colon = name.find(':');
-  if (colon == std::string_view::npos || !is_valid_id(name)) return nullptr;
+  if (colon == std::string_view::npos || !is_valid_id(name.substr(colon + 1))) return nullptr;
   const auto prefixed = kinds_.find(name.substr(0, colon + 1));
   return prefixed == kinds_.end() ? nullptr : &prefixed->second;
 }
@@ -223,10 +223,10 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
     co_return;
   }
   if (kind->join) {
-    c.channels_.insert(channel);
+    const bool is_new = c.channels_.insert(channel).second;
     auto joined = co_await kind->join(c, channel, message);
     if (!joined) {
-      c.channels_.erase(channel);
+      if (is_new) c.channels_.erase(channel);
       c.fail(message, joined.error());
     }
     co_return;

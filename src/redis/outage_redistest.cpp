@@ -1,6 +1,6 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
 #include "redis/client.hpp"
-#include "support/proxy.hpp"
+#include "cli/relay.hpp"
 #include "support/redis_fixture.hpp"
 
 namespace skirmish {
@@ -53,7 +53,7 @@ awaitable<std::optional<errc>> failure_of(client& redis, std::string_view comman
   co_return std::nullopt;
 }
 
-redis::connection_config through(const testing::proxy& proxy) {
+redis::connection_config through(const cli::relay& proxy) {
   redis::connection_config config;
   config.address.port = proxy.port();
   config.command_timeout = patience;
@@ -150,7 +150,7 @@ TEST_F(redis_outage, a_server_frozen_for_long_is_left_and_found_again) {
 }
 
 TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   auto& redis = this->redis(through(proxy));
   std::optional<errc> impatient;
   std::optional<std::string> patient;
@@ -182,7 +182,7 @@ TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
 }
 
 TEST_F(redis_outage, a_reply_cut_in_the_middle_is_lost_alone) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   auto& redis = this->redis(through(proxy));
   run([&]() -> awaitable<void> {
     const std::string big(100'000, 'x');
@@ -199,7 +199,7 @@ TEST_F(redis_outage, a_reply_cut_in_the_middle_is_lost_alone) {
 }
 
 TEST_F(redis_outage, replies_in_tiny_pieces_are_whole) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   proxy.fragment_replies(1);
   auto& redis = this->redis(through(proxy));
   run([&]() -> awaitable<void> {

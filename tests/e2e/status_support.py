@@ -23,7 +23,7 @@ def create_constants(mariadb, database, rows=ROWS, value_type="DOUBLE"):
 
 
 class QueryLog:
-    """Counts the statements about `constants` that MariaDB receives."""
+    """Counts the statements that MariaDB receives: those about `constants`, unless told others."""
 
     def __init__(self, mariadb):
         self.mariadb = mariadb
@@ -32,9 +32,8 @@ class QueryLog:
         self.mariadb.sql("SET GLOBAL log_output='TABLE'", "SET GLOBAL general_log=0",
                          "TRUNCATE mysql.general_log", "SET GLOBAL general_log=1")
 
-    def count(self):
-        answer = self.mariadb.sql("SELECT COUNT(*) FROM mysql.general_log WHERE argument LIKE "
-                                  "'SELECT Name, Value, Description FROM constants'")
+    def count(self, like="SELECT Name, Value, Description FROM constants"):
+        answer = self.mariadb.sql(f"SELECT COUNT(*) FROM mysql.general_log WHERE argument LIKE '{like}'")
         return int(answer.stdout)
 
 

@@ -16,8 +16,14 @@ def test_keys_are_created_listed_and_revoked(server):
     assert server.http("POST", "/api/levels", {"name": "x"}, key=made).status == 403
     listed = server.run("apikey", *own, "list").stdout
     assert key_id in listed and "eu-1" in listed and made.split("_")[2] not in listed
+
+    def line():
+        return next(x for x in server.run("apikey", *own, "list").stdout.splitlines() if key_id in x)
+
+    assert "revoked" not in line()
     server.run("apikey", *own, "revoke", key_id)
-    wait_until(lambda: server.http("POST", "/api/players", {"name": "x"}, key=made).status == 401)
+    assert "revoked" in line()
+    wait_until(lambda: server.http("POST", "/api/players", {"name": "x"}, key=made).status == 401, 15)
     assert server.run("apikey", *own, "revoke", "nonesuch", check=False).returncode == 2
     assert server.run("apikey", *own, "create", "--role", "god", check=False).returncode == 2
 

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from conftest import unique, wait_until
+from conftest import Server, unique, wait_until
+from status_support import RedisServer
 
 
 def post(server, *events):
@@ -75,11 +76,20 @@ def test_activity_refreshes_the_profile(server):
     a, b = server.new_player(), server.new_player()
     r = server.redis()
     r.expire(f"user:{a}", 100)
-    post(server, {"type": "attack", "attacker_id": a, "target_id": b, "damage": 1})
-    assert r.ttl(f"user:{a}") > 3_500
-    r.expire(f"user:{a}", 100)
-    complete(server, new_level(server), a)
-    assert r.ttl(f"user:{a}") > 3_500
+    level = new_level(server)
+    chat = f"/api/chat/team:{unique()}/messages"
+    for activity in (lambda: post(server, {"type": "attack", "attacker_id": a, "target_id": b, "damage": 1}),
+                     lambda: post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2}),
+                     lambda: post(server, {"type": "chat", "channel": "general", "from": a, "text": "hi"}),
+                     lambda: complete(server, level, a),
+                     lambda: server.http("POST", chat, {"from": a, "text": "hi"}),
+                     lambda: server.http("POST", f"/api/players/{a}/inventory", {"item": "sword", "quantity": 1}),
+                     lambda: post(server, {"type": "trade", "from": a, "to": b, "give": {"sword": 1}, "take": {}}),
+                     lambda: server.http("PUT", f"/api/players/{a}/achievements/{unique()}"),
+                     lambda: server.http("PATCH", f"/api/players/{a}/state", {"mp": 5})):
+        r.expire(f"user:{a}", 100)
+        activity()
+        assert r.ttl(f"user:{a}") > 3_500
 
 
 def test_levels_are_created_read_changed_and_deleted(server):
@@ -171,6 +181,40 @@ def test_popular_levels_are_ordered_cached_for_two_hours_and_announced(own_serve
         server.http("PATCH", f"/api/levels/{levels[-1]}", {"description": f"{n}"})
         assert server.http("GET", f"/api/levels/{levels[-1]}").json["description"] == f"{n}"
     assert server.http("GET", "/api/levels?sort=sideways").status == 400
+
+
+def test_one_of_two_servers_refreshes_and_the_other_takes_over(short_tmp, mariadb):
+    backend = RedisServer(short_tmp / unique("redis"))
+    name = unique("db").replace("-", "_")
+    mariadb.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4", f"GRANT ALL ON {name}.* TO 'game'@'%'")
+    interval_s = 0.3
+    env = {**mariadb.env(name), "REDIS_URL": backend.url,
+           "SKIRMISH_LEVELS_POPULAR_REFRESH": f"{interval_s * 1000:.0f}ms"}
+    r = backend.client()
+    first = Server(short_tmp / unique("own"), env).start()
+    second = Server(short_tmp / unique("own"), env)
+    try:
+        level, player = new_level(first), first.new_player()
+        complete(first, level, player)
+        leader = wait_until(lambda: r.get("lease:popular"), what="a leader")
+        second.start()
+        listener = Listener(second, "cache")
+        begin = time.monotonic()
+        for _ in range(10):
+            listener.read(lambda m: m.get("levels") == [level])
+        assert time.monotonic() - begin > 7 * interval_s, "one of them refreshes, not both"
+        assert r.get("lease:popular") == leader
+        first.kill()
+        r.expire(f"level:{level}", 60)
+        wait_until(lambda: r.get("lease:popular") not in (None, leader), what="the second to lead")
+        listener.read(lambda m: m.get("event") == "popular_refresh" and m["levels"] == [level])
+        wait_until(lambda: r.ttl(f"level:{level}") > 7_100, what="the level to be cached for 2 hours again")
+    finally:
+        for server in (first, second):
+            if server.process and server.process.poll() is None:
+                server.stop()
+        backend.stop()
+        mariadb.sql(f"DROP DATABASE {name}")
 
 
 def test_achievements_are_unlocked_once(server):

@@ -1,0 +1,66 @@
+#include "cache/memories.hpp"
+
+#include "cache/near_cache.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A thread that is busy for so long has Redis' push before it when it goes on.
+constexpr auto patience = 100ms;
+
+}  // namespace
+
+void near_memories::add(asio::any_io_executor executor, const std::shared_ptr<near_cache>& memory) {
+  const std::lock_guard lock(mutex_);
+  members_.push_back({std::move(executor), memory});
+}
+
+void near_memories::remove(const std::shared_ptr<near_cache>& memory) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(members_, [&](const member& m) { return m.memory.lock() == memory; });
+}
+
+awaitable<void> near_memories::invalidate(std::string key) {
+  return each([key = std::move(key)](near_cache& memory) { memory.invalidate(key); });
+}
+
+awaitable<void> near_memories::clear() {
+  return each([](near_cache& memory) { memory.clear(); });
+}
+
+awaitable<void> near_memories::each(action act) {
+  const auto mine = co_await asio::this_coro::executor;
+  const auto all_done = std::make_shared<asio::steady_timer>(mine, patience);
+  const auto work = std::make_shared<const action>(std::move(act));
+  post_to_all(work, mine, all_done);
+  error_code ignored;
+  co_await all_done->async_wait(asio::redirect_error(use_awaitable, ignored));
+}
+
+void near_memories::post_to_all(const std::shared_ptr<const action>& work,
+                                const asio::any_io_executor& caller,
+                                const std::weak_ptr<asio::steady_timer>& all_done) {
+  const std::lock_guard lock(mutex_);
+  const auto left = std::make_shared<std::atomic<std::size_t>>(members_.size());
+  for (const auto& m : members_) {
+    asio::post(m.executor, [memory = m.memory, work, left, caller, all_done] {
+      if (const auto alive = memory.lock()) (*work)(*alive);
+      if (--*left > 0) return;
+      // Expiring in the past also ends a wait that has not begun yet.
+      asio::post(caller, [all_done] {
+        if (const auto timer = all_done.lock())
+          timer->expires_at(asio::steady_timer::time_point::min());
+      });
+    });
+  }
+}
+
+}  // namespace skirmish
