@@ -12,6 +12,7 @@ void add_bench(CLI::App& app, int& code) {
   add_bench_interactions(*bench, code);
   add_bench_leaderboard(*bench, code);
   add_bench_status(*bench, code);
+  add_bench_window(*bench, code);
 }
 
 }  // namespace skirmish::cli

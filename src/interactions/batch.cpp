@@ -165,15 +165,14 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
   for (const auto* id : all.ids()) body.add(*id);
   auto ahead = all.append_to(body, {settings.prefix, settings.actions_limit, settings.dump_attacks,
                                     settings.refreshes_profile, settings.is_known});
-  const auto slice =
-      floor<seconds>(now).time_since_epoch().count() / slice_length.count() * slice_length.count();
+  const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
   commit_request out;
   out.ahead = std::move(ahead);
   out.arguments = {settings.prefix,
                    "",
                    to_rfc3339(now),
-                   std::to_string(slice),
-                   std::to_string((hours{24} + slice_length) / 1s),
+                   std::to_string(slice.count()),
+                   std::to_string(settings.slice_length.count()),
                    std::to_string(commit_ttl.count()),
                    std::to_string(attack_ttl / 1ms),
                    std::to_string(players::profile_ttl.count()),

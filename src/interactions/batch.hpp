@@ -6,6 +6,7 @@
 #include "interactions/events.hpp"
 #include "interactions/game_fold.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -61,6 +62,7 @@ struct commit_settings {
   std::int64_t actions_limit = 20;
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
+  std::chrono::seconds slice_length{60};  // of the 24-hour window
   bool dump_attacks = true;  // this Redis takes dumps of attack records (see attack_dump.hpp)
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;

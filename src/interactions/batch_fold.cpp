@@ -1,6 +1,7 @@
 #include "interactions/batch_fold.hpp"
 
 #include "interactions/attack_dump.hpp"
+#include "positions/cell.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,8 @@ namespace {
 
 std::string move_text(const move& m) {
   const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
-  return fmt::format("{:.7f} {:.7f} {:.2f} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms);
+  return fmt::format("{:.7f} {:.7f} {:.2f} {} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms,
+                     positions::cell_of({m.lat, m.lon}));
 }
 
 }  // namespace

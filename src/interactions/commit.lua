@@ -1,7 +1,7 @@
 -- Applies one batch of events, all or nothing, at most once.
 --
 -- KEYS[1] commit:<writer>                 (anchors the Cluster slot; the other names are built from the prefix)
--- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_ttl_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
+-- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
 --         '1' when attacks are dumps, body
@@ -12,7 +12,7 @@
 --           players  id, activity or '', [order, keep], dealt, interaction, target, move, actions, ops
 --                      activity: a number as text; with it come order, the player's place among the active ones of this
 --                      batch in five digits, and keep, 1 when the cached profile is to live for another hour
---                      move: '' or lat, lon, alt, ts, ttl_ms joined by a space
+--                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      actions: a count, then, when there are some, their lines, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
 --           attacks  key, dump     or     key, id, damage, ts
@@ -26,7 +26,7 @@
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
 -- (a number as an argument is formatted slowly), and the lists are read in place.
 local call = redis.call
-local prefix, now, slice, slice_ttl, commit_ttl, attack_ttl, profile_ttl =
+local prefix, now, slice, slice_length, commit_ttl, attack_ttl, profile_ttl =
   ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local number, actions_limit, log_limit = tonumber(ARGV[2]), tonumber(ARGV[9]), ARGV[10]
 local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
@@ -114,8 +114,8 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', prefix .. 'activity:' .. slice
-local fresh_slice = call('EXISTS', activity) == 0
+local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length)
+local cells = {}  -- of those who moved
 -- The board `active` is written here only, so its numbers come as a block for each commit: the block's number, and the
 -- place in it.
 local block, marks, mark_count = nil, {}, 0
@@ -184,10 +184,11 @@ for i = 1, player_count do
     n = n + 2
   end
   if move ~= '' then
-    local lat, lon, alt, ts, ttl = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+    local lat, lon, alt, ts, ttl, cell = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
     local move_key = prefix .. 'move:' .. id
     call('HSET', move_key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
     call('PEXPIRE', move_key, ttl)
+    cells[#cells + 1], cells[#cells + 2] = cell, id
     fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
     n = n + 4
   end
@@ -211,7 +212,7 @@ for k = 1, mark_count, 3500 do
   call('HSET', activity, unpack(fields))
   call('HSET', active .. '@moved', unpack(marks, 2 * k - 1, 2 * last))
 end
-if fresh_slice then call('EXPIRE', activity, slice_ttl) end
+for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 
 local attack_count = next_arg()
 if dumps then
@@ -258,7 +259,7 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
-world.active, world.activity, world.slice_ttl_s, world.profile_ttl_s = active, activity, slice_ttl, profile_ttl
+world.active, world.activity, world.profile_ttl_s = active, activity, profile_ttl
 world.actions_limit, world.id_sets = actions_limit, {current, before}
 world.note_move = note_move
 apply_game(world, next_arg, outcome)

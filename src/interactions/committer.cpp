@@ -20,6 +20,7 @@ const redis::script commit_script{
 #include "chat/deliver.lua.inc"
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
+#include "activity/open_slice.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
 };

@@ -220,7 +220,8 @@ awaitable<result<void>> service::remove(std::string player_id) {
   co_await profiles_.invalidate_cache(profile_name(player_id));
   auto reply = co_await redis_.command(
       "DEL", state_key(keys_, player_id), actions_key(keys_, player_id), move_key(keys_, player_id),
-      keys_.key("achievements", player_id), keys_.key("inventory", player_id));
+      keys_.key("achievements", player_id), keys_.key("inventory", player_id),
+      keys_.key("notifications", player_id));
   redis::checked(std::move(reply));
   if (!found) co_return unknown_player;
   co_return result<void>{};

@@ -47,6 +47,10 @@ class connection : public std::enable_shared_from_this<connection> {
   void push_text(std::string_view text);
   // Whole WebSocket frames, encoded once for many.
   void push_encoded(std::string_view frames);
+  // What was pushed and has not left yet: for pushes of which a slow reader needs only the latest.
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+    return socket_ ? socket_->queued_bytes() : 0;
+  }
   // Waits until everything pushed so far has left, or the socket is gone.
   awaitable<void> wait_sent();
   // Ends it with 3008: it is too slow for what it has subscribed to, and may resume.

@@ -1,6 +1,6 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
-#include "redis/client.hpp"
 #include "cli/relay.hpp"
+#include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
 
 namespace skirmish {
