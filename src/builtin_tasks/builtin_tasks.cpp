@@ -1,6 +1,7 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 
 #include "core/ids.hpp"
+#include "interactions/event_text.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "skirmish/tasks/coroutine.hpp"
 #include "tasks/builtin_service.hpp"
@@ -52,15 +53,13 @@ std::string place_of(const json& v, const char* what, const char* open) {
   throw task_error("ValueError", fmt::format("{} is neither a time nor an entry's id", what));
 }
 
-// Appends the events of one commit, a JSON text a line.
+// Appends the events of one commit.
 void take_events(std::string_view lines, json_array& into) {
   while (!lines.empty()) {
     const auto end = lines.find('\n');
-    const auto line = lines.substr(0, end);
+    auto event = interactions::parse_line(lines.substr(0, end));
     lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
-    boost::system::error_code ec;
-    auto event = boost::json::parse(line, ec);
-    if (!ec) into.push_back(std::move(event));
+    if (event) into.push_back(std::move(*event));
   }
 }
 
@@ -83,7 +82,9 @@ game::game(asio::io_context& io, const surroundings& of)
     : redis_(io, of.redis, "skirmish-builtin-tasks"),
       keys_(of.keys),
       group_(io),
-      players_(of.db, redis_, of.keys, of.time),
+      sql_(of.db),
+      caches_(io, redis_, group_, {.space = of.keys, .time = &of.time}),
+      players_(of.db, sql_, redis_, caches_, of.keys, of.time),
       boards_(redis_, of.keys, of.time),
       jobs_(of.db, of.time),
       notifications_(redis_, of.keys, of.time, of.notifications) {}
@@ -94,6 +95,7 @@ void game::start() {
 
 awaitable<void> game::stop() {
   redis_.stop();
+  group_.close();
   co_await group_.wait(5s);
 }
 

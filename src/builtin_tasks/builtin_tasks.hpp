@@ -11,11 +11,13 @@
 
 #include "core/task_group.hpp"
 #include "db/database.hpp"
+#include "db/reachability.hpp"
 #include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "notifications/notifications.hpp"
 #include "players/players.hpp"
 #include "redis/client.hpp"
+#include "skirmish/cache.hpp"
 #include "skirmish/tasks.hpp"
 
 namespace skirmish::builtin_tasks {
@@ -51,6 +53,8 @@ class game {
   redis::client redis_;
   const redis::key_space& keys_;
   task_group group_;
+  sql_reachability sql_;
+  cache_store caches_;
   players::service players_;
   leaderboards::service boards_;
   jobs::service jobs_;
