@@ -1,6 +1,7 @@
 #include "app.hpp"
 
 #include "app_thread.hpp"
+#include "builtin_tasks/inner_worker.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 
@@ -146,6 +147,7 @@ awaitable<void> app::main() {
                                              settings_.status.refresher != 0);
   status_->start();
   start_threads();
+  start_tasks();
   log::info("listening", {{"address", address_}, {"threads", threads_.size()}});
   preparing_.spawn("prepare", [this]() -> awaitable<void> {
     try {
@@ -162,6 +164,10 @@ awaitable<void> app::main() {
   }
   log::info("stopping");
   co_await preparing_.wait(30s);
+  auto stop_tasks = [this] {
+    if (tasks_) tasks_->stop();
+  };
+  co_await blocking(stop_tasks);
   co_await stop_threads();
   auto stop_status = [this] { status_->stop(); };
   co_await blocking(stop_status);
@@ -206,6 +212,15 @@ void app::start_threads() {
                                                : endpoint.address().to_string();
   address_ = fmt::format("{}:{}", host, endpoint.port());
   for (auto& t : threads_) t->start();
+}
+
+void app::start_tasks() {
+  if (settings_.tasks.concurrency == 0) return;
+  const auto& n = settings_.notifications;
+  const builtin_tasks::surroundings of{
+      redis_config_, keys_, clock_, db_, {n.limit, n.text_limit_bytes}};
+  tasks_ = std::make_unique<builtin_tasks::inner_worker>(settings_, of, metrics_);
+  tasks_->start();
 }
 
 awaitable<void> app::stop_threads() {

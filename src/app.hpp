@@ -27,6 +27,9 @@
 namespace skirmish {
 
 class app_thread;
+namespace builtin_tasks {
+class inner_worker;
+}
 
 // What the settings say about the backends; invalid_argument names the setting that is wrong.
 result<database_config> database_config_of(const config& c);
@@ -54,6 +57,7 @@ class app {
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
   void start_threads();
+  void start_tasks();
   awaitable<void> stop_threads();
   // Runs something that blocks on a thread of its own.
   awaitable<void> blocking(std::function<void()> work);
@@ -73,6 +77,7 @@ class app {
   api_key_verifier verifier_{db_, clock_};
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
+  std::unique_ptr<builtin_tasks::inner_worker> tasks_;
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made
   std::function<void(const std::string&)> on_ready_;

@@ -5,12 +5,16 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "http/openapi.hpp"
+#include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
 #include "inventory/inventory_routes.hpp"
+#include "jobs/jobs_routes.hpp"
 #include "leaderboards/leaderboards_routes.hpp"
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
+#include "notifications/notifications_routes.hpp"
 #include "players/players_routes.hpp"
+#include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/history.hpp"
 #include "tasks/tasks_routes.hpp"
@@ -56,13 +60,29 @@ chat::settings chat_settings_of(const config& c) {
   return s;
 }
 
-interactions::engine_settings engine_settings_of(const config& c) {
+activity::window_settings window_settings_of(const config& c) {
+  using std::chrono::seconds;
+  activity::window_settings s;
+  s.slice = std::chrono::duration_cast<seconds>(c.activity.slice);
+  s.length = std::chrono::duration_cast<seconds>(c.activity.window);
+  return s;
+}
+
+interactions::engine_settings engine_settings_of(const config& c, players::service& players,
+                                                 levels::service& levels) {
   interactions::engine_settings s;
-  s.commit.game = game_settings_of(c);
-  s.commit.actions_limit = c.interactions.actions_limit;
-  s.commit.log_limit = c.interactions.log_limit;
-  s.commit.event_ids_limit = c.interactions.event_ids_limit;
-  s.batch_limit = static_cast<std::size_t>(c.interactions.batch_limit);
+  s.committer.restore_players = [&players](std::vector<std::string> ids) {
+    return players.restore_live(std::move(ids));
+  };
+  s.committer.restore_levels = [&levels](std::vector<std::string> ids) {
+    return levels.restore_popularity(std::move(ids));
+  };
+  s.committer.commit.game = game_settings_of(c);
+  s.committer.commit.actions_limit = c.interactions.actions_limit;
+  s.committer.commit.log_limit = c.interactions.log_limit;
+  s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
+  s.committer.commit.slice_length = window_settings_of(c).slice;
+  s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }
@@ -105,20 +125,37 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
-      engine_(io_, redis_, players_, levels_, shared.keys, shared.time,
-              engine_settings_of(shared.settings), shared.metrics),
+      engine_(io_, redis_, shared.keys, shared.time,
+              engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      task_keys_{.prefix = shared.keys.prefix(),
+                 .result_prefix = shared.keys.prefix(),
+                 .database = shared.redis.database},
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
+      notifications_(
+          redis_, shared.keys, shared.time,
+          {shared.settings.notifications.limit, shared.settings.notifications.text_limit_bytes}),
+      notifier_(notifications_, subscriber_, shared.keys, group_),
+      jobs_(shared.db, shared.time),
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
       popular_refresher_(io_, redis_, shared.keys, levels_, shared.settings.levels.popular_refresh,
                          game_settings_of(shared.settings)),
+      positions_(redis_, shared.keys),
+      near_(io_, positions_),
+      window_(io_, redis_, shared.keys, shared.time, window_settings_of(shared.settings),
+              shared.metrics),
+      pulse_(io_, redis_, shared.keys, gateway_),
+      event_log_(redis_, shared.keys, shared.time),
+      log_age_(shared.settings.interactions.log_age),
+      sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
       listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
   endpoint_ = listener_.endpoint();
+  players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);
@@ -130,6 +167,8 @@ app_thread::~app_thread() { stop(); }
 void app_thread::add_features(const shared_parts& shared) {
   const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
   players::add_routes(router_, players_);
+  positions::add_routes(router_, positions_);
+  gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
   leaderboards::add_routes(router_, leaderboards_);
   live_leaderboards_.add_to(gateway_);
@@ -140,12 +179,13 @@ void app_thread::add_features(const shared_parts& shared) {
   chat::add_messages(gateway_, chat_, hub_);
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
+  interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::key_names task_keys{.prefix = shared.keys.prefix(),
-                             .result_prefix = shared.keys.prefix(),
-                             .database = shared.redis.database};
-  tasks::add_routes(router_, io_, redis_, task_keys);
-  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys);
+  tasks::add_routes(router_, io_, redis_, task_keys_);
+  notifications::add_routes(router_, notifications_);
+  notifications::add_channel(gateway_, notifier_);
+  jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
+  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
   gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
@@ -212,8 +252,13 @@ void app_thread::start() {
     group_.spawn("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
+  group_.spawn("near", [this] { return near_.run(); });
+  group_.spawn("pulse", [this] { return pulse_.run(); });
+  if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);

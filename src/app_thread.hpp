@@ -2,6 +2,8 @@
 #pragma once
 
 #include "achievements/achievements.hpp"
+#include "activity/pulse.hpp"
+#include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
 #include "chat/chat.hpp"
 #include "chat/hub.hpp"
@@ -13,15 +15,20 @@
 #include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
+#include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
+#include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
 #include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
+#include "notifications/notifications_push.hpp"
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
+#include "positions/near_channel.hpp"
+#include "positions/positions.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
@@ -85,13 +92,24 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
+  notifications::service notifications_;
+  notifications::pusher notifier_;
+  jobs::service jobs_;
   players::level_writer level_writer_;
   levels::popular_refresher popular_refresher_;
-  const bool first_;  // of the server's threads: it does what one must do
+  positions::service positions_;
+  positions::near_channel near_;
+  activity::window window_;
+  activity::pulse pulse_;
+  interactions::event_log event_log_;
+  const std::chrono::milliseconds log_age_;
+  const bool sweeps_;  // this thread keeps the window
+  const bool first_;   // of the server's threads: it does what one must do
   status::service status_;
   http::router router_;
   asio::ip::tcp::endpoint endpoint_;

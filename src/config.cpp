@@ -167,14 +167,25 @@ std::vector<setting> build_settings() {
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
+  t.number("interactions.commit_limit", FIELD(interactions.commit_limit), 1, 100'000,
+           "events in one commit");
   t.number("interactions.queue_limit", FIELD(interactions.queue_limit), 1, 10'000'000,
            "events awaiting a commit");
   t.number("interactions.log_limit", FIELD(interactions.log_limit), 0, 100'000'000,
            "entries kept in the stream `interactions`");
+  t.duration(
+      "interactions.log_age", FIELD(interactions.log_age), 0s, 90 * 24h,
+      "how long entries are kept in the stream `interactions`; 0: as long as the limit lets");
   t.number("interactions.actions_limit", FIELD(interactions.actions_limit), 0, 1'000,
            "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("activity.slice", FIELD(activity.slice), 1s, 1h,
+             "slices of the 24-hour window, whole seconds: what its edge is exact to");
+  t.duration("activity.window", FIELD(activity.window), 2s, 7 * 24h,
+             "what leaderboard:active looks back on");
+  t.number("activity.sweeper", FIELD(activity.sweeper), 0, 1,
+           "1: serve also seals and sweeps slices; 0: other servers do");
   t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
              "how often the ten most popular levels are cached");
   t.text(
@@ -215,6 +226,18 @@ std::vector<setting> build_settings() {
          "origins whose pages may read the status, comma-separated, or *");
   t.text("status.worker_listen", FIELD(status.worker_listen),
          "address:port of status-worker's /health and /metrics");
+  t.number("tasks.concurrency", FIELD(tasks.concurrency), 0, 1'000,
+           "tasks that serve's own worker may run at once; 0: serve has no worker");
+  t.text(
+      "tasks.queues", FIELD(tasks.queues),
+      "queues of serve's own worker, comma-separated; empty: skirmish, and on the embedded Redis "
+      "celery too");
+  t.text("tasks.worker_listen", FIELD(tasks.worker_listen),
+         "address:port of /metrics of `skirmish worker`; empty: it is not served");
+  t.number("notifications.limit", FIELD(notifications.limit), 1, 100'000,
+           "unread notifications kept a player");
+  t.bytes("notifications.text_limit", FIELD(notifications.text_limit_bytes), 1, 64 << 10,
+          "longest notification, bytes");
   return t.take();
 }
 

@@ -63,12 +63,20 @@ struct config {
   } db;
 
   struct {
-    std::int64_t batch_limit = 10'000;         // events in one request, and in one commit
-    std::int64_t queue_limit = 200'000;        // events waiting for a commit, a thread
-    std::int64_t log_limit = 1'000'000;        // entries kept in the stream `interactions`
-    std::int64_t actions_limit = 20;           // last actions kept a player
-    std::int64_t event_ids_limit = 1'000'000;  // event ids remembered for 10 to 20 minutes
+    std::int64_t batch_limit = 10'000;              // events in one request
+    std::int64_t commit_limit = 50'000;             // events in one commit; more than a request's
+    std::int64_t queue_limit = 200'000;             // events waiting for a commit, a thread
+    std::int64_t log_limit = 1'000'000;             // entries kept in the stream `interactions`
+    std::chrono::milliseconds log_age{86'400'000};  // entries older than that go; 0: none does
+    std::int64_t actions_limit = 20;                // last actions kept a player
+    std::int64_t event_ids_limit = 1'000'000;       // event ids remembered for 10 to 20 minutes
   } interactions;
+
+  struct {
+    std::chrono::milliseconds slice{60'000};  // whole seconds; the window's edge is exact to it
+    std::chrono::milliseconds window{86'400'000};  // what leaderboard:active looks back on
+    std::int64_t sweeper = 1;  // 0: this server leaves sealing and sweeping to others
+  } activity;
 
   struct {
     std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
@@ -104,6 +112,19 @@ struct config {
     std::string cors_origins;  // comma-separated origins, or *; empty: no other site may read it
     std::string worker_listen = "127.0.0.1:8091";  // of `skirmish status-worker`
   } status;
+
+  struct {
+    std::int64_t concurrency = 4;  // of the task worker inside `serve`; 0: it has none
+    // That worker's queues, as `skirmish worker -Q`. Empty: `skirmish`, and on the embedded Redis,
+    // which no other program's workers share, `celery` too.
+    std::string queues;
+    std::string worker_listen;  // /metrics of `skirmish worker`; empty: not served
+  } tasks;
+
+  struct {
+    std::int64_t limit = 1'000;  // unread ones kept a player; the oldest go
+    std::int64_t text_limit_bytes = 2'000;
+  } notifications;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.

@@ -110,7 +110,7 @@ TEST_F(cache_fixture, two_processes_make_one_load) {
 
 TEST_F(cache_fixture, an_invalidation_during_the_load_discards_it) {
   cache things(here.store, "things");
-  database.delay_ms = 30;
+  database.held_load = 1;
   run([&]() -> awaitable<void> {
     std::string got;
     tasks.spawn("caller", [&]() -> awaitable<void> {
@@ -123,6 +123,8 @@ TEST_F(cache_fixture, an_invalidation_during_the_load_discards_it) {
     // Whoever asks after the invalidation gets the new value, though the old load still runs.
     const auto later = co_await things.get_or_load("level:1", database.loader());
     EXPECT_EQ(later.text(), "v2");
+    EXPECT_TRUE(got.empty());
+    database.held_load = 0;
     co_await eventually([&] { return !got.empty(); });
     EXPECT_EQ(got, "v2");
     EXPECT_EQ((co_await redis.command("GET", "level:1")).as_string(), "v2");
@@ -157,11 +159,12 @@ TEST_F(cache_fixture, stale_is_served_while_it_is_reloaded) {
     co_await things.get_or_load("level:1", database.loader());
     co_await redis.command("PEXPIRE", "level:1", std::chrono::milliseconds(45min).count());
     database.content = cache_content("v2");
-    database.delay_ms = 20;
+    database.held_load = 2;
     const auto answer = co_await things.get_or_load("level:1", database.loader());
     EXPECT_EQ(answer.from, cache_source::stale);
     EXPECT_EQ(answer.text(), "v1");
     co_await things.get_or_load("level:1", database.loader());
+    database.held_load = 0;
     co_await testing::eventually_async([&]() -> awaitable<bool> {
       const auto now = co_await redis.command("GET", "level:1");
       co_return now.as_string() == "v2";
@@ -180,12 +183,13 @@ TEST_F(cache_fixture, stale_is_served_when_the_source_is_down) {
     co_await things.get_or_load("level:1", database.loader());
     co_await redis.command("PEXPIRE", "level:1", std::chrono::milliseconds(5min).count());
     database.broken = true;
+    const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < 5; ++i) {
       const auto answer = co_await things.get_or_load("level:1", database.loader());
       EXPECT_EQ(answer.from, cache_source::stale);
       EXPECT_EQ(answer.text(), "v1");
     }
-    EXPECT_EQ(database.loads, 2) << "a source that failed is left alone for a moment";
+    EXPECT_LE(database.loads, 1 + loads_max(begin)) << "it was not left alone";
     EXPECT_GT(co_await pttl("level:1"), 200'000) << "its life is not prolonged";
   });
 }
@@ -204,8 +208,7 @@ TEST_F(cache_fixture, without_a_copy_a_failed_source_fails_at_once) {
       }
       EXPECT_TRUE(refused);
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
-    EXPECT_LE(database.loads, 4);
+    EXPECT_LE(database.loads, loads_max(begin)) << "it was not left alone";
     database.broken = false;
     // And it mends itself as soon as the pause is over.
     co_await testing::eventually_async([&]() -> awaitable<bool> {

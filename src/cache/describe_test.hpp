@@ -47,6 +47,7 @@ struct node {
 // A source that counts and can fail, wait and change.
 struct source {
   std::atomic<int> loads = 0;
+  std::atomic<int> held_load = 0;  // this one (the first is 1) reads, and ends when it is let go
   std::atomic<bool> broken = false;
   std::atomic<int> delay_ms = 0;
   std::optional<cache_content> content = cache_content("v1");
@@ -55,13 +56,19 @@ struct source {
     return [this] { return load(); };
   }
   awaitable<std::optional<cache_content>> load() {
-    ++loads;
+    const auto number = ++loads;
     auto read = content;
+    while (held_load == number) co_await pause(1ms);
     if (delay_ms > 0) co_await pause(std::chrono::milliseconds(delay_ms.load()));
     if (broken) throw failure(errc::unavailable, "the source is down");
     co_return read;
   }
 };
+
+// After a failed load the source is left alone for 250 ms: so many loads there may be since then.
+inline int loads_max(std::chrono::steady_clock::time_point begin) {
+  return 1 + static_cast<int>((std::chrono::steady_clock::now() - begin) / 250ms);
+}
 
 class cache_fixture : public testing::redis_fixture {
  protected:

@@ -9,8 +9,10 @@ void add_bench(CLI::App& app, int& code) {
   bench->require_subcommand(1);
   add_bench_chat(*bench, code);
   add_bench_cache(*bench, code);
+  add_bench_interactions(*bench, code);
   add_bench_leaderboard(*bench, code);
   add_bench_status(*bench, code);
+  add_bench_window(*bench, code);
 }
 
 }  // namespace skirmish::cli

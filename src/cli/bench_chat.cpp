@@ -1,5 +1,6 @@
 // `skirmish bench chat`: one channel fanned out to many WebSockets.
 #include "cli/bench.hpp"
+#include "cli/bench_support.hpp"
 #include "cli/chat_receivers.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
@@ -12,7 +13,6 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -54,14 +54,6 @@ struct cut_result {
   std::uint64_t gaps = 0;
   std::uint64_t duplicates = 0;
 };
-
-// 1,000 sockets and more: both sides of each are ours when the server is our own.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 class chat_bench {
  public:

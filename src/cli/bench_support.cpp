@@ -3,6 +3,8 @@
 #include "core/error.hpp"
 #include "core/ids.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -29,6 +31,7 @@ awaitable<void> bench_redis::start(std::string url) {
     server_ = std::make_unique<redis::embedded_server>(io_, std::move(options));
     co_await server_->start();
     config_ = server_->config();
+    tasks_.spawn("redis_server", [this] { return server_->run(); });
   } else {
     auto parsed = redis::parse_url(url);
     if (!parsed) throw failure(errc::invalid_argument, parsed.error().message);
@@ -49,9 +52,16 @@ void bench_redis::run(redis::client& other) {
 
 awaitable<void> bench_redis::stop() {
   for (auto* other : others_) other->stop();
+  if (server_) co_await server_->stop();
   tasks_.close();
   co_await tasks_.wait(10s);
-  if (server_) co_await server_->stop();
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 latency_summary summarise(std::vector<double>& milliseconds) {

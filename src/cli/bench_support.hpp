@@ -31,6 +31,8 @@ class bench_redis {
   [[nodiscard]] const redis::connection_config& config() const noexcept { return config_; }
   [[nodiscard]] redis::client& client() noexcept { return *client_; }
   [[nodiscard]] task_group& tasks() noexcept { return tasks_; }
+  // Of the server; 0 when it is not our own. One that is killed is started again.
+  [[nodiscard]] pid_t pid() const noexcept { return server_ ? server_->pid() : 0; }
   // For a client whose events somebody takes over before it runs.
   void run(redis::client& other);
 
@@ -43,6 +45,9 @@ class bench_redis {
   std::unique_ptr<redis::client> client_;
   std::vector<redis::client*> others_;
 };
+
+// Thousands of sockets need as many descriptors.
+void raise_descriptor_limit();
 
 struct latency_summary {
   double p50_ms = 0;

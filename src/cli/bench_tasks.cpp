@@ -86,7 +86,8 @@ class worker_process {
       given.concurrency = concurrency;
       given.events = events;
       given.log_level = "error";
-      code = tasks::run_worker(app, given);
+      asio::io_context io(1);
+      code = tasks::run_worker(app, io, given);
     }
     ::_exit(code);
   }

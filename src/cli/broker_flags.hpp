@@ -3,6 +3,7 @@
 
 #include "cli/cli.hpp"
 #include "redis/client.hpp"
+#include "redis/key_space.hpp"
 #include "tasks/operator.hpp"
 
 #include <fmt/format.h>
@@ -36,14 +37,21 @@ struct broker_flags {
            std::filesystem::absolute(std::filesystem::path(c.server.data_dir) / "redis.sock")
                .string();
   }
+  // The world whose tasks these are.
+  [[nodiscard]] redis::key_space keys() const {
+    auto made = redis::key_space::of_world(settings.load().server.world);
+    if (!made) throw usage_error{"server.world: " + made.error().message};
+    return std::move(*made);
+  }
 };
 
 // Runs `work(broker_view)` with a connected client and returns what it returns.
 template <class Work>
-auto with_broker(const std::string& url, Work work) {
-  const auto parsed = redis::parse_url(url);
+auto with_broker(const broker_flags& flags, Work work) {
+  const auto parsed = redis::parse_url(flags.resolve());
   if (!parsed) throw usage_error{"bad broker URL: " + parsed.error().message};
   tasks::key_names keys;
+  keys.prefix = keys.result_prefix = flags.keys().prefix();
   keys.database = parsed->database;
   return run([&](asio::io_context& io) -> std::invoke_result_t<Work, tasks::broker_view> {
     redis::client client(io, *parsed, "skirmish-task");

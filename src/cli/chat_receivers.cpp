@@ -79,16 +79,17 @@ void latencies::clear() {
   total_ = 0;
 }
 
-chat_socket::chat_socket(const server_address& server, const std::string& api_key)
+chat_socket::chat_socket(const server_address& server, const std::string& api_key,
+                         const std::string& target)
     : fd_(connect_to(server)) {
   unsigned char nonce[16];
   randombytes_buf(nonce, sizeof nonce);
   char key[sodium_base64_ENCODED_LEN(sizeof nonce, sodium_base64_VARIANT_ORIGINAL)];
   sodium_bin2base64(key, sizeof key, nonce, sizeof nonce, sodium_base64_VARIANT_ORIGINAL);
-  write_all(fd_, fmt::format("GET /api/ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n"
+  write_all(fd_, fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\n"
                              "Connection: Upgrade\r\nSec-WebSocket-Key: {}\r\n"
                              "Sec-WebSocket-Version: 13\r\nX-API-Key: {}\r\n\r\n",
-                             server.host, key, api_key));
+                             target, server.host, key, api_key));
   std::size_t end = std::string::npos;
   char buffer[4096];
   while (end == std::string::npos) {
@@ -105,6 +106,8 @@ chat_socket::chat_socket(const server_address& server, const std::string& api_ke
 chat_socket::~chat_socket() {
   if (fd_ >= 0) ::close(fd_);
 }
+
+void chat_socket::send_encoded(std::string_view frames) { write_all(fd_, frames); }
 
 void chat_socket::send(std::string_view text) {
   std::string out;

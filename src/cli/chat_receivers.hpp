@@ -29,7 +29,9 @@ class latencies {
 // One subscriber, blocking until it is subscribed; then its descriptor does not block.
 class chat_socket {
  public:
-  chat_socket(const server_address& server, const std::string& api_key);
+  // `target` may name a stream: "/api/ws?stream=x".
+  chat_socket(const server_address& server, const std::string& api_key,
+              const std::string& target = "/api/ws");
   ~chat_socket();
   chat_socket(const chat_socket&) = delete;
   chat_socket& operator=(const chat_socket&) = delete;
@@ -37,6 +39,10 @@ class chat_socket {
   // Asks and returns the answer.
   std::string subscribe(const std::string& channel, const std::string& since);
   void send(std::string_view text);
+  // Frames that the caller has encoded.
+  void send_encoded(std::string_view frames);
+  // The next text message; blocks.
+  std::string wait_for_text();
   // Reads once and hands on each text message. False when the server has closed it.
   bool read(const std::function<void(std::string_view)>& on_text);
   [[nodiscard]] int descriptor() const noexcept { return fd_; }
@@ -45,8 +51,6 @@ class chat_socket {
   std::string last_id;
 
  private:
-  std::string wait_for_text();
-
   int fd_ = -1;
   std::string in_;
 };

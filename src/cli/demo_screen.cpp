@@ -14,14 +14,18 @@ struct character {
 // The character at the start of `text`, which is not empty. What is no UTF-8 counts byte by byte.
 character first_of(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t bytes = lead < 0xC0 || lead > 0xF7 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (bytes > text.size()) return {1, 1};
+  const std::size_t wanted = lead < 0xC0 || lead >= 0xF8 ? 1
+                             : lead < 0xE0               ? 2
+                             : lead < 0xF0               ? 3
+                                                         : 4;
+  const auto is_following = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  const auto following = text.substr(1, wanted - 1);
+  const bool is_whole = following.size() == wanted - 1 &&
+                        std::all_of(following.begin(), following.end(), is_following);
+  const auto bytes = is_whole ? wanted : 1;
   std::uint32_t code = bytes == 1 ? lead : lead & (0x7FU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    const auto next = static_cast<unsigned char>(text[i]);
-    if ((next & 0xC0U) != 0x80U) return {1, 1};
-    code = code << 6 | (next & 0x3FU);
-  }
+  for (std::size_t i = 1; i < bytes; ++i)
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3FU);
   const bool is_joined = code >= 0x300 && code < 0x370;
   const bool is_wide = (code >= 0x1100 && code < 0x1160) || (code >= 0x2E80 && code < 0xA4D0) ||
                        (code >= 0xAC00 && code < 0xD7A4) || (code >= 0xFF00 && code < 0xFF61) ||

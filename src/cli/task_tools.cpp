@@ -1,12 +1,11 @@
 #include "cli/task_tools.hpp"
 
+#include "builtin_tasks/builtin_tasks.hpp"
 #include "cli/broker_flags.hpp"
 #include "core/parse.hpp"
 #include "tasks/beat.hpp"
-#include "tasks/builtin_service.hpp"
 #include "tasks/history.hpp"
 #include "tasks/message.hpp"
-#include "tasks/worker_main.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <toml++/toml.h>
@@ -94,7 +93,7 @@ int call(const call_flags& f) {
     options.eta = *eta;
   }
   try {
-    tasks::app app(f.resolve());
+    tasks::app app(f.resolve(), builtin_tasks::options_of(f.keys()));
     const auto sent = app.send(f.name, args.get_array(), kwargs.get_object(), options);
     if (f.timeout_s > 0)
       print(sent.get(from_seconds(f.timeout_s)));
@@ -136,8 +135,7 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   f->add_to(*result);
   result->add_option("id", f->id, "task id")->required();
   result->callback([f, &code] {
-    const auto found =
-        with_broker(f->resolve(), [&](broker_view at) { return tasks::read_task(at, f->id); });
+    const auto found = with_broker(*f, [&](broker_view at) { return tasks::read_task(at, f->id); });
     if (found)
       print(*found);
     else
@@ -150,8 +148,7 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   revoke->add_option("id", r->id, "task id")->required();
   revoke->add_flag("--terminate", r->terminate, "end it even if it runs");
   revoke->callback([r, &code] {
-    with_broker(r->resolve(),
-                [&](broker_view at) { return tasks::revoke(at, r->id, r->terminate); });
+    with_broker(*r, [&](broker_view at) { return tasks::revoke(at, r->id, r->terminate); });
     code = done;
   });
 }
@@ -175,7 +172,7 @@ void add_broadcast(CLI::App& task, int& code, const char* name, const char* help
     if (!args.is_object()) throw usage_error{"--args is an object"};
     std::vector<std::string> to;
     if (!f->destination.empty()) to.push_back(f->destination);
-    const auto answers = with_broker(f->resolve(), [&](broker_view at) {
+    const auto answers = with_broker(*f, [&](broker_view at) {
       return tasks::broadcast(at, f->method, args.get_object(), to, from_seconds(f->timeout_s));
     });
     print(answers);
@@ -191,7 +188,7 @@ CLI::App* add_rows(CLI::App& to, int& code, const char* name, const char* help, 
   auto f = std::make_shared<broker_flags>();
   f->add_with_json(*c);
   c->callback([=, &code] {
-    const auto rows = with_broker(f->resolve(), ask);
+    const auto rows = with_broker(*f, ask);
     print_rows(rows, f->as_json);
     code = rows.empty() ? done : code_when_found;
   });
@@ -212,8 +209,7 @@ void add_change(CLI::App& to, int& code, const char* name, const char* help, con
   f->add_to(*c);
   if (operand != nullptr) c->add_option(operand, f->name, operand)->required(required);
   c->callback([=, &code] {
-    const auto count =
-        with_broker(f->resolve(), [&](broker_view at) { return change(at, f->name); });
+    const auto count = with_broker(*f, [&](broker_view at) { return change(at, f->name); });
     std::cout << count << " messages\n";
     code = done;
   });
@@ -236,8 +232,7 @@ void add_queue_tools(CLI::App& task, int& code) {
     f->add_to(*c);
     c->add_option("queue", f->name, "queue")->required();
     c->callback([=, &code] {
-      with_broker(f->resolve(),
-                  [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
+      with_broker(*f, [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
       code = done;
     });
   }
@@ -269,23 +264,9 @@ void add_history(CLI::App& task, int& code) {
   c->add_option("--worker", f->query.worker, "only of this node");
   c->add_option("--limit", f->query.limit, "how many")->check(CLI::Range(1, 1000));
   c->callback([f, &code] {
-    print_rows(with_broker(f->resolve(),
-                           [&](broker_view at) { return tasks::read_history(at, f->query); }),
+    print_rows(with_broker(*f, [&](broker_view at) { return tasks::read_history(at, f->query); }),
                f->as_json);
     code = done;
-  });
-}
-
-void add_worker(CLI::App& app, int& code) {
-  auto* c = app.add_subcommand("worker", "Run tasks");
-  auto broker = std::make_shared<broker_flags>();
-  auto given = std::make_shared<tasks::worker_arguments>();
-  broker->add_to(*c);
-  tasks::add_worker_options(*c, *given);
-  c->callback([=, &code] {
-    tasks::app owner(broker->resolve());
-    tasks::add_diagnostic_tasks(owner);
-    code = tasks::run_worker(owner, *given);
   });
 }
 
@@ -297,7 +278,7 @@ void add_beat(CLI::App& app, int& code) {
   c->add_option("--schedule", *file, "TOML file: a table for each periodic task")
       ->type_name("FILE");
   c->callback([=, &code] {
-    tasks::app owner(broker->resolve());
+    tasks::app owner(broker->resolve(), builtin_tasks::options_of(broker->keys()));
     code = tasks::run_beat(owner, read_schedule(*file));
   });
 }
@@ -322,7 +303,7 @@ void add_task(CLI::App& app, int& code) {
 }  // namespace
 
 void add_task_tools(CLI::App& app, int& code) {
-  add_worker(app, code);
+  add_task_worker(app, code);
   add_beat(app, code);
   add_task(app, code);
   // The other benchmarks stand under the same word.

@@ -9,6 +9,9 @@ namespace skirmish::cli {
 
 void add_task_tools(CLI::App& app, int& code);
 
+// In task_worker.cpp.
+void add_task_worker(CLI::App& app, int& code);
+
 // In bench_tasks.cpp; under the subcommand `bench`.
 void add_bench_tasks(CLI::App& bench, int& code);
 

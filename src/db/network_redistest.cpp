@@ -1,5 +1,5 @@
 // What networks do to the connection with a server.
-#include "support/proxy.hpp"
+#include "cli/relay.hpp"
 #include "support/sql_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -19,7 +19,7 @@ class sql_network : public testing::sql_fixture {
     testing::execute_sql(config_, "CREATE TABLE hits (n INTEGER)");
     direct_ = config_;
     const auto* file = GetParam() == sql_kind::postgresql ? "/.s.PGSQL.5432" : "";
-    network_ = std::make_unique<testing::proxy>(config_.unix_socket + file);
+    network_ = std::make_unique<cli::relay>(config_.unix_socket + file);
     config_.unix_socket.clear();
     config_.port = network_->port();
     config_.sessions = 1;
@@ -36,7 +36,7 @@ class sql_network : public testing::sql_fixture {
   }
 
   database_config direct_;  // past the proxy
-  std::unique_ptr<testing::proxy> network_;
+  std::unique_ptr<cli::relay> network_;
 };
 
 INSTANTIATE_TEST_SUITE_P(each, sql_network,

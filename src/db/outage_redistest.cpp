@@ -119,20 +119,19 @@ TEST_P(sql_outage, sessions_killed_while_idle_are_replaced_even_for_writes) {
 
 TEST_P(sql_outage, work_whose_session_dies_under_it_is_run_again_only_if_that_is_safe) {
   config_.sessions = 1;
-  config_.statement_timeout = 5000ms;
+  config_.statement_timeout = 60s;
   open();
   for (const auto allowed : {retry::never, retry::safe}) {
     std::atomic<int> runs = 0;
     std::atomic<bool> is_sleeping = false;
-    const auto work = [&, query = sleep("0.3")](soci::session& sql) {
-      ++runs;
+    const auto work = [&](soci::session& sql) {
       sql << "SELECT 1";
+      if (++runs > 1) return;
       is_sleeping = true;
-      sql << query;
+      sql << sleep("60");
     };
     std::jthread killer([&] {
       while (!is_sleeping) std::this_thread::sleep_for(1ms);
-      std::this_thread::sleep_for(50ms);
       kill_sessions();
     });
     const auto end = end_of(db_->run(work, allowed));
@@ -183,7 +182,7 @@ TEST_P(sql_outage, a_frozen_server_blocks_nobody_beyond_the_limit) {
   EXPECT_THAT(ends, ::testing::Each(::testing::AnyOf(errc::deadline_exceeded, errc::unavailable)));
   EXPECT_THAT(ends, ::testing::Contains(errc::deadline_exceeded));
   EXPECT_GE(took, 1000ms);
-  EXPECT_LT(took, config_.work_limit() + 3s) << "they waited one after the other";
+  EXPECT_LT(took, config_.work_limit() + 10s) << "they waited one after the other";
   EXPECT_EQ(ticks, 100) << "the caller's thread was blocked";
   server_->thaw();
   const auto limit = steady_clock::now() + 10s;

@@ -1,13 +1,10 @@
 // SQLite in a file of our own.
 #include "db/backend.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
-#include <unistd.h>
-
-#include <mutex>
+#include <sys/stat.h>
 
 namespace skirmish {
 namespace {
@@ -17,16 +14,11 @@ sqlite_api::sqlite3* native(soci::session& sql) {
 }
 
 // SQLite would create the file with the umask's mode; its -wal and -shm files take the mode of the
-// file itself. A file that exists keeps the mode that its owner chose, and is not even opened: when
-// any descriptor of a file is closed, POSIX takes away all locks that the process holds on it.
-// Another process would then believe itself alone with the database and delete its log, and with it
-// what this one wrote (https://sqlite.org/howtocorrupt.html, 2.2).
-void create_private(const std::string& path) {
-  static std::mutex mutex;  // nobody locks the new file before it is closed here
-  const std::lock_guard lock(mutex);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
-}
+// file itself. A file that exists keeps the mode that its owner chose. The file must not be opened
+// here: closing it would end the locks that other sessions of this process hold on it
+// (https://www.sqlite.org/howtocorrupt.html, 2.2), and another process that finds no lock takes
+// itself for the last one and deletes the log that is in use.
+void create_private(const std::string& path) { ::mknod(path.c_str(), S_IFREG | 0600, 0); }
 
 class sqlite final : public sql_backend {
  public:

@@ -1,10 +1,10 @@
 #include "interactions/batch.hpp"
 
+#include "interactions/batch_fold.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "players/players_keys.hpp"
 
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,142 +12,9 @@
 namespace skirmish::interactions {
 namespace {
 
-namespace json = boost::json;
-
-// One player's share of a batch, in the order of its events.
-struct player_change {
-  std::int64_t activity = 0;
-  std::int64_t dealt = 0;
-  std::string_view interaction;
-  std::string target;
-  const move* last_move = nullptr;
-  std::vector<const event*> actions;
-  std::vector<std::pair<std::int64_t, std::string>>
-      ops;  // amount and attacker; no attacker: hp becomes amount
-};
-
-struct score_change {
-  const score* what;
-  std::int64_t value;
-};
-
 // Insertion-ordered: the arguments of a batch do not depend on the hash.
-template <class Value>
-class ordered_map {
- public:
-  Value& operator[](const std::string& key) {
-    const auto [found, fresh] = index_.try_emplace(key, items_.size());
-    if (fresh) items_.emplace_back(key, Value{});
-    return items_[found->second].second;
-  }
-  [[nodiscard]] const auto& items() const noexcept { return items_; }
-
- private:
-  std::unordered_map<std::string, std::size_t> index_;
-  std::vector<std::pair<std::string, Value>> items_;
-};
-
-struct folded {
-  ordered_map<player_change> players;
-  ordered_map<const attack*> pairs;
-  std::vector<score_change> scores;
-  ordered_map<std::size_t> last_score;  // board and player → index in scores
-  std::vector<const std::string*> ids;
-  std::string log;
-  std::size_t event_count = 0;
-  game_fold game;
-
-  void add(const attack& a, const event& e) {
-    auto& attacker = players[a.attacker_id];
-    ++attacker.activity;
-    attacker.dealt += a.damage;
-    attacker.interaction = "attack";
-    attacker.target = a.target_id;
-    attacker.actions.push_back(&e);
-    game.acted(a.attacker_id);
-    players[a.target_id].ops.emplace_back(a.damage, a.attacker_id);
-    pairs[a.attacker_id + ' ' + a.target_id] = &a;
-    if (!a.id.empty()) ids.push_back(&a.id);
-  }
-
-  void add(const move& m, const event& e) {
-    auto& p = players[m.player_id];
-    ++p.activity;
-    p.interaction = "move";
-    p.last_move = &m;
-    p.actions.push_back(&e);
-    game.acted(m.player_id);
-  }
-
-  void add(const respawn& r, const event&) { players[r.player_id].ops.emplace_back(r.hp, ""); }
-
-  void add(const item& i, const event&) {
-    players[i.player_id];
-    game.add(i);
-  }
-
-  void add(const completion& c, const event&) {
-    players[c.player_id];
-    game.add(c);
-  }
-
-  void add(const trade& t, const event& e) {
-    players[t.from];
-    players[t.to];
-    game.add(t, to_json_line(e));
-  }
-
-  void add(const chat& c, const event&) { game.add(c); }
-
-  void add(const score& s, const event&) {
-    players[s.player_id];
-    const auto key = s.board + ' ' + s.player_id;
-    auto& last = last_score[key];
-    const bool joins = last != 0 && s.op == score_operator::increment &&
-                       scores[last - 1].what->op == score_operator::increment;
-    if (joins) {
-      scores[last - 1].value += s.value;
-    } else {
-      scores.push_back({&s, s.value});
-      last = scores.size();
-    }
-  }
-};
-
-std::string_view word(score_operator op) {
-  switch (op) {
-    case score_operator::best: return "best";
-    case score_operator::set: return "set";
-    case score_operator::increment: return "increment";
-  }
-  return "increment";
-}
-
-std::string move_text(const move& m) {
-  const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
-  return fmt::format("{:.7f} {:.7f} {:.2f} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms);
-}
-
-void append_players(std::vector<std::string>& out, const folded& all, std::int64_t actions_limit) {
-  out.push_back(std::to_string(all.players.items().size()));
-  for (const auto& [id, p] : all.players.items()) {
-    out.push_back(id);
-    out.push_back(std::to_string(p.activity));
-    out.push_back(std::to_string(p.dealt));
-    out.emplace_back(p.interaction);
-    out.push_back(p.target);
-    out.push_back(p.last_move ? move_text(*p.last_move) : std::string());
-    const auto kept = std::min(p.actions.size(), static_cast<std::size_t>(actions_limit));
-    out.push_back(std::to_string(kept));
-    for (auto i = p.actions.size() - kept; i < p.actions.size(); ++i)
-      out.push_back(to_json_line(*p.actions[i]));
-    out.push_back(std::to_string(p.ops.size()));
-    for (const auto& [amount, attacker] : p.ops) {
-      out.push_back(std::to_string(amount));
-      out.push_back(attacker);
-    }
-  }
-}
+using stream_spans =
+    std::vector<std::pair<std::string, std::pair<std::uint64_t, std::uint64_t>>>;  // base and last
 
 const std::string* id_of(const event& e) {
   const auto* a = std::get_if<attack>(&e);
@@ -175,70 +42,6 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
 }
 
 }  // namespace
-
-std::string to_json_line(const event& e) {
-  struct visitor {
-    json::object operator()(const attack& a) const {
-      json::object o{{"type", "attack"},
-                     {"attacker_id", a.attacker_id},
-                     {"target_id", a.target_id},
-                     {"damage", a.damage}};
-      if (!a.id.empty()) o["id"] = a.id;
-      if (!a.weapon.empty()) o["weapon"] = a.weapon;
-      o["ts"] = to_rfc3339(a.ts);
-      return o;
-    }
-    json::object operator()(const move& m) const {
-      return {{"type", "move"}, {"player_id", m.player_id}, {"lat", m.lat}, {"lon", m.lon},
-              {"alt", m.alt},   {"ts", to_rfc3339(m.ts)}};
-    }
-    json::object operator()(const respawn& r) const {
-      return {{"type", "respawn"}, {"player_id", r.player_id}, {"hp", r.hp}};
-    }
-    json::object operator()(const score& s) const {
-      return {{"type", "score"},
-              {"board", s.board},
-              {"player_id", s.player_id},
-              {"value", s.value},
-              {"operator", word(s.op)}};
-    }
-    json::object operator()(const item& i) const {
-      return {
-          {"type", "item"}, {"player_id", i.player_id}, {"item", i.name}, {"quantity", i.quantity}};
-    }
-    json::object operator()(const completion& c) const {
-      json::object o{{"type", "completion"},
-                     {"level_id", c.level_id},
-                     {"player_id", c.player_id},
-                     {"score", c.score}};
-      if (!c.id.empty()) o["completion_id"] = c.id;
-      return o;
-    }
-    json::object operator()(const trade& t) const {
-      const auto object_of = [](const goods& all) {
-        json::object o;
-        for (const auto& [name, quantity] : all) o[name] = quantity;
-        return o;
-      };
-      json::object o{{"type", "trade"},
-                     {"from", t.from},
-                     {"to", t.to},
-                     {"give", object_of(t.give)},
-                     {"take", object_of(t.take)}};
-      if (!t.id.empty()) o["id"] = t.id;
-      o["ts"] = to_rfc3339(t.ts);
-      return o;
-    }
-    json::object operator()(const chat& c) const {
-      return {{"type", "chat"},
-              {"channel", c.channel},
-              {"from", c.from},
-              {"text", c.text},
-              {"ts", to_rfc3339(c.ts)}};
-    }
-  };
-  return json::serialize(std::visit(visitor{}, e));
-}
 
 batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
   std::map<std::string, std::uint64_t> last;  // of each stream in this batch
@@ -336,75 +139,65 @@ void batch::amend(const amendment& a) {
   answer_empty();
 }
 
-std::vector<std::string> batch::arguments(const commit_settings& settings, std::uint64_t number,
-                                          timestamp now) const {
+commit_request batch::request(const commit_settings& settings, timestamp now) const {
   using namespace std::chrono;
-  folded all;
-  ordered_map<std::pair<std::uint64_t, std::uint64_t>> streams;  // base and last
+  batch_fold all;
+  stream_spans streams;
+  boost::unordered_flat_map<std::string_view, std::size_t> index;  // stream → streams
   for (const auto& f : frames_) {
     if (f.position && !f.duplicate) {
-      auto& [base, last] = streams[f.position->stream_id];
-      if (last == 0) base = f.position->seq - 1;
-      last = f.position->seq;
+      const auto& at = *f.position;
+      const auto [found, fresh] = index.try_emplace(at.stream_id, streams.size());
+      if (fresh) streams.push_back({at.stream_id, {at.seq - 1, at.seq}});
+      streams[found->second].second.second = at.seq;
     }
-    for (const auto& e : f.events) {
-      std::visit([&](const auto& x) { all.add(x, e); }, e);
-      if (settings.log_limit > 0) {
-        all.log += to_json_line(e);
-        all.log += '\n';
-      }
-      ++all.event_count;
-    }
+    const bool is_trusted = !f.position || (settings.is_fresh && settings.is_fresh(*f.position));
+    for (const auto& e : f.events) all.add(e, is_trusted);
   }
-  const auto slice =
-      floor<seconds>(now).time_since_epoch().count() / slice_length.count() * slice_length.count();
-  std::vector<std::string> out{settings.prefix,
-                               std::to_string(number),
-                               to_rfc3339(now),
-                               std::to_string(slice),
-                               std::to_string((hours{24} + slice_length) / 1s),
-                               std::to_string(commit_ttl.count()),
-                               std::to_string(attack_ttl.count()),
-                               std::to_string(players::profile_ttl.count()),
-                               std::to_string(settings.actions_limit),
-                               std::to_string(settings.log_limit),
-                               std::to_string(now.time_since_epoch() / event_id_period),
-                               std::to_string(settings.event_ids_limit),
-                               std::to_string(all.event_count),
-                               std::move(all.log),
-                               std::to_string(now.time_since_epoch().count()),
-                               std::to_string(settings.game.chat_history_limit),
-                               std::to_string(settings.game.chat_history_ttl.count()),
-                               settings.game.achievement_rules};
-  out.push_back(std::to_string(streams.items().size()));
-  for (const auto& [id, s] : streams.items()) {
-    out.push_back(id);
-    out.push_back(std::to_string(s.first));
-    out.push_back(std::to_string(s.second));
+  packed_values body;
+  body.add(static_cast<std::int64_t>(streams.size()));
+  for (const auto& [id, span] : streams) {
+    body.add(id);
+    body.add(fmt::format_int(span.first).c_str());
+    body.add(fmt::format_int(span.second).c_str());
   }
-  out.push_back(std::to_string(all.ids.size()));
-  for (const auto* id : all.ids) out.push_back(*id);
-  append_players(out, all, settings.actions_limit);
-  const auto levels = all.game.levels();
-  out.push_back(std::to_string(levels.size()));
-  out.insert(out.end(), levels.begin(), levels.end());
-  out.push_back(std::to_string(all.pairs.items().size()));
-  for (const auto& [key, a] : all.pairs.items()) {
-    out.push_back(a->attacker_id);
-    out.push_back(a->target_id);
-    out.push_back(a->id);
-    out.push_back(std::to_string(a->damage));
-    out.push_back(to_rfc3339(a->ts));
-  }
-  out.push_back(std::to_string(all.scores.size()));
-  for (const auto& s : all.scores) {
-    out.push_back(s.what->board);
-    out.push_back(s.what->player_id);
-    out.emplace_back(word(s.what->op));
-    out.push_back(std::to_string(s.value));
-  }
-  all.game.append_to(out);
+  body.add(static_cast<std::int64_t>(all.ids().size()));
+  for (const auto* id : all.ids()) body.add(*id);
+  auto ahead = all.append_to(body, {settings.prefix, settings.actions_limit, settings.dump_attacks,
+                                    settings.refreshes_profile, settings.is_known});
+  const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
+  commit_request out;
+  out.ahead = std::move(ahead);
+  out.arguments = {settings.prefix,
+                   "",
+                   to_rfc3339(now),
+                   std::to_string(slice.count()),
+                   std::to_string(settings.slice_length.count()),
+                   std::to_string(commit_ttl.count()),
+                   std::to_string(attack_ttl / 1ms),
+                   std::to_string(players::profile_ttl.count()),
+                   std::to_string(settings.actions_limit),
+                   std::to_string(settings.log_limit),
+                   std::to_string(now.time_since_epoch() / event_id_period),
+                   std::to_string(settings.event_ids_limit),
+                   std::to_string(all.event_count()),
+                   settings.log_limit > 0 ? all.take_log() : std::string(),
+                   std::to_string(now.time_since_epoch().count()),
+                   std::to_string(settings.game.chat_history_limit),
+                   std::to_string(settings.game.chat_history_ttl.count()),
+                   settings.game.achievement_rules,
+                   settings.dump_attacks ? "1" : "0",
+                   body.take()};
   return out;
+}
+
+void batch::each_player(const std::function<void(const std::string& id)>& visit) const {
+  for (const auto& f : frames_)
+    for (const auto& e : f.events)
+      if (const auto* a = std::get_if<attack>(&e)) {
+        visit(a->attacker_id);
+        visit(a->target_id);
+      }
 }
 
 void batch::take_back(const std::vector<verdict_on_event>& verdicts) {

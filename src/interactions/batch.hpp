@@ -2,9 +2,11 @@
 // the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
+#include "interactions/batch_fold.hpp"
 #include "interactions/events.hpp"
 #include "interactions/game_fold.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,7 +62,23 @@ struct commit_settings {
   std::int64_t actions_limit = 20;
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
+  std::chrono::seconds slice_length{60};  // of the 24-hour window
+  bool dump_attacks = true;  // this Redis takes dumps of attack records (see attack_dump.hpp)
+  // See fold_settings.
+  std::function<bool(const std::string& player_id)> refreshes_profile;
+  std::function<bool(const std::string& player_id)> is_known;
+  // Whether the frame at that place of its stream is surely not committed yet; empty: never.
+  std::function<bool(const stream_position& at)> is_fresh;
   game_settings game;
+};
+
+// What is sent to Redis for a batch.
+struct commit_request {
+  std::vector<attack_write> ahead;     // written first
+  std::vector<std::string> arguments;  // of commit.lua
+  // The commit's number among the arguments, which its writer fills in.
+  [[nodiscard]] std::string& number() { return arguments[1]; }
+  [[nodiscard]] bool empty() const noexcept { return arguments.empty(); }
 };
 
 class batch {
@@ -73,11 +91,11 @@ class batch {
   // rejected. Answers frames that are left with nothing to do.
   void amend(const amendment& a);
 
-  // Folds the events and returns the arguments of commit.lua. `number` is this writer's; `now` the
-  // server's time. The same batch gives the same arguments: a commit whose reply was lost is sent
-  // again as it was.
-  std::vector<std::string> arguments(const commit_settings& settings, std::uint64_t number,
-                                     timestamp now) const;
+  // Folds the events into what commit.lua is told. `now` is the server's time.
+  commit_request request(const commit_settings& settings, timestamp now) const;
+
+  // Those that its attacks name.
+  void each_player(const std::function<void(const std::string& id)>& visit) const;
 
   // Takes out game events that the commit did not apply, by their number (see game_fold.hpp).
   void take_back(const std::vector<verdict_on_event>& verdicts);
@@ -97,8 +115,5 @@ class batch {
 
   std::vector<frame> frames_;
 };
-
-// The event as one line of JSON: for the log and a player's last actions.
-std::string to_json_line(const event& e);
 
 }  // namespace skirmish::interactions

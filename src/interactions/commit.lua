@@ -1,50 +1,58 @@
 -- Applies one batch of events, all or nothing, at most once.
 --
 -- KEYS[1] commit:<writer>                 (anchors the Cluster slot; the other names are built from the prefix)
--- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_ttl_s, commit_ttl_s, attack_ttl_s, profile_ttl_s,
+-- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
---         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua)
---         then the sections, each a count and its items:
+--         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
+--         '1' when attacks are dumps, body
+--         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
---           players  id, activity, dealt, interaction, target, move, actions, ops
---                      move: '' or lat, lon, alt, ts, ttl_ms joined by a space
---                      actions: a count, then JSON texts, oldest first
+--           levels   id                                           must be members of levels:popular
+--           players  id, activity or '', [order, keep], dealt, interaction, target, move, actions, ops
+--                      activity: a number as text; with it come order, the player's place among the active ones of this
+--                      batch in five digits, and keep, 1 when the cached profile is to live for another hour
+--                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
+--                      actions: a count, then, when there are some, their lines, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
---           levels   id                                    must be members of levels:popular
---           attacks  attacker, target, id, damage, ts
+--           attacks  key, dump     or     key, id, damage, ts
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 -- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
 --         {'amend', streams, players, ids, levels}: nothing was changed; streams = id, committed, …; players = unknown ones;
 --                  ids = those seen before; levels = unknown ones
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
-local A, at = ARGV, 0
+--
+-- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
+-- (a number as an argument is formatted slowly), and the lists are read in place.
 local call = redis.call
-local function next_arg() at = at + 1; return A[at] end
-local function next_number() at = at + 1; return tonumber(A[at]) end
+local prefix, now, slice, slice_length, commit_ttl, attack_ttl, profile_ttl =
+  ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local number, actions_limit, log_limit = tonumber(ARGV[2]), tonumber(ARGV[9]), ARGV[10]
+local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
+local event_count, events = ARGV[13], ARGV[14]
+local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
+               history_ttl_s = ARGV[17], rules = ARGV[18]}
+local dumps = ARGV[19] == '1'
+local B, at = cmsgpack.unpack(ARGV[20]), 0
+local function next_arg() at = at + 1; return B[at] end
 
-local prefix, number, now = next_arg(), next_number(), next_arg()
-local slice, slice_ttl, commit_ttl, attack_ttl, profile_ttl = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
-local actions_limit, log_limit, id_period, ids_limit = next_number(), next_arg(), next_number(), next_number()
-local event_count, events = next_arg(), next_arg()
-local world = {prefix = prefix, now = now, now_ms = next_number(), history_limit = next_arg(), history_ttl_s = next_arg(),
-               rules = next_arg()}
-
--- Has this commit been applied already? Then its outcome is known.
-local done = call('GET', KEYS[1])
+-- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
+-- the last two are kept: '<number> <outcome>\n<outcome of the one before>'.
+local done, last_outcome = call('GET', KEYS[1]), '[]'
 if done then
-  local last, outcome = string.match(done, '^(%d+) (.*)$')
-  last = tonumber(last)
+  local last, outcome, before = string.match(done, '^(%d+) ([^\n]*)\n(.*)$')
+  last, last_outcome = tonumber(last), outcome
   if last == number then return cjson.decode(outcome) end
-  if last ~= number - 1 then return {'gap', tostring(last)} end
+  if last == number + 1 then return cjson.decode(before) end
+  if last ~= number - 1 then return {'gap', string.format('%.0f', last)} end
 elseif number ~= 1 then
   return {'gap', '0'}
 end
 
 -- Look before writing: whatever does not hold is reported, and nothing changes.
 local streams, unfit = {}, {}
-for i = 1, next_number() do
+for i = 1, next_arg() do
   local id, base, last = next_arg(), next_arg(), next_arg()
   local committed = call('GET', prefix .. 'ingest:' .. id) or '0'
   if committed ~= base then
@@ -57,29 +65,41 @@ end
 local ids, seen = {}, {}
 local current = prefix .. 'eventids:' .. id_period
 local before = prefix .. 'eventids:' .. string.format('%d', id_period - 1)
-for i = 1, next_number() do
+for i = 1, next_arg() do
   local id = next_arg()
   if call('SISMEMBER', current, id) == 1 or call('SISMEMBER', before, id) == 1 then seen[#seen + 1] = id end
   ids[i] = id
 end
 
-local players, unknown = {}, {}
-for i = 1, next_number() do
-  local p = {id = next_arg(), activity = next_number(), dealt = next_number(), interaction = next_arg(),
-             target = next_arg(), move = next_arg(), actions = {}, ops = {}}
-  for k = 1, next_number() do p.actions[k] = next_arg() end
-  for k = 1, 2 * next_number() do p.ops[k] = next_arg() end
-  p.key = prefix .. 'player:' .. p.id
-  local state = call('HMGET', p.key, 'hp', 'damage_dealt')
-  if not state[1] then unknown[#unknown + 1] = p.id end
-  p.hp, p.damage_dealt = tonumber(state[1]), tonumber(state[2] or 0)
-  players[i] = p
-end
-
 local unknown_levels = {}
-for _ = 1, next_number() do
+for _ = 1, next_arg() do
   local level = next_arg()
   if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
+end
+
+-- The players' records are read twice: here for what is known of them, below for what becomes of them.
+local player_count, unknown = next_arg(), {}
+local first_player = at
+local player_key = prefix .. 'player:'
+local player_ids = {}
+for i = 1, player_count do
+  player_ids[i] = B[at + 1]
+  at = at + (B[at + 2] ~= '' and 8 or 6)
+  at = at + (B[at + 1] > 0 and 2 or 1)
+  at = at + 1 + 2 * B[at + 1]
+end
+-- SORT reads fields of many hashes in one command: hp and damage_dealt of each player in turn.
+local states = {}
+if player_count > 0 then
+  local list = KEYS[1] .. ':players'
+  for k = 1, player_count, 7000 do
+    call('RPUSH', list, unpack(player_ids, k, math.min(k + 6999, player_count)))
+  end
+  states = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->hp', 'GET', player_key .. '*->damage_dealt')
+  call('DEL', list)
+end
+for i = 1, player_count do
+  if not states[2 * i - 1] then unknown[#unknown + 1] = player_ids[i] end
 end
 
 if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
@@ -94,63 +114,119 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', prefix .. 'activity:' .. slice
-local fresh_slice = call('EXISTS', activity) == 0
-for _, p in ipairs(players) do
-  local fields = {'updated_at', now}
-  local function set(name, v) fields[#fields + 1] = name; fields[#fields + 1] = v end
-  if #p.ops > 0 then
-    local hp = p.hp
-    for k = 1, #p.ops, 2 do
-      local amount, attacker = tonumber(p.ops[k]), p.ops[k + 1]
+local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
+local cells = {}  -- of those who moved
+-- The board `active` is written here only, so its numbers come as a block for each commit: the block's number, and the
+-- place in it.
+local block, marks, mark_count = nil, {}, 0
+local active_ids, counts = {}, {}
+local after_players = at
+local fields = {'updated_at', now}  -- one table for all: making one costs as much as a command
+at = first_player
+for i = 1, player_count do
+  local id, count_text = B[at + 1], B[at + 2]
+  local key = player_key .. id
+  at = at + 2
+  if count_text ~= '' then
+    if not block then block = string.sub(string.format('%.0f', call('INCRBY', active .. '@seq', '100000')), 1, -6) end
+    mark_count = mark_count + 1
+    active_ids[mark_count], counts[mark_count] = id, count_text
+    marks[2 * mark_count - 1], marks[2 * mark_count] = id, block .. B[at + 1]
+    if B[at + 2] == 1 then call('EXPIRE', prefix .. 'user:' .. id, profile_ttl) end
+    at = at + 2
+  end
+  local dealt, interaction, target, move, action_count = B[at + 1], B[at + 2], B[at + 3], B[at + 4], B[at + 5]
+  at = at + 5
+  local n = 2
+  if action_count > 0 then
+    local actions_key = key .. ':actions'
+    local kept = call('LPUSH', actions_key, B[at + 1])
+    -- Cut off now and then: a reader takes no more than the limit.
+    if action_count >= actions_limit and kept > 1 then
+      call('LTRIM', actions_key, 0, 0)
+    elseif kept > actions_limit + 20 then
+      call('LTRIM', actions_key, 0, actions_limit - 1)
+    end
+    at = at + 1
+  end
+  local op_count = B[at + 1]
+  at = at + 1
+  if op_count > 0 then
+    local hp = tonumber(states[2 * i - 1])
+    for k = at + 1, at + 2 * op_count, 2 do
+      local amount, attacker = B[k], B[k + 1]
       if attacker == '' then
         hp = amount
       elseif hp > 0 then
         hp = hp - amount
         if hp <= 0 then
           hp = 0
-          outcome[#outcome + 1] = p.id .. ' ' .. attacker
+          outcome[#outcome + 1] = id .. ' ' .. attacker
         end
       end
     end
-    set('hp', string.format('%d', hp))
+    fields[n + 1], fields[n + 2] = 'hp', string.format('%.0f', hp)
+    n = n + 2
+    at = at + 2 * op_count
   end
-  if p.dealt > 0 then
-    set('damage_dealt', string.format('%d', p.damage_dealt + p.dealt))
-    reached(world, p.id, 'damage', p.damage_dealt, p.damage_dealt + p.dealt)
+  if dealt > 0 then
+    local before = tonumber(states[2 * i] or 0)
+    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%.0f', before + dealt)
+    n = n + 2
+    reached(world, id, 'damage', before, before + dealt)
   end
-  if p.interaction ~= '' then set('interaction', p.interaction) end
-  if p.target ~= '' then set('target', p.target) end
-  if p.move ~= '' then
-    local lat, lon, alt, ts, ttl = string.match(p.move, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-    local key = prefix .. 'move:' .. p.id
-    call('HSET', key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
-    call('PEXPIRE', key, ttl)
-    set('lat', lat)
-    set('lon', lon)
+  if interaction ~= '' then
+    fields[n + 1], fields[n + 2] = 'interaction', interaction
+    n = n + 2
   end
-  call('HSET', p.key, unpack(fields))
-  if p.activity > 0 then
-    call('ZINCRBY', active, p.activity, p.id)
-    note_move(active, p.id)
-    call('HINCRBY', activity, p.id, p.activity)
-    call('EXPIRE', prefix .. 'user:' .. p.id, profile_ttl)
+  if target ~= '' then
+    fields[n + 1], fields[n + 2] = 'target', target
+    n = n + 2
   end
-  if #p.actions > 0 then
-    local key = p.key .. ':actions'
-    call('LPUSH', key, unpack(p.actions))
-    call('LTRIM', key, 0, actions_limit - 1)
+  if move ~= '' then
+    local lat, lon, alt, ts, ttl, cell = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+    local move_key = prefix .. 'move:' .. id
+    call('HSET', move_key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
+    call('PEXPIRE', move_key, ttl)
+    cells[#cells + 1], cells[#cells + 2] = cell, id
+    fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
+    n = n + 4
   end
+  call('HSET', key, unpack(fields, 1, n))
 end
-if fresh_slice then call('EXPIRE', activity, slice_ttl) end
+at = after_players
+-- A few commands for all of them, in parts: unpack() takes less than 8,000 values.
+for k = 1, mark_count, 3500 do
+  local last = math.min(k + 3499, mark_count)
+  local totals = call('ZMSCORE', active, unpack(active_ids, k, last))
+  local in_slice = call('HMGET', activity, unpack(active_ids, k, last))
+  local scores, fields = {}, {}
+  for i = k, last do
+    local n, count = 2 * (i - k), tonumber(counts[i])
+    scores[n + 1] = totals[i - k + 1] and string.format('%.0f', totals[i - k + 1] + count) or counts[i]
+    scores[n + 2] = active_ids[i]
+    fields[n + 1] = active_ids[i]
+    fields[n + 2] = in_slice[i - k + 1] and string.format('%.0f', in_slice[i - k + 1] + count) or counts[i]
+  end
+  call('ZADD', active, unpack(scores))
+  call('HSET', activity, unpack(fields))
+  call('HSET', active .. '@moved', unpack(marks, 2 * k - 1, 2 * last))
+end
+for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 
-for _ = 1, next_number() do
-  local key = prefix .. 'attack:' .. next_arg() .. ':' .. next_arg()
-  call('HSET', key, 'id', next_arg(), 'damage', next_arg(), 'ts', next_arg())
-  call('EXPIRE', key, attack_ttl)
+local attack_count = next_arg()
+if dumps then
+  for k = at + 1, at + 2 * attack_count, 2 do call('RESTORE', B[k], attack_ttl, B[k + 1], 'REPLACE') end
+  at = at + 2 * attack_count
+else
+  for k = at + 1, at + 4 * attack_count, 4 do
+    call('HSET', B[k], 'id', B[k + 1], 'damage', B[k + 2], 'ts', B[k + 3])
+    call('PEXPIRE', B[k], attack_ttl)
+  end
+  at = at + 4 * attack_count
 end
 
-for _ = 1, next_number() do
+for _ = 1, next_arg() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
   local changed = 1
   if operator == 'increment' then
@@ -183,7 +259,7 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
-world.active, world.activity, world.slice_ttl_s, world.profile_ttl_s = active, activity, slice_ttl, profile_ttl
+world.active, world.activity, world.profile_ttl_s = active, activity, profile_ttl
 world.actions_limit, world.id_sets = actions_limit, {current, before}
 world.note_move = note_move
 apply_game(world, next_arg, outcome)
@@ -200,5 +276,5 @@ for board, list in pairs(moved) do
   end
 end
 
-call('SET', KEYS[1], string.format('%d ', number) .. cjson.encode(outcome), 'EX', commit_ttl)
+call('SET', KEYS[1], string.format('%.0f ', number) .. cjson.encode(outcome) .. '\n' .. last_outcome, 'EX', commit_ttl)
 return outcome

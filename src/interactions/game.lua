@@ -8,7 +8,7 @@
 --   completion  id, level, player, score
 --   chat        channel, from, text, ts
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
--- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), slice_ttl_s,
+-- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice),
 -- profile_ttl_s, actions_limit, id_sets (keys of the remembered event ids: current, before).
 -- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
 -- 'banned'.
@@ -72,7 +72,6 @@ function game.trade(world, next_arg)
   end
   add_score(world, world.active, from, 1)
   redis.call('HINCRBY', world.activity, from, 1)
-  redis.call('EXPIRE', world.activity, world.slice_ttl_s)
   redis.call('EXPIRE', world.prefix .. 'user:' .. from, world.profile_ttl_s)
 end
 

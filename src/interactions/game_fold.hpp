@@ -36,7 +36,9 @@ class game_fold {
   void add(const chat& c);
 
   // The player did something else after its trades.
-  void acted(const std::string& player_id) { last_trade_.erase(player_id); }
+  void acted(const std::string& player_id) {
+    if (!last_trade_.empty()) last_trade_.erase(player_id);
+  }
 
   // The sections of commit.lua: levels that must exist, and the events.
   [[nodiscard]] std::vector<std::string> levels() const;

@@ -1,10 +1,9 @@
 #include "interactions/interactions.hpp"
 
-#include "core/ids.hpp"
-#include "core/log.hpp"
-#include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 namespace skirmish::interactions {
@@ -12,47 +11,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script commit_script{
-    "interactions/commit",
-// clang-format off: in this order
-#include "chat/deliver.lua.inc"
-#include "achievements/unlock.lua.inc"
-#include "interactions/game.lua.inc"
-#include "interactions/commit.lua.inc"
-    // clang-format on
-};
-
 constexpr auto caller_patience = 10s;
 
 const error busy{errc::unavailable, "too much is waiting to be written; try again"};
-const error redis_down{errc::unavailable, "the store is down; try again"};
 
 }  // namespace
 
-engine::engine(asio::io_context& io, redis::client& redis, players::service& players,
-               levels::service& levels, const redis::key_space& keys, const clock& time,
-               engine_settings settings, metrics::registry& metrics)
+engine::engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+               const clock& time, engine_settings settings, metrics::registry& metrics)
     : io_(io),
       redis_(redis),
-      players_(players),
-      levels_(levels),
       keys_(keys),
-      clock_(time),
       settings_(std::move(settings)),
-      writer_(random_hex(8)),
+      committer_(io, redis, keys, time, settings_.committer, metrics),
       wake_(io),
-      accepted_(metrics.add_counter("skirmish_events_accepted_total", "Events committed.")),
-      rejected_(
-          metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),
-      commits_(metrics.add_counter("skirmish_commits_total", "Commits of the interaction engine.")),
-      retries_(metrics.add_counter("skirmish_commit_retries_total", "Commits sent again.")),
       waiting_(metrics.add_gauge("skirmish_events_waiting", "Events waiting for a commit.")),
       duration_(metrics.add_histogram("skirmish_commit_duration_seconds",
-                                      "Time of a commit, retries included.")) {
-  settings_.commit.prefix = keys.prefix();
-}
+                                      "Time of a commit, retries included.")) {}
 
 void engine::submit(frame f) {
   if (stopping_ || queued_events_ + f.events.size() > settings_.queue_limit) {
@@ -88,6 +65,7 @@ awaitable<outcome> engine::commit(frame f) {
 }
 
 awaitable<std::uint64_t> engine::committed(std::string stream_id) {
+  co_await committer_.catch_up();
   auto reply = redis::checked(co_await redis_.command("GET", stream_key(keys_, stream_id)));
   co_return static_cast<std::uint64_t>(reply.as_integer().value_or(0));
 }
@@ -109,7 +87,7 @@ std::vector<frame> engine::take() {
   std::size_t events = 0;
   while (!queue_.empty()) {
     const auto size = queue_.front().events.size();
-    if (!out.empty() && events + size > settings_.batch_limit) break;
+    if (!out.empty() && events + size > settings_.commit_limit) break;
     events += size;
     out.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -120,133 +98,36 @@ std::vector<frame> engine::take() {
 }
 
 awaitable<void> engine::run() {
-  while (!stopping_) {
-    if (queue_.empty()) {
-      wake_.expires_at(asio::steady_timer::time_point::max());
+  asio::co_spawn(io_, [this] { return committer_.watch_durability(); }, asio::detached);
+  while (!stopping_ || committer_.in_flight() > 0) {
+    if (stopping_ || queue_.empty() || !committer_.has_room()) {
+      // Room that comes back without a commit's end is found by a look now and then.
+      wake_.expires_after(queue_.empty() ? std::chrono::milliseconds(1h) : 5ms);
       error_code ignored;
       co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
       continue;
     }
-    const auto start = std::chrono::steady_clock::now();
-    batch b(take());
-    if (!b.empty()) co_await write(std::move(b));
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    duration_.observe(took.count());
+    auto b = std::make_shared<batch>(take());
+    if (b->empty()) continue;
+    const auto write = [this, b] { return write_batch(b); };
+    asio::co_spawn(io_, write, asio::detached);
   }
+  committer_.stop();
   batch left(take());
   left.fail(busy);
+}
+
+awaitable<void> engine::write_batch(std::shared_ptr<batch> b) {
+  const auto start = std::chrono::steady_clock::now();
+  co_await committer_.write(std::move(*b));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  duration_.observe(took.count());
+  wake_.cancel();
 }
 
 void engine::stop() {
   stopping_ = true;
   wake_.cancel();
-}
-
-awaitable<redis::value> engine::send(const std::vector<std::string>& arguments) {
-  const auto key = commit_key(keys_, writer_);
-  const std::string_view keys[] = {key};
-  const std::vector<std::string_view> views(arguments.begin(), arguments.end());
-  co_return co_await redis_.eval(commit_script, keys, views);
-}
-
-// Writes one batch, whatever it takes. It ends when every frame has been answered.
-awaitable<void> engine::write(batch b) {
-  const auto now = clock_.now();
-  const auto first_try = std::chrono::steady_clock::now();
-  bool maybe_applied = false;
-  while (!b.empty()) {
-    const auto client = redis_.client_id();
-    amendment changes;
-    auto step = verdict::again;
-    std::vector<verdict_on_event> verdicts;
-    bool lost = false;
-    try {
-      const auto arguments = b.arguments(settings_.commit, number_, now);
-      const auto reply = redis::checked(co_await send(arguments));
-      step = judge(b, reply, changes);
-      if (step == verdict::applied) verdicts = verdicts_of(reply.as_strings());
-    } catch (const failure& e) {
-      log::warn("commit_failed", {{"error", e.what()}, {"number", number_}, {"client", client}});
-      if (e.code() == errc::internal) {
-        // The script itself failed: Redis holds something that should not be there. Sending it
-        // again would not help.
-        b.fail({errc::internal, "the events could not be written"});
-        start_anew();
-        co_return;
-      }
-      lost = true;
-      maybe_applied |= e.code() == errc::deadline_exceeded;
-    }
-    if (lost) {
-      retries_.add();
-      const bool patient = std::chrono::steady_clock::now() - first_try < settings_.patience;
-      if (!maybe_applied && (!patient || stopping_)) {
-        b.fail(redis_down);
-        co_return;
-      }
-      co_await settle(client);
-    } else if (step == verdict::applied) {
-      ++number_;
-      commits_.add();
-      b.take_back(verdicts);
-      accepted_.add(b.event_count());
-      b.succeed();
-    } else if (step == verdict::amended) {
-      // Players may be missing only because Redis was emptied: those with a profile get their live
-      // state back.
-      std::vector<std::string> unknown(changes.unknown_players.begin(),
-                                       changes.unknown_players.end());
-      if (!unknown.empty()) unknown = co_await players_.restore_live(std::move(unknown));
-      changes.unknown_players = {unknown.begin(), unknown.end()};
-      std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
-      if (!levels.empty()) levels = co_await levels_.restore_popularity(std::move(levels));
-      changes.unknown_levels = {levels.begin(), levels.end()};
-      const auto before = b.event_count();
-      b.amend(changes);
-      rejected_.add(before - b.event_count());
-      maybe_applied = false;
-    } else if (maybe_applied) {
-      b.fail({errc::deadline_exceeded, "not confirmed; it may have been done"});
-    }
-  }
-}
-
-engine::verdict engine::judge(batch&, const redis::value& reply, amendment& out) {
-  const auto& kind = reply[0].as_string();
-  if (kind == "ok") return verdict::applied;
-  if (kind == "gap") {
-    // Only a Redis that lost data answers so: this writer's own record is behind what was
-    // acknowledged.
-    log::error("commit_gap", {{"expected", number_ - 1}, {"found", reply[1].as_string()}});
-    start_anew();
-    return verdict::again;
-  }
-  const auto streams = reply[1].as_strings();
-  for (std::size_t i = 0; i + 1 < streams.size(); i += 2)
-    out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
-  for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
-  for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
-  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
-  return verdict::amended;
-}
-
-// After a lost reply: waits for a connection and makes sure that the old one executes nothing more.
-awaitable<void> engine::settle(std::int64_t lost_client) {
-  try {
-    co_await redis_.wait_connected(500ms);
-    if (lost_client != 0 && lost_client != redis_.client_id())
-      co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
-    co_return;
-  } catch (const failure&) {
-  }
-  asio::steady_timer pause(io_, 50ms);
-  error_code ignored;
-  co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
-}
-
-void engine::start_anew() {
-  writer_ = random_hex(8);
-  number_ = 1;
 }
 
 }  // namespace skirmish::interactions

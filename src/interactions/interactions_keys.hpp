@@ -34,13 +34,6 @@ inline std::string commit_key(const redis::key_space& keys, std::string_view wri
 }
 inline constexpr std::chrono::seconds commit_ttl{86'400};
 
-// activity:<slice>, a hash: player → interactions in that slice of time. <slice> is its start in
-// seconds since 1970. Lives 24 hours and one slice.
-inline std::string activity_key(const redis::key_space& keys, std::int64_t slice) {
-  return keys.key("activity", std::to_string(slice));
-}
-inline constexpr std::chrono::seconds slice_length{60};
-
 // eventids:<period>, a set: ids of events of that period of 10 minutes (bounded). Lives 20 minutes.
 inline constexpr std::chrono::seconds event_id_period{600};
 

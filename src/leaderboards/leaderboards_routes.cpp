@@ -55,7 +55,15 @@ awaitable<response> player(service& boards, exchange& x) {
   co_return json_response(body);
 }
 
+// `active` is counted by the server itself, and what its window takes away must be on it: the
+// answer to a request that would change it; nothing for other boards.
+std::optional<response> unless_changeable(const exchange& x) {
+  if (x.path("board") != "active") return std::nullopt;
+  return problem({errc::forbidden, "`active` is counted by the server itself"}, x.request_id);
+}
+
 awaitable<response> remove_player(service& boards, exchange& x) {
+  if (auto no = unless_changeable(x)) co_return std::move(*no);
   const bool removed = co_await boards.remove(x.path("board"), x.path("player_id"));
   if (!removed)
     co_return problem({errc::not_found, "this player has no score on this board"}, x.request_id);
@@ -163,8 +171,7 @@ awaitable<response> submit(service& boards, exchange& x) {
   if (!errors.empty())
     co_return problem({errc::invalid_argument, "a score does not have the form it should have"},
                       x.request_id, errors);
-  if (x.path("board") == "active")
-    co_return problem({errc::forbidden, "`active` is counted by the server itself"}, x.request_id);
+  if (auto no = unless_changeable(x)) co_return std::move(*no);
   if (x.body.is_array()) co_return co_await submit_many(boards, x, std::move(scores));
   co_return co_await submit_one(boards, x, std::move(scores.front()));
 }
@@ -191,6 +198,8 @@ awaitable<response> configure(service& boards, exchange& x) {
   if (const auto v = x.text("rank_mode"))
     chosen.ranks = from_word<rank_mode>(*v, rank_mode_words).value_or(chosen.ranks);
   if (const auto v = x.text("reset")) chosen.reset = *v;
+  if (!chosen.reset.empty())
+    if (auto no = unless_changeable(x)) co_return std::move(*no);
   if (const auto v = x.integer("seasons_kept")) chosen.seasons_kept = *v;
   const auto made = co_await boards.configure(x.path("board"), std::move(chosen));
   if (!made) co_return problem(made.error(), x.request_id);
@@ -198,6 +207,7 @@ awaitable<response> configure(service& boards, exchange& x) {
 }
 
 awaitable<response> remove_board(service& boards, exchange& x) {
+  if (auto no = unless_changeable(x)) co_return std::move(*no);
   const bool removed = co_await boards.delete_board(x.path("board"));
   if (!removed) co_return problem({errc::not_found, "there is no such board"}, x.request_id);
   co_return no_content();
@@ -218,6 +228,7 @@ awaitable<response> seasons(service& boards, exchange& x) {
 }
 
 awaitable<response> close_season(service& boards, exchange& x) {
+  if (auto no = unless_changeable(x)) co_return std::move(*no);
   const auto season = co_await boards.close_season(x.path("board"));
   co_return json_response(json::object{{"board", x.path("board")}, {"season", season}}, 201);
 }

@@ -3,9 +3,9 @@
 
 #include "core/asio.hpp"
 #include "levels/levels.hpp"
+#include "redis/lease.hpp"
 
 #include <chrono>
-#include <string>
 
 namespace skirmish::levels {
 
@@ -21,15 +21,12 @@ class popular_refresher {
   awaitable<void> run();
 
  private:
-  awaitable<bool> lead();
-
   asio::io_context& io_;
   redis::client& redis_;
-  const redis::key_space& keys_;
   service& levels_;
   std::chrono::milliseconds interval_;
   interactions::game_settings game_;
-  std::string token_;
+  redis::lease lease_;
 };
 
 }  // namespace skirmish::levels

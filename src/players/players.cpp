@@ -220,16 +220,35 @@ awaitable<result<void>> service::remove(std::string player_id) {
   co_await profiles_.invalidate_cache(profile_name(player_id));
   auto reply = co_await redis_.command(
       "DEL", state_key(keys_, player_id), actions_key(keys_, player_id), move_key(keys_, player_id),
-      keys_.key("achievements", player_id), keys_.key("inventory", player_id));
+      keys_.key("achievements", player_id), keys_.key("inventory", player_id),
+      keys_.key("notifications", player_id));
   redis::checked(std::move(reply));
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }
 
+namespace {
+
+// Each element of the list holds the actions of one commit, a line each, the oldest first.
+std::vector<std::string> newest_lines(const redis::value& list, std::int64_t limit) {
+  std::vector<std::string> out;
+  for (const auto& element : list.elements()) {
+    std::string_view rest = element.as_string();
+    while (!rest.empty() && out.size() < static_cast<std::size_t>(limit)) {
+      const auto start = rest.rfind('\n') + 1;  // 0 when there is none
+      out.emplace_back(rest.substr(start));
+      rest = rest.substr(0, start == 0 ? 0 : start - 1);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 awaitable<result<live_state>> service::state(std::string player_id) {
   redis::request r;
   r.push("HGETALL", state_key(keys_, player_id));
-  r.push("LRANGE", actions_key(keys_, player_id), 0, -1);
+  r.push("LRANGE", actions_key(keys_, player_id), 0, actions_limit_ - 1);
   r.push("HGETALL", move_key(keys_, player_id));
   const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
   std::map<std::string, std::string, std::less<>> f;
@@ -243,7 +262,7 @@ awaitable<result<live_state>> service::state(std::string player_id) {
   const auto number = [&](const char* name) { return parse_integer(f[name]).value_or(0); };
   live_state s{number("hp"),     number("mp"),           number("stamina"),
                f["interaction"], number("damage_dealt"), f["target"],
-               f["updated_at"],  std::nullopt,           replies[1].as_strings()};
+               f["updated_at"],  std::nullopt,           newest_lines(replies[1], actions_limit_)};
   if (const auto* ts = replies[2].find("ts"))
     s.where = position{replies[2].find("lat")->as_double().value_or(0),
                        replies[2].find("lon")->as_double().value_or(0),

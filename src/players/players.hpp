@@ -47,7 +47,7 @@ struct live_state {
   std::string target;
   std::string updated_at;
   std::optional<position> where;          // while move:<player_id> lives
-  std::vector<std::string> last_actions;  // JSON texts, newest first
+  std::vector<std::string> last_actions;  // a line each (interactions/event_text.hpp), newest first
 };
 
 struct state_change {
@@ -67,6 +67,9 @@ class service {
 
   // already_exists when the id is taken.
   awaitable<result<profile>> create(profile p);
+  // How many of the last actions state() shows; 20 unless told.
+  void set_actions_limit(std::int64_t limit) { actions_limit_ = limit; }
+
   // The profile and where it came from (the X-Cache header): `stale` is from the cache while SQL
   // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
   // cache and SQL does not answer.
@@ -90,6 +93,7 @@ class service {
   awaitable<std::optional<cache_content>> load_for_cache(std::string player_id);
   awaitable<void> create_live(const std::vector<profile>& players);
 
+  std::int64_t actions_limit_ = 20;
   database& db_;
   const sql_reachability& sql_;
   redis::client& redis_;

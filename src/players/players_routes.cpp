@@ -3,9 +3,9 @@
 #include "core/ids.hpp"
 #include "http/etag.hpp"
 #include "http/problem.hpp"
+#include "interactions/event_text.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 
 namespace skirmish::players {
 namespace {
@@ -27,11 +27,8 @@ json::object to_json(const position& p) {
 
 json::object to_json(const live_state& s) {
   json::array actions;
-  for (const auto& text : s.last_actions) {
-    error_code ec;
-    auto action = json::parse(text, ec);
-    if (!ec) actions.push_back(std::move(action));
-  }
+  for (const auto& action : s.last_actions)
+    if (auto known = interactions::parse_line(action)) actions.push_back(std::move(*known));
   return {{"hp", s.hp},
           {"mp", s.mp},
           {"stamina", s.stamina},

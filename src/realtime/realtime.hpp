@@ -47,6 +47,10 @@ class connection : public std::enable_shared_from_this<connection> {
   void push_text(std::string_view text);
   // Whole WebSocket frames, encoded once for many.
   void push_encoded(std::string_view frames);
+  // What was pushed and has not left yet: for pushes of which a slow reader needs only the latest.
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+    return socket_ ? socket_->queued_bytes() : 0;
+  }
   // Waits until everything pushed so far has left, or the socket is gone.
   awaitable<void> wait_sent();
   // Ends it with 3008: it is too slow for what it has subscribed to, and may resume.
@@ -118,6 +122,12 @@ class gateway {
 
   // Sends `text` to everyone subscribed to `channel` on this thread.
   void publish(const std::string& channel, std::string_view text);
+  // The same for what a later one makes obsolete: readers with more unsent bytes are left out.
+  void publish_latest(const std::string& channel, std::string_view text,
+                      std::size_t unsent_max_bytes);
+  [[nodiscard]] bool has_members(const std::string& channel) const {
+    return channels_.contains(channel);
+  }
 
  private:
   struct subscribers {

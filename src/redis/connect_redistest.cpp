@@ -43,17 +43,23 @@ class redis_connect : public ::testing::Test {
     if (problem) std::rethrow_exception(problem);
   }
 
-  // The failure's text; the connection must not come about.
-  std::string refusal(const std::string& url) {
+  // The failure's text, once it holds `reason`; the connection must not come about.
+  std::string refusal(const std::string& url, const std::string& reason) {
     const auto nothing = [](client&) -> awaitable<void> { co_return; };
-    try {
-      with(url, nothing, 300ms);
-    } catch (const failure& e) {
-      EXPECT_EQ(e.code(), errc::unavailable);
-      return e.what();
+    std::string text;
+    // On a busy machine the refusal itself takes a while: then it is given more time.
+    for (auto deadline = 300ms; deadline < 20s; deadline *= 4) {
+      try {
+        with(url, nothing, deadline);
+        ADD_FAILURE() << "connected to " << url;
+      } catch (const failure& e) {
+        EXPECT_EQ(e.code(), errc::unavailable);
+        text = e.what();
+      }
+      if (text.find(reason) != std::string::npos) return text;
     }
-    ADD_FAILURE() << "connected to " << url;
-    return {};
+    ADD_FAILURE() << "not '" << reason << "' but '" << text << "'";
+    return text;
   }
 
   static awaitable<void> ping(client& redis) {
@@ -123,17 +129,12 @@ TEST_F(redis_connect, users_of_the_access_list) {
 
 TEST_F(redis_connect, refusals_say_why_and_hide_the_password) {
   const testing::redis_server server({.password = "right", .tcp = true});
-  const auto wrong = refusal(fmt::format("unix://:hunter2@{}", server.socket()));
-  EXPECT_NE(wrong.find("WRONGPASS"), std::string::npos) << wrong;
+  const auto wrong = refusal(fmt::format("unix://:hunter2@{}", server.socket()), "WRONGPASS");
   EXPECT_EQ(wrong.find("hunter2"), std::string::npos) << wrong;
-  const auto none = refusal(server.url());
-  EXPECT_NE(none.find("NOAUTH"), std::string::npos) << none;
-  const auto database = refusal(fmt::format("unix://:right@{}?db=99", server.socket()));
-  EXPECT_NE(database.find("DB index is out of range"), std::string::npos) << database;
-  const auto nobody = refusal(fmt::format("redis://127.0.0.1:{}", testing::free_port()));
-  EXPECT_NE(nobody.find("refused"), std::string::npos) << nobody;
-  const auto no_socket = refusal("unix:///nowhere/redis.sock");
-  EXPECT_NE(no_socket.find("No such file"), std::string::npos) << no_socket;
+  refusal(server.url(), "NOAUTH");
+  refusal(fmt::format("unix://:right@{}?db=99", server.socket()), "DB index is out of range");
+  refusal(fmt::format("redis://127.0.0.1:{}", testing::free_port()), "refused");
+  refusal("unix:///nowhere/redis.sock", "No such file");
 }
 
 // What answers there speaks another protocol.
@@ -151,7 +152,7 @@ TEST_F(redis_connect, a_server_that_is_no_redis_is_refused) {
         co_await asio::async_write(peer, asio::buffer(banner), use_awaitable);
       }
     });
-    refusal(fmt::format("redis://127.0.0.1:{}", acceptor.local_endpoint().port()));
+    refusal(fmt::format("redis://127.0.0.1:{}", acceptor.local_endpoint().port()), "");
     testing::run(io, [&]() -> awaitable<void> {
       listening.close();
       EXPECT_TRUE(co_await listening.wait(5s));
@@ -167,12 +168,9 @@ TEST_F(redis_connect, tls_is_verified) {
   with(fmt::format("rediss://:p@127.0.0.1:{}?{}&ssl_check_hostname=false", port, authority), ping);
   with(fmt::format("rediss://:p@127.0.0.1:{}?ssl_cert_reqs=none", port), ping);
 
-  const auto stranger = refusal(fmt::format("rediss://:p@localhost:{}", port));
-  EXPECT_NE(stranger.find("certificate verify failed"), std::string::npos) << stranger;
-  const auto other_name = refusal(fmt::format("rediss://:p@127.0.0.1:{}?{}", port, authority));
-  EXPECT_NE(other_name.find("certificate verify failed"), std::string::npos) << other_name;
-  const auto no_file = refusal(fmt::format("rediss://:p@localhost:{}?ssl_ca_certs=/nowhere", port));
-  EXPECT_NE(no_file.find("/nowhere"), std::string::npos) << no_file;
+  refusal(fmt::format("rediss://:p@localhost:{}", port), "certificate verify failed");
+  refusal(fmt::format("rediss://:p@127.0.0.1:{}?{}", port, authority), "certificate verify failed");
+  refusal(fmt::format("rediss://:p@localhost:{}?ssl_ca_certs=/nowhere", port), "/nowhere");
 }
 
 TEST_F(redis_connect, tls_connects_again) {
@@ -212,8 +210,7 @@ TEST_F(redis_connect, sentinel_names_the_master) {
     EXPECT_EQ(info.find("port")->as_integer(), master.port());
   };
   with(fmt::format("redis-sentinel://127.0.0.1:{}/game", port), is_master);
-  const auto unknown = refusal(fmt::format("redis-sentinel://127.0.0.1:{}/other", port));
-  EXPECT_FALSE(unknown.empty());
+  refusal(fmt::format("redis-sentinel://127.0.0.1:{}/other", port), "");
 }
 
 }  // namespace

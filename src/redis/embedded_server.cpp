@@ -107,6 +107,8 @@ std::vector<std::string> server_arguments(const fs::path& dir, const fs::path& s
           // What was acknowledged survives the death of any process, and all but a second of it the
           // machine's.
           "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+          // Writing the file anew takes a core for seconds, so not before that is worth it.
+          "--auto-aof-rewrite-min-size", "512mb", "--latency-tracking", "no",
           // Nothing may be dropped to make room: a full memory is an error that the caller sees.
           "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice",
           "--logfile", ""};

@@ -38,10 +38,10 @@ class redis_embedded : public ::testing::Test {
       co_await server.start();
       tasks.spawn("embedded", [&server] { return server.run(); });
       tasks.spawn("redis", [&redis] { return redis.run(); });
-      co_await redis.wait_connected(5s);
+      co_await redis.wait_connected(20s);
       co_await work(server, redis);
       tasks.close();
-      EXPECT_TRUE(co_await tasks.wait(5s));
+      EXPECT_TRUE(co_await tasks.wait(20s));
       co_await server.stop();
       EXPECT_EQ(server.pid(), 0);
     });
@@ -111,7 +111,8 @@ TEST_F(redis_embedded, inherits_nothing) {
   const auto look = [this](embedded_server& server, client&) -> awaitable<void> {
     for (const auto& fd :
          fs::directory_iterator(fs::path("/proc") / std::to_string(server.pid()) / "fd")) {
-      const auto target = fs::read_symlink(fd).string();
+      std::error_code closed;  // it has been closed meanwhile
+      const auto target = fs::read_symlink(fd, closed).string();
       EXPECT_NE(target, (dir.path() / "ours").string());
       EXPECT_NE(target, (options().data_dir / "lock").string());
     }
@@ -167,7 +168,7 @@ pid_t die_as_owner(const embedded_options& how, bool freeze_redis) {
       co_await server.start();
       task_group tasks{io};
       tasks.spawn("redis", [&redis] { return redis.run(); });
-      co_await redis.wait_connected(5s);
+      co_await redis.wait_connected(20s);
       co_await count_up(redis, 1);
       const auto pid = server.pid();
       if (freeze_redis) kill(pid, SIGSTOP);
@@ -288,7 +289,7 @@ TEST_F(redis_embedded, stop_ends_a_start_that_takes_long) {
     const auto started = [&] { return server.pid() != 0; };
     co_await testing::eventually(started);
     co_await server.stop();
-    EXPECT_TRUE(co_await tasks.wait(5s));
+    EXPECT_TRUE(co_await tasks.wait(20s));
   });
   EXPECT_TRUE(failed);
   EXPECT_EQ(server.pid(), 0);
@@ -303,7 +304,7 @@ TEST_F(redis_embedded, broken_files_are_reported_in_redis_own_words) {
   ASSERT_TRUE(problem);
   EXPECT_EQ(problem->code(), errc::unavailable);
   EXPECT_NE(std::string(problem->what()).find("manifest"), std::string::npos) << problem->what();
-  EXPECT_LT(steady_clock::now() - begin, 5s);
+  EXPECT_LT(steady_clock::now() - begin, 20s) << "it waited for an answer";
 }
 
 TEST_F(redis_embedded, a_directory_that_cannot_be_made_is_named) {

@@ -1,6 +1,6 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
+#include "cli/relay.hpp"
 #include "redis/client.hpp"
-#include "support/proxy.hpp"
 #include "support/redis_fixture.hpp"
 
 namespace skirmish {
@@ -39,6 +39,9 @@ class redis_outage : public ::testing::Test {
   std::vector<std::unique_ptr<client>> clients_;
 };
 
+// A command's deadline where something else shall end it: long before, and also on a busy machine.
+constexpr auto patience = 20s;
+
 // The failure of a command, or nothing.
 awaitable<std::optional<errc>> failure_of(client& redis, std::string_view command,
                                           std::string_view argument) {
@@ -50,33 +53,39 @@ awaitable<std::optional<errc>> failure_of(client& redis, std::string_view comman
   co_return std::nullopt;
 }
 
-redis::connection_config through(const testing::proxy& proxy) {
+redis::connection_config through(const cli::relay& proxy) {
   redis::connection_config config;
   config.address.port = proxy.port();
+  config.command_timeout = patience;
   return config;
 }
 
 TEST_F(redis_outage, a_killed_server_fails_fast_and_comes_back_by_itself) {
-  auto& redis = this->redis(server.config());
+  auto config = server.config();
+  config.command_timeout = patience;
+  auto& redis = this->redis(config);
   server.kill();
   run([&]() -> awaitable<void> {
     const auto lost = [&] { return !redis.connected(); };
     co_await testing::eventually(lost);
     const auto begin = steady_clock::now();
     EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
-    EXPECT_LT(steady_clock::now() - begin, 500ms) << "it did not fail fast";
+    EXPECT_LT(steady_clock::now() - begin, patience / 2) << "it did not fail fast";
     EXPECT_EQ(redis.client_id(), 0);
   });
   server.start();
   run([&]() -> awaitable<void> {
-    co_await redis.wait_connected(5s);
+    co_await redis.wait_connected(20s);
     EXPECT_EQ((co_await redis.command("INCR", "n")).as_integer(), 1);
   });
   EXPECT_EQ(redis.stats().connections, 2U);
 }
 
 TEST_F(redis_outage, a_request_that_the_server_dies_on_is_unknown) {
-  auto& redis = this->redis(server.config());
+  auto config = server.config();
+  config.command_timeout = patience;
+  config.health_check_interval = patience;
+  auto& redis = this->redis(config);
   server.freeze();
   run([&]() -> awaitable<void> {
     std::optional<errc> code;
@@ -90,13 +99,14 @@ TEST_F(redis_outage, a_request_that_the_server_dies_on_is_unknown) {
     const auto answered = [&] { return code.has_value(); };
     co_await testing::eventually(answered);
     EXPECT_EQ(code, errc::deadline_exceeded);
-    EXPECT_LT(steady_clock::now() - begin, 1s) << "the loss was not noticed at once";
+    EXPECT_LT(steady_clock::now() - begin, patience / 2) << "the loss was not noticed at once";
   });
 }
 
 TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
   auto config = server.config();
   config.command_timeout = 200ms;
+  config.health_check_interval = patience;
   auto& redis = this->redis(config);
   server.freeze();
   run([&]() -> awaitable<void> {
@@ -104,7 +114,7 @@ TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
       const auto begin = steady_clock::now();
       EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::deadline_exceeded);
       EXPECT_GE(steady_clock::now() - begin, 200ms);
-      EXPECT_LT(steady_clock::now() - begin, 1s);
+      EXPECT_LT(steady_clock::now() - begin, 5s);
     }
   });
   const auto id = redis.client_id();
@@ -122,25 +132,25 @@ TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
 
 TEST_F(redis_outage, a_server_frozen_for_long_is_left_and_found_again) {
   auto config = server.config();
-  config.health_check_interval = 100ms;
-  config.command_timeout = 5s;
+  config.health_check_interval = 300ms;
+  config.command_timeout = patience;
   auto& redis = this->redis(config);
   server.freeze();
   run([&]() -> awaitable<void> {
     const auto begin = steady_clock::now();
     EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::deadline_exceeded);
-    EXPECT_LT(steady_clock::now() - begin, 2s) << "the health check did not notice";
+    EXPECT_LT(steady_clock::now() - begin, patience / 2) << "the health check did not notice";
     EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
   });
   server.thaw();
   run([&]() -> awaitable<void> {
-    co_await redis.wait_connected(5s);
+    co_await redis.wait_connected(20s);
     for (int i = 0; i < 100; ++i) EXPECT_EQ((co_await redis.command("ECHO", i)).as_integer(), i);
   });
 }
 
 TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   auto& redis = this->redis(through(proxy));
   std::optional<errc> impatient;
   std::optional<std::string> patient;
@@ -172,7 +182,7 @@ TEST_F(redis_outage, a_late_reply_reaches_nobody_else) {
 }
 
 TEST_F(redis_outage, a_reply_cut_in_the_middle_is_lost_alone) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   auto& redis = this->redis(through(proxy));
   run([&]() -> awaitable<void> {
     const std::string big(100'000, 'x');
@@ -181,15 +191,15 @@ TEST_F(redis_outage, a_reply_cut_in_the_middle_is_lost_alone) {
       proxy.cut_replies_after(cut_after);
       const auto begin = steady_clock::now();
       EXPECT_EQ(co_await failure_of(redis, "GET", "big"), errc::deadline_exceeded) << cut_after;
-      EXPECT_LT(steady_clock::now() - begin, 1s) << "the cut was not noticed at once";
-      co_await redis.wait_connected(5s);
+      EXPECT_LT(steady_clock::now() - begin, patience / 2) << "the cut was not noticed at once";
+      co_await redis.wait_connected(20s);
       EXPECT_EQ((co_await redis.command("ECHO", cut_after)).as_integer(), cut_after);
     }
   });
 }
 
 TEST_F(redis_outage, replies_in_tiny_pieces_are_whole) {
-  testing::proxy proxy(server.socket());
+  cli::relay proxy(server.socket());
   proxy.fragment_replies(1);
   auto& redis = this->redis(through(proxy));
   run([&]() -> awaitable<void> {
@@ -223,7 +233,8 @@ TEST_F(redis_outage, too_much_outstanding_is_refused_at_once) {
   auto config = server.config();
   config.outstanding_limit_requests = 3;
   config.outstanding_limit_bytes = 10'000;
-  config.command_timeout = 500ms;
+  config.command_timeout = 2s;
+  config.health_check_interval = patience;
   auto& redis = this->redis(config);
   server.freeze();
   run([&]() -> awaitable<void> {
@@ -238,7 +249,7 @@ TEST_F(redis_outage, too_much_outstanding_is_refused_at_once) {
     co_await testing::eventually(full);
     const auto begin = steady_clock::now();
     EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
-    EXPECT_LT(steady_clock::now() - begin, 200ms);
+    EXPECT_LT(steady_clock::now() - begin, 1s) << "it waited";
     const auto drained = [&] { return unknown == 3; };
     co_await testing::eventually(drained);
     server.thaw();
@@ -258,8 +269,8 @@ TEST_F(redis_outage, while_the_server_loads_its_data_it_is_not_connected) {
     redis::checked(co_await redis.exec(std::move(fill)));
   });
   slow.kill();
-  // Two milliseconds a key, and clients are served between any two.
-  slow.start({"--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"});
+  // Twenty milliseconds a key, and clients are served between any two.
+  slow.start({"--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"});
   run([&]() -> awaitable<void> {
     const auto lost = [&] { return !redis.connected(); };
     co_await testing::eventually(lost);
@@ -272,6 +283,7 @@ TEST_F(redis_outage, while_the_server_loads_its_data_it_is_not_connected) {
       co_return false;
     };
     co_await testing::eventually_async(says_loading);
+    slow.tell("CONFIG SET key-load-delay 0");
     co_await redis.wait_connected(20s);
     EXPECT_EQ((co_await redis.command("DBSIZE")).as_integer(), 1'000)
         << "commands were let through while the data was being loaded";

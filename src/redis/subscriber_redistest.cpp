@@ -53,7 +53,7 @@ TEST_F(redis_subscriber, a_confirmed_subscription_misses_nothing) {
     for (int i = 0; i < 50; ++i) {
       const auto channel = "c" + std::to_string(i);
       auto handle = messages.subscribe(channel, remember());
-      co_await handle.confirmed(5s);
+      co_await handle.confirmed(20s);
       co_await publish(channel, "x");
       co_await until_seen(static_cast<std::size_t>(i) + 1);
       EXPECT_EQ(seen.back(), channel + "=x");
@@ -65,8 +65,8 @@ TEST_F(redis_subscriber, listeners_of_a_channel_share_one_subscription) {
   run([this]() -> awaitable<void> {
     auto first = messages.subscribe("general", remember());
     auto second = messages.subscribe("general", remember());
-    co_await first.confirmed(5s);
-    co_await second.confirmed(5s);
+    co_await first.confirmed(20s);
+    co_await second.confirmed(20s);
     EXPECT_EQ(co_await subscribers_of("general"), 1);
     co_await publish("general", "both");
     co_await until_seen(2);
@@ -89,8 +89,8 @@ TEST_F(redis_subscriber, patterns) {
   run([this]() -> awaitable<void> {
     auto pattern = messages.subscribe_pattern("chat:*", remember());
     auto channel = messages.subscribe("chat:general", remember());
-    co_await pattern.confirmed(5s);
-    co_await channel.confirmed(5s);
+    co_await pattern.confirmed(20s);
+    co_await channel.confirmed(20s);
     co_await publish("chat:team", "a");
     co_await until_seen(1);
     EXPECT_EQ(seen.at(0), "chat:team=a");
@@ -112,9 +112,9 @@ TEST_F(redis_subscriber, all_is_restored_after_a_lost_connection) {
     auto channel = messages.subscribe("news", counting);
     auto pattern = messages.subscribe_pattern("n*s", counting);
     auto ended = messages.subscribe("gone", remember());
-    co_await channel.confirmed(5s);
-    co_await pattern.confirmed(5s);
-    co_await ended.confirmed(5s);
+    co_await channel.confirmed(20s);
+    co_await pattern.confirmed(20s);
+    co_await ended.confirmed(20s);
     ended.end();
     for (int round = 1; round <= 3; ++round) {
       redis::checked(co_await redis.command("CLIENT", "KILL", "TYPE", "pubsub"));
@@ -136,7 +136,7 @@ TEST_F(redis_subscriber, who_joins_during_an_outage_is_subscribed_and_missed_not
   others.spawn("other", [&other] { return other.run(); });
   run([&]() -> awaitable<void> {
     auto early = other.subscribe("c", remember());
-    co_await early.confirmed(5s);
+    co_await early.confirmed(20s);
     server.kill();
     const auto lost = [&] { return !other.connected(); };
     co_await testing::eventually(lost);
@@ -151,24 +151,24 @@ TEST_F(redis_subscriber, who_joins_during_an_outage_is_subscribed_and_missed_not
     }
     EXPECT_TRUE(refused) << "a subscription was confirmed without a server";
     server.start();
-    co_await late.confirmed(5s);
+    co_await late.confirmed(20s);
     EXPECT_EQ(told, 0);
     other.stop();
     others.close();
-    EXPECT_TRUE(co_await others.wait(5s));
+    EXPECT_TRUE(co_await others.wait(20s));
   });
 }
 
 TEST_F(redis_subscriber, ending_and_subscribing_again_at_once) {
   run([this]() -> awaitable<void> {
     auto handle = messages.subscribe("c", remember());
-    co_await handle.confirmed(5s);
+    co_await handle.confirmed(20s);
     for (int i = 0; i < 20; ++i) {
       handle.end();
       if (i % 2 == 0) co_await testing::pause(0ms);  // lets the UNSUBSCRIBE go out, or not
       handle = messages.subscribe("c", remember());
     }
-    co_await handle.confirmed(5s);
+    co_await handle.confirmed(20s);
     co_await publish("c", "once");
     co_await until_seen(1);
     EXPECT_EQ(co_await subscribers_of("c"), 1);
@@ -189,7 +189,7 @@ TEST_F(redis_subscriber, callbacks_may_end_and_add_subscriptions) {
                                 added = io_messages.subscribe("c", remember());
                               }});
     victim = messages.subscribe("c", remember());
-    co_await victim.confirmed(5s);
+    co_await victim.confirmed(20s);
     co_await publish("c", "first");
     co_await until_seen(1);
     EXPECT_EQ(seen, std::vector<std::string>{"self"});
@@ -204,7 +204,7 @@ TEST_F(redis_subscriber, a_callback_that_throws_harms_nobody) {
     auto bad = messages.subscribe(
         "c", {[](std::string_view, std::string_view) { throw std::runtime_error("bad"); }});
     auto good = messages.subscribe("c", remember());
-    co_await good.confirmed(5s);
+    co_await good.confirmed(20s);
     co_await publish("c", "1");
     co_await publish("c", "2");
     co_await until_seen(2);
@@ -215,7 +215,7 @@ TEST_F(redis_subscriber, a_flood_arrives_whole_and_in_order) {
   constexpr int count = 20'000;
   run([this]() -> awaitable<void> {
     auto handle = messages.subscribe("c", remember());
-    co_await handle.confirmed(5s);
+    co_await handle.confirmed(20s);
     for (int batch = 0; batch < count; batch += 1'000) {
       redis::request many;
       for (int i = batch; i < batch + 1'000; ++i) many.push("PUBLISH", "c", i);
@@ -232,7 +232,7 @@ TEST_F(redis_subscriber, many_channels) {
     std::vector<subscription> handles;
     for (int i = 0; i < 2'500; ++i)
       handles.push_back(messages.subscribe("player:" + std::to_string(i), remember()));
-    co_await handles.back().confirmed(5s);
+    co_await handles.back().confirmed(20s);
     const auto all = [this]() -> awaitable<bool> {
       co_return (co_await redis.command("PUBSUB", "CHANNELS")).size() == 2'500;
     };

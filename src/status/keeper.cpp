@@ -104,6 +104,10 @@ awaitable<void> keeper::hand_over() {
 awaitable<void> keeper::resolve() { return finding_.join(); }
 
 awaitable<refresh_outcome> keeper::refresh() {
+  // What is under way may have read what the caller has changed since.
+  co_await refreshing_.settle();
+  co_await loading_.settle();
+  co_await observing_.settle();
   co_await refreshing_.join();
   co_return refresh_outcome{is_loaded_, load_problem_};
 }

@@ -24,7 +24,13 @@ class single_flight {
   // Returns when the work has ended; what it throws is logged by the group.
   awaitable<void> join() {
     if (!done_ && !start()) co_return;
+    co_await settle();
+  }
+
+  // Returns when what is under way has ended: a join() after it begins after this call.
+  awaitable<void> settle() {
     const auto done = done_;
+    if (!done) co_return;
     error_code ec;
     while (done->expiry() == asio::steady_timer::time_point::max())
       co_await done->async_wait(asio::redirect_error(use_awaitable, ec));

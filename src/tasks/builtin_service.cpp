@@ -23,9 +23,21 @@ boost::asio::awaitable<json> sleep(double seconds) {
 
 }  // namespace
 
+std::string builtin::queue_of(std::string_view task) {
+  const bool ours = std::find(names.begin(), names.end(), task) != names.end();
+  return ours ? queue : app_options().default_queue;
+}
+
+std::vector<std::pair<std::string, std::string>> builtin::routes() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto* name : names) out.emplace_back(name, queue);
+  return out;
+}
+
 void add_diagnostic_tasks(app& to) {
-  to.task("echo", [](json value) { return value; }, {.parameters = {"value"}});
-  to.task("sleep", sleep, {.parameters = {"seconds"}});
+  to.task(builtin::echo, [](json value) { return value; },
+          {.parameters = {"value"}, .queue = builtin::queue});
+  to.task(builtin::sleep, sleep, {.parameters = {"seconds"}, .queue = builtin::queue});
 }
 
 }  // namespace skirmish::tasks

@@ -23,12 +23,6 @@ const json_object* object_at(const json_object& in, std::string_view name) {
   return v ? v->if_object() : nullptr;
 }
 
-json_object& own_object_at(json_object& in, std::string_view name) {
-  auto& v = in[name];
-  if (!v.is_object()) v = json_object();
-  return v.get_object();
-}
-
 std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
 
 // The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a
@@ -48,22 +42,9 @@ json body_of_chord(const json_object& sig) {
   return v ? *v : json();
 }
 
-json_object make(std::string_view type, json_object kwargs) {
-  return {{"task", std::string("celery.") + std::string(type)},
-          {"args", json_array()},
-          {"kwargs", std::move(kwargs)},
-          {"options", json_object()},
-          {"subtask_type", type},
-          {"immutable", false}};
-}
-
 json chain_of(json_array steps) {
   if (steps.size() == 1) return std::move(steps[0]);
-  return make("chain", {{"tasks", std::move(steps)}});
-}
-
-json chord_of(json_array header, json body) {
-  return make("chord", {{"header", std::move(header)}, {"body", std::move(body)}});
+  return make_signature("chain", {{"tasks", std::move(steps)}});
 }
 
 std::string ensure_id(json_object& sig) {
@@ -72,17 +53,6 @@ std::string ensure_id(json_object& sig) {
   auto id = new_uuid();
   options["task_id"] = id;
   return id;
-}
-
-void append_option(json_object& sig, std::string_view name, const json& value) {
-  auto& list = own_object_at(sig, "options")[name];
-  if (list.is_object()) list = json_array{json(list)};
-  if (!list.is_array()) list = json_array();
-  if (value.is_array())
-    list.get_array().insert(list.get_array().end(), value.get_array().begin(),
-                            value.get_array().end());
-  else if (value.is_object())
-    list.get_array().push_back(value);
 }
 
 // The signature whose end is the end of `sig`: the last step of a chain, the body of a chord.
@@ -358,65 +328,7 @@ result<void> expand_chain_step(json_array rest, const json_array& fed, const sen
 result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
                               const sending& how, plan& to) {
   if (callbacks.size() == 1) return expand(callbacks[0], fed, how, to);
-  return expand(make("group", {{"tasks", callbacks}}), fed, how, to);
-}
-
-// ---- the public builders ----
-
-signature::signature(std::string_view task, json_array args, json_object kwargs)
-    : document_{{"task", task},
-                {"args", std::move(args)},
-                {"kwargs", std::move(kwargs)},
-                {"options", json_object()},
-                {"subtask_type", nullptr},
-                {"immutable", false}} {}
-
-signature signature::from_json(json_object document) {
-  signature made;
-  made.document_ = std::move(document);
-  return made;
-}
-
-signature& signature::immutable(bool value) {
-  document_["immutable"] = value;
-  return *this;
-}
-
-signature& signature::option(std::string_view name, json value) {
-  own_object_at(document_, "options")[name] = std::move(value);
-  return *this;
-}
-
-signature& signature::link(const signature& callback) {
-  append_option(document_, "link", callback.document());
-  return *this;
-}
-
-signature& signature::link_error(const signature& errback) {
-  append_option(document_, "link_error", errback.document());
-  return *this;
-}
-
-namespace {
-
-json_array documents(const std::vector<signature>& all) {
-  json_array out;
-  for (const auto& one : all) out.push_back(one.document());
-  return out;
-}
-
-}  // namespace
-
-signature chain(const std::vector<signature>& steps) {
-  return signature::from_json(make("chain", {{"tasks", documents(steps)}}));
-}
-
-signature group(const std::vector<signature>& members) {
-  return signature::from_json(make("group", {{"tasks", documents(members)}}));
-}
-
-signature chord(const std::vector<signature>& members, const signature& body) {
-  return signature::from_json(chord_of(documents(members), body.document()).get_object());
+  return expand(make_signature("group", {{"tasks", callbacks}}), fed, how, to);
 }
 
 }  // namespace skirmish::tasks

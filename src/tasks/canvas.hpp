@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,5 +44,12 @@ result<void> expand_chain_step(json_array rest, const json_array& fed, const sen
 // Sends several callbacks: one by itself, more as a group.
 result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
                               const sending& how, plan& to);
+
+// Parts of a signature's JSON: a member that is an object (made when it is none), a canvas of the
+// given type, a chord, and a callback (or several) added to a list among the options.
+json_object& own_object_at(json_object& in, std::string_view name);
+json_object make_signature(std::string_view type, json_object kwargs);
+json chord_of(json_array header, json body);
+void append_option(json_object& signature, std::string_view name, const json& value);
 
 }  // namespace skirmish::tasks

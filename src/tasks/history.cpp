@@ -18,6 +18,7 @@ constexpr std::size_t pending_limit_events = 100'000;
 constexpr std::size_t batch_events = 200;
 constexpr auto batch_interval = 200ms;
 constexpr auto task_ttl_s = 7 * 86'400;
+constexpr auto lease_time = 5s;
 
 std::string text_of(const json& v) {
   if (v.is_string()) return std::string(v.get_string());
@@ -52,7 +53,7 @@ history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
       token_(new_uuid()) {}
 
 void history_recorder::on_event(std::string_view envelope) {
-  if (!leading_ || pending_.size() >= pending_limit_events) return;
+  if (pending_.size() >= pending_limit_events) return;
   const auto body = plain_body(envelope);
   if (!body) return;
   if (const auto* one = body->if_object()) note(*one);
@@ -91,14 +92,22 @@ void history_recorder::note(const json_object& event) {
   std::vector<std::string> words{std::string(id->get_string()), time, std::string(*state),
                                  std::to_string(fields.size() / 2)};
   words.insert(words.end(), fields.begin(), fields.end());
-  pending_.push_back(std::move(words));
+  pending_.push_back({std::chrono::steady_clock::now(), std::move(words)});
 }
 
 awaitable<void> history_recorder::write() {
   const auto leader = keys_.own("history:leader");
   const std::vector<std::string_view> leader_key{leader};
-  const std::vector<std::string_view> lease{token_, "5000"};
+  const auto lease_ms = std::to_string(milliseconds(lease_time).count());
+  const std::vector<std::string_view> lease{token_, lease_ms};
   leading_ = redis::checked(co_await redis_.eval(scripts::beat_lead, leader_key, lease)).as_bool();
+  if (!leading_) {
+    // What the leader has had time to write. The rest is written twice after a failover, which does
+    // no harm.
+    const auto old = std::chrono::steady_clock::now() - 2 * lease_time;
+    while (!pending_.empty() && pending_.front().at < old) pending_.pop_front();
+    co_return;
+  }
   const auto prefix = keys_.own("history:");
   const std::vector<std::string_view> keys{prefix};
   const auto limit = std::to_string(limit_tasks_);
@@ -107,7 +116,7 @@ awaitable<void> history_recorder::write() {
     std::vector<std::string_view> args{limit, ttl, ""};
     const auto count = std::min(batch_events, pending_.size());
     for (std::size_t i = 0; i < count; ++i)
-      args.insert(args.end(), pending_[i].begin(), pending_[i].end());
+      args.insert(args.end(), pending_[i].words.begin(), pending_[i].words.end());
     redis::checked(co_await redis_.eval(scripts::history, keys, args));
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
   }

@@ -8,7 +8,7 @@
 //   7 days skirmish:tasks:history:leader                 string the recorder that writes, 5 s
 //
 // Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes
-// writes; the others stand by.
+// writes; the others stand by with the last seconds of events, so a failover loses none.
 #pragma once
 
 #include "core/task_group.hpp"
@@ -37,7 +37,11 @@ class history_recorder {
   key_names keys_;
   std::size_t limit_tasks_;
   std::string token_;
-  std::deque<std::vector<std::string>> pending_;  // arguments of history.lua, an event each
+  struct noted {
+    std::chrono::steady_clock::time_point at;
+    std::vector<std::string> words;  // arguments of history.lua
+  };
+  std::deque<noted> pending_;
   bool leading_ = false;
 };
 

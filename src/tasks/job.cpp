@@ -315,7 +315,7 @@ bool settle(job& j, message_body body, const std::exception_ptr& thrown, json va
     j.ended = refused.requeue ? outcome::requeued : outcome::rejected;
     j.problem = describe_exception(thrown, j.m.task);
   } catch (const task_aborted&) {
-    j.problem = make_failure("TaskRevokedError", "terminated", std::string(exceptions_module));
+    j.problem = revoked_failure("terminated");
     j.ended = outcome::revoked;
     write_document(j, outcome::revoked);
   } catch (...) {

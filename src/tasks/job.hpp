@@ -49,6 +49,7 @@ struct job final : task_context {
   message m;
   task_state* task = nullptr;
   double received_s = 0;  // wall, Unix seconds
+  double leased_s = 0;    // when Redis was last told that it is still held
   double started_s = 0;
   bool acks_late = false;
   bool acknowledged = false;

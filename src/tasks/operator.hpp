@@ -10,6 +10,7 @@
 #include "redis/client.hpp"
 #include "skirmish/tasks/types.hpp"
 #include "tasks/control_message.hpp"
+#include "tasks/envelope.hpp"
 #include "tasks/tasks_keys.hpp"
 
 #include <string>
@@ -22,6 +23,9 @@ struct broker_view {
   redis::client& redis;
   const key_names& keys;
 };
+
+// Sends a task. A failure whose reply was lost may mean that it was sent.
+awaitable<void> publish(broker_view at, outgoing m);
 
 // Broadcasts a control command and gathers the answers, node → answer. With destinations it returns
 // as soon as all of them have answered.
@@ -47,6 +51,11 @@ awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id);
 awaitable<std::int64_t> drop_dead_letters(broker_view at);
 // Puts all far etas back on their queues, for Python workers, when no C++ worker is left.
 awaitable<std::int64_t> release_scheduled(broker_view at);
+
+// Every queue that is bound, or served by a C++ worker.
+awaitable<std::vector<std::string>> queue_names(broker_view at);
+// All keys that fit a pattern (SCAN).
+awaitable<std::vector<std::string>> keys_like(broker_view at, std::string pattern);
 
 // What looks wrong: {"problem", "subject", "detail", "cure"}.
 awaitable<json_array> diagnose(broker_view at);

@@ -23,6 +23,10 @@ failure_info make_failure(std::string type, const std::string& message, std::str
   return {std::move(type), json_array{json(message)}, std::move(module), {}};
 }
 
+failure_info revoked_failure(const char* why) {
+  return make_failure("TaskRevokedError", why, std::string(exceptions_module));
+}
+
 failure_info describe_exception(const std::exception_ptr& thrown, std::string_view task_name) {
   failure_info out;
   const auto builtin = [](const char* type, const std::exception& e) {

@@ -23,6 +23,8 @@ struct failure_info {
 
 failure_info make_failure(std::string type, const std::string& message,
                           std::string module = "builtins");
+// What becomes of a task that is revoked: "revoked", "expired" or "terminated".
+failure_info revoked_failure(const char* why);
 // From whatever a task threw. The standard library's exceptions become their Python counterparts.
 failure_info describe_exception(const std::exception_ptr& thrown, std::string_view task_name);
 

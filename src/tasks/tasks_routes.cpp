@@ -2,7 +2,7 @@
 
 #include "core/parse.hpp"
 #include "http/problem.hpp"
-#include "tasks/app_impl.hpp"
+#include "tasks/builtin_service.hpp"
 #include "tasks/history.hpp"
 
 #include <fmt/format.h>
@@ -28,7 +28,6 @@ struct routes {
   asio::io_context& io;
   redis::client& broker;
   key_names keys;
-  std::string default_queue;
 
   [[nodiscard]] broker_view view() const { return {io, broker, keys}; }
 };
@@ -39,7 +38,7 @@ shape call_shape() {
       {{"name", shape::text(1, 255), required, "the task's registered name"},
        {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
        {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
-       {"queue", shape::text(1, 255), optional, "default: celery"},
+       {"queue", shape::text(1, 255), optional, "default: skirmish for its own tasks, else celery"},
        {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
        {"eta", shape::time(), optional, "not before"},
        {"expires", shape::time(), optional, "not after"},
@@ -47,7 +46,7 @@ shape call_shape() {
        {"retry", shape::boolean(), optional, "accepted; publishing is tried once here"}});
 }
 
-result<outgoing> message_of(const exchange& x, const routes& r) {
+result<outgoing> message_of(const exchange& x) {
   const auto& body = x.body.as_object();
   const auto time_of = [](const std::string& text) -> std::optional<wall_time> {
     return parse_iso(text);
@@ -55,7 +54,7 @@ result<outgoing> message_of(const exchange& x, const routes& r) {
   outgoing m;
   m.task = *x.text("name");
   m.id = new_uuid();
-  m.queue = x.text("queue").value_or(r.default_queue);
+  m.queue = x.text("queue").value_or(builtin::queue_of(m.task));
   m.priority = static_cast<int>(x.integer("priority").value_or(0));
   if (const auto* args = body.if_contains("args")) m.args = args->as_array();
   if (const auto* kwargs = body.if_contains("kwargs")) {
@@ -71,14 +70,9 @@ result<outgoing> message_of(const exchange& x, const routes& r) {
 }
 
 awaitable<response> create(shared r, exchange& x) {
-  const auto m = message_of(x, *r);
+  const auto m = message_of(x);
   if (!m) co_return problem(m.error(), x.request_id);
-  const auto to = address(r->keys, *m);
-  redis::request send;
-  send.push("SADD", r->keys.binding(m->queue),
-            fmt::format("{}{}{}{}", m->queue, separator, separator, m->queue));
-  send.push("LPUSH", to.list, to.envelope);
-  redis::checked(co_await r->broker.exec(std::move(send)));
+  co_await publish(r->view(), *m);
   auto answer = json_response(
       json_object{{"id", m->id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}},
       202);
@@ -169,9 +163,8 @@ awaitable<response> command(shared r, exchange& x) {
 
 }  // namespace
 
-void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
-                std::string default_queue) {
-  auto r = std::make_shared<routes>(routes{io, broker, std::move(keys), std::move(default_queue)});
+void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys) {
+  auto r = std::make_shared<routes>(routes{io, broker, std::move(keys)});
   const auto text_parameter = [](const char* name, const char* what) {
     return http::query_parameter{name, what, std::nullopt, std::nullopt};
   };

@@ -9,7 +9,6 @@
 namespace skirmish::tasks {
 
 // `broker` and the io_context behind it belong to the router's thread.
-void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
-                std::string default_queue = "celery");
+void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys);
 
 }  // namespace skirmish::tasks

@@ -15,6 +15,7 @@ using wall_time = std::chrono::sys_time<std::chrono::microseconds>;
 
 wall_time wall_now() noexcept;
 double to_unix_s(wall_time t) noexcept;
+inline double unix_now_s() noexcept { return to_unix_s(wall_now()); }
 wall_time from_unix_s(double seconds) noexcept;
 
 void append_base64(std::string& out, std::string_view bytes);

@@ -50,8 +50,7 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
       group_(io),
       events_(config_.node),
       wake_(io, steady::time_point::max()),
-      eta_wake_(io, steady::time_point::max()),
-      control_wake_(io, steady::time_point::max()) {
+      eta_wake_(io, steady::time_point::max()) {
   if (!owner.same_redis)
     results_ =
         std::make_unique<redis::client>(io, for_turns(owner.results), "skirmish-worker-results");
@@ -70,6 +69,12 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
     state->soft_limit_s = seconds(options.soft_time_limit);
     state->hard_limit_s = seconds(options.time_limit);
     task_states_.emplace(name, std::move(state));
+  }
+  if (config_.metrics) {
+    std::vector<std::string> tasks, queues;
+    for (const auto& [name, state] : task_states_) tasks.push_back(name);
+    for (const auto& [name, weight] : config_.queues) queues.push_back(name);
+    metrics_ = std::make_unique<worker_metrics>(*config_.metrics, tasks, queues);
   }
   auto run = [this](job& j) {
     return config_.in_sandbox ? config_.in_sandbox->run(j) : run_job(j);
@@ -162,6 +167,17 @@ awaitable<void> worker::run() {
   connections.spawn("task_side", [this] { return side_.run(); });
   connections.spawn("task_control", [this] { return subscriber_.run(); });
   if (results_) connections.spawn("task_results", [this] { return results_->run(); });
+  std::exception_ptr problem;
+  try {
+    co_await work();
+  } catch (const failure&) {
+    problem = std::current_exception();
+  }
+  co_await wind_down(connections);
+  if (problem) std::rethrow_exception(problem);
+}
+
+awaitable<void> worker::work() {
   co_await data_.wait_connected(10s);
   co_await side_.wait_connected(10s);
   subscribe_control();
@@ -180,24 +196,22 @@ awaitable<void> worker::run() {
                                   {"concurrency", config_.concurrency},
                                   {"tasks", task_states_.size()}});
   co_await turn_loop();
-  co_await shut_down();
-  data_.stop();
-  side_.stop();
-  if (results_) results_->stop();
-  subscriber_.stop();
-  co_await connections.wait(5s);
-  connections.close();
-  co_await connections.wait(2s);
+  co_await say_farewell();
 }
 
 void worker::stop(bool cold) {
-  if (stopping_ || cold) {
-    cold_ = true;
-    for (const auto& [tag, j] : running_) j->aborted = true;
-  }
-  if (!stopping_)
+  cold_ = cold_ || cold || stopping_;
+  if (!stopping_) {
     log::info("task_worker_stopping", {{"node", config_.node}, {"running", running_.size()}});
-  stopping_ = true;
+    stopping_ = true;
+    // Also when the turn hangs because Redis is away.
+    auto patience = [this]() -> awaitable<void> {
+      asio::steady_timer timer(io_, config_.shutdown_patience);
+      co_await timer.async_wait(use_awaitable);
+      stop(true);
+    };
+    group_.spawn("task_patience", std::move(patience));
+  }
   wake();
 }
 
@@ -207,9 +221,8 @@ awaitable<void> worker::give_back_held() {
   for (; !waiting_.empty(); waiting_.pop()) held.push_back(waiting_.top().what);
   ready_.clear();
   waiting_count_ = 0;
-  if (cold_)
-    for (const auto& [tag, j] : running_)
-      if (!j->acknowledged && !j->settled.exchange(true)) held.push_back(j);
+  for (const auto& j : given_up_) held.push_back(j);
+  given_up_.clear();
   std::vector<std::string> args;
   for (auto j = held.rbegin(); j != held.rend(); ++j) {
     const auto& m = (*j)->m;
@@ -231,7 +244,7 @@ awaitable<void> worker::give_back_held() {
   if (!held.empty()) log::info("task_worker_gave_back", {{"messages", held.size()}});
 }
 
-awaitable<void> worker::shut_down() {
+awaitable<void> worker::say_farewell() {
   try {
     co_await give_back_held();
     redis::request bye;
@@ -241,20 +254,33 @@ awaitable<void> worker::shut_down() {
              fmt::format("{}{}{}.celery.pidbox", separator, separator, config_.node));
     bye.push("DEL", app_.keys.prefix + config_.node + ".celery.pidbox");
     bye.push("ZREM", app_.keys.own("workers"), instance_);
-    if (running_.empty())
-      bye.push("DEL", app_.keys.own("worker:", instance_), app_.keys.own("running:", instance_));
+    bye.push("DEL", app_.keys.own("worker:", instance_), app_.keys.own("running:", instance_));
     redis::checked(co_await side_.exec(std::move(bye)));
-  } catch (const std::exception& e) {
+  } catch (const failure& e) {
     // Another worker recovers what this one held.
     log::warn("task_worker_farewell_failed", {{"error", e.what()}});
   }
+}
+
+awaitable<void> worker::wind_down(task_group& connections) {
   ended_ = true;
   eta_wake_.cancel();
-  control_wake_.cancel();
   group_.close();
   co_await group_.wait(5s);
   control_.end();
+  // Whatever still runs ends for nobody: it must not come back to a worker that is gone.
+  for (const auto& [tag, j] : running_) {
+    j->aborted = true;
+    j->settled = true;
+  }
   pool_->stop(cold_ ? 0ms : 1000ms);
+  data_.stop();
+  side_.stop();
+  if (results_) results_->stop();
+  subscriber_.stop();
+  co_await connections.wait(5s);
+  connections.close();
+  co_await connections.wait(2s);
   log::info("task_worker_stopped",
             {{"node", config_.node}, {"processed", processed_}, {"turns", totals_.turns.load()}});
 }

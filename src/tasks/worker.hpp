@@ -6,9 +6,13 @@
 // worker makes none: Redis' client tracking says when a list that was found empty has changed.
 //
 // worker.cpp          life: start, shutdown, timers
-// worker_turn.cpp     the turn, and what happens to messages that arrive and jobs that end
-// worker_upkeep.cpp   heartbeat, leases, recovery of dead workers, far etas, chords left behind
+// worker_turn.cpp     the turn: what ended, what starts
+// worker_send.cpp     its round trip, exactly once
+// worker_receive.cpp  messages that arrive, tasks that start, limits
+// worker_chords.cpp   chords
+// worker_upkeep.cpp   heartbeat, leases, recovery of dead workers, far etas, the janitor
 // worker_control.cpp  remote control
+// worker_inspect.cpp  what it tells of itself
 #pragma once
 
 #include "core/task_group.hpp"
@@ -18,6 +22,7 @@
 #include "tasks/event.hpp"
 #include "tasks/job.hpp"
 #include "tasks/thread_pool.hpp"
+#include "tasks/worker_metrics.hpp"
 
 #include <deque>
 #include <map>
@@ -46,6 +51,7 @@ struct worker_config {
   std::chrono::milliseconds near_eta{1'500};  // an eta so near waits here, not in Redis
   int poison_limit = 3;                       // workers that may die with a message in their hands
   sandbox* in_sandbox = nullptr;              // runs functions in child processes
+  metrics::registry* metrics = nullptr;       // where it counts, if anywhere
 };
 
 struct worker_totals {
@@ -90,15 +96,19 @@ class worker final : public job_host {
     [[nodiscard]] bool empty() const;
   };
 
+  // What one fetch may bring.
+  static constexpr std::size_t fetch_limit_messages = 1000;
+
   // worker.cpp
+  awaitable<void> work();
   awaitable<void> announce();
-  awaitable<void> shut_down();
+  awaitable<void> say_farewell();
+  awaitable<void> wind_down(task_group& connections);
   awaitable<void> give_back_held();
   void subscribe_control();
   void wake();
   awaitable<void> rest();
   [[nodiscard]] std::size_t prefetch_limit() const;
-  [[nodiscard]] std::size_t running_count() const { return running_.size(); }
 
   // worker_turn.cpp
   awaitable<void> turn_loop();
@@ -106,8 +116,15 @@ class worker final : public job_host {
   void choose_starts(turn_request& t);
   void gather_done(turn_request& t);
   void gather_states(turn_request& t);
+  awaitable<void> grant_shared_rates();
+  [[nodiscard]] std::size_t fetch_wish() const;
+  void hold_back(const job_ptr& j, std::chrono::duration<double> how_long);
+  bool may_start(job& j, steady::time_point now);
+  void finish(const job_ptr& j, turn_request& t);
+  void give_up_started();
+
+  // worker_send.cpp
   void push_turn(redis::request& to, const turn_request& t) const;
-  void push_chord_parts(redis::request& to, const turn_request& t) const;
   void push_fetch(redis::request& to, std::size_t want);
   void push_put_back(redis::request& to, const turn_request& t) const;
   redis::request build_turn(const turn_request& t, bool with_results) const;
@@ -116,24 +133,24 @@ class worker final : public job_host {
   awaitable<void> load_scripts(redis::client& at);
   awaitable<void> recover_connection(std::int64_t old_connection);
   awaitable<void> reclaim_in_doubt(std::uint64_t after, std::size_t count);
-  awaitable<void> grant_shared_rates();
-  [[nodiscard]] std::size_t fetch_wish() const;
+
+  // worker_receive.cpp
   std::size_t accept_fetched(const redis::value& reply);
-  void hold_back(const job_ptr& j, std::chrono::duration<double> how_long);
   void receive(std::string envelope, std::string tag, std::string queue);
-  void make_ready(const job_ptr& j);
   void release_due();
-  bool may_start(job& j, steady::time_point now);
   void start(const std::vector<job_ptr>& all);
-  void finish(const job_ptr& j, turn_request& t);
-  void drop(const job_ptr& j, failure_info why, outcome how, bool expired);
   void dead_letter(const job_ptr& j, std::string reason);
   [[nodiscard]] std::string dead_letter_entry(const job& j, std::string_view reason) const;
   void arm_limits(const job_ptr& j);
   void enforce_limits();
   void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
+
+  // worker_chords.cpp
+  void push_chord_parts(redis::request& to, const turn_request& t) const;
   void after_chord_parts(const std::vector<job_ptr>& members,
                          const std::vector<redis::value>& replies, std::size_t offset);
+  awaitable<void> sweep_chords();
+  awaitable<void> fire_chord(std::string gid, std::string how, std::vector<std::string> parts);
 
   // worker_upkeep.cpp
   awaitable<void> heartbeat_loop();
@@ -144,9 +161,8 @@ class worker final : public job_host {
   awaitable<void> flush_far();
   awaitable<void> janitor_loop();
   awaitable<void> sweep_stale();
-  awaitable<void> sweep_chords();
   awaitable<void> sweep_bindings();
-  awaitable<void> fire_chord(std::string gid, std::string how, std::vector<std::string> parts);
+  awaitable<void> note_waiting();
   awaitable<void> load_revoked();
   void autoscale();
 
@@ -154,17 +170,20 @@ class worker final : public job_host {
   void on_control(std::string_view envelope);
   awaitable<void> reply(received_request to, json answer);
   awaitable<json> answer(const received_request& r);
-  json request_info(const job& j, bool safe) const;
-  json stats() const;
   void revoke(const std::vector<std::string>& ids, bool terminate, int signum);
   void remember_revoked(std::string id);
   [[nodiscard]] bool is_revoked(std::string_view id) const;
-  json answer_query(const json_object& arguments) const;
   json answer_pool(const std::string& method, const json_object& arguments);
   json answer_consumer(const std::string& method, const json_object& arguments);
   json answer_limits(const std::string& method, const json_object& arguments);
   json answer_hello(const json_object& arguments);
   json answer_revoke(const std::string& method, const json_object& arguments);
+
+  // worker_inspect.cpp
+  json request_info(const job& j, bool safe) const;
+  json stats() const;
+  json active_queues() const;
+  json answer_query(const std::vector<std::string>& ids) const;
   void send_event(std::string_view type, std::string fields);
   std::string worker_fields() const;
 
@@ -182,6 +201,7 @@ class worker final : public job_host {
   event_writer events_;
   std::unique_ptr<thread_pool> pool_;
   worker_totals totals_;
+  std::unique_ptr<worker_metrics> metrics_;
   std::map<std::string, std::unique_ptr<task_state>, std::less<>> task_states_;
 
   // What is held, by stage.
@@ -194,6 +214,7 @@ class worker final : public job_host {
   std::vector<job_ptr> dropped_;                       // settled without having run
   std::vector<std::pair<job_ptr, std::string>> dead_;  // with the reason
   std::vector<job_ptr> requeued_;
+  std::vector<job_ptr> given_up_;  // by a cold shutdown
   std::mutex states_mutex_;
   std::vector<std::pair<std::string, std::string>> states_;  // key, document; from any thread
   std::multimap<steady::time_point, std::pair<std::weak_ptr<job>, bool>> limits_;  // true: hard
@@ -212,7 +233,6 @@ class worker final : public job_host {
 
   asio::steady_timer wake_;
   asio::steady_timer eta_wake_;
-  asio::steady_timer control_wake_;
   std::atomic<bool> woken_{false};
   bool stopping_ = false;
   bool cold_ = false;

@@ -19,8 +19,6 @@ using namespace std::chrono_literals;
 constexpr auto reply_ttl_ms = 10'000;
 constexpr std::size_t scheduled_shown = 1000;
 
-double now_s() { return to_unix_s(wall_now()); }
-
 json ok(std::string text) { return json_object{{"ok", std::move(text)}}; }
 json problem(std::string text) { return json_object{{"error", std::move(text)}}; }
 
@@ -149,9 +147,9 @@ awaitable<json> worker::answer(const received_request& r) {
     for (const auto& [id, until] : revoked_) out.push_back(json(id));
     co_return out;
   }
-  if (m == "query_task") co_return answer_query(args);
-  if (m == "active_queues" || m == "add_consumer" || m == "cancel_consumer")
-    co_return answer_consumer(m, args);
+  if (m == "query_task") co_return answer_query(list_at(args, "ids"));
+  if (m == "active_queues") co_return active_queues();
+  if (m == "add_consumer" || m == "cancel_consumer") co_return answer_consumer(m, args);
   if (m.starts_with("pool_") || m == "autoscale") co_return answer_pool(m, args);
   if (m == "rate_limit" || m == "time_limit") co_return answer_limits(m, args);
   if (m == "hello") co_return answer_hello(args);
@@ -202,149 +200,6 @@ awaitable<json> worker::answer(const received_request& r) {
   co_return problem("KeyError(" + python_repr(std::string_view(m)) + ")");
 }
 
-// ---- what there is to tell ----
-
-json worker::request_info(const job& j, bool safe) const {
-  json args, kwargs;
-  if (safe) {
-    const auto plain = [](std::string_view token) {
-      std::string out;
-      if (token.size() >= 2) unescape_json(token.substr(1, token.size() - 2), out);
-      return json(out);
-    };
-    args = plain(j.m.args_repr);
-    kwargs = plain(j.m.kwargs_repr);
-  } else if (auto body = parse_body(j.m)) {
-    args = json_array(std::move(body->args), boost::json::storage_ptr());
-    kwargs = json_object(std::move(body->kwargs), boost::json::storage_ptr());
-  }
-  const bool runs = j.started_s > 0;
-  return json_object{{"id", j.m.id},
-                     {"name", j.m.task},
-                     {"type", j.m.task},
-                     {"args", std::move(args)},
-                     {"kwargs", std::move(kwargs)},
-                     {"hostname", config_.node},
-                     {"time_start", runs ? json(j.started_s) : json()},
-                     {"acknowledged", j.acknowledged},
-                     {"delivery_info", json_object{{"exchange", j.m.exchange},
-                                                   {"routing_key", j.m.queue},
-                                                   {"priority", j.m.priority},
-                                                   {"redelivered", j.m.redelivered}}},
-                     {"worker_pid", runs ? json(::getpid()) : json()}};
-}
-
-json worker::stats() const {
-  json_object total;
-  for (const auto& [name, state] : task_states_)
-    if (state->total > 0) total[name] = state->total;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  const auto uptime =
-      std::chrono::duration_cast<std::chrono::seconds>(steady::now() - started_at_).count();
-  const auto& broker = app_.broker;
-  json_array processes;
-  processes.push_back(json(::getpid()));
-  return json_object{
-      {"total", std::move(total)},
-      {"pid", ::getpid()},
-      {"clock", std::to_string(events_.clock())},
-      {"uptime", uptime},
-      {"pool",
-       json_object{
-           {"implementation", config_.in_sandbox ? "skirmish:sandbox" : "skirmish:threads"},
-           {"max-concurrency", config_.concurrency},
-           {"processes", std::move(processes)},
-           {"max-tasks-per-child", "N/A"},
-           {"put-guarded-by-semaphore", false},
-           {"timeouts", json_array{0, 0}},
-           {"writes", json_object{{"total", processed_},
-                                  {"avg", "100.00%"},
-                                  {"all", ""},
-                                  {"raw", ""},
-                                  {"strategy", "fair"},
-                                  {"inqueues", json_object{{"active", running_.size()},
-                                                           {"total", config_.concurrency}}}}}}},
-      {"broker", json_object{{"hostname", broker.unix_socket.empty() ? broker.address.host
-                                                                     : broker.unix_socket},
-                             {"port", broker.address.port},
-                             {"transport", "redis"},
-                             {"virtual_host", std::to_string(broker.database)},
-                             {"userid", nullptr},
-                             {"ssl", broker.tls.enabled},
-                             {"heartbeat", 0},
-                             {"connect_timeout", 4},
-                             {"alternates", json_array()},
-                             {"transport_options", json_object()}}},
-      {"prefetch_count", prefetch_limit()},
-      {"rusage", json_object{{"utime", seconds(usage.ru_utime)},
-                             {"stime", seconds(usage.ru_stime)},
-                             {"maxrss", usage.ru_maxrss},
-                             {"minflt", usage.ru_minflt},
-                             {"majflt", usage.ru_majflt},
-                             {"inblock", usage.ru_inblock},
-                             {"oublock", usage.ru_oublock},
-                             {"nvcsw", usage.ru_nvcsw},
-                             {"nivcsw", usage.ru_nivcsw}}},
-      {"skirmish",
-       json_object{{"version", SKIRMISH_VERSION},
-                   {"instance", instance_},
-                   {"turns", totals_.turns.load()},
-                   {"fetched", totals_.fetched.load()},
-                   {"succeeded", totals_.succeeded.load()},
-                   {"failed", totals_.failed.load()},
-                   {"retried", totals_.retried.load()},
-                   {"revoked", totals_.revoked.load()},
-                   {"dead_lettered", totals_.dead_lettered.load()},
-                   {"recovered", totals_.recovered.load()},
-                   {"visibility_timeout_s", app_.options.visibility_timeout.count() / 1000}}}};
-}
-
-json worker::answer_query(const json_object& arguments) const {
-  json_object out;
-  for (const auto& id : list_at(arguments, "ids")) {
-    const auto add = [&](const char* state, const job& j) {
-      out[id] = json_array{json(state), request_info(j, true)};
-    };
-    for (const auto& [tag, j] : running_)
-      if (j->m.id == id) add("active", *j);
-    for (const auto& j : ready_)
-      if (j->m.id == id) add("reserved", *j);
-    auto copy = waiting_;
-    for (; !copy.empty(); copy.pop())
-      if (copy.top().what->m.id == id) add("reserved", *copy.top().what);
-  }
-  return out;
-}
-
-std::string worker::worker_fields() const {
-  double load[3] = {0, 0, 0};
-  static_cast<void>(getloadavg(load, 3));
-  return fmt::format(
-      R"(, "freq": {:.1f}, "active": {}, "processed": {}, "loadavg": [{:.2f}, {:.2f}, {:.2f}], )"
-      R"("sw_ident": "skirmish", "sw_ver": "{}", "sw_sys": "Linux")",
-      std::chrono::duration<double>(config_.heartbeat_interval).count(), running_.size(),
-      processed_, load[0], load[1], load[2], SKIRMISH_VERSION);
-}
-
-// Sent by itself, not in a turn: worker events are few and must not wait.
-void worker::send_event(std::string_view type, std::string fields) {
-  std::string routing_key(type);
-  std::replace(routing_key.begin(), routing_key.end(), '-', '.');
-  auto work = [this, channel = app_.keys.event_channel(routing_key),
-               envelope = events_.single(type, fields)]() -> awaitable<void> {
-    try {
-      co_await side_.command("PUBLISH", channel, envelope);
-    } catch (const failure&) {
-      // The next heartbeat tells the same.
-    }
-  };
-  group_.spawn("task_event", std::move(work));
-}
-
 // ---- what there is to do ----
 
 json worker::answer_pool(const std::string& method, const json_object& arguments) {
@@ -373,37 +228,6 @@ json worker::answer_pool(const std::string& method, const json_object& arguments
 }
 
 json worker::answer_consumer(const std::string& method, const json_object& arguments) {
-  if (method == "active_queues") {
-    json_array out;
-    for (const auto& [name, weight] : config_.queues) {
-      out.push_back(json_object{{"name", name},
-                                {"routing_key", name},
-                                {"durable", true},
-                                {"exclusive", false},
-                                {"auto_delete", false},
-                                {"no_ack", false},
-                                {"alias", nullptr},
-                                {"bindings", json_array()},
-                                {"no_declare", nullptr},
-                                {"expires", nullptr},
-                                {"message_ttl", nullptr},
-                                {"max_length", nullptr},
-                                {"max_length_bytes", nullptr},
-                                {"max_priority", nullptr},
-                                {"queue_arguments", nullptr},
-                                {"binding_arguments", nullptr},
-                                {"consumer_arguments", nullptr},
-                                {"exchange", json_object{{"name", name},
-                                                         {"type", "direct"},
-                                                         {"arguments", nullptr},
-                                                         {"durable", true},
-                                                         {"passive", false},
-                                                         {"auto_delete", false},
-                                                         {"delivery_mode", nullptr},
-                                                         {"no_declare", false}}}});
-    }
-    return out;
-  }
   const auto queue = text_at(arguments, "queue");
   if (queue.empty()) return problem("TypeError(\"missing argument: 'queue'\")");
   const auto at = std::find_if(config_.queues.begin(), config_.queues.end(),
@@ -521,9 +345,7 @@ void worker::revoke(const std::vector<std::string>& ids, bool terminate, int sig
     for (const auto& [tag, j] : running_)
       if (j->m.id == id) hit.push_back(j);
     for (const auto& j : hit) {
-      give_up_running(
-          j, make_failure("TaskRevokedError", "terminated", std::string(exceptions_module)),
-          outcome::revoked, signum);
+      give_up_running(j, revoked_failure("terminated"), outcome::revoked, signum);
       events_.revoked(id, true, signum, false);
     }
   }
@@ -532,7 +354,7 @@ void worker::revoke(const std::vector<std::string>& ids, bool terminate, int sig
 }
 
 void worker::remember_revoked(std::string id) {
-  const auto until = now_s() + std::chrono::duration<double>(revoke_memory).count();
+  const auto until = unix_now_s() + std::chrono::duration<double>(revoke_memory).count();
   if (!revoked_.emplace(id, until).second) return;
   fresh_revokes_.push_back(id);
   revoked_order_.push_back(std::move(id));
@@ -545,7 +367,7 @@ void worker::remember_revoked(std::string id) {
 bool worker::is_revoked(std::string_view id) const {
   if (revoked_.empty()) return false;
   const auto found = revoked_.find(std::string(id));
-  return found != revoked_.end() && found->second > now_s();
+  return found != revoked_.end() && found->second > unix_now_s();
 }
 
 }  // namespace skirmish::tasks

@@ -16,11 +16,9 @@
 #include <iostream>
 
 namespace skirmish::tasks {
-namespace {
 
 using namespace std::chrono_literals;
 
-// "a,b:3": names with an optional weight.
 std::vector<std::pair<std::string, int>> parse_queues(const std::string& text) {
   std::vector<std::pair<std::string, int>> out;
   std::size_t from = 0;
@@ -40,8 +38,6 @@ std::vector<std::pair<std::string, int>> parse_queues(const std::string& text) {
   }
   return out;
 }
-
-}  // namespace
 
 void add_worker_options(CLI::App& to, worker_arguments& into) {
   to.add_option("-Q,--queues", into.queues,
@@ -63,7 +59,10 @@ void add_worker_options(CLI::App& to, worker_arguments& into) {
   to.add_option("-l,--loglevel", into.log_level, "debug, info, warn, error or off");
 }
 
-int run_worker(app& owner, const worker_arguments& given) {
+namespace {
+
+// Says on standard error what is wrong and gives nothing then.
+std::optional<worker_config> configured(const worker_arguments& given) {
   worker_config c;
   c.queues = parse_queues(given.queues);
   c.concurrency = given.concurrency;
@@ -78,7 +77,7 @@ int run_worker(app& owner, const worker_arguments& given) {
     const auto patience = parse_duration(given.patience);
     if (!patience) {
       std::cerr << "--shutdown-patience is not a duration; write it like 30s or 10m\n";
-      return 2;
+      return std::nullopt;
     }
     c.shutdown_patience = std::chrono::duration_cast<std::chrono::seconds>(*patience);
   }
@@ -90,7 +89,7 @@ int run_worker(app& owner, const worker_arguments& given) {
                            : parse_integer(given.autoscale.substr(comma + 1)).value_or(-1);
     if (!most || *most < 1 || least < 0 || least > *most) {
       std::cerr << "--autoscale takes MAX,MIN\n";
-      return 2;
+      return std::nullopt;
     }
     c.autoscale_max = static_cast<std::size_t>(*most);
     c.autoscale_min = static_cast<std::size_t>(std::max<std::int64_t>(1, least));
@@ -101,15 +100,24 @@ int run_worker(app& owner, const worker_arguments& given) {
   if (level == "warning") level = "warn";
   if (!log::set_level(level)) {
     std::cerr << "--loglevel is debug, info, warn, error or off\n";
-    return 2;
+    return std::nullopt;
   }
+  return c;
+}
+
+}  // namespace
+
+int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
+               worker_company company) {
+  auto c = configured(given);
+  if (!c) return 2;
   std::unique_ptr<sandbox> children;
   if (given.sandbox) {
     children = std::make_unique<sandbox>(owner.internals());
-    c.in_sandbox = children.get();
+    c->in_sandbox = children.get();
   }
-  asio::io_context io(1);
-  worker work(owner.internals(), io, std::move(c));
+  c->metrics = company.metrics;
+  worker work(owner.internals(), io, std::move(*c));
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGQUIT);
   std::function<void()> listen = [&] {
     signals.async_wait([&](error_code ec, int number) {
@@ -120,7 +128,17 @@ int run_worker(app& owner, const worker_arguments& given) {
   };
   listen();
   int code = 0;
-  const auto run = [&work]() -> awaitable<void> { co_await work.run(); };
+  const auto run = [&]() -> awaitable<void> {
+    if (company.start) company.start();
+    std::exception_ptr problem;
+    try {
+      co_await work.run();
+    } catch (const failure&) {
+      problem = std::current_exception();
+    }
+    if (company.stop) co_await company.stop();
+    if (problem) std::rethrow_exception(problem);
+  };
   asio::co_spawn(io, run, [&](const std::exception_ptr& problem) {
     try {
       if (problem) std::rethrow_exception(problem);
@@ -144,7 +162,8 @@ int app::worker_main(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return cli.exit(e) == 0 ? 0 : 2;
   }
-  return run_worker(*this, given);
+  asio::io_context io(1);
+  return run_worker(*this, io, given);
 }
 
 }  // namespace skirmish::tasks

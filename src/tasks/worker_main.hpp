@@ -1,9 +1,16 @@
 // The command line of a worker, shared by app::worker_main() and `skirmish worker`.
 #pragma once
 
+#include "core/asio.hpp"
+#include "metrics/registry.hpp"
 #include "skirmish/tasks.hpp"
 
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -20,7 +27,18 @@ struct worker_arguments {
 };
 
 void add_worker_options(CLI::App& to, worker_arguments& into);
+// "a,b:3": names of queues with an optional weight.
+std::vector<std::pair<std::string, int>> parse_queues(const std::string& text);
+
+// What runs beside the worker, on its loop.
+struct worker_company {
+  metrics::registry* metrics = nullptr;
+  // Called before the worker starts, and when it has ended.
+  std::function<void()> start = nullptr;
+  std::function<awaitable<void>()> stop = nullptr;
+};
 // Runs until SIGINT or SIGTERM (a second one, or SIGQUIT, ends it cold). Returns the exit code.
-int run_worker(app& owner, const worker_arguments& given);
+int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
+               worker_company company = {});
 
 }  // namespace skirmish::tasks

@@ -19,8 +19,6 @@ constexpr std::size_t put_back_part = 400;  // arguments of one script call, fou
 constexpr std::size_t due_part = 200;
 constexpr std::size_t far_part = 300;
 
-double now_s() { return to_unix_s(wall_now()); }
-
 struct held_message {
   std::string envelope;
   std::string queue;
@@ -53,6 +51,7 @@ awaitable<void> worker::heartbeat_loop() {
     try {
       co_await beat_once();
       if (config_.autoscale_max > 0) autoscale();
+      if (metrics_) co_await note_waiting();
     } catch (const failure& e) {
       log::warn("task_heartbeat_failed", {{"error", e.what()}});
     }
@@ -63,10 +62,10 @@ awaitable<void> worker::beat_once() {
   // What was taken long ago is refreshed, so that no sweep (Python's neither) takes it for
   // abandoned.
   std::vector<std::string_view> refresh;
-  const double old = now_s() - std::chrono::duration<double>(config_.lease_refresh).count();
+  const double old = unix_now_s() - std::chrono::duration<double>(config_.lease_refresh).count();
   const auto consider = [&](job& j) {
-    if (j.acknowledged || j.received_s > old) return;
-    j.received_s = now_s();
+    if (j.acknowledged || j.leased_s > old) return;
+    j.leased_s = unix_now_s();
     refresh.push_back(j.m.tag);
   };
   for (const auto& j : ready_) consider(*j);
@@ -85,6 +84,22 @@ awaitable<void> worker::beat_once() {
     if (instance == instance_) continue;
     auto work = [this, instance] { return recover(instance); };
     group_.spawn("task_recover", work);
+  }
+}
+
+awaitable<void> worker::note_waiting() {
+  metrics_->holds(running_.size(), ready_.size() + waiting_.size());
+  const auto queues = config_.queues;
+  if (queues.empty()) co_return;
+  redis::request ask;
+  for (const auto& [name, weight] : queues)
+    for (const int step : priority_steps) ask.push("LLEN", app_.keys.queue(name, step));
+  const auto lengths = redis::checked(co_await side_.exec(std::move(ask)));
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    std::int64_t waiting = 0;
+    for (std::size_t k = 0; k < priority_steps.size(); ++k)
+      waiting += lengths.at(i * priority_steps.size() + k).as_integer().value_or(0);
+    metrics_->waiting(queues[i].first, waiting);
   }
 }
 
@@ -148,6 +163,7 @@ awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::str
     args.insert(args.end(), {tag, "serve", app_.keys.queue(found->queue, priority_step(m.priority)),
                              again ? *again : found->envelope});
     totals_.recovered.fetch_add(1, std::memory_order_relaxed);
+    if (metrics_) metrics_->recovered();
   }
   const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index();
   const std::vector<std::string_view> keys{unacked, index};
@@ -207,7 +223,7 @@ awaitable<void> worker::eta_loop() {
         next = 0ms;
       } else if (const auto at = reply[1].as_double(); at) {
         const double left_s =
-            *at - now_s() - std::chrono::duration<double>(config_.near_eta).count() / 2;
+            *at - unix_now_s() - std::chrono::duration<double>(config_.near_eta).count() / 2;
         next = std::clamp(milliseconds(static_cast<std::int64_t>(left_s * 1000)), 1ms, 1000ms);
       }
     } catch (const failure&) {
@@ -241,7 +257,7 @@ awaitable<void> worker::janitor_loop() {
 // Messages that nobody refreshed for the visibility timeout: of Python workers that died.
 awaitable<void> worker::sweep_stale() {
   const auto limit =
-      now_s() - std::chrono::duration<double>(app_.options.visibility_timeout).count();
+      unix_now_s() - std::chrono::duration<double>(app_.options.visibility_timeout).count();
   const auto stale =
       redis::checked(co_await side_.command("ZRANGEBYSCORE", app_.keys.unacked_index(), "-inf",
                                             fmt::format("{:.6f}", limit), "LIMIT", 0, 200));
@@ -266,21 +282,6 @@ awaitable<void> worker::sweep_stale() {
   if (!held.empty()) co_await restore_held(std::move(held));
 }
 
-// Chords that were complete when the worker that should have sent their body died.
-awaitable<void> worker::sweep_chords() {
-  auto& redis = results_ ? *results_ : side_;
-  const auto pending = redis::checked(co_await redis.command("HGETALL", app_.keys.own("chords")));
-  for (const auto& [gid, how] : pending.as_pairs()) {
-    const auto parsed = parse_json(how);
-    const auto* at =
-        parsed && parsed->is_object() ? parsed->get_object().if_contains("at") : nullptr;
-    if (at && at->is_number() && now_s() - at->to_number<double>() < 10.0) continue;
-    const auto parts =
-        redis::checked(co_await redis.command("ZRANGE", app_.keys.group(gid) + ".j", 0, -1));
-    co_await fire_chord(gid, how, parts.as_strings());
-  }
-}
-
 // Reply queues and event queues of clients that are gone leave their names behind for ever. Names
 // that nobody listens to any more are removed: a reply queue without list, and all events queues
 // (they are fanout: nothing reads the set).
@@ -301,101 +302,6 @@ awaitable<void> worker::sweep_bindings() {
   }
 }
 
-// All parts are there: the body is sent with them, or it fails because a part did.
-awaitable<void> worker::fire_chord(std::string gid, std::string how,
-                                   std::vector<std::string> parts) {
-  const auto parsed = parse_json(how);
-  if (!parsed || !parsed->is_object()) co_return;
-  const auto& about = parsed->get_object();
-  const auto* body = about.if_contains("body");
-  if (body == nullptr || !body->is_object()) co_return;
-  json_array results;
-  std::string failed;
-  for (const auto& text : parts) {
-    const auto part = parse_json(text);
-    const auto* fields = part ? part->if_array() : nullptr;
-    if (fields == nullptr || fields->size() < 4) continue;
-    const auto state = python_repr((*fields)[2]);
-    if (state != "'SUCCESS'" && failed.empty()) {
-      failure_info info;
-      if (const auto* thrown = (*fields)[3].if_object()) {
-        if (const auto* type = thrown->if_contains("exc_type"); type && type->is_string())
-          info.type = type->get_string();
-        if (const auto* message = thrown->if_contains("exc_message");
-            message && message->is_array())
-          info.arguments = message->get_array();
-      }
-      failed = fmt::format("Dependency {} raised {}",
-                           std::string((*fields)[1].is_string() ? (*fields)[1].get_string() : ""),
-                           info.repr());
-    }
-    results.push_back((*fields)[3]);
-  }
-  const auto text_of = [&about](std::string_view name) -> std::string {
-    const auto* v = about.if_contains(name);
-    return v && v->is_string() ? std::string(v->get_string()) : std::string();
-  };
-  auto sending = app_.sending_now(nullptr);
-  sending.parent_id = text_of("parent_id");
-  sending.root_id = text_of("root_id");
-  plan made;
-  std::vector<std::string> words{gid};
-  redis::request reports;
-  if (failed.empty()) {
-    json_array fed;
-    fed.emplace_back(std::move(results));
-    if (const auto ok = expand(*body, fed, sending, made); !ok) {
-      log::warn("task_chord_bad", {{"group", gid}, {"error", ok.error().message}});
-      co_return;
-    }
-  } else {
-    const auto* options = body->get_object().if_contains("options");
-    const auto* id =
-        options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
-    const auto id_text = id && id->is_string() ? std::string(id->get_string()) : std::string();
-    const auto why = make_failure("ChordError", failed, std::string(exceptions_module));
-    std::string why_json, document;
-    append_json(why_json, why.to_json());
-    append_result_document(document, {.id = id_text, .status = "FAILURE", .result_json = why_json});
-    const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
-    reports.push("SETEX", app_.keys.result(id_text), ttl, document);
-    reports.push("PUBLISH", app_.keys.result(id_text), document);
-    json_array fed;
-    fed.push_back(json(id_text));
-    if (const auto* errbacks = options && options->is_object()
-                                   ? options->get_object().if_contains("link_error")
-                                   : nullptr;
-        errbacks && errbacks->is_array())
-      for (const auto& errback : errbacks->get_array()) {
-        const auto ok = expand(errback, fed, sending, made);
-        if (!ok) log::warn("task_errback_bad", {{"group", gid}, {"error", ok.error().message}});
-      }
-  }
-  for (const auto& [inner, size] : made.chords) {
-    const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
-    reports.push("SETEX", app_.keys.group(inner) + ".s", ttl, size);
-  }
-  auto& at = results_ ? *results_ : side_;
-  if (reports.get_commands() > 0) redis::checked(co_await at.exec(std::move(reports)));
-  redis::request apart;
-  for (const auto& m : made.messages) {
-    auto to = address(app_.keys, m);
-    if (results_) {
-      apart.push("LPUSH", to.list, to.envelope);
-    } else {
-      words.push_back(std::move(to.list));
-      words.push_back(std::move(to.envelope));
-    }
-  }
-  const auto base = app_.keys.group(gid);
-  const auto chords = app_.keys.own("chords"), j = base + ".j", t = base + ".t", s = base + ".s";
-  const std::vector<std::string_view> keys{chords, j, t, s, base};
-  const std::vector<std::string_view> args(words.begin(), words.end());
-  const auto fired = redis::checked(co_await at.eval(scripts::fire_chord, keys, args));
-  if (fired.as_bool() && apart.get_commands() > 0)
-    redis::checked(co_await side_.exec(std::move(apart)));
-}
-
 // ---- revoked ids, kept in Redis so that a restart knows them ----
 
 awaitable<void> worker::load_revoked() {
@@ -405,11 +311,11 @@ awaitable<void> worker::load_revoked() {
   if (!fresh.empty()) {
     std::vector<std::string> words;
     const auto until =
-        fmt::format("{:.0f}", now_s() + std::chrono::duration<double>(revoke_memory).count());
+        fmt::format("{:.0f}", unix_now_s() + std::chrono::duration<double>(revoke_memory).count());
     for (const auto& id : fresh) words.insert(words.end(), {until, id});
     both.push_range("ZADD", key, words);
   }
-  both.push("ZREMRANGEBYSCORE", key, "-inf", fmt::format("{:.0f}", now_s()));
+  both.push("ZREMRANGEBYSCORE", key, "-inf", fmt::format("{:.0f}", unix_now_s()));
   both.push("ZREMRANGEBYRANK", key, 0, -static_cast<std::int64_t>(revoke_memory_limit) - 1);
   both.push("ZRANGE", key, 0, -1);
   const auto replies = redis::checked(co_await side_.exec(std::move(both)));

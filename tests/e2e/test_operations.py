@@ -75,14 +75,14 @@ def test_head_and_request_ids(server):
 
 
 def test_slow_headers_and_connection_limit(short_tmp):
-    server = Server(short_tmp / unique("slow"), args=["--set", "http.header_timeout=500ms", "--threads", "1",
+    server = Server(short_tmp / unique("slow"), args=["--set", "http.header_timeout=3s", "--threads", "1",
                                                       "--set", "http.connection_limit=5"]).start()
     host, port = server.url.removeprefix("http://").split(":")
     started = time.monotonic()
     with socket.create_connection((host, int(port)), timeout=10) as s:
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost")
         assert s.recv(100) == b"", "a header that never ends is cut off"
-    assert time.monotonic() - started < 5
+    assert 2.9 < time.monotonic() - started < 20
     open_ones = [socket.create_connection((host, int(port)), timeout=10) for _ in range(8)]
     refused = 0
     for s in open_ones:

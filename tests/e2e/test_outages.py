@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from conftest import BINARY, ROOT, Server, unique, wait_until
+from conftest import BINARY, ROOT, MariaDB, Server, unique, wait_until
 from test_replay import DATA, check_world, totals_of
 
 
@@ -101,7 +101,8 @@ def test_a_frozen_redis_delays_but_loses_nothing(own_server):
     finally:
         os.kill(pid, signal.SIGCONT)
     thread.join(30)
-    state = wait_until(lambda: own_server.http("GET", f"/api/players/{b}/state"), 20)
+    assert answers, "the request was never answered"
+    state = wait_until(lambda: (x := own_server.http("GET", f"/api/players/{b}/state")).status == 200 and x)
     done = 100 - state.json["hp"]
     if answers[0].status == 200:
         assert done == 1
@@ -129,9 +130,11 @@ def test_without_redis_reads_say_unavailable_and_recover(short_tmp):
         server.stop()
 
 
-def test_without_sql_what_redis_knows_is_served(short_tmp, mariadb):
-    mariadb.sql("DROP DATABASE IF EXISTS outage", "CREATE DATABASE outage", "GRANT ALL ON outage.* TO 'game'@'%'")
-    server = Server(short_tmp / unique("own"), mariadb.env("outage")).start()
+def test_without_sql_what_redis_knows_is_served(short_tmp):
+    directory = short_tmp / unique("maria")
+    directory.mkdir()
+    mariadb = MariaDB(directory)  # of its own, because it is stopped
+    server = Server(short_tmp / unique("own"), mariadb.env()).start()
     cached, uncached = server.new_player(), server.new_player()
     server.redis().delete(f"user:{uncached}")
     mariadb.stop()
@@ -146,6 +149,7 @@ def test_without_sql_what_redis_knows_is_served(short_tmp, mariadb):
         mariadb.start()
     wait_until(lambda: server.http("GET", f"/api/players/{uncached}").status == 200, 20)
     server.stop()
+    mariadb.stop()
 
 
 def test_data_survive_a_restart_and_one_directory_has_one_server(own_server):

@@ -35,7 +35,7 @@ class Reader(threading.Thread):
         self.join(20)
         assert not self.problems, self.problems[:3]
         assert self.reads > 20
-        assert self.slowest < 3, f"a reader waited {self.slowest:.1f} s"
+        assert self.slowest < 6, f"a reader waited {self.slowest:.1f} s"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def expect(server, what, **wanted):
         d = status(server)
         flat = {"stale": d.get("stale", False), **d["_cache"]}
         return all(flat.get(k) == v for k, v in wanted.items())
-    wait_until(fits, 15, what)
+    wait_until(fits, 30, what)
 
 
 def test_every_combination_and_back_again(world):
@@ -79,7 +79,7 @@ def test_every_combination_and_back_again(world):
     mariadb.start()
     expect(server, "the database while only Redis is down", cached=False, source="database", stale=False)
     mariadb.sql("UPDATE constants SET Value = 9 WHERE Name = 'RateExp'", database="game")
-    wait_until(lambda: status(server)["rates"]["exp"] == 9.0, 5, "a change seen without Redis")
+    wait_until(lambda: status(server)["rates"]["exp"] == 9.0, what="a change seen without Redis")
     redis_server.start()
     expect(server, "the cache again", cached=True, stale=False)
     assert status(server)["rates"]["exp"] == 9.0

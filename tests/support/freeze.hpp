@@ -3,18 +3,20 @@
 
 #include "redis/child_process.hpp"
 
-#include <sys/wait.h>
+#include <sys/types.h>
 
-#include <csignal>
+#include <vector>
 
 namespace skirmish::testing {
 
 // Returns when all threads of the child stand still; without the wait a server of many threads may
 // still answer for a moment.
-inline void freeze(redis::child_process& child) {
-  child.signal(SIGSTOP);
-  siginfo_t stopped{};
-  waitid(P_PID, static_cast<id_t>(child.pid()), &stopped, WSTOPPED | WNOWAIT);
-}
+void freeze(redis::child_process& child);
+
+// The same for a child and the processes that it started, which are returned.
+std::vector<pid_t> freeze_family(redis::child_process& child);
+
+// Kills a child and the processes that it started, and waits until all of them are gone.
+void kill_family(redis::child_process& child);
 
 }  // namespace skirmish::testing

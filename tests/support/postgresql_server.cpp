@@ -5,7 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <csignal>
 #include <stdexcept>
 
 namespace skirmish::testing {
@@ -66,17 +66,10 @@ void postgresql_server::start() {
   wait_until_answering(administrator(), process_);
 }
 
-void postgresql_server::kill() {
-  // Its sessions end by themselves when they see that it is gone; a new server waits for that.
-  signal_all(SIGKILL);
-  process_.wait(10s);
-}
-
-void postgresql_server::signal_all(int number) const {
-  if (process_.pid() == 0) return;
-  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", process_.pid()));
-  process_.signal(number);
-  for (pid_t child = 0; children >> child;) ::kill(child, number);
+void postgresql_server::thaw() {
+  for (const auto pid : frozen_) ::kill(pid, SIGCONT);
+  frozen_.clear();
+  process_.signal(SIGCONT);
 }
 
 database_config postgresql_server::administrator() const {

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "redis/child_process.hpp"
+#include "support/freeze.hpp"
 #include "support/redis_server.hpp"
 #include "support/sql_server.hpp"
 
-#include <csignal>
+#include <vector>
 
 namespace skirmish::testing {
 
@@ -14,21 +15,21 @@ class postgresql_server final : public sql_server {
   static bool is_installed();
 
   postgresql_server();
-  ~postgresql_server() override { kill(); }
+  ~postgresql_server() override { kill_family(process_); }
 
   database_config fresh_database() override;
-  void kill() override;
+  // A process of the old server that still runs would keep the new one from starting.
+  void kill() override { kill_family(process_); }
   void start() override;
-  void freeze() override { signal_all(SIGSTOP); }
-  void thaw() override { signal_all(SIGCONT); }
+  void freeze() override { frozen_ = freeze_family(process_); }
+  void thaw() override;
 
  private:
-  // The server is a process for each session.
-  void signal_all(int number) const;
   [[nodiscard]] database_config administrator() const;
 
   temp_dir dir_;
   redis::child_process process_;
+  std::vector<pid_t> frozen_;  // its processes, one for each session among them
   int databases_ = 0;
 };
 

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -43,6 +44,19 @@ void make_certificate(const std::filesystem::path& dir) {
         "subjectAltName=DNS:localhost"}});
   if (!process.wait(start_limit) || process.ending() != "exit code 0")
     throw std::runtime_error("openssl made no certificate: " + process.ending());
+}
+
+// The first line of the answer; empty when there is none.
+std::string reply_to(const std::string& unix_socket, const std::string& command) {
+  asio::io_context io{1};
+  asio::local::stream_protocol::socket socket(io);
+  boost::system::error_code problem;
+  socket.connect(asio::local::stream_protocol::endpoint(unix_socket), problem);
+  if (problem) return {};
+  asio::write(socket, asio::buffer(command + "\r\n"), problem);
+  std::string line;
+  asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
+  return line.ends_with("\r\n") ? line : "";
 }
 
 }  // namespace
@@ -112,27 +126,32 @@ void redis_server::freeze() { testing::freeze(process_); }
 
 void redis_server::thaw() { process_.signal(SIGCONT); }
 
+void redis_server::tell(const std::string& command) const {
+  const auto reply = reply_to(socket(), command);
+  if (!reply.starts_with("+OK")) throw std::runtime_error(command + ": " + reply);
+}
+
 void redis_server::restart() {
   kill();
   start();
 }
 
-bool answers(const std::string& unix_socket) {
-  asio::io_context io{1};
-  asio::local::stream_protocol::socket socket(io);
-  boost::system::error_code problem;
-  socket.connect(asio::local::stream_protocol::endpoint(unix_socket), problem);
-  if (problem) return false;
-  asio::write(socket, asio::buffer(std::string_view("PING\r\n")), problem);
-  std::string line;
-  asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
-  return line.ends_with("\r\n");
-}
+bool answers(const std::string& unix_socket) { return !reply_to(unix_socket, "PING").empty(); }
 
 std::uint16_t free_port() {
+  static std::minstd_rand random{std::random_device{}()};
   asio::io_context io{1};
-  const asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
-  return acceptor.local_endpoint().port();
+  for (;;) {
+    // The kernel gives none of this range away, so the port stays free also while its server is
+    // down.
+    const auto port = std::uniform_int_distribution<std::uint16_t>{12'000, 32'000}(random);
+    try {
+      const asio::ip::tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), port});
+      return port;
+    } catch (const boost::system::system_error& e) {
+      if (e.code() != asio::error::address_in_use) throw;
+    }
+  }
 }
 
 }  // namespace skirmish::testing

@@ -54,6 +54,8 @@ class redis_server {
   // for this time.
   void start(const std::vector<std::string>& more = {});
   void restart();  // kill() and start()
+  // Sends a command past every client; it must be answered with OK.
+  void tell(const std::string& command) const;
 
  private:
   temp_dir dir_;

@@ -1,11 +1,12 @@
-#include "support/proxy.hpp"
-
-#include "support/run.hpp"
+#include "cli/relay.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
 #include <algorithm>
@@ -13,13 +14,23 @@
 #include <chrono>
 #include <future>
 
-namespace skirmish::testing {
+namespace skirmish::cli {
 
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 using asio::local::stream_protocol;
 
-struct proxy::link {
+namespace {
+
+awaitable<void> breathe() {
+  asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
+}
+
+}  // namespace
+
+struct relay::link {
   link(tcp::socket client, asio::io_context& io) : near(std::move(client)), far(io) {}
   void close() {
     error_code ignored;
@@ -30,7 +41,7 @@ struct proxy::link {
   stream_protocol::socket far;
 };
 
-proxy::proxy(std::string upstream)
+relay::relay(std::string upstream)
     : upstream_(std::move(upstream)),
       acceptor_(io_, {asio::ip::address_v4::loopback(), 0}),
       port_(acceptor_.local_endpoint().port()) {
@@ -39,12 +50,12 @@ proxy::proxy(std::string upstream)
   thread_ = std::thread([this] { io_.run(); });
 }
 
-proxy::~proxy() {
+relay::~relay() {
   io_.stop();
   thread_.join();
 }
 
-void proxy::cut() {
+void relay::cut() {
   // The caller goes on when it has happened: what it sends next must not slip through before.
   std::promise<void> done;
   asio::post(io_, [this, &done] {
@@ -56,7 +67,7 @@ void proxy::cut() {
   done.get_future().wait();
 }
 
-awaitable<void> proxy::accept() {
+awaitable<void> relay::accept() {
   while (true) {
     auto client = co_await acceptor_.async_accept(use_awaitable);
     const auto at = std::make_shared<link>(std::move(client), io_);
@@ -72,7 +83,7 @@ awaitable<void> proxy::accept() {
   }
 }
 
-awaitable<void> proxy::pass_requests(std::shared_ptr<link> at) {
+awaitable<void> relay::pass_requests(std::shared_ptr<link> at) {
   std::array<char, 64 * 1024> buffer;
   while (true) {
     const auto [problem, size] =
@@ -85,7 +96,7 @@ awaitable<void> proxy::pass_requests(std::shared_ptr<link> at) {
   at->close();
 }
 
-awaitable<void> proxy::pass_replies(std::shared_ptr<link> at) {
+awaitable<void> relay::pass_replies(std::shared_ptr<link> at) {
   std::array<char, 64 * 1024> buffer;
   bool open = true;
   while (open) {
@@ -94,7 +105,7 @@ awaitable<void> proxy::pass_replies(std::shared_ptr<link> at) {
     const auto [problem, read] = co_await at->far.async_read_some(asio::buffer(buffer, piece),
                                                                   asio::as_tuple(use_awaitable));
     if (problem) break;
-    while (held_ && at->near.is_open()) co_await pause(1ms);
+    while (held_ && at->near.is_open()) co_await breathe();
     auto size = read;
     if (const auto budget = budget_bytes_.load(); budget >= 0) {
       size = std::min(size, static_cast<std::size_t>(budget));
@@ -108,4 +119,4 @@ awaitable<void> proxy::pass_replies(std::shared_ptr<link> at) {
   at->close();
 }
 
-}  // namespace skirmish::testing
+}  // namespace skirmish::cli

@@ -1,7 +1,4 @@
-// libFuzzer target: any bytes through both log parsers. Built by clang with -DSKIRMISH_FUZZ=ON:
-//
-//   cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DSKIRMISH_FUZZ=ON
-//   ninja -C build/fuzz ingest_fuzz && build/fuzz/ingest_fuzz -max_len=65536 CORPUS tests/data
+// Any bytes through both log parsers.
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "ingest/frames.hpp"

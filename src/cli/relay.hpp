@@ -14,16 +14,16 @@
 #include <thread>
 #include <vector>
 
-namespace skirmish::testing {
+namespace skirmish::cli {
 
 // Listens on a free port of 127.0.0.1 and passes everything on to a Unix socket, on a thread of its
 // own. All controls may be called from any thread.
-class proxy {
+class relay {
  public:
-  explicit proxy(std::string upstream);
-  ~proxy();
-  proxy(const proxy&) = delete;
-  proxy& operator=(const proxy&) = delete;
+  explicit relay(std::string upstream);
+  ~relay();
+  relay(const relay&) = delete;
+  relay& operator=(const relay&) = delete;
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] unsigned accepted() const noexcept { return accepted_; }
@@ -58,4 +58,4 @@ class proxy {
   std::thread thread_;
 };
 
-}  // namespace skirmish::testing
+}  // namespace skirmish::cli

@@ -1,0 +1,114 @@
+// `skirmish worker`: runs tasks, the built-in ones too.
+#include "app.hpp"
+#include "builtin_tasks/builtin_tasks.hpp"
+#include "cli/broker_flags.hpp"
+#include "cli/task_tools.hpp"
+#include "core/log.hpp"
+#include "http/listener.hpp"
+#include "http/router.hpp"
+#include "tasks/builtin_service.hpp"
+#include "tasks/worker_main.hpp"
+
+#include <optional>
+
+namespace skirmish::cli {
+namespace {
+
+template <class T>
+T value_or_usage(result<T> outcome) {
+  if (!outcome) throw usage_error{outcome.error().message};
+  return std::move(*outcome);
+}
+
+// /metrics and /healthz of a worker.
+class operations {
+ public:
+  operations(asio::io_context& io, const config& settings, metrics::registry& metrics)
+      : group_(io),
+        routes_(
+            [](const http::request&) -> awaitable<result<http::principal>> {
+              co_return http::principal{};
+            },
+            metrics),
+        listener_(
+            http::listen(io, value_or_usage(http::parse_endpoint(settings.tasks.worker_listen))),
+            settings, routes_, metrics) {
+    using http::access;
+    using http::verb;
+    auto live = [](http::exchange&) -> awaitable<http::response> {
+      co_return http::text_response("ok\n");
+    };
+    auto numbers = [&metrics](http::exchange&) -> awaitable<http::response> {
+      co_return http::text_response(metrics.text(), "text/plain; version=0.0.4");
+    };
+    routes_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
+    routes_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
+  }
+
+  void start() {
+    listener_.start(group_);
+    log::info("task_worker_metrics", {{"port", listener_.endpoint().port()}});
+  }
+  awaitable<void> stop() {
+    listener_.stop();
+    group_.close();
+    co_await group_.wait(std::chrono::seconds{2});
+  }
+
+ private:
+  task_group group_;
+  http::router routes_;
+  http::listener listener_;
+};
+
+int work(const broker_flags& broker, tasks::worker_arguments given) {
+  const auto settings = broker.settings.load();
+  const auto url = broker.resolve();
+  const auto redis = redis::parse_url(url);
+  if (!redis) throw usage_error{"bad broker URL: " + redis.error().message};
+  const auto keys = broker.keys();
+  const system_clock time;
+  metrics::registry metrics;
+  database db(value_or_usage(database_config_of(settings)));
+  if (given.queues.empty()) given.queues = std::string("celery,") + tasks::builtin::queue;
+
+  asio::io_context io(1);
+  tasks::app owner(url, builtin_tasks::options_of(keys));
+  builtin_tasks::game game(
+      io, {*redis,
+           keys,
+           time,
+           db,
+           {settings.notifications.limit, settings.notifications.text_limit_bytes}});
+  game.add_to(owner);
+  std::optional<operations> routes;
+  if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);
+  db.start();
+  tasks::worker_company company;
+  company.metrics = &metrics;
+  company.start = [&] {
+    game.start();
+    if (routes) routes->start();
+  };
+  company.stop = [&]() -> awaitable<void> {
+    co_await game.stop();
+    if (routes) co_await routes->stop();
+  };
+  const int code = tasks::run_worker(owner, io, given, std::move(company));
+  db.stop();
+  return code;
+}
+
+}  // namespace
+
+void add_task_worker(CLI::App& app, int& code) {
+  auto* c = app.add_subcommand("worker", "Run tasks: the built-in ones, until you register yours");
+  auto broker = std::make_shared<broker_flags>();
+  auto given = std::make_shared<tasks::worker_arguments>();
+  broker->add_to(*c);
+  broker->settings.add(*c, "--metrics-listen", "tasks.worker_listen", "ADDR");
+  tasks::add_worker_options(*c, *given);
+  c->callback([=, &code] { code = work(*broker, *given); });
+}
+
+}  // namespace skirmish::cli

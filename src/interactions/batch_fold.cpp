@@ -1,0 +1,206 @@
+#include "interactions/batch_fold.hpp"
+
+#include "interactions/attack_dump.hpp"
+#include "positions/cell.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skirmish::interactions {
+namespace {
+
+std::string move_text(const move& m) {
+  const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
+  return fmt::format("{:.7f} {:.7f} {:.2f} {} {} {}", m.lat, m.lon, m.alt, to_rfc3339(m.ts), ttl_ms,
+                     positions::cell_of({m.lat, m.lon}));
+}
+
+}  // namespace
+
+std::uint32_t batch_fold::player(const std::string& id) {
+  const auto [found, fresh] = index_.try_emplace(id, static_cast<std::uint32_t>(players_.size()));
+  if (fresh) players_.push_back(player_change{.id = &id});
+  return found->second;
+}
+
+void batch_fold::act(std::uint32_t who, std::string_view interaction) {
+  auto& p = players_[who];
+  ++p.activity;
+  p.interaction = interaction;
+  const auto place = static_cast<std::uint32_t>(actions_.size());
+  actions_.push_back({line_start_, log_.size() - line_start_});
+  (p.first_action == none ? p.first_action : actions_[p.last_action].next) = place;
+  p.last_action = place;
+  ++p.action_count;
+  game_.acted(*p.id);
+}
+
+void batch_fold::add_op(std::uint32_t who, std::int64_t amount, const std::string* attacker) {
+  auto& p = players_[who];
+  const auto place = static_cast<std::uint32_t>(ops_.size());
+  ops_.push_back({amount, attacker});
+  (p.first_op == none ? p.first_op : ops_[p.last_op].next) = place;
+  p.last_op = place;
+  ++p.op_count;
+}
+
+void batch_fold::add_attack(const attack& a, bool is_trusted) {
+  const auto attacker = player(a.attacker_id);
+  const auto target = player(a.target_id);
+  act(attacker, "attack");
+  players_[attacker].dealt += a.damage;
+  players_[attacker].target = a.target_id;
+  add_op(target, a.damage, &a.attacker_id);
+  const auto pair = std::uint64_t{attacker} << 32 | target;
+  const auto [found, fresh] =
+      pair_index_.try_emplace(pair, static_cast<std::uint32_t>(pairs_.size()));
+  const pair_change change{&a, is_trusted};
+  if (fresh)
+    pairs_.push_back(change);
+  else
+    pairs_[found->second] = change;
+  if (!a.id.empty()) ids_.push_back(&a.id);
+}
+
+void batch_fold::add_score(const score& s) {
+  player(s.player_id);
+  auto& last = last_score_[s.board + ' ' + s.player_id];
+  const bool joins = last != 0 && s.op == score_operator::increment &&
+                     scores_[last - 1].what->op == score_operator::increment;
+  if (joins) {
+    scores_[last - 1].value += s.value;
+  } else {
+    scores_.push_back({&s, s.value});
+    last = scores_.size();
+  }
+}
+
+void batch_fold::add(const event& e, bool is_trusted) {
+  line_start_ = log_.size();
+  append_line(log_, e);
+  ++event_count_;
+  if (const auto* a = std::get_if<attack>(&e)) {
+    add_attack(*a, is_trusted);
+  } else if (const auto* m = std::get_if<move>(&e)) {
+    const auto who = player(m->player_id);
+    act(who, "move");
+    players_[who].last_move = m;
+  } else if (const auto* r = std::get_if<respawn>(&e)) {
+    add_op(player(r->player_id), r->hp, nullptr);
+  } else if (const auto* s = std::get_if<score>(&e)) {
+    add_score(*s);
+  } else if (const auto* i = std::get_if<item>(&e)) {
+    player(i->player_id);
+    game_.add(*i);
+  } else if (const auto* c = std::get_if<completion>(&e)) {
+    player(c->player_id);
+    game_.add(*c);
+  } else if (const auto* t = std::get_if<trade>(&e)) {
+    player(t->from);
+    player(t->to);
+    game_.add(*t, log_.substr(line_start_, log_.size() - line_start_ - 1));
+  } else if (const auto* words = std::get_if<chat>(&e)) {
+    game_.add(*words);
+  }
+}
+
+void batch_fold::append_players(packed_values& out, const fold_settings& settings) const {
+  out.add(static_cast<std::int64_t>(players_.size()));
+  std::int64_t active = 0;
+  std::string lines;
+  for (const auto& p : players_) {
+    out.add(*p.id);
+    if (p.activity > 0) {
+      out.add(fmt::format_int(p.activity).c_str());
+      out.add(fmt::format("{:05}", active++));
+      const bool refreshes = !settings.refreshes_profile || settings.refreshes_profile(*p.id);
+      out.add(refreshes ? 1 : 0);
+    } else {
+      out.add("");
+    }
+    out.add(p.dealt);
+    out.add(p.interaction);
+    out.add(p.target);
+    out.add(p.last_move ? move_text(*p.last_move) : std::string());
+    const auto kept = std::min(std::int64_t{p.action_count}, settings.actions_limit);
+    auto skipped = p.action_count - kept;
+    lines.clear();
+    for (auto at = p.first_action; at != none; at = actions_[at].next)
+      if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
+    if (!lines.empty()) lines.pop_back();
+    out.add(kept);
+    if (kept > 0) out.add(lines);
+    out.add(std::int64_t{p.op_count});
+    for (auto at = p.first_op; at != none; at = ops_[at].next) {
+      out.add(ops_[at].amount);
+      out.add(ops_[at].attacker ? std::string_view(*ops_[at].attacker) : std::string_view());
+    }
+  }
+}
+
+// Records of attacks that cannot be refused any more go ahead of the commit, the others into it.
+bool batch_fold::goes_ahead(const pair_change& p, const fold_settings& settings) const {
+  return settings.dump_attacks && p.is_trusted && p.latest->id.empty() && settings.is_known &&
+         settings.is_known(p.latest->attacker_id) && settings.is_known(p.latest->target_id);
+}
+
+std::vector<attack_write> batch_fold::append_attacks(packed_values& out,
+                                                     const fold_settings& settings) const {
+  std::vector<attack_write> ahead;
+  std::vector<const attack*> inside;
+  time_text times;
+  std::string dump;
+  const auto key_of = [&](const attack& a) {
+    std::string key(settings.prefix);
+    key.append("attack:").append(a.attacker_id) += ':';
+    return key += a.target_id;
+  };
+  const auto write_dump = [&](const attack& a) {
+    const fmt::format_int damage(a.damage);
+    dump_attack(dump, a.id, {damage.data(), damage.size()}, times(a.ts));
+  };
+  for (const auto& p : pairs_) {
+    if (!goes_ahead(p, settings)) {
+      inside.push_back(p.latest);
+      continue;
+    }
+    write_dump(*p.latest);
+    ahead.push_back({key_of(*p.latest), dump});
+  }
+  out.add(static_cast<std::int64_t>(inside.size()));
+  for (const auto* a : inside) {
+    out.add(key_of(*a));
+    if (settings.dump_attacks) {
+      write_dump(*a);
+      out.add(dump);
+    } else {
+      out.add(a->id);
+      out.add(fmt::format_int(a->damage).c_str());
+      out.add(times(a->ts));
+    }
+  }
+  return ahead;
+}
+
+std::vector<attack_write> batch_fold::append_to(packed_values& out,
+                                                const fold_settings& settings) const {
+  const auto levels = game_.levels();
+  out.add(static_cast<std::int64_t>(levels.size()));
+  for (const auto& level : levels) out.add(level);
+  append_players(out, settings);
+  auto ahead = append_attacks(out, settings);
+  out.add(static_cast<std::int64_t>(scores_.size()));
+  for (const auto& s : scores_) {
+    out.add(s.what->board);
+    out.add(s.what->player_id);
+    out.add(word(s.what->op));
+    out.add(fmt::format_int(s.value).c_str());
+  }
+  std::vector<std::string> words;
+  game_.append_to(words);
+  for (const auto& word : words) out.add(word);
+  return ahead;
+}
+
+}  // namespace skirmish::interactions

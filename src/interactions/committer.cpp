@@ -1,0 +1,340 @@
+#include "interactions/committer.hpp"
+
+#include "core/ids.hpp"
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "interactions/attack_dump.hpp"
+#include "interactions/interactions_keys.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+
+namespace skirmish::interactions {
+namespace {
+
+using namespace std::chrono_literals;
+using steady = std::chrono::steady_clock;
+
+const redis::script commit_script{
+    "interactions/commit",
+// clang-format off: in this order
+#include "chat/deliver.lua.inc"
+#include "achievements/unlock.lua.inc"
+#include "interactions/game.lua.inc"
+#include "activity/open_slice.lua.inc"
+#include "interactions/commit.lua.inc"
+    // clang-format on
+};
+
+constexpr std::uint64_t in_flight_limit = 2;
+constexpr std::size_t known_limit = 1'000'000;  // players and streams remembered
+constexpr auto durability_pulse = 50ms;
+
+const error redis_down{errc::unavailable, "the store is down; try again"};
+
+amendment read_amendment(const redis::value& reply) {
+  amendment out;
+  const auto streams = reply[1].as_strings();
+  for (std::size_t i = 0; i + 1 < streams.size(); i += 2)
+    out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
+  for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
+  for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
+  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
+  return out;
+}
+
+}  // namespace
+
+committer::committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+                     const clock& time, committer_settings settings, metrics::registry& metrics)
+    : io_(io),
+      redis_(redis),
+      keys_(keys),
+      clock_(time),
+      settings_(std::move(settings)),
+      writer_(random_hex(8)),
+      turn_(io, steady::time_point::max()),
+      pulse_(io),
+      accepted_(metrics.add_counter("skirmish_events_accepted_total", "Events committed.")),
+      rejected_(
+          metrics.add_counter("skirmish_events_rejected_total", "Events rejected one by one.")),
+      commits_(metrics.add_counter("skirmish_commits_total", "Commits of the interaction engine.")),
+      retries_(metrics.add_counter("skirmish_commit_retries_total", "Commits sent again.")),
+      redone_(metrics.add_counter("skirmish_commits_redone_total",
+                                  "Confirmed commits sent again to a Redis that had lost them.")) {
+  settings_.commit.prefix = keys.prefix();
+  settings_.commit.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
+  settings_.commit.is_known = [this](const std::string& id) { return known_players_.contains(id); };
+  settings_.commit.is_fresh = [this](const stream_position& at) { return follows(at); };
+}
+
+bool committer::has_room() const noexcept {
+  return in_flight() < in_flight_limit && redo_.bytes() < settings_.redo_limit_bytes;
+}
+
+awaitable<void> committer::write(batch b) {
+  const auto ticket = next_ticket_++;
+  const auto now = clock_.now();
+  attempt first;
+  commit_request request;
+  if (!dumps_known_) co_await learn_dumps();
+  if (!troubled_) {
+    request = b.request(settings_.commit, now);
+    first = co_await send(request, committed_ + 1 + (ticket - serving_));
+  }
+  co_await wait_turn(ticket);
+  try {
+    co_await finish(b, request, std::move(first), now);
+  } catch (const std::exception& e) {
+    log::error("commit_failed", {{"error", e.what()}});
+    b.fail({errc::internal, "the events could not be written"});
+    start_anew();
+  }
+  ++serving_;
+  turn_.cancel();
+}
+
+awaitable<void> committer::wait_turn(std::uint64_t ticket) {
+  while (serving_ != ticket) {
+    error_code ignored;
+    co_await turn_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
+}
+
+awaitable<committer::attempt> committer::send(commit_request& request, std::uint64_t number) {
+  attempt out;
+  out.number = number;
+  out.client = redis_.client_id();
+  request.number() = std::to_string(number);
+  const auto key = commit_key(keys_, writer_);
+  const std::string_view keys[] = {key};
+  const std::vector<std::string_view> views(request.arguments.begin(), request.arguments.end());
+  redis::request commands;
+  for (const auto& w : request.ahead)
+    commands.push("RESTORE", w.key, attack_ttl / 1ms, w.dump, "REPLACE");
+  push_evalsha(commands, commit_script, keys, views);
+  try {
+    auto replies = co_await redis_.exec(std::move(commands));
+    for (std::size_t i = 0; i + 1 < replies.size(); ++i) redis::checked(std::move(replies[i]));
+    if (is_noscript(replies.back()))
+      out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
+    else
+      out.reply = redis::checked(std::move(replies.back()));
+  } catch (const failure& e) {
+    out.lost = error{e.code(), e.what()};
+  }
+  co_return out;
+}
+
+// Whatever it takes, in this batch's turn.
+awaitable<void> committer::finish(batch& b, commit_request& request, attempt last, timestamp now) {
+  const auto first_try = steady::now();
+  bool maybe_applied = false;
+  troubled_ = false;
+  while (!b.empty()) {
+    const bool is_due = last.number == committed_ + 1;
+    if (last.reply && is_due && (*last.reply)[0].as_string() == "ok") {
+      applied(b, std::move(request), *last.reply);
+      co_return;
+    }
+    if (last.number != 0) lose_step();
+    if (last.lost && last.lost->code == errc::internal) {
+      // The script itself failed: Redis holds something that should not be there. Sending it again
+      // would not help.
+      throw failure(errc::internal, last.lost->message);
+    }
+    if (last.lost) {
+      log::warn("commit_lost",
+                {{"error", last.lost->message}, {"number", last.number}, {"client", last.client}});
+      retries_.add();
+      maybe_applied |= last.lost->code == errc::deadline_exceeded;
+      const bool patient = steady::now() - first_try < settings_.patience;
+      if (!maybe_applied && (!patient || stopping_)) {
+        b.fail(redis_down);
+        co_return;
+      }
+      co_await settle(last.client);
+    } else if (last.reply && is_due && (*last.reply)[0].as_string() == "amend") {
+      co_await amend(b, *last.reply);
+      request = {};
+      maybe_applied = false;
+    } else if (last.reply && is_due) {
+      const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
+      const bool redone = co_await redo(static_cast<std::uint64_t>(found));
+      if (!redone && maybe_applied) {
+        b.fail({errc::deadline_exceeded, "not confirmed; it may have been done"});
+        co_return;
+      }
+    }
+    if (b.empty()) co_return;
+    if (request.empty()) request = b.request(settings_.commit, now);
+    last = co_await send(request, committed_ + 1);
+  }
+}
+
+// The others wait for their turn, and nothing is taken for known.
+void committer::lose_step() {
+  troubled_ = true;
+  known_players_.clear();
+  positions_.clear();
+}
+
+void committer::applied(batch& b, commit_request request, const redis::value& reply) {
+  ++committed_;
+  commits_.add();
+  caught_up_ = redis_.client_id();
+  redo_.push(committed_, std::move(request));
+  b.each_player([this](const std::string& id) { learn_player(id); });
+  b.take_back(verdicts_of(reply.as_strings()));
+  accepted_.add(b.event_count());
+  b.succeed();
+}
+
+awaitable<void> committer::amend(batch& b, const redis::value& reply) {
+  auto changes = read_amendment(reply);
+  // Players may be missing only because Redis was emptied: those with a profile get their live
+  // state back.
+  std::vector<std::string> unknown(changes.unknown_players.begin(), changes.unknown_players.end());
+  if (!unknown.empty()) unknown = co_await settings_.restore_players(std::move(unknown));
+  changes.unknown_players = {unknown.begin(), unknown.end()};
+  std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
+  if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
+  changes.unknown_levels = {levels.begin(), levels.end()};
+  const auto before = b.event_count();
+  b.amend(changes);
+  rejected_.add(before - b.event_count());
+}
+
+// Redis is behind what it has confirmed: it was killed before it had written that to its file.
+// Sends it again. False when that is not known any more.
+awaitable<bool> committer::redo(std::uint64_t found) {
+  log::warn("redis_lost_commits", {{"confirmed", committed_}, {"found", found}});
+  for (auto number = found + 1; number <= committed_; ++number) {
+    const auto* entry = redo_.find(number);
+    if (!entry) {
+      log::error("commit_gap", {{"confirmed", committed_}, {"found", found}});
+      start_anew();
+      co_return false;
+    }
+    auto request = entry->request;
+    const auto again = co_await send(request, number);
+    if (again.lost) {
+      co_await settle(again.client);
+      --number;
+      if (stopping_) co_return false;
+      continue;
+    }
+    if ((*again.reply)[0].as_string() != "ok")
+      log::error("commit_not_redone", {{"number", number}, {"reply", again.reply->to_text()}});
+    redone_.add();
+  }
+  caught_up_ = redis_.client_id();
+  co_return true;
+}
+
+awaitable<void> committer::catch_up() {
+  if (redo_.empty() || caught_up_ == redis_.client_id()) co_return;
+  const auto ticket = next_ticket_++;
+  lose_step();
+  co_await wait_turn(ticket);
+  std::exception_ptr problem;
+  try {
+    const auto reply = redis::checked(co_await redis_.command("GET", commit_key(keys_, writer_)));
+    const auto& text = reply.as_string();
+    const auto found = parse_integer(text.substr(0, text.find(' '))).value_or(0);
+    if (static_cast<std::uint64_t>(found) < committed_)
+      co_await redo(static_cast<std::uint64_t>(found));
+    else
+      caught_up_ = redis_.client_id();
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  ++serving_;
+  turn_.cancel();
+  if (problem) std::rethrow_exception(problem);
+}
+
+awaitable<void> committer::watch_durability() {
+  while (!stopping_) {
+    pulse_.expires_after(durability_pulse);
+    error_code ignored;
+    co_await pulse_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    if (stopping_ || redo_.empty() || caught_up_ != redis_.client_id()) continue;
+    const auto mark = committed_;
+    bool written = false;
+    try {
+      const auto info = co_await redis_.command("INFO", "persistence");
+      // A server that does not tell is taken at its word.
+      written = info.is_error() || says_written(info.as_string());
+    } catch (const failure&) {
+    }
+    if (!written) continue;
+    redo_.release(mark);
+    turn_.cancel();
+  }
+}
+
+void committer::stop() {
+  stopping_ = true;
+  pulse_.cancel();
+}
+
+bool committer::keeps_profile(const std::string& player_id) {
+  const auto minute = std::chrono::floor<std::chrono::minutes>(clock_.now().time_since_epoch());
+  if (minute != kept_minute_) {
+    kept_minute_ = minute;
+    kept_profiles_.clear();
+  }
+  return kept_profiles_.insert(player_id).second;
+}
+
+void committer::learn_player(const std::string& id) {
+  if (known_players_.size() >= known_limit) known_players_.clear();
+  known_players_.insert(id);
+}
+
+// Whether the frame is the one after the last that was sent from here, and so surely a new one.
+bool committer::follows(const stream_position& at) {
+  if (positions_.size() >= known_limit) positions_.clear();
+  const auto [found, fresh] = positions_.try_emplace(at.stream_id, at.seq);
+  const bool next = !fresh && at.seq == found->second + 1;
+  found->second = at.seq;
+  return next;
+}
+
+// Dumps of attack records spare a command for each; a server of another kind may not take them.
+awaitable<void> committer::learn_dumps() {
+  std::string dump;
+  dump_attack(dump, "", "1", to_rfc3339(clock_.now()));
+  const auto key = commit_key(keys_, writer_) + ":dump";
+  try {
+    const auto reply = co_await redis_.command("RESTORE", key, 1, dump, "REPLACE");
+    dumps_known_ = true;
+    settings_.commit.dump_attacks = !reply.is_error();
+    if (reply.is_error()) log::info("attacks_without_dumps", {{"reason", reply.as_string()}});
+  } catch (const failure&) {
+    // Redis is away; what is written until it is known goes without.
+    settings_.commit.dump_attacks = false;
+  }
+}
+
+// After a lost reply: waits for a connection and makes sure that the old one executes nothing more.
+awaitable<void> committer::settle(std::int64_t lost_client) {
+  try {
+    co_await redis_.wait_connected(500ms);
+    if (lost_client != 0 && lost_client != redis_.client_id())
+      co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
+    co_return;
+  } catch (const failure&) {
+  }
+  asio::steady_timer pause(io_, 50ms);
+  error_code ignored;
+  co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+}
+
+void committer::start_anew() {
+  writer_ = random_hex(8);
+  committed_ = 0;
+  redo_.clear();
+}
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,110 @@
+// Writes batches as commits: in order, exactly once, two on their way at a time.
+//
+// A commit carries this writer's name and a number that must be the next one. When a reply is lost,
+// the same commit is sent again with the same number; if it had been applied, Redis says so and
+// changes nothing. Before that the lost connection is killed at the server, so that nothing sent on
+// it runs later. The second one is sent before the first is answered, so that Redis always has
+// work; when the first did not go through, Redis refuses the second by its number.
+#pragma once
+
+#include "interactions/batch.hpp"
+#include "interactions/redo_log.hpp"
+#include "metrics/registry.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace skirmish::interactions {
+
+// Brings back what Redis does not have and SQL knows; returns the ids that nobody knows.
+using restorer = std::function<awaitable<std::vector<std::string>>(std::vector<std::string> ids)>;
+
+struct committer_settings {
+  commit_settings commit;
+  restorer restore_players;
+  restorer restore_levels;
+  // How long a batch of which nothing was sent waits for Redis before it is refused.
+  std::chrono::milliseconds patience{2'000};
+  // Confirmed commits kept until Redis has written them to its file; then commits wait.
+  std::size_t redo_limit_bytes = 64 << 20;
+};
+
+class committer {
+ public:
+  committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+            const clock& time, committer_settings settings, metrics::registry& metrics);
+
+  // Ends when every frame of the batch has been answered. Call it again when has_room().
+  awaitable<void> write(batch b);
+  [[nodiscard]] bool has_room() const noexcept;
+  [[nodiscard]] std::uint64_t in_flight() const noexcept { return next_ticket_ - serving_; }
+
+  // Waits until Redis holds everything that was confirmed, after it was away. Throws unavailable.
+  awaitable<void> catch_up();
+
+  // Forgets commits that Redis has written to its file, until stop().
+  awaitable<void> watch_durability();
+  void stop();
+
+ private:
+  struct attempt {
+    std::uint64_t number = 0;
+    std::int64_t client = 0;  // connection it was sent on
+    std::optional<redis::value> reply;
+    std::optional<error> lost;
+  };
+  struct progress;  // of one batch
+
+  awaitable<attempt> send(commit_request& request, std::uint64_t number);
+  awaitable<void> wait_turn(std::uint64_t ticket);
+  awaitable<void> finish(batch& b, commit_request& request, attempt first, timestamp now);
+  awaitable<void> amend(batch& b, const redis::value& reply);
+  awaitable<bool> redo(std::uint64_t found);
+  awaitable<void> settle(std::int64_t lost_client);
+  awaitable<void> learn_dumps();
+  bool keeps_profile(const std::string& player_id);
+  void applied(batch& b, commit_request request, const redis::value& reply);
+  void lose_step();
+  void learn_player(const std::string& id);
+  bool follows(const stream_position& at);
+  void start_anew();
+
+  asio::io_context& io_;
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+  committer_settings settings_;
+  std::string writer_;           // names this one in commit:<writer>
+  std::uint64_t committed_ = 0;  // number of the last commit
+  std::uint64_t next_ticket_ = 0;
+  std::uint64_t serving_ = 0;   // ticket of the oldest batch under way
+  bool troubled_ = false;       // the oldest one has not gone through at once
+  std::int64_t caught_up_ = 0;  // connection on which Redis is known to hold everything
+  redo_log redo_;
+  asio::steady_timer turn_;   // cancelled when serving_ changes
+  asio::steady_timer pulse_;  // of watch_durability()
+  bool stopping_ = false;
+  bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
+  // What the last commits have shown, as long as all goes well.
+  boost::unordered_flat_set<std::string> known_players_;
+  boost::unordered_flat_map<std::string, std::uint64_t> positions_;  // last frame sent of a stream
+  // Players whose cached profile was kept alive in this minute; once a minute is enough.
+  boost::unordered_flat_set<std::string> kept_profiles_;
+  std::chrono::minutes kept_minute_{};
+
+  metrics::counter& accepted_;
+  metrics::counter& rejected_;
+  metrics::counter& commits_;
+  metrics::counter& retries_;
+  metrics::counter& redone_;
+};
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,106 @@
+#include "positions/positions_routes.hpp"
+
+#include "http/problem.hpp"
+#include "positions/near_json.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <charconv>
+#include <cmath>
+
+namespace skirmish::positions {
+
+namespace json = boost::json;
+
+json::array to_json(const std::vector<neighbour>& players) {
+  json::array out;
+  for (const auto& p : players)
+    out.push_back(json::object{{"player_id", p.player_id},
+                               {"distance_m", std::round(p.distance_m * 10) / 10},
+                               {"lat", p.at.lat},
+                               {"lon", p.at.lon},
+                               {"alt", p.alt},
+                               {"ts", p.ts}});
+  return out;
+}
+
+namespace {
+
+using namespace http;
+
+// A finite number of at most `most` on either side of 0.
+std::optional<double> parse_degrees(std::string_view text, double most) {
+  double out = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (problem != std::errc() || end != text.data() + text.size() || !(std::abs(out) <= most))
+    return std::nullopt;
+  return out;
+}
+
+near_query query_of(const exchange& x) {
+  near_query q;
+  q.radius_m = static_cast<double>(x.query_integer("radius_m"));
+  q.limit = x.query_integer("limit");
+  return q;
+}
+
+response answer(const std::vector<neighbour>& found) {
+  return json_response(json::object{{"items", to_json(found)}, {"next_cursor", nullptr}});
+}
+
+awaitable<response> near_player(service& positions, exchange& x) {
+  if (!x.who.may_act_as(x.path("id")))
+    co_return problem({errc::forbidden, "a player sees only who is near itself"}, x.request_id);
+  const auto at = co_await positions.position(x.path("id"));
+  if (!at) co_return problem({errc::not_found, "this player has no live position"}, x.request_id);
+  auto q = query_of(x);
+  q.middle = *at;
+  q.except = x.path("id");
+  const auto found = co_await positions.near(std::move(q));
+  co_return answer(found);
+}
+
+awaitable<response> near_place(service& positions, exchange& x) {
+  const auto lat = parse_degrees(x.query("lat"), 90);
+  const auto lon = parse_degrees(x.query("lon"), 180);
+  if (!lat || !lon)
+    co_return problem({errc::invalid_argument, "lat must be -90 to 90 and lon -180 to 180 degrees"},
+                      x.request_id);
+  auto q = query_of(x);
+  q.middle = place{*lat, *lon};
+  const auto found = co_await positions.near(std::move(q));
+  co_return answer(found);
+}
+
+}  // namespace
+
+void add_routes(router& routes, service& positions) {
+  const auto bind = [&positions](auto handle) {
+    return [&positions, handle](exchange& x) { return handle(positions, x); };
+  };
+  const query_parameter radius{
+      "radius_m", "metres along the surface", "1000",
+      std::pair<std::int64_t, std::int64_t>{1, static_cast<std::int64_t>(distance_max_m)}};
+  const char* items = "{items: [{player_id, distance_m, lat, lon, alt, ts}]}, nearest first.";
+  routes.add({verb::get,
+              "/api/players/{id}/nearby",
+              access::player,
+              "Who is near a player",
+              bind(near_player),
+              {},
+              {radius, limit_parameter()},
+              std::string(items) + " 404 when the player itself has no live position."});
+  routes.add({verb::get,
+              "/api/nearby",
+              access::server,
+              "Who is near a place",
+              bind(near_place),
+              {},
+              {{"lat", "degrees, -90 to 90", "", {}},
+               {"lon", "degrees, -180 to 180", "", {}},
+               radius,
+               limit_parameter()},
+              items});
+}
+
+}  // namespace skirmish::positions

@@ -1,0 +1,11 @@
+// The routes of who is near.
+#pragma once
+
+#include "http/router.hpp"
+#include "positions/positions.hpp"
+
+namespace skirmish::positions {
+
+void add_routes(http::router& routes, service& positions);
+
+}  // namespace skirmish::positions

@@ -1,0 +1,38 @@
+// One leader among many servers: who holds the lease does what only one needs to do.
+//
+// A lease is a string with a token and a TTL. A leader that stops for longer than the TTL may meet
+// its successor at work, so what a leader writes must be right even then (a fence, a compare-and-
+// set): the lease saves work, it does not protect data.
+#pragma once
+
+#include "redis/client.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace skirmish::redis {
+
+class lease {
+ public:
+  lease(client& redis, std::string key, std::chrono::milliseconds ttl);
+
+  // Takes or renews it; true when it is held now. Throws failure when Redis does not answer.
+  awaitable<bool> hold();
+  [[nodiscard]] const std::string& token() const noexcept { return token_; }
+
+ private:
+  client& redis_;
+  std::string key_;
+  std::string ttl_ms_;
+  std::string token_;
+};
+
+// Calls `work` every `interval` while `mine` is held, until cancelled; `work` that returns true has
+// more to do and is called again at once. What `work` throws as a `failure` is logged under `name`,
+// and the next turn tries again. `mine` should live for about three intervals.
+awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
+                        std::chrono::milliseconds interval, std::string name,
+                        std::function<awaitable<bool>()> work);
+
+}  // namespace skirmish::redis
