@@ -19,35 +19,37 @@ using testing::becomes_true;
 class running_beat {
  public:
   running_beat(app& owner, std::vector<periodic_task> fixed, milliseconds lease)
-      : beat_(std::make_unique<beat>(owner.internals(), io_, std::move(fixed), lease)),
-        thread_([this] {
-          const auto work = [this]() -> awaitable<void> { co_await beat_->run(); };
-          asio::co_spawn(io_, work, [](const std::exception_ptr& problem) {
+      : state_(std::make_shared<state>(owner, std::move(fixed), lease)), thread_([this] {
+          const auto work = [this]() -> awaitable<void> { co_await state_->scheduler.run(); };
+          asio::co_spawn(state_->io, work, [](const std::exception_ptr& problem) {
             EXPECT_FALSE(problem) << "the scheduler failed";
           });
-          io_.run();
+          state_->io.run();
         }) {}
   ~running_beat() { stop(); }
   running_beat(const running_beat&) = delete;
   running_beat& operator=(const running_beat&) = delete;
 
   void stop() {
-    asio::post(io_, [this] { beat_->stop(); });
-    join();
+    if (!thread_.joinable()) return;
+    asio::post(state_->io, [this] { state_->scheduler.stop(); });
+    thread_.join();
   }
   // Like a process that is killed: it keeps the lead until its lease ends.
   void vanish() {
-    io_.stop();
-    join();
+    state_->io.stop();
+    thread_.join();
+    testing::bury(std::move(state_));
   }
 
  private:
-  void join() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  asio::io_context io_{1};
-  std::unique_ptr<beat> beat_;
+  struct state {
+    state(app& owner, std::vector<periodic_task> fixed, milliseconds lease)
+        : scheduler(owner.internals(), io, std::move(fixed), lease) {}
+    asio::io_context io{1};
+    beat scheduler;
+  };
+  std::shared_ptr<state> state_;
   std::thread thread_;
 };
 

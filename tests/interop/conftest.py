@@ -91,6 +91,7 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.closed = False
+        self.trigger, self.action = None, None
         threading.Thread(target=self.accept, daemon=True).start()
 
     @property
@@ -111,6 +112,8 @@ class Proxy:
     def pump(self, source, target, flow):
         try:
             while data := source.recv(1 << 16):
+                if flow is self.requests_flow and self.trigger and self.trigger in data:
+                    self.action()
                 flow.wait()  # what has arrived is held, too
                 if self.closed:
                     break
@@ -128,6 +131,10 @@ class Proxy:
 
     def hold_replies(self):
         self.replies_flow.clear()
+
+    def when_asked(self, text, action):
+        """Calls `action` once a request holds `text`, before it is passed on."""
+        self.action, self.trigger = action, text.encode()
 
     def close(self):
         self.closed = True

@@ -3,8 +3,9 @@
 import signal
 import time
 
+import celery
 import pytest
-from conftest import eventually
+from conftest import Proxy, Server, eventually
 
 
 def send(client, name, *args, **options):
@@ -121,8 +122,7 @@ def test_kill_when_the_result_is_written_and_the_worker_does_not_know(client, se
     marks = tmp_path / "marks"
     first = start_worker("-c", "1", REDIS=proxy.url)
     task = send(client, name, str(marks), "x", 1.5)
-    eventually(lambda: starts(marks, "x") == 1)
-    proxy.hold_replies()
+    proxy.when_asked(f"celery-task-meta-{task.id}", proxy.hold_replies)
     assert task.get(timeout=20) == "x"  # result and acknowledgement are one step
     assert server.client.hlen("unacked") == 0
     first.kill()
@@ -133,18 +133,16 @@ def test_kill_when_the_result_is_written_and_the_worker_does_not_know(client, se
 
 @pytest.mark.parametrize("name, repeated", [("mark", 0), ("mark_late", 1)])
 def test_kill_between_the_result_in_another_redis_and_the_ack(client, server, proxy, start_worker, tmp_path, name, repeated):
-    import celery
-    from conftest import Server
-
     (tmp_path / "results").mkdir()
     results = Server(tmp_path / "results")
+    to_results = Proxy(results.port)
     app = celery.Celery("two", broker=server.url, backend=results.url)
     try:
         marks = tmp_path / "marks"
-        first = start_worker("-c", "1", REDIS=proxy.url, RESULTS=results.url)
+        first = start_worker("-c", "1", REDIS=proxy.url, RESULTS=to_results.url)
         task = app.signature(f"cpp.{name}", args=(str(marks), "x", 1.5)).apply_async(queue="cpp")
-        eventually(lambda: starts(marks, "x") == 1)
-        proxy.hold_requests()  # to the broker: the acknowledgement
+        # What goes to the broker after the result has gone: the acknowledgement.
+        to_results.when_asked(f"celery-task-meta-{task.id}", proxy.hold_requests)
         assert task.get(timeout=20) == "x"
         assert server.client.hlen("unacked") == repeated
         first.kill()
@@ -156,6 +154,7 @@ def test_kill_between_the_result_in_another_redis_and_the_ack(client, server, pr
         assert task.state == "SUCCESS"  # the loss of a worker does not overwrite what was written
     finally:
         app.close()
+        to_results.close()
         results.kill()
 
 

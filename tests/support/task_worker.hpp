@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace skirmish::testing {
 
@@ -28,48 +30,56 @@ inline ::testing::AssertionResult becomes_true(
   return ::testing::AssertionSuccess();
 }
 
+// Keeps what a test stopped in the middle of its work: it can be neither ended nor destroyed, just
+// as a killed process does neither.
+inline void bury(std::shared_ptr<void> remains) {
+  static auto& graveyard = *new std::vector<std::shared_ptr<void>>;
+  graveyard.push_back(std::move(remains));
+}
+
 class task_worker {
  public:
   // Registers what `owner` has; it must outlive this.
   task_worker(tasks::app& owner, tasks::worker_config config)
-      : worker_(std::make_unique<tasks::worker>(owner.internals(), io_, std::move(config))),
-        thread_([this] { run(); }) {}
+      : state_(std::make_shared<state>(owner, std::move(config))), thread_([this] { run(); }) {}
   ~task_worker() { stop(); }
   task_worker(const task_worker&) = delete;
   task_worker& operator=(const task_worker&) = delete;
 
   // Ends it as SIGTERM does; cold, as SIGQUIT.
   void stop(bool cold = false) {
-    ask_to_stop(cold);
-    join();
-  }
-  void ask_to_stop(bool cold) {
-    asio::post(io_, [this, cold] { worker_->stop(cold); });
+    if (!thread_.joinable()) return;
+    asio::post(state_->io, [this, cold] { state_->worker.stop(cold); });
+    thread_.join();
   }
   // Stops in the middle of whatever it does, without a word to Redis. Tasks on threads run on.
   void vanish() {
-    io_.stop();
-    join();
-  }
-  void join() {
-    if (thread_.joinable()) thread_.join();
+    state_->io.stop();
+    thread_.join();
+    bury(std::move(state_));
   }
 
  private:
+  struct state {
+    state(tasks::app& owner, tasks::worker_config config)
+        : worker(owner.internals(), io, std::move(config)) {}
+    asio::io_context io{1};
+    tasks::worker worker;
+  };
+
   void run() {
-    const auto work = [this]() -> awaitable<void> { co_await worker_->run(); };
-    asio::co_spawn(io_, work, [](const std::exception_ptr& problem) {
+    const auto work = [this]() -> awaitable<void> { co_await state_->worker.run(); };
+    asio::co_spawn(state_->io, work, [](const std::exception_ptr& problem) {
       try {
         if (problem) std::rethrow_exception(problem);
       } catch (const std::exception& e) {
         ADD_FAILURE() << "the worker failed: " << e.what();
       }
     });
-    io_.run();
+    state_->io.run();
   }
 
-  asio::io_context io_{1};
-  std::unique_ptr<tasks::worker> worker_;
+  std::shared_ptr<state> state_;
   std::thread thread_;
 };
 
