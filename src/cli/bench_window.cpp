@@ -387,6 +387,7 @@ void add_bench_window(CLI::App& bench, int& code) {
   command->add_flag("--uuids", chosen->uuids, "ids are UUIDs, which take more room");
   command->add_flag("--json", chosen->as_json, "one JSON object");
   command->callback([chosen, &code] {
+    if (day_s % chosen->slice_s != 0) throw usage_error{"--slice must divide the day's 86400 s"};
     if (!run_window(*chosen)) fmt::print(stderr, "a target was missed\n");
     code = done;
   });
