@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
+#include <string_view>
 
 namespace skirmish::cli {
 
@@ -78,6 +81,25 @@ const std::vector<activity_day::share>& activity_day::next(std::uint64_t interac
   for (const auto& s : slice) totals_[s.player] += s.count;
   shares_ += slice.size();
   return slice;
+}
+
+std::int64_t activity_day::wrong_places(
+    const std::vector<std::pair<std::string, std::int64_t>>& shown, std::size_t places) const {
+  auto exact = totals_;
+  places = std::min(places, exact.size());
+  std::partial_sort(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(places), exact.end(),
+                    std::greater<>());
+  std::map<std::string_view, std::int64_t> of;
+  for (std::size_t i = 0; i < totals_.size(); ++i)
+    if (totals_[i] >= exact[places - 1]) of[ids_[i]] = totals_[i];
+  std::int64_t wrong = 0;
+  for (std::size_t i = 0; i < places && exact[i] > 0; ++i) {
+    const auto found = i < shown.size() ? of.find(shown[i].first) : of.end();
+    const bool right =
+        found != of.end() && found->second == exact[i] && shown[i].second == exact[i];
+    if (!right) ++wrong;
+  }
+  return wrong;
 }
 
 void activity_day::retire_oldest() {

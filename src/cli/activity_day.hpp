@@ -6,6 +6,7 @@
 #include <deque>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skirmish::cli {
@@ -27,6 +28,11 @@ class activity_day {
   const std::vector<share>& next(std::uint64_t interactions);
   // Takes the oldest slice out of the counts.
   void retire_oldest();
+
+  // How many of the first places of a board do not show who belongs there with the right count.
+  // `shown` are players and counts, best first; among equal counts any order is right.
+  [[nodiscard]] std::int64_t wrong_places(
+      const std::vector<std::pair<std::string, std::int64_t>>& shown, std::size_t places) const;
 
   [[nodiscard]] const std::string& id(std::uint32_t player) const { return ids_[player]; }
   [[nodiscard]] const std::vector<std::int64_t>& totals() const noexcept { return totals_; }

@@ -29,7 +29,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 
 namespace skirmish::cli {
 namespace {
@@ -46,7 +45,7 @@ const redis::script credit_script{
 };
 
 constexpr std::int64_t day_s = 86'400;
-constexpr std::int64_t top = 100;
+constexpr std::size_t top = 100;
 bool is_pause(double script_ms) { return script_ms > 5; }
 
 constexpr const char* reading = "/api/leaderboards/active?limit=100";
@@ -248,29 +247,13 @@ class window_bench {
     }
   }
 
-  // How many of the first 100 places do not show who belongs there by the exact counts.
   awaitable<std::int64_t> rank_errors() {
     http_client client(io_, server_, "");
     const auto answer = co_await client.get(reading);
-    auto exact = day_.totals();
-    const auto shown_places = std::min<std::size_t>(top, exact.size());
-    std::partial_sort(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(shown_places),
-                      exact.end(), std::greater<>());
-    std::map<std::string_view, std::int64_t> of;
-    for (std::uint32_t i = 0; i < chosen_.players; ++i)
-      if (day_.totals()[i] >= exact[shown_places - 1]) of[day_.id(i)] = day_.totals()[i];
-    std::int64_t errors = 0;
-    const auto& items = answer.body.at("items").as_array();
-    for (std::size_t i = 0; i < shown_places; ++i) {
-      if (exact[i] == 0) break;
-      const bool is_there = i < items.size();
-      const auto* item = is_there ? &items[i].as_object() : nullptr;
-      const auto who = item ? of.find(item->at("player_id").as_string()) : of.end();
-      const bool right = item && who != of.end() && who->second == exact[i] &&
-                         item->at("score").to_number<std::int64_t>() == exact[i];
-      if (!right) ++errors;
-    }
-    co_return errors;
+    std::vector<std::pair<std::string, std::int64_t>> shown;
+    for (const auto& item : answer.body.at("items").as_array())
+      shown.emplace_back(item.at("player_id").as_string(), item.at("score").as_int64());
+    co_return day_.wrong_places(shown, top);
   }
 
   static constexpr redis::exec_options patient{30s};
@@ -404,6 +387,7 @@ void add_bench_window(CLI::App& bench, int& code) {
   command->add_flag("--uuids", chosen->uuids, "ids are UUIDs, which take more room");
   command->add_flag("--json", chosen->as_json, "one JSON object");
   command->callback([chosen, &code] {
+    if (day_s % chosen->slice_s != 0) throw usage_error{"--slice must divide the day's 86400 s"};
     if (!run_window(*chosen)) fmt::print(stderr, "a target was missed\n");
     code = done;
   });

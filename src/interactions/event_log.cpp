@@ -67,12 +67,12 @@ awaitable<log_page> event_log::read(std::optional<log_cursor> since, std::size_t
     is_first = false;
     for (const auto& entry : found.elements()) {
       const auto& id = entry[0].as_string();
-      const auto events = decode_log_entry(entry[1].as_pairs());
+      const auto lines = decode_log_entry(entry[1].as_pairs());
       const auto skip = since && id == since->entry ? since->events : 0;
-      for (auto i = skip; i < events.size() && !out.more; ++i) {
-        out.more = out.events.size() == limit;
+      for (auto i = skip; i < lines.size() && !out.more; ++i) {
+        out.more = out.lines.size() == limit;
         if (out.more) break;
-        out.events.push_back(events[i]);
+        out.lines.push_back(lines[i]);
         out.last = log_cursor{id, i + 1};
       }
       if (out.more) break;

@@ -1,9 +1,9 @@
 // The ordered log of what was committed: the stream `interactions`.
 //
-// An entry is one commit; how its events lie in it is known here and where the commit is made
-// (batch.cpp), nowhere else. Events come in the order in which they were applied, so whoever reads
-// from a cursor on sees every event once. The log is bounded, by count when it is written and by
-// age here; a reader that was away for too long is told.
+// An entry is one commit with a line for each event (event_text.hpp). Events come in the order in
+// which they were applied, so whoever reads from a cursor on sees every event once. The log is
+// bounded, by count when it is written and by age here; a reader that was away for too long is
+// told.
 #pragma once
 
 #include "core/asio.hpp"
@@ -31,13 +31,13 @@ std::string to_text(const log_cursor& c);
 std::optional<log_cursor> parse_log_cursor(std::string_view text);
 
 struct log_page {
-  std::vector<std::string> events;  // JSON
-  std::optional<log_cursor> last;   // behind the last event; what was asked for when there is none
-  bool more = false;                // there were more events than the limit
-  bool trimmed = false;             // the entry of the cursor is gone: events behind it may be, too
+  std::vector<std::string> lines;  // an event each
+  std::optional<log_cursor> last;  // behind the last one; what was asked for when there is none
+  bool more = false;               // there were more events than the limit
+  bool trimmed = false;            // the entry of the cursor is gone: events behind it may be, too
 };
 
-// The events of one entry, as JSON, from its fields and values.
+// The lines of one entry, from its fields and values.
 std::vector<std::string> decode_log_entry(
     const std::vector<std::pair<std::string, std::string>>& fields);
 

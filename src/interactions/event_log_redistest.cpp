@@ -42,12 +42,12 @@ TEST_F(event_log_fixture, pages_of_any_size_hold_every_event_once_and_in_order) 
       bool more = true;
       while (more) {
         const auto page = co_await log.read(at, limit);
-        EXPECT_LE(page.events.size(), limit);
+        EXPECT_LE(page.lines.size(), limit);
         EXPECT_FALSE(page.trimmed);
-        for (const auto& e : page.events) EXPECT_EQ(e, std::to_string(++expected));
+        for (const auto& e : page.lines) EXPECT_EQ(e, std::to_string(++expected));
         at = page.last;
         more = page.more;
-        EXPECT_TRUE(!more || page.events.size() == limit);
+        EXPECT_TRUE(!more || page.lines.size() == limit);
       }
       EXPECT_EQ(expected, last) << limit;
     }
@@ -57,18 +57,18 @@ TEST_F(event_log_fixture, pages_of_any_size_hold_every_event_once_and_in_order) 
 TEST_F(event_log_fixture, a_reader_at_the_end_goes_on_with_what_comes) {
   run([&]() -> awaitable<void> {
     auto page = co_await log.read(std::nullopt, 10);
-    EXPECT_THAT(page.events, IsEmpty());
+    EXPECT_THAT(page.lines, IsEmpty());
     EXPECT_FALSE(page.last.has_value());
     co_await commit(2);
     page = co_await log.read(page.last, 10);
-    EXPECT_THAT(page.events, ElementsAre("1", "2"));
+    EXPECT_THAT(page.lines, ElementsAre("1", "2"));
     const auto at = page.last;
     page = co_await log.read(at, 10);
-    EXPECT_THAT(page.events, IsEmpty());
+    EXPECT_THAT(page.lines, IsEmpty());
     EXPECT_EQ(page.last, at);
     co_await commit(1);
     page = co_await log.read(page.last, 10);
-    EXPECT_THAT(page.events, ElementsAre("3"));
+    EXPECT_THAT(page.lines, ElementsAre("3"));
     EXPECT_FALSE(page.trimmed);
   });
 }
@@ -83,7 +83,7 @@ TEST_F(event_log_fixture, a_reader_that_was_away_for_too_long_is_told) {
     co_await commit(1);
     later = co_await log.read(page.last, 10);
     EXPECT_TRUE(later.trimmed);
-    EXPECT_THAT(later.events, ElementsAre("4"));
+    EXPECT_THAT(later.lines, ElementsAre("4"));
     later = co_await log.read(later.last, 10);
     EXPECT_FALSE(later.trimmed);
   });

@@ -1,16 +1,19 @@
 #include "interactions/event_log_routes.hpp"
 
 #include "http/problem.hpp"
+#include "interactions/event_text.hpp"
 
-#include <boost/json/serialize.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 
 namespace skirmish::interactions {
 namespace {
 
+namespace json = boost::json;
 using namespace http;
 
-std::string cursor_json(const std::optional<log_cursor>& c) {
-  return c ? '"' + to_text(*c) + '"' : "null";
+json::value cursor_json(const std::optional<log_cursor>& c) {
+  return c ? json::value(to_text(*c)) : json::value();
 }
 
 awaitable<response> read_log(event_log& log, exchange& x) {
@@ -19,16 +22,13 @@ awaitable<response> read_log(event_log& log, exchange& x) {
     co_return problem({errc::invalid_argument, "since must be a cursor that this list returned"},
                       x.request_id);
   const auto page = co_await log.read(since, static_cast<std::size_t>(x.query_integer("limit")));
-  // The events are JSON already.
-  std::string body = R"({"items":[)";
-  for (const auto& e : page.events) {
-    if (body.back() == '}') body += ',';
-    body += e;
-  }
-  body += R"(],"cursor":)" + cursor_json(page.last);
-  body += R"(,"next_cursor":)" + (page.more ? cursor_json(page.last) : "null");
-  body += R"(,"trimmed":)" + std::string(page.trimmed ? "true" : "false") + "}";
-  co_return text_response(std::move(body), "application/json");
+  json::array items;
+  for (const auto& line : page.lines) items.push_back(parse_line(line).value_or(json::object()));
+  json::object body{{"items", std::move(items)},
+                    {"cursor", cursor_json(page.last)},
+                    {"next_cursor", page.more ? cursor_json(page.last) : json::value()},
+                    {"trimmed", page.trimmed}};
+  co_return json_response(body);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void add_routes(router& routes, event_log& log) {
               "What was committed, in order",
               handle,
               {},
-              {{"since", "a cursor; without it from the oldest event that is kept", "", {}},
+              {{"since", "a cursor; without it from the oldest event that is kept", {}, {}},
                limit_parameter()},
               "{items: [events], cursor, next_cursor, trimmed}. `cursor` is behind the last item: "
               "ask again with it for what comes later. `next_cursor` is the same while there is "

@@ -42,9 +42,9 @@ local function top(last)
     score_of[scored[i]] = scored[i + 1]
   end
   if #best == last then
-    local score = scored[#scored]
-    local tied = redis.call('ZRANGEBYSCORE', board, score, score, 'LIMIT', 0, 2 * last)
-    if #tied == 2 * last then return nil end
+    local score, most = scored[#scored], 2 * last + 100
+    local tied = redis.call('ZRANGEBYSCORE', board, score, score, 'LIMIT', 0, most)
+    if #tied == most then return nil end
     for _, player in ipairs(tied) do
       if not score_of[player] then best[#best + 1] = player end
       score_of[player] = score

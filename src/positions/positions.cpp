@@ -4,6 +4,7 @@
 #include "positions/positions_keys.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 namespace skirmish::positions {
@@ -21,6 +22,8 @@ const redis::script candidates_script{
 #include "positions/candidates.lua.inc"
 };
 
+constexpr std::int64_t page_players = 2'000;  // a script: about a millisecond
+
 constexpr auto prune_interval = 1s;
 constexpr std::int64_t prune_share = 60;  // of the index, each second
 constexpr std::int64_t prune_min = 1'000;
@@ -33,28 +36,41 @@ double number(const redis::value& v) { return v.as_double().value_or(0); }
 }  // namespace
 
 // Players whose cells are within the radius, nearest first; nothing when there are too many, unless
-// any of them will do.
+// some of them will do.
 awaitable<std::optional<std::vector<service::candidate>>> service::candidates(const near_query& q,
                                                                               double radius_m,
-                                                                              bool any) {
-  std::vector<std::string> args{std::to_string(candidates_max), any ? "1" : "0"};
+                                                                              bool some) {
+  const auto most = some ? std::numeric_limits<std::int64_t>::max() : candidates_max;
+  std::vector<std::string> args{std::to_string(most), "", std::to_string(page_players)};
   for (const auto& r : cover(q.middle, radius_m)) {
     args.push_back(std::to_string(r.first));
     args.push_back(std::to_string(r.last));
   }
   const auto key = positions_key(keys_);
   const std::string_view keys[] = {key};
-  const std::vector<std::string_view> views(args.begin(), args.end());
-  const auto found = redis::checked(co_await redis_.eval(candidates_script, keys, views));
-  if (!any && found[0].as_integer().value_or(0) > static_cast<std::int64_t>(candidates_max))
-    co_return std::nullopt;
   std::vector<candidate> out;
-  for (std::size_t i = 1; i + 1 < found.size(); i += 2) {
-    const auto distance =
-        distance_m(q.middle, middle_of(static_cast<std::uint64_t>(number(found[i + 1]))));
-    if (distance <= radius_m + cell_error_m && found[i].as_string() != q.except)
-      out.push_back({found[i].as_string(), distance});
-  }
+  std::int64_t read = 0;
+  std::int64_t total = 0;
+  do {
+    args[1] = std::to_string(read);
+    const std::vector<std::string_view> views(args.begin(), args.end());
+    const auto found = redis::checked(co_await redis_.eval(candidates_script, keys, views));
+    total = found[0].as_integer().value_or(0);
+    if (total > most) co_return std::nullopt;
+    if (found.size() == 1) break;
+    for (std::size_t i = 1; i + 1 < found.size(); i += 2) {
+      const auto distance =
+          distance_m(q.middle, middle_of(static_cast<std::uint64_t>(number(found[i + 1]))));
+      if (distance <= radius_m + cell_error_m && found[i].as_string() != q.except)
+        out.push_back({found[i].as_string(), distance});
+    }
+    read += page_players;
+  } while (read < std::min(total, candidates_max));
+  // Who moved between two pages may be on both.
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.player_id < b.player_id; });
+  const auto same = [](const auto& a, const auto& b) { return a.player_id == b.player_id; };
+  out.erase(std::unique(out.begin(), out.end(), same), out.end());
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return a.distance_m < b.distance_m; });
   co_return out;

@@ -37,10 +37,10 @@ struct near_query {
 
 class service {
  public:
-  // Candidates read at once, about a millisecond of Redis' time. Where more stand within the
-  // radius, a smaller circle is searched; of a crowd of so many in a ring of one metre, some are
-  // returned.
-  static constexpr std::size_t candidates_max = 2'000;
+  // Candidates looked at, in pages. Where more stand within the radius, a smaller circle that holds
+  // enough is searched. Only when so many stand in a ring of a metre, with fewer than are asked for
+  // inside of it, are some of them returned that may not be the nearest.
+  static constexpr std::int64_t candidates_max = 20'000;
 
   service(redis::client& redis, const redis::key_space& keys) : redis_(redis), keys_(keys) {}
 
@@ -62,7 +62,7 @@ class service {
     double distance_m = 0;  // of its cell: give or take half a metre
   };
   awaitable<std::optional<std::vector<candidate>>> candidates(const near_query& q, double radius_m,
-                                                              bool any);
+                                                              bool some);
   awaitable<std::vector<neighbour>> alive(const near_query& q,
                                           const std::vector<candidate>& nearest);
 

@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 near_query around(place middle, double radius_m, std::int64_t limit = 50, std::string except = {}) {
   return {middle, radius_m, limit, std::move(except)};
@@ -79,9 +80,10 @@ TEST_F(positions_fixture, across_the_antimeridian_and_the_poles) {
     co_await move("pole0", at(89.999, 0));
     co_await move("pole180", at(89.999, 180));
     co_await move("south", at(-90, 12));
-    EXPECT_THAT(co_await names(around(at(-17, 180), 150)), ElementsAre("east", "west"));
+    EXPECT_THAT(co_await names(around(at(-17, 180), 150)), UnorderedElementsAre("east", "west"));
     EXPECT_THAT(co_await names(around(at(-17, 179.999), 300, 9, "east")), ElementsAre("west"));
-    EXPECT_THAT(co_await names(around(at(89.999, 0), 230)), ElementsAre("pole0", "pole180"));
+    EXPECT_THAT(co_await names(around(at(89.999, 0), 230)),
+                UnorderedElementsAre("pole0", "pole180"));
     EXPECT_THAT(co_await names(around(at(-89.9999, -100), 20)), ElementsAre("south"));
   });
 }
@@ -103,15 +105,17 @@ TEST_F(positions_fixture, an_expired_position_is_never_shown_and_soon_forgotten)
 
 TEST_F(positions_fixture, a_crowd_is_searched_in_bounded_steps) {
   run([&]() -> awaitable<void> {
-    // Too many for one look within 10 km, a few of them nearer, and more in a dense ring.
+    // Too many to look at within 10 km, a few of them nearer, and many in a dense ring.
     std::mt19937_64 dice(4);
     std::uniform_real_distribution<double> share(0, 1);
     std::vector<std::pair<double, std::string>> exact;
-    for (int part = 0; part < 50; ++part) {
+    for (int part = 0; part < 110; ++part) {
       redis::request r;
       for (int i = 0; i < 200; ++i) {
         const auto name = fmt::format("p{:05}", part * 200 + i);
-        const auto far = i < 10 ? 0.001 + 0.01 * share(dice) : 0.03 + 0.001 * share(dice);
+        const auto far = i < 10    ? 0.001 + 0.01 * share(dice)
+                         : i < 100 ? 0.02 + 0.001 * share(dice)
+                                   : 0.08 + 0.001 * share(dice);
         const auto bearing = 2 * std::numbers::pi * share(dice);
         const place p{std::round(far * std::cos(bearing) * 1e7) / 1e7,
                       std::round(far * std::sin(bearing) * 1e7) / 1e7};
@@ -121,7 +125,7 @@ TEST_F(positions_fixture, a_crowd_is_searched_in_bounded_steps) {
       redis::checked(co_await redis.exec(std::move(r)));
     }
     std::sort(exact.begin(), exact.end());
-    for (const std::int64_t limit : {1, 50, 499, 501, 1'000}) {
+    for (const std::int64_t limit : {1, 50, 1'000}) {
       const auto found = co_await names(around(at(0, 0), 10'000, limit));
       EXPECT_EQ(found.size(), static_cast<std::size_t>(limit));
       std::vector<std::string> expected;
@@ -129,9 +133,11 @@ TEST_F(positions_fixture, a_crowd_is_searched_in_bounded_steps) {
       EXPECT_EQ(found, expected) << limit;
     }
     // All at one place: as many as were asked for, whoever they are.
-    redis::request r;
-    for (int i = 0; i < 2'500; ++i) move(r, fmt::format("q{}", i), at(50, 50), 60s);
-    redis::checked(co_await redis.exec(std::move(r)));
+    for (int part = 0; part < 105; ++part) {
+      redis::request r;
+      for (int i = 0; i < 200; ++i) move(r, fmt::format("q{}", 200 * part + i), at(50, 50), 60s);
+      redis::checked(co_await redis.exec(std::move(r)));
+    }
     const auto found = co_await names(around(at(50, 50), 100'000, 1'000));
     EXPECT_EQ(found.size(), 1'000U);
   });

@@ -20,7 +20,7 @@ def attack(a, b, damage, ident):
 
 def page(server, since=None, limit=50):
     answer = server.http("GET", f"/api/interactions?limit={limit}" + (f"&since={since}" if since else ""))
-    assert answer.status == 200 and answer.headers["Content-Type"] == "application/json", answer
+    assert answer.status == 200, answer
     return answer.json
 
 
