@@ -77,8 +77,9 @@ class leaderboard_bench {
     if (!chosen_.as_json)
       fmt::print(
           "{} players submitted in {:.1f} s ({:.0f}/s, in calls of 10,000)\n"
-          "{:<8} {:>8} {:>9} {:>9} {:>9}\n",
-          chosen_.players, took.count(), per_s, "request", "rate/s", "p50 ms", "p99 ms", "max ms");
+          "{:<8} {:>8} {:>9} {:>9} {:>9} {:>9}\n",
+          chosen_.players, took.count(), per_s, "request", "rate/s", "p50 ms", "p99 ms", "max ms",
+          "failed");
     json_["players"] = chosen_.players;
     json_["submitted_per_s"] = per_s;
   }
