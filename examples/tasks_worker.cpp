@@ -90,6 +90,54 @@ void register_tasks(app& app) {
   });
 }
 
+// What a C++ client asks of Python workers; the id of the result is the task's own result.
+void register_clients(app& app) {
+  const auto add = app.remote("py.add"), total = app.remote("py.total"),
+             echo = app.remote("cpp.add");
+  app.task("cpp.client", [=, &app](std::string what) -> json {
+    if (what == "delay") return json(add.delay(2, 3).id());
+    if (what == "kwargs") return json(add.apply_async({}, {}, {{"a", 2}, {"b", 4}}).id());
+    if (what == "countdown") return json(add.apply_async({1, 1}, {.countdown = 1s}).id());
+    if (what == "eta")
+      return json(add.apply_async({1, 2}, {.eta = std::chrono::system_clock::now() + 1s}).id());
+    if (what == "expires")
+      return json(add.apply_async({1, 1}, {.countdown = 2s, .expires = 1s}).id());
+    if (what == "priority") return json(add.apply_async({1, 3}, {.priority = 9}).id());
+    if (what == "ignore") return json(add.apply_async({1, 1}, {.ignore_result = true}).id());
+    if (what == "retry") return json(app.remote("py.flaky").delay().id());
+    if (what == "limit")
+      return json(app.remote("py.sleep").apply_async({30}, {.time_limit = 1s}).id());
+    if (what == "chain") return json(app.send(chain({add.s(1, 2), echo.s(10), add.s(100)})).id());
+    if (what == "chord")
+      return json(app.send(chord({add.s(1, 1), echo.s(2, 2), add.s(3, 3)}, total.s())).id());
+    if (what == "group") {
+      json_array ids;
+      for (const auto& member : app.send_group({add.s(1, 1), echo.s(2, 2)}).members())
+        ids.push_back(json(member.id()));
+      return ids;
+    }
+    if (what == "callback")
+      return json(add.apply_async({1, 1}, {.link = {add.s(40).task_id("linked")}}).id());
+    if (what == "errback")
+      return json(
+          app.remote("py.fail")
+              .apply_async({"why"}, {.link_error = {app.remote("py.note").s().task_id("noted")}})
+              .id());
+    if (what == "revoke_before") {
+      const auto later = add.apply_async({1, 1}, {.countdown = 2s});
+      later.revoke();
+      return json(later.id());
+    }
+    if (what == "revoke_during") {
+      const auto running = app.remote("py.sleep").delay(30);
+      while (running.state() != "STARTED") pause(0.05);
+      running.revoke(true);
+      return json(running.id());
+    }
+    throw std::invalid_argument(what);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -97,9 +145,11 @@ int main(int argc, char** argv) {
   app_options options;
   options.routes = {{"cpp.*", "cpp"}, {"py.*", "py"}};
   if (std::getenv("TRACK_STARTED")) options.track_started = true;
+  if (const char* results = std::getenv("RESULTS")) options.result_url = results;
   if (const char* seconds = std::getenv("VISIBILITY"))
     options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));
   app app(url ? url : "redis://127.0.0.1/0", options);
   register_tasks(app);
+  register_clients(app);
   return app.worker_main(argc, argv);
 }

@@ -5,6 +5,7 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "http/openapi.hpp"
+#include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
 #include "inventory/inventory_routes.hpp"
 #include "jobs/jobs_routes.hpp"
@@ -145,6 +146,9 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       near_(io_, positions_),
       window_(io_, redis_, shared.keys, shared.time, window_settings_of(shared.settings),
               shared.metrics),
+      pulse_(io_, redis_, shared.keys, gateway_),
+      event_log_(redis_, shared.keys, shared.time),
+      log_age_(shared.settings.interactions.log_age),
       sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
@@ -175,6 +179,7 @@ void app_thread::add_features(const shared_parts& shared) {
   chat::add_messages(gateway_, chat_, hub_);
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
+  interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
   tasks::add_routes(router_, io_, redis_, task_keys_);
   notifications::add_routes(router_, notifications_);
@@ -248,9 +253,11 @@ void app_thread::start() {
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
   group_.spawn("near", [this] { return near_.run(); });
+  group_.spawn("pulse", [this] { return pulse_.run(); });
   if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "achievements/achievements.hpp"
+#include "activity/pulse.hpp"
 #include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
 #include "chat/chat.hpp"
@@ -14,6 +15,7 @@
 #include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
+#include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
 #include "jobs/jobs.hpp"
@@ -103,6 +105,9 @@ class app_thread {
   positions::service positions_;
   positions::near_channel near_;
   activity::window window_;
+  activity::pulse pulse_;
+  interactions::event_log event_log_;
+  const std::chrono::milliseconds log_age_;
   const bool sweeps_;  // this thread keeps the window
   const bool first_;   // of the server's threads: it does what one must do
   status::service status_;

@@ -2,11 +2,12 @@
 //
 //   activity:<slice>  hash    open: player → interactions in that slice of time
 //                     string  sealed: the same, packed (packed_slice.hpp)
-//   activity:open     zset    slice → its end: hashes that may still be written, or are to be
-//   sealed activity:sealed   zset    slice → its end: packed slices whose counts are in
-//   leaderboard:active activity:swept    hash    slice → offset: how far a packed slice has been
-//   subtracted already activity:closed   string  commits count in slices that start at this second
-//   or later activity:sealing:<slice>  string  a packed slice before it takes its place; 5 minutes
+//   activity:open     zset    slice → its end: hashes, still open or to be sealed
+//   activity:sealed   zset    slice → its end: packed ones, to be subtracted one day
+//   activity:swept    hash    slice → offset: how much of it has been subtracted
+//   activity:closed   string  commits count in slices that start at this second or later
+//   activity:events   string  how many events were committed, ever
+//   activity:sealing:<slice>  string  a packed slice before it takes its place; 5 minutes
 //   lease:activity    string  token of the server that seals and sweeps
 //
 // <slice> is its start and ends are whole seconds since 1970. None but the last two has a TTL: a
@@ -31,6 +32,9 @@ inline std::string sealed_key(const redis::key_space& keys) {
 inline std::string swept_key(const redis::key_space& keys) { return keys.key("activity", "swept"); }
 inline std::string closed_key(const redis::key_space& keys) {
   return keys.key("activity", "closed");
+}
+inline std::string events_key(const redis::key_space& keys) {
+  return keys.key("activity", "events");
 }
 inline std::string sealing_key(const redis::key_space& keys, std::string_view slice) {
   return keys.key("activity", "sealing", slice);

@@ -27,10 +27,11 @@ if #players > 0 then
   if #left > 0 then redis.call('ZADD', KEYS[4], unpack(left)) end
   if #gone > 0 then redis.call('ZREM', KEYS[4], unpack(gone)) end
   if #moved > 0 then
-    -- See docs/leaderboards.md: the board's own order follows from these.
-    local first = redis.call('INCRBY', KEYS[5], #moved) - #moved
+    -- See docs/leaderboards.md: the board's own order follows from these. The numbers of this board come in blocks
+    -- (interactions/commit.lua).
+    local block = string.sub(string.format('%.0f', redis.call('INCRBY', KEYS[5], '100000')), 1, -6)
     local marks = {}
-    for i, player in ipairs(moved) do marks[2 * i - 1], marks[2 * i] = player, first + i end
+    for i, player in ipairs(moved) do marks[2 * i - 1], marks[2 * i] = player, block .. string.format('%05d', i) end
     redis.call('HSET', KEYS[6], unpack(marks))
   end
 end

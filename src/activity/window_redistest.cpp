@@ -92,12 +92,13 @@ class window_fixture : public testing::redis_fixture {
     co_return out;
   }
 
-  // Keys of slices and of what is known about them, but for the watermark.
+  // Keys of slices and of what is known about them, but for the watermark and the total.
   awaitable<std::set<std::string>> slice_keys() {
     const auto found = redis::checked(co_await redis.command("KEYS", "activity:*"));
     const auto names = found.as_strings();
     std::set<std::string> out(names.begin(), names.end());
     out.erase("activity:closed");
+    out.erase("activity:events");
     co_return out;
   }
 
@@ -386,24 +387,44 @@ TEST_F(window_fixture, one_server_leads_and_another_takes_over) {
     const auto sealed = [](metrics::registry& of) {
       return of.add_counter("skirmish_window_slices_sealed_total", "").value();
     };
-    auto first = std::make_unique<task_group>(io);
-    task_group second(io);
-    first->spawn("first", [&] { return w1.run(); });
+    task_group group1(io);
+    task_group group2(io);
+    group1.spawn("first", [&] { return w1.run(); });
+    group2.spawn("second", [&] { return w2.run(); });
+    co_await credit(of("ann", 1));
+    time.advance(slice);
+    co_await testing::eventually([&] { return sealed(metrics) + sealed(metrics2) == 1; }, 20s);
+    // Whoever it was ends, and the other goes on.
+    const bool first_led = sealed(metrics) == 1;
+    auto& leader = first_led ? group1 : group2;
+    auto& follower = first_led ? metrics2 : metrics;
+    leader.close();
+    EXPECT_TRUE(co_await leader.wait(10s));
+    co_await credit(of("ann", 1));
+    time.advance(slice);
+    co_await testing::eventually([&] { return sealed(follower) == 1; }, 20s);
+    group1.close();
+    group2.close();
+    EXPECT_TRUE(co_await group1.wait(10s));
+    EXPECT_TRUE(co_await group2.wait(10s));
+  });
+}
+
+TEST_F(window_fixture, a_lease_has_one_holder_until_it_is_left_to_expire) {
+  run([&]() -> awaitable<void> {
+    redis::lease first(redis, "lease:test", 60s);
+    redis::lease second(redis, "lease:test", 60s);
+    EXPECT_TRUE(co_await first.hold());
+    EXPECT_FALSE(co_await second.hold());
+    EXPECT_TRUE(co_await first.hold());
+    const auto left = co_await redis.command("PTTL", "lease:test");
+    EXPECT_GT(left.as_integer().value_or(0), 50'000);
+    redis::checked(co_await redis.command("PEXPIRE", "lease:test", 1));
     co_await testing::eventually_async([&]() -> awaitable<bool> {
-      co_return (co_await redis.command("EXISTS", "lease:activity")).as_bool();
+      const bool taken = co_await second.hold();
+      co_return taken;
     });
-    second.spawn("second", [&] { return w2.run(); });
-    co_await credit(of("ann", 1));
-    time.advance(slice);
-    co_await testing::eventually([&] { return sealed(metrics) == 1; });
-    EXPECT_EQ(sealed(metrics2), 0U);
-    first->close();
-    EXPECT_TRUE(co_await first->wait(10s));
-    co_await credit(of("ann", 1));
-    time.advance(slice);
-    co_await testing::eventually([&] { return sealed(metrics2) == 1; }, 20s);
-    second.close();
-    EXPECT_TRUE(co_await second.wait(10s));
+    EXPECT_FALSE(co_await first.hold());
   });
 }
 

@@ -52,7 +52,7 @@ std::uint32_t activity_day::draw() {
   return height < threshold_[column] ? column : alias_[column];
 }
 
-const std::vector<activity_day::share>& activity_day::next(std::uint64_t interactions) {
+std::vector<activity_day::share> activity_day::draw_slice(std::uint64_t interactions) {
   std::vector<std::uint32_t> who;
   for (; interactions > 0; --interactions) {
     const auto player = draw();
@@ -62,11 +62,22 @@ const std::vector<activity_day::share>& activity_day::next(std::uint64_t interac
   slice.reserve(who.size());
   for (const auto player : who) {
     slice.push_back({player, counts_[player]});
-    totals_[player] += counts_[player];
     counts_[player] = 0;
   }
+  return slice;
+}
+
+void activity_day::draw_ahead(std::int64_t slices, std::uint64_t interactions) {
+  for (; slices > 0; --slices) ahead_.push_back(draw_slice(interactions));
+}
+
+const std::vector<activity_day::share>& activity_day::next(std::uint64_t interactions) {
+  if (ahead_.empty()) draw_ahead(1, interactions);
+  auto& slice = slices_.emplace_back(std::move(ahead_.front()));
+  ahead_.pop_front();
+  for (const auto& s : slice) totals_[s.player] += s.count;
   shares_ += slice.size();
-  return slices_.emplace_back(std::move(slice));
+  return slice;
 }
 
 void activity_day::retire_oldest() {

@@ -21,7 +21,9 @@ class activity_day {
   // UUIDs, else `player123456`.
   activity_day(std::uint32_t players, double skew, bool uuids, std::uint64_t seed);
 
-  // Draws the next slice, and counts it.
+  // Draws slices that next() will return, so that it takes no time then.
+  void draw_ahead(std::int64_t slices, std::uint64_t interactions);
+  // The next slice, which is counted now.
   const std::vector<share>& next(std::uint64_t interactions);
   // Takes the oldest slice out of the counts.
   void retire_oldest();
@@ -32,6 +34,7 @@ class activity_day {
 
  private:
   std::uint32_t draw();
+  std::vector<share> draw_slice(std::uint64_t interactions);
 
   std::mt19937_64 dice_;
   std::vector<std::string> ids_;
@@ -39,6 +42,7 @@ class activity_day {
   std::vector<double> threshold_;
   std::vector<std::uint32_t> alias_;
   std::vector<std::uint32_t> counts_;  // of the slice being drawn
+  std::deque<std::vector<share>> ahead_;
   std::deque<std::vector<share>> slices_;
   std::vector<std::int64_t> totals_;
   std::uint64_t shares_ = 0;

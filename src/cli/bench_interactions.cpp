@@ -200,7 +200,7 @@ constexpr const char* footer = R"(examples:
   skirmish bench interactions                             closed loop, frames of 20
   skirmish bench interactions --frame 1 --window 32       single-interaction frames
   skirmish bench interactions --rate 70000 --duration 60s open loop, for latency
-  skirmish bench interactions --verify --duration 60s --faults kill-redis,kill-server,freeze-redis,cut-reply)";
+  skirmish bench interactions --verify --duration 10m --faults all)";
 
 }  // namespace
 
@@ -236,7 +236,7 @@ void add_bench_interactions(CLI::App& bench, int& code) {
   command->add_option("--duration", f->duration, "of the load")->capture_default_str();
   command->add_option("--raw", f->raw, "how long Redis alone is measured; 0 leaves that out")
       ->capture_default_str();
-  command->add_option("--faults", f->faults, fault_names())->delimiter(',');
+  command->add_option("--faults", f->faults, "all, or some of: " + fault_names())->delimiter(',');
   command->add_option("--fault-interval", f->fault_interval, "from one to the next")
       ->capture_default_str();
   command->add_flag("--verify", f->plan.verify, "audit Redis against what was acknowledged");
@@ -251,6 +251,10 @@ void add_bench_interactions(CLI::App& bench, int& code) {
     f->plan.duration = *duration;
     f->plan.raw_duration = *raw;
     f->plan.fault_interval = *interval;
+    if (f->faults == std::vector<std::string>{"all"}) {
+      f->faults.clear();
+      f->plan.faults = all_faults();
+    }
     for (const auto& name : f->faults) {
       const auto kind = parse_fault(name);
       if (!kind) throw usage_error{"--faults: " + name + " is none of " + fault_names()};

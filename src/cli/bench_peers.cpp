@@ -61,23 +61,36 @@ const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
 (async () => {
   const q = new bullmq.Queue("bench", { connection });
   await q.waitUntilReady();
-  const data = Array.from({ length: n }, () => ({ name: "noop", data: {}, opts: { removeOnComplete: true } }));
   let t = process.hrtime.bigint();
   const seconds = () => Number(process.hrtime.bigint() - t) / 1e9;
-  for (let i = 0; i < n; i += 1000) await q.addBulk(data.slice(i, i + 1000));
-  const bulk = n / seconds();
-  let done = 0;
-  t = process.hrtime.bigint();
-  await new Promise((resolve) => {
-    const w = new bullmq.Worker("bench", async () => {}, { connection, concurrency: 100 });
-    w.on("completed", () => { if (++done === n) resolve(); });
-  });
-  const drain = n / seconds();
-  t = process.hrtime.bigint();
+  const fill = async (opts) => {
+    const data = Array.from({ length: n }, () => ({ name: "noop", data: {}, opts }));
+    t = process.hrtime.bigint();
+    for (let i = 0; i < n; i += 1000) await q.addBulk(data.slice(i, i + 1000));
+    return n / seconds();
+  };
+  const drain = async () => {
+    let done = 0;
+    t = process.hrtime.bigint();
+    let worker;
+    await new Promise((resolve) => {
+      worker = new bullmq.Worker("bench", async () => {}, { connection, concurrency: 100 });
+      worker.on("completed", () => { if (++done === n) resolve(); });
+    });
+    const rate = n / seconds();
+    await worker.close();
+    return rate;
+  };
+  const out = { version: require("bullmq/package.json").version };
+  out.enqueue_batch = await fill({ removeOnComplete: true });
+  out.drain_ignored = await drain();
+  await fill({});
+  out.drain_results = await drain();
   const few = Math.min(n, 5000);
+  t = process.hrtime.bigint();
   for (let i = 0; i < few; i++) await q.add("noop", {}, { removeOnComplete: true });
-  console.log(JSON.stringify({ version: require("bullmq/package.json").version, enqueue_batch: bulk,
-    drain_ignored: drain, enqueue_one_by_one: few / seconds() }));
+  out.enqueue_one_by_one = few / seconds();
+  console.log(JSON.stringify(out));
   process.exit(0);
 })();
 )js";

@@ -1,6 +1,7 @@
 // `skirmish bench tasks`: how fast tasks are sent and drained, with a Redis server of its own, and
 // the peers beside it.
 #include "cli/bench_peers.hpp"
+#include "cli/bench_tasks_table.hpp"
 #include "cli/cli.hpp"
 #include "cli/task_tools.hpp"
 #include "core/log.hpp"
@@ -39,6 +40,7 @@ using steady = std::chrono::steady_clock;
 struct flags {
   std::size_t tasks = 20'000;
   std::size_t concurrency = 100;
+  std::size_t far_etas = 100'000;
   bool as_json = false;
   bool no_peers = false;
 };
@@ -250,34 +252,44 @@ double idle_percent(const std::string& url, const flags& f) {
   return (cpu_s(worker.pid()) - before) * 10.0;
 }
 
-void print_table(const json_object& all) {
-  const auto row = [&](const char* label, const char* key, const char* asked) {
-    std::cout << fmt::format(
-        "{:<34}{:>12}{:>12}", label,
-        fmt::format("{:.0f}", all.at("skirmish").as_object().at(key).to_number<double>()), asked);
-    for (const auto peer : {"celery", "bullmq"}) {
-      const auto* p = all.if_contains(peer);
-      const auto* v = p && p->is_object() ? p->get_object().if_contains(key) : nullptr;
-      std::cout << fmt::format(
-          "{:>12}", v ? fmt::format("{:.0f}", v->to_number<double>()) : std::string("-"));
-    }
-    std::cout << '\n';
+// What tasks that are due tomorrow cost Redis and the worker.
+json_object far_etas(const std::string& url, const flags& f) {
+  const auto ask = [&url](const char* command, const char* argument, std::string_view field) {
+    tasks::app app(url);
+    auto& loop = app.internals().client();
+    const auto work = [&]() -> awaitable<std::string> {
+      co_await loop.broker().wait_connected(5s);
+      const auto reply = redis::checked(co_await loop.broker().command(command, argument));
+      co_return reply.is_string() ? reply.as_string()
+                                  : std::to_string(reply.as_integer().value_or(0));
+    };
+    auto text = loop.block(work);
+    const auto at = field.empty() ? std::string::npos : text.find(field);
+    return at == std::string::npos ? text : text.substr(at + field.size());
   };
-  std::cout << fmt::format("{:<34}{:>12}{:>12}{:>12}{:>12}\n", "tasks a second", "skirmish",
-                           "asked", "celery", "bullmq");
-  row("drain, results ignored", "drain_ignored", "60000");
-  row("drain, results stored", "drain_results", "35000");
-  row("drain, events on", "drain_events", "35000");
-  row("enqueue in batches", "enqueue_batch", "100000");
-  row("enqueue one by one", "enqueue_one_by_one", "15000");
-  const auto& own = all.at("skirmish").as_object();
-  const auto& late = own.at("latency").as_object();
-  std::cout << fmt::format(
-      "latency at 1,000/s: p50 {:.2f} ms, p99 {:.2f} ms (asked: 5 ms), max {:.2f} ms\n",
-      late.at("p50_ms").to_number<double>(), late.at("p99_ms").to_number<double>(),
-      late.at("max_ms").to_number<double>());
-  std::cout << fmt::format("an idle worker uses {:.2f} % of a core (asked: below 1)\n",
-                           own.at("idle_percent").to_number<double>());
+  const auto number = [&](const char* command, const char* argument, std::string_view field = {}) {
+    const auto read = [&] { return std::stod(ask(command, argument, field)); };
+    return in_child(read).to_number<double>();
+  };
+  const auto before = number("INFO", "memory", "used_memory:");
+  const worker_process worker(url, f.concurrency, false, -1);
+  const auto send = [&] {
+    tasks::app app(url);
+    const std::vector<json_array> calls(f.far_etas);
+    app.remote("bench.noop").map(calls, {.countdown = 24h, .queue = "bench"});
+    return 0;
+  };
+  in_child(send);
+  while (number("ZCARD", "skirmish:tasks:eta") < static_cast<double>(f.far_etas))
+    std::this_thread::sleep_for(50ms);
+  const auto bytes =
+      (number("INFO", "memory", "used_memory:") - before) / static_cast<double>(f.far_etas);
+  const auto cpu = cpu_s(worker.pid());
+  std::this_thread::sleep_for(3s);
+  return {{"tasks", f.far_etas},
+          {"bytes_each", bytes},
+          {"gb_a_million", bytes / 1000},
+          {"worker_percent", (cpu_s(worker.pid()) - cpu) / 3.0 * 100.0}};
 }
 
 int bench(const flags& f) {
@@ -314,6 +326,9 @@ int bench(const flags& f) {
   own["drain_events"] = drain(url, f, true, true);
   own["latency"] = latency(url, f);
   own["idle_percent"] = idle_percent(url, f);
+  in_child(flush);
+  own["far_etas"] = far_etas(url, f);
+  in_child(flush);
   json_object all{{"tasks", f.tasks}, {"skirmish", std::move(own)}};
   if (!f.no_peers) {
     in_child(flush);
@@ -325,7 +340,7 @@ int bench(const flags& f) {
   if (f.as_json)
     std::cout << boost::json::serialize(all) << '\n';
   else
-    print_table(all);
+    print_tasks_table(all);
   return done;
 }
 
@@ -337,6 +352,8 @@ void add_bench_tasks(CLI::App& to, int& code) {
   auto f = std::make_shared<flags>();
   c->add_option("--tasks", f->tasks, "how many no-op tasks")->check(CLI::Range(1000, 10'000'000));
   c->add_option("--concurrency", f->concurrency, "of the worker");
+  c->add_option("--far-etas", f->far_etas, "how many tasks with eta tomorrow")
+      ->check(CLI::Range(1000, 10'000'000));
   c->add_flag("--json", f->as_json, "print one JSON object");
   c->add_flag("--no-peers", f->no_peers, "measure Skirmish alone");
   c->callback([f, &code] { code = bench(*f); });

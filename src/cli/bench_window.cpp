@@ -3,15 +3,18 @@
 //
 // A clock that the bench moves makes the day short. Everything else is the product's own: commits
 // count by activity/open_slice.lua and credit.lua (which writes what interactions/commit.lua writes
-// to the window, and nothing else), the window is kept by activity::window, and it is read with
-// GET /api/leaderboards/active from a server. After the day, time goes on for a while, and each
-// slice that comes makes an old one go.
+// to the window, and nothing else), and the window is kept by activity::window. First the day is
+// fed as fast as it goes (with --bulk its slices are written sealed, as the window would have left
+// them). Then time goes on, at a steady rate of interactions: each slice that comes is sealed, and
+// makes an old one go, while a server answers GET /api/leaderboards/active.
 #include "activity/activity_keys.hpp"
+#include "activity/packed_slice.hpp"
 #include "activity/window.hpp"
 #include "cli/activity_day.hpp"
 #include "cli/api_client.hpp"
 #include "cli/bench.hpp"
 #include "cli/bench_support.hpp"
+#include "cli/board_reader.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
 #include "cli/redis_probes.hpp"
@@ -25,9 +28,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
-#include <thread>
+#include <map>
 
 namespace skirmish::cli {
 namespace {
@@ -54,54 +56,14 @@ struct window_options {
   std::uint32_t players = 100'000;
   double skew = 1.0;
   std::int64_t slice_s = 60;
-  std::int64_t extra_slices = 120;
-  std::int64_t batch_players = 200;
+  std::int64_t rate = 60'000;
+  std::int64_t load_s = 25;
+  std::int64_t batch_players = 100;
   std::int64_t read_rate = 100;
   std::int64_t time_limit_s = 170;
+  bool bulk = false;
   bool uuids = false;
   bool as_json = false;
-};
-
-// Reads the top of the board at a steady rate on a thread of its own. Latencies count from the
-// moment a request was due.
-class board_reader {
- public:
-  board_reader(server_address server, std::int64_t rate)
-      : thread_([this, server = std::move(server), rate] {
-          cli::run([&](asio::io_context& io) { return read(io, server, rate); });
-        }) {}
-  ~board_reader() { stop(); }
-  board_reader(const board_reader&) = delete;
-  board_reader& operator=(const board_reader&) = delete;
-
-  // Ends the reading; then latencies() may be asked.
-  void stop() {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  std::vector<double>& latencies() noexcept { return latencies_; }
-  [[nodiscard]] std::int64_t failed() const noexcept { return failed_; }
-
- private:
-  awaitable<void> read(asio::io_context& io, const server_address& server, std::int64_t rate) {
-    http_client client(io, server, "");
-    asio::steady_timer timer(io);
-    const auto begin = steady::now();
-    for (std::int64_t i = 0; !stopping_; ++i) {
-      const auto due = begin + i * 1'000'000us / rate;
-      timer.expires_at(due);
-      co_await timer.async_wait(use_awaitable);
-      const auto answer = co_await client.get(reading);
-      const std::chrono::duration<double, std::milli> took = steady::now() - due;
-      latencies_.push_back(took.count());
-      if (answer.status != 200) ++failed_;
-    }
-  }
-
-  std::atomic<bool> stopping_{false};
-  std::vector<double> latencies_;
-  std::int64_t failed_ = 0;
-  std::thread thread_;
 };
 
 class window_bench {
@@ -130,22 +92,30 @@ class window_bench {
                    clock_.now().time_since_epoch() % std::chrono::seconds(chosen_.slice_s));
     co_await watch_scripts(feeding_, 1ms);
     const auto empty = co_await used_memory_mb(feeding_);
-    board_reader reader(server_, chosen_.read_rate);
     const auto slices = day_s / chosen_.slice_s;
     const auto begin = steady::now();
-    co_await feed(slices, false);
+    if (chosen_.bulk) {
+      co_await fill(slices);
+    } else {
+      for (std::int64_t i = 0; i < slices; ++i) co_await live_slice();
+    }
     const std::chrono::duration<double> day_took = steady::now() - begin;
     const auto fed = interactions_;
-    co_await feed(chosen_.extra_slices, true);
+    const auto more = load_slices();
+    day_.draw_ahead(more, interactions_a_slice());
+    board_reader reader(server_, reading, chosen_.read_rate);
+    co_await load(more);
     reader.stop();
     json::object out{{"interactions", fed},
                      {"players", chosen_.players},
                      {"slices", slices},
                      {"swept_slices", swept_},
                      {"counts_held", day_.shares()},
-                     {"fed_per_s", static_cast<double>(fed) / day_took.count()}};
-    const auto times = summarise(reader.latencies());
-    out["reads"] = reader.latencies().size();
+                     {"bulk", chosen_.bulk},
+                     {"fed_per_s", static_cast<double>(fed) / day_took.count()},
+                     {"load_per_s", loaded_per_s_}};
+    const auto times = summarise(reader.latencies_ms());
+    out["reads"] = reader.latencies_ms().size();
     out["reads_failed"] = reader.failed();
     out["read_p50_ms"] = times.p50_ms;
     out["read_p99_ms"] = times.p99_ms;
@@ -173,36 +143,88 @@ class window_bench {
   }
 
  private:
-  // So many slices of time, each fed while the ones before are sealed and swept.
-  awaitable<void> feed(std::int64_t slices, bool sweeps) {
-    const auto each = static_cast<std::uint64_t>(chosen_.interactions / (day_s / chosen_.slice_s));
+  [[nodiscard]] std::uint64_t interactions_a_slice() const {
+    return static_cast<std::uint64_t>(chosen_.interactions / (day_s / chosen_.slice_s));
+  }
+
+  const std::vector<activity_day::share>& draw() {
+    if (steady::now() > deadline_)
+      throw failure(errc::deadline_exceeded, "this does not fit in --time-limit");
+    interactions_ += interactions_a_slice();
+    return day_.next(interactions_a_slice());
+  }
+
+  // Feeds a slice while the ones before are sealed and swept, and lets it end.
+  awaitable<void> live_slice() {
+    settling_ = true;
+    tasks_.spawn("settle", [this]() -> awaitable<void> {
+      bool more = true;
+      while (more) more = co_await window_.step();
+      settling_ = false;
+      settled_.cancel();
+    });
+    co_await credit(draw());
+    while (settling_) {
+      settled_.expires_after(1h);
+      error_code ignored;
+      co_await settled_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    }
+    clock_.advance(chosen_.slice_s * 1s);
+  }
+
+  [[nodiscard]] std::chrono::microseconds load_interval() const {
+    return std::chrono::microseconds(static_cast<std::int64_t>(interactions_a_slice()) * 1'000'000 /
+                                     chosen_.rate);
+  }
+  [[nodiscard]] std::int64_t load_slices() const {
+    return std::max<std::int64_t>(1, chosen_.load_s * 1s / load_interval());
+  }
+
+  // Time goes on: every slice makes the oldest one go.
+  awaitable<void> load(std::int64_t count) {
+    const auto each = load_interval();
+    const auto begin = steady::now();
+    asio::steady_timer due(io_);
+    for (; swept_ < count; ++swept_) {
+      due.expires_at(begin + swept_ * each);
+      co_await due.async_wait(use_awaitable);
+      co_await live_slice();
+      bool more = true;
+      while (more) more = co_await window_.step();
+      day_.retire_oldest();
+      // Not every time: the comparison costs this machine more than what it compares.
+      if (swept_ % 8 == 0) live_errors_ += co_await rank_errors();
+    }
+    const std::chrono::duration<double> took = steady::now() - begin;
+    const auto all = static_cast<double>(interactions_a_slice()) * static_cast<double>(count);
+    loaded_per_s_ = all / took.count();
+  }
+
+  // The day as the window would have left it: sealed slices, and the board.
+  awaitable<void> fill(std::int64_t slices) {
     for (std::int64_t i = 0; i < slices; ++i) {
-      if (steady::now() > deadline_)
-        throw failure(errc::deadline_exceeded,
-                      "the day does not fit in --time-limit; give it fewer interactions");
-      settling_ = true;
-      tasks_.spawn("settle", [this]() -> awaitable<void> {
-        bool more = true;
-        while (more) more = co_await window_.step();
-        settling_ = false;
-        settled_.cancel();
-      });
-      co_await credit(day_.next(each));
-      interactions_ += each;
-      while (settling_) {
-        settled_.expires_after(1h);
-        error_code ignored;
-        co_await settled_.async_wait(asio::redirect_error(use_awaitable, ignored));
-      }
+      std::vector<activity::player_count> counts;
+      for (const auto& s : draw()) counts.push_back({day_.id(s.player), s.count});
+      activity::slice_packer packer;
+      packer.add(std::move(counts));
+      const auto start =
+          std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
+      const auto name = std::to_string(start);
+      redis::request write;
+      write.push("SET", activity::slice_key(keys_, name), packer.text());
+      write.push("ZADD", activity::sealed_key(keys_), start + chosen_.slice_s, name);
+      write.push("SET", activity::closed_key(keys_), start + chosen_.slice_s);
+      redis::checked(co_await feeding_.exec(std::move(write), patient));
       clock_.advance(chosen_.slice_s * 1s);
-      if (sweeps) {
-        // What has just become due goes while the next slice is fed.
-        bool more = true;
-        while (more) more = co_await window_.step();
-        day_.retire_oldest();
-        ++swept_;
-        live_errors_ += co_await rank_errors();
-      }
+    }
+    std::vector<leaderboards::score> scores;
+    leaderboards::service boards(feeding_, keys_, clock_);
+    for (std::uint32_t i = 0; i < chosen_.players; ++i) {
+      const auto total = static_cast<double>(day_.totals()[i]);
+      if (total > 0) scores.push_back({day_.id(i), total, 0, leaderboards::operation::set, {}});
+      if (scores.size() < leaderboards::submission_max && i + 1 < chosen_.players) continue;
+      co_await boards.submit(std::string(activity::board), std::move(scores));
+      scores = {};
     }
   }
 
@@ -269,14 +291,17 @@ class window_bench {
   std::uint64_t interactions_ = 0;
   std::int64_t swept_ = 0;
   std::int64_t live_errors_ = 0;
+  double loaded_per_s_ = 0;
 };
 
 void report(const json::object& r) {
   const auto n = [&](const char* name) { return r.at(name).to_number<double>(); };
   fmt::print(
-      "{:.0f} interactions of {:.0f} players in {:.0f} slices, {:.0f} a second; then {:.0f} slices "
-      "came and went\n\n",
-      n("interactions"), n("players"), n("slices"), n("fed_per_s"), n("swept_slices"));
+      "{:.0f} interactions of {:.0f} players in {:.0f} slices, {:.0f} a second{}; then {:.0f} "
+      "slices "
+      "came and went, {:.0f} interactions a second\n\n",
+      n("interactions"), n("players"), n("slices"), n("fed_per_s"),
+      r.at("bulk").as_bool() ? " (in bulk)" : "", n("swept_slices"), n("load_per_s"));
   fmt::print("{:<48} {:>10} {:>10}\n", "", "measured", "asked");
   const auto line = [&](const char* what, const char* name, const char* asked) {
     fmt::print("{:<48} {:>10.2f} {:>10}\n", what, n(name), asked);
@@ -286,7 +311,7 @@ void report(const json::object& r) {
   line("  of it the board with its exact order, MB", "board_mb", "");
   line("growth of Redis' memory, MB", "redis_growth_mb", "");
   line("wrong places in the top 100, settled", "rank_errors", "0");
-  line("wrong places in the top 100, after each sweep", "live_rank_errors", "0");
+  line("wrong places in the top 100, while it is swept", "live_rank_errors", "0");
   line("sweeping scripts over 5 ms", "sweep_pauses_over_5_ms", "0");
   line("longest sweeping script, ms (0: under 1)", "sweep_max_ms", "<= 5");
   line("GET active?limit=100 under load, p50 ms", "read_p50_ms", "");
@@ -339,13 +364,14 @@ void add_bench_window(CLI::App& bench, int& code) {
       "window", "A day of interactions through the 24-hour window: memory, exactness, pauses");
   command->footer(
       "Starts a server and a Redis of its own in a temporary directory and feeds a compressed "
-      "day.\n"
+      "day, then a steady load.\n"
       "Examples:\n"
       "  skirmish bench window                                20 million interactions, 100,000 "
       "players\n"
       "  skirmish bench window --uuids --json                 the same with UUIDs as ids, one JSON "
       "object\n"
-      "  skirmish bench window --interactions 1000000 --players 5000 --slice 300      in seconds");
+      "  skirmish bench window --bulk                         the day is written sealed, in "
+      "seconds");
   auto chosen = std::make_shared<window_options>();
   command->add_option("--interactions", chosen->interactions, "of the day")
       ->capture_default_str()
@@ -359,10 +385,13 @@ void add_bench_window(CLI::App& bench, int& code) {
   command->add_option("--slice", chosen->slice_s, "seconds of a slice")
       ->capture_default_str()
       ->check(CLI::Range(1, 3'600));
-  command
-      ->add_option("--more-slices", chosen->extra_slices, "after the day; each sweeps an old one")
+  command->add_flag("--bulk", chosen->bulk, "write the day's slices sealed instead of feeding it");
+  command->add_option("--rate", chosen->rate, "interactions a second after the day")
       ->capture_default_str()
-      ->check(CLI::Range(1, 100'000));
+      ->check(CLI::Range(1'000, 10'000'000));
+  command->add_option("--load", chosen->load_s, "seconds of that")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3'600));
   command->add_option("--batch", chosen->batch_players, "players in a commit")
       ->capture_default_str()
       ->check(CLI::Range(1, 2'000));

@@ -42,6 +42,12 @@ const char* name_of(fault f) {
   return std::find_if(names.begin(), names.end(), [f](auto& n) { return n.first == f; })->second;
 }
 
+std::vector<fault> all_faults() {
+  std::vector<fault> out;
+  for (const auto& [kind, name] : names) out.push_back(kind);
+  return out;
+}
+
 std::string fault_names() {
   std::vector<const char*> all;
   for (const auto& [kind, name] : names) all.push_back(name);

@@ -17,6 +17,7 @@ namespace skirmish::cli {
 enum class fault { kill_redis, kill_server, freeze_redis, cut_reply };
 
 const char* name_of(fault f);
+std::vector<fault> all_faults();
 std::string fault_names();
 std::optional<fault> parse_fault(const std::string& name);
 

@@ -3,6 +3,8 @@
 #include "cli/cli.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -18,7 +20,7 @@ constexpr const char* home_and_clear = "\x1b[H\x1b[J";
 
 simulation_view demo_view::callbacks() {
   return {[this](const std::string& channel, const std::string& text) { line(channel, text); },
-          [this](const std::vector<std::string>& lines) { report(lines); }};
+          [this](const std::vector<screen_section>& sections) { report(sections); }};
 }
 
 void demo_view::line(const std::string& channel, const std::string& text) {
@@ -28,28 +30,37 @@ void demo_view::line(const std::string& channel, const std::string& text) {
     std::fflush(stdout);
     return;
   }
-  feed_.push_back(shown);
-  if (feed_.size() > feed_lines) feed_.pop_front();
+  if (channel.empty()) {
+    notes_.push_back(shown);
+  } else {
+    feed_.push_back(shown);
+    if (feed_.size() > feed_lines) feed_.pop_front();
+  }
   if (std::chrono::steady_clock::now() - drawn_ > 100ms) draw();
 }
 
-void demo_view::report(const std::vector<std::string>& lines) {
-  report_ = lines;
+void demo_view::report(const std::vector<screen_section>& sections) {
+  report_ = sections;
   if (live_) {
     draw();
     return;
   }
-  for (const auto& l : lines) fmt::print("{}\n", l);
+  for (const auto& section : sections) {
+    fmt::print("{}\n", section.title);
+    for (const auto& l : section.lines) fmt::print("  {}\n", l);
+  }
   std::fflush(stdout);
 }
 
 void demo_view::draw() {
   drawn_ = std::chrono::steady_clock::now();
-  std::string out = home_and_clear;
-  for (const auto& l : report_) out += l + '\n';
-  out += "Channels\n";
-  for (const auto& l : feed_) out += "  " + l + '\n';
-  fmt::print("{}", out);
+  screen_size size;
+  winsize window{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_row > 0 && window.ws_col > 0)
+    size = {window.ws_row, window.ws_col};
+  auto sections = report_;
+  sections.push_back({"Channels", {feed_.begin(), feed_.end()}, true});
+  fmt::print("{}{}", home_and_clear, to_screen(notes_, sections, size));
   std::fflush(stdout);
 }
 

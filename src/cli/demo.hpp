@@ -19,11 +19,12 @@ class demo_view {
 
  private:
   void line(const std::string& channel, const std::string& text);
-  void report(const std::vector<std::string>& lines);
+  void report(const std::vector<screen_section>& sections);
   void draw();
 
   bool live_;
-  std::vector<std::string> report_;
+  std::vector<std::string> notes_;  // what the simulation itself has to say
+  std::vector<screen_section> report_;
   std::deque<std::string> feed_;
   std::chrono::steady_clock::time_point drawn_{};
 };

@@ -185,6 +185,7 @@ class simulation {
     } else if (const auto* e = o.if_contains("event")) {
       const auto& data = e->at("data").as_object();
       const auto type = text_of(data, "type");
+      if (type != "death" && type != "completion") return;
       if (type == "death") fallen_.push_back(text_of(data, "player_id"));
       const auto text = type == "death" ? fmt::format("{} falls to {}", text_of(data, "player_id"),
                                                       text_of(data, "killer_id"))
@@ -311,21 +312,22 @@ class simulation {
   }
 
   awaitable<void> report() {
-    std::vector<std::string> out{"Leaderboard (global)"};
+    screen_section scores{.title = "Leaderboard (global)", .lines = {}};
     const auto board = co_await get_object(reader_, "/api/leaderboards/global?limit=10");
     for (const auto& e : board.at("items").as_array())
-      out.push_back(fmt::format("  {:>3}  {:<24}{:>10}", e.at("rank").to_number<std::int64_t>(),
-                                std::string(e.at("player_id").as_string()),
-                                e.at("score").to_number<double>()));
-    out.emplace_back("Popular levels");
+      scores.lines.push_back(fmt::format("{:>3}  {:<24}{:>10}",
+                                         e.at("rank").to_number<std::int64_t>(),
+                                         std::string(e.at("player_id").as_string()),
+                                         e.at("score").to_number<double>()));
+    screen_section levels{.title = "Popular levels", .lines = {}};
     const auto popular = co_await get_object(reader_, "/api/levels?sort=popular&limit=10");
     for (const auto& e : popular.at("items").as_array())
-      out.push_back(fmt::format(
-          "  {:<20}{:<20}{:<8}{:>6}", std::string(e.at("level_id").as_string()),
+      levels.lines.push_back(fmt::format(
+          "{:<20}{:<20}{:<8}{:>6}", std::string(e.at("level_id").as_string()),
           std::string(e.at("name").as_string()), std::string(e.at("difficulty").as_string()),
           e.at("completions").to_number<std::int64_t>()));
-    out.emplace_back("Recent activity");
-    for (const auto& line : recent_) out.push_back("  " + line);
+    screen_section recent{.title = "Recent activity", .lines = {recent_.begin(), recent_.end()}};
+    const std::vector<screen_section> out{std::move(scores), std::move(levels), std::move(recent)};
     if (view_.report) view_.report(out);
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/api_client.hpp"
+#include "cli/demo_screen.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -33,8 +34,8 @@ struct total {
 struct simulation_view {
   // What arrived on a channel, and what the simulation itself has to say (channel empty).
   std::function<void(const std::string& channel, const std::string& text)> line;
-  // Leaderboard, popular levels and recent activity, as lines of text.
-  std::function<void(const std::vector<std::string>& report)> report;
+  // Leaderboard, popular levels and recent activity.
+  std::function<void(const std::vector<screen_section>& report)> report;
 };
 
 // Runs until the duration ends or `stop` is set, and returns the totals. Throws failure when the

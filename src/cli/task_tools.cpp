@@ -253,7 +253,15 @@ void add_dead_letters(CLI::App& task, int& code) {
 
 struct history_flags : broker_flags {
   tasks::history_query query;
+  std::string since, until;
 };
+
+std::optional<tasks::wall_time> time_flag(const std::string& text, const char* flag) {
+  if (text.empty()) return std::nullopt;
+  const auto parsed = tasks::parse_iso(text);
+  if (!parsed) throw usage_error{fmt::format("{} is no time", flag)};
+  return parsed;
+}
 
 void add_history(CLI::App& task, int& code) {
   auto* c = task.add_subcommand("history", "Tasks that were seen, newest first");
@@ -262,10 +270,15 @@ void add_history(CLI::App& task, int& code) {
   c->add_option("--state", f->query.state, "only in this state");
   c->add_option("--name", f->query.name, "only of this task");
   c->add_option("--worker", f->query.worker, "only of this node");
+  c->add_option("--since", f->since, "only with an event at or after this time (ISO 8601)");
+  c->add_option("--until", f->until, "only with an event at or before this time");
   c->add_option("--limit", f->query.limit, "how many")->check(CLI::Range(1, 1000));
   c->callback([f, &code] {
-    print_rows(with_broker(*f, [&](broker_view at) { return tasks::read_history(at, f->query); }),
-               f->as_json);
+    f->query.since = time_flag(f->since, "--since");
+    f->query.until = time_flag(f->until, "--until");
+    const auto page =
+        with_broker(*f, [&](broker_view at) { return tasks::read_history(at, f->query); });
+    print_rows(page.items, f->as_json);
     code = done;
   });
 }

@@ -114,7 +114,7 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length)
+local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
 local cells = {}  -- of those who moved
 -- The board `active` is written here only, so its numbers come as a block for each commit: the block's number, and the
 -- place in it.

@@ -67,7 +67,9 @@ struct service::slice {
   redis::value metadata;
   bool best_is_high = true;
   rank_mode mode = rank_mode::ordinal;
+  bool exact = false;  // whatever is behind
 
+  [[nodiscard]] bool settled() const noexcept { return behind == 0 || exact; }
   [[nodiscard]] std::vector<entry> entries() const;
   [[nodiscard]] std::string cursor_at(direction to) const;
 };
@@ -115,6 +117,7 @@ awaitable<service::slice> service::read_once(const std::vector<std::string>& key
   s.metadata = r[7];
   s.best_is_high = r[8].as_string() != "asc";
   s.mode = from_word<rank_mode>(r[9].as_string(), rank_mode_words).value_or(rank_mode::ordinal);
+  s.exact = r[10].as_bool();
   co_return s;
 }
 
@@ -132,7 +135,7 @@ awaitable<service::slice> service::read(std::string board, std::int64_t season, 
   const auto keys = board_keys(keys_, board, season);
   const bool search = is_time(searched_, keys[0]);
   auto s = co_await read_once(keys, limit, from, where, search);
-  const bool in_step = s.behind == 0 && s.total == s.placed;
+  const bool in_step = s.behind == 0 ? s.total == s.placed : s.exact;
   if (in_step || !is_time(helped_, keys[0])) co_return s;
   if (s.behind > 0)
     co_await place_some(keys, help_steps);
@@ -186,7 +189,7 @@ awaitable<board_page> service::page(std::string board, std::int64_t first, std::
                        s.cursor_at(direction::before),
                        s.total,
                        s.version,
-                       s.behind == 0};
+                       s.settled()};
 }
 
 awaitable<board_page> service::page_at(std::string board, cursor from, std::int64_t limit,
@@ -198,7 +201,7 @@ awaitable<board_page> service::page_at(std::string board, cursor from, std::int6
                        s.cursor_at(direction::before),
                        s.total,
                        s.version,
-                       s.behind == 0};
+                       s.settled()};
 }
 
 awaitable<result<std::vector<entry>>> service::around(std::string board, std::string player_id,

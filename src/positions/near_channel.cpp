@@ -50,7 +50,7 @@ awaitable<result<void>> near_channel::join(realtime::connection& c, std::string 
     co_return error{errc::invalid_argument,
                     "radius_m is 1 to 20015115, limit 1 to 1000, both whole numbers"};
   leave(c, channel);  // who subscribes again changes the radius
-  subscribers_.push_back({c.shared_from_this(), channel, player, *radius, *limit, nullptr});
+  subscribers_.push_back({c.shared_from_this(), channel, player, *radius, *limit, {}, nullptr});
   c.reply(realtime::cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
   wake_.cancel();
   co_return result<void>();
@@ -63,8 +63,9 @@ void near_channel::leave(realtime::connection& c, const std::string& channel) {
 
 awaitable<void> near_channel::run() {
   while (true) {
-    // Joining cuts the wait short, at most once an interval for each of the others.
-    wake_.expires_after(subscribers_.empty() ? 24h : std::chrono::hours(0) + interval);
+    // Joining cuts the wait short, for the one who joins.
+    const std::chrono::milliseconds idle = 24h;
+    wake_.expires_after(subscribers_.empty() ? idle : interval);
     error_code ignored;
     co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
     try {
@@ -75,18 +76,24 @@ awaitable<void> near_channel::run() {
   }
 }
 
-// One round: each different question is asked once, whoever wants to know.
+// One round: each different question is asked once, whoever wants to know, and of nobody more often
+// than once an interval (but for the jitter of a timer).
 awaitable<void> near_channel::look() {
   using question = std::tuple<std::string, std::int64_t, std::int64_t>;
   std::map<question, std::shared_ptr<const std::string>> views;
-  for (const auto& s : subscribers_) views[{s.player_id, s.radius_m, s.limit}] = nullptr;
+  const auto now = std::chrono::steady_clock::now();
+  for (auto& s : subscribers_) {
+    if (now - s.asked_at < interval - 10ms) continue;
+    s.asked_at = now;
+    views[{s.player_id, s.radius_m, s.limit}] = nullptr;
+  }
   for (auto& [asked, text] : views) {
     const auto& [player, radius, limit] = asked;
     text = co_await view(std::string(prefix) + player, player, radius, limit);
   }
   for (auto& s : subscribers_) {
     const auto found = views.find({s.player_id, s.radius_m, s.limit});
-    if (found == views.end()) continue;  // joined meanwhile
+    if (found == views.end()) continue;  // not its turn
     if (s.told && *s.told == *found->second) continue;
     if (s.who->unsent_bytes() > unsent_max_bytes) continue;
     s.told = found->second;

@@ -41,6 +41,7 @@ class near_channel {
     std::string player_id;
     std::int64_t radius_m = 1'000;
     std::int64_t limit = 50;
+    std::chrono::steady_clock::time_point asked_at{};
     std::shared_ptr<const std::string> told;
   };
   awaitable<result<void>> join(realtime::connection& c, std::string channel,

@@ -194,6 +194,7 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
 }
 
 const channel_kind* gateway::find_channel(std::string_view name) const {
+  if (name.ends_with(':')) return nullptr;  // the prefix of a kind is no channel
   if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
   const auto colon = name.find(':');
   if (colon == std::string_view::npos || !is_valid_id(name.substr(colon + 1))) return nullptr;
@@ -274,6 +275,14 @@ void gateway::publish(const std::string& channel, std::string_view text) {
   const auto here = channels_.find(channel);
   if (here == channels_.end()) return;
   for (const auto& member : here->second.members) member->push_text(text);
+}
+
+void gateway::publish_latest(const std::string& channel, std::string_view text,
+                             std::size_t unsent_max_bytes) {
+  const auto here = channels_.find(channel);
+  if (here == channels_.end()) return;
+  for (const auto& member : here->second.members)
+    if (member->unsent_bytes() <= unsent_max_bytes) member->push_text(text);
 }
 
 }  // namespace skirmish::realtime

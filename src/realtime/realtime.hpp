@@ -122,6 +122,12 @@ class gateway {
 
   // Sends `text` to everyone subscribed to `channel` on this thread.
   void publish(const std::string& channel, std::string_view text);
+  // The same for what a later one makes obsolete: readers with more unsent bytes are left out.
+  void publish_latest(const std::string& channel, std::string_view text,
+                      std::size_t unsent_max_bytes);
+  [[nodiscard]] bool has_members(const std::string& channel) const {
+    return channels_.contains(channel);
+  }
 
  private:
   struct subscribers {

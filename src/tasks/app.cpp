@@ -223,7 +223,7 @@ namespace {
 
 std::optional<publish_retry> policy_of(const send_options& given) {
   if (!given.retry.value_or(true)) return std::nullopt;
-  return given.retry_policy.value_or(publish_retry{});
+  return given.retry_policy;
 }
 
 std::string publish_one(app::impl& in, outgoing m, const send_options& given) {

@@ -18,7 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto longest_sleep = 3s;  // well within the lease
 // A run that is later than this was missed: a failover is quicker.
 constexpr auto missed_after = 30s;
 
@@ -72,11 +71,13 @@ std::optional<wall_time> next_due(const periodic_task& entry, wall_time last) {
   return entry.at->next_after(last);
 }
 
-beat::beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed)
+beat::beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed,
+           milliseconds lease)
     : app_(owner),
       io_(io),
       redis_(io, owner.broker, "skirmish-beat"),
       fixed_(std::move(fixed)),
+      lease_(lease),
       token_(new_uuid()),
       wake_(io, std::chrono::steady_clock::time_point::max()) {}
 
@@ -87,7 +88,7 @@ void beat::stop() {
 
 awaitable<bool> beat::lead() {
   const auto key = app_.keys.own("beat:leader");
-  const auto lease_ms = std::to_string(lease.count());
+  const auto lease_ms = std::to_string(lease_.count());
   const std::vector<std::string_view> keys{key};
   const std::vector<std::string_view> args{token_, lease_ms};
   const bool now = redis::checked(co_await redis_.eval(scripts::beat_lead, keys, args)).as_bool();
@@ -164,6 +165,7 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
 
 awaitable<milliseconds> beat::tick() {
   const auto now = wall_now();
+  const auto longest_sleep = lease_ / 3;  // well within the lease
   auto next = now + longest_sleep;
   if (!co_await lead()) co_return longest_sleep;
   co_await reload();

@@ -34,12 +34,11 @@ class beat {
  public:
   // `fixed` are the entries of the configuration; those in Redis (hash beat) are added, and
   // followed while it runs.
-  beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed);
+  beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed,
+       milliseconds lease = std::chrono::seconds{10});
 
   awaitable<void> run();
   void stop();
-
-  static constexpr milliseconds lease{10'000};
 
  private:
   awaitable<bool> lead();
@@ -53,6 +52,7 @@ class beat {
   asio::io_context& io_;
   redis::client redis_;
   std::vector<periodic_task> fixed_;
+  milliseconds lease_;
   std::map<std::string, periodic_task> entries_;
   std::string token_;
   asio::steady_timer wake_;
@@ -60,7 +60,7 @@ class beat {
   bool leading_ = false;
 };
 
-// The last time at or before `now` at which the entry was due, and the first after it. For tests.
+// When the entry is due after it ran last.
 std::optional<wall_time> next_due(const periodic_task& entry, wall_time last);
 
 int run_beat(app& owner, std::vector<periodic_task> fixed);

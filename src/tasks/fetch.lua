@@ -2,15 +2,15 @@
 -- KEYS: [1] unacked  [2] unacked_index  [3] paused queues  [4…] the lists, in the order of serving: for each
 --       priority step, each queue
 -- ARGV: [1] how many at most  [2] prefix of the tags  [3] number of the last tag given  [4] queues a step
---       [5] share: how many one list may give before the others of its step have been asked
---       [6…] for each list, the queue's name as JSON text
+--       [5…] for each queue, its share: how many it may give before the others of the step have been asked
+--       […] for each list, the queue's name as JSON text
 -- Returns {position of the list (0-based), {message, …}, …} and with each list the number of its first tag in third
 -- place. When less was found than asked for, all lists have been read (EXISTS), so that client tracking reports the
 -- next arrival.
 local want = tonumber(ARGV[1])
 local seq = tonumber(ARGV[3])
 local width = tonumber(ARGV[4])
-local share = tonumber(ARGV[5])
+local names = 4 + width
 local first = 4
 local time = redis.call('TIME')
 local now = string.format('%d.%06d', time[1], time[2])
@@ -21,7 +21,7 @@ local out = {}
 local function take(position, limit)
   local got = redis.call('RPOP', KEYS[first + position], limit)
   if not got or #got == 0 then return 0 end
-  local tail = ', "", ' .. ARGV[6 + position] .. ']'
+  local tail = ', "", ' .. ARGV[names + 1 + position] .. ']'
   local fields, scores = {}, {}
   local from = seq + 1
   for i = 1, #got do
@@ -46,10 +46,11 @@ end
 local lists = #KEYS - first + 1
 for step = 0, lists - 1, width do
   for round = 1, 2 do
-    local limit = round == 1 and share or 1000
     for i = step, step + width - 1 do
       if want <= 0 then return out end
-      if not paused[ARGV[6 + i]] and (round == 1 or share < 1000) then
+      local share = tonumber(ARGV[5 + i - step])
+      local limit = round == 1 and share or 1000
+      if limit > 0 and not paused[ARGV[names + 1 + i]] and (round == 1 or share < 1000) then
         want = want - take(i, math.min(want, limit, 1000))
       end
     end

@@ -19,6 +19,8 @@ constexpr std::size_t batch_events = 200;
 constexpr auto batch_interval = 200ms;
 constexpr auto task_ttl_s = 7 * 86'400;
 constexpr auto lease_time = 5s;
+constexpr std::size_t scan_tasks = 200;  // of an index at a time
+constexpr std::size_t scan_limit_tasks = 10'000;
 
 std::string text_of(const json& v) {
   if (v.is_string()) return std::string(v.get_string());
@@ -160,21 +162,42 @@ json_object to_object(const std::string& id, const redis::value& hash) {
 
 }  // namespace
 
-awaitable<json_array> read_history(broker_view at, history_query query) {
+awaitable<history_page> read_history(broker_view at, history_query query) {
+  // One condition chooses the index; the others are looked at in what it gives.
   auto index = at.keys.own("history:", "all");
   if (!query.state.empty()) index = at.keys.own("history:state:", query.state);
-  if (!query.name.empty()) index = at.keys.own("history:name:", query.name);
   if (!query.worker.empty()) index = at.keys.own("history:worker:", query.worker);
-  const auto from = static_cast<std::int64_t>(query.offset);
-  const auto to = from + static_cast<std::int64_t>(query.limit) - 1;
-  const auto ids =
-      redis::checked(co_await at.redis.command("ZREVRANGE", index, from, to)).as_strings();
-  json_array out;
-  if (ids.empty()) co_return out;
-  redis::request ask;
-  for (const auto& id : ids) ask.push("HGETALL", at.keys.own("history:task:", id));
-  const auto hashes = redis::checked(co_await at.redis.exec(std::move(ask)));
-  for (std::size_t i = 0; i < ids.size(); ++i) out.push_back(to_object(ids[i], hashes[i]));
+  if (!query.name.empty()) index = at.keys.own("history:name:", query.name);
+  const auto fits = [&query](const json_object& task) {
+    const auto is = [&task](std::string_view field, const std::string& wanted) {
+      const auto* v = task.if_contains(field);
+      return wanted.empty() || (v && *v == json(wanted));
+    };
+    return is("state", query.state) && is("name", query.name) && is("worker", query.worker);
+  };
+  const auto from = query.since ? fmt::format("{:.6f}", to_unix_s(*query.since)) : "-inf";
+  const auto to = query.until ? fmt::format("{:.6f}", to_unix_s(*query.until)) : "+inf";
+  history_page out;
+  for (std::size_t seen = 0; seen < scan_limit_tasks; seen += scan_tasks) {
+    const auto reply = redis::checked(co_await at.redis.command(
+        "ZREVRANGEBYSCORE", index, to, from, "LIMIT", query.offset + seen, scan_tasks));
+    const auto ids = reply.as_strings();
+    if (ids.empty()) co_return out;
+    redis::request ask;
+    for (const auto& id : ids) ask.push("HGETALL", at.keys.own("history:task:", id));
+    const auto hashes = redis::checked(co_await at.redis.exec(std::move(ask)));
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      auto task = to_object(ids[i], hashes[i]);
+      // The hash of an old task may be gone.
+      if (task.size() == 1 || !fits(task)) continue;
+      out.items.push_back(std::move(task));
+      if (out.items.size() < query.limit) continue;
+      out.next = query.offset + seen + i + 1;
+      co_return out;
+    }
+    if (ids.size() < scan_tasks) co_return out;
+  }
+  out.next = query.offset + scan_limit_tasks;
   co_return out;
 }
 

@@ -1,11 +1,11 @@
 // What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a
-// restart forgets nothing.
+// restart forgets nothing. `H` is skirmish:tasks:history:
 //
-//   skirmish:tasks:history:all                    zset   id → time of its last event
-//   skirmish:tasks:history:state:<STATE>          zset   the same, of the tasks in that state
-//   skirmish:tasks:history:name:<task>, worker:<node>   zset   the same by name and worker
-//   skirmish:tasks:history:task:<id>              hash   name, state, args, kwargs, worker, times…;
-//   7 days skirmish:tasks:history:leader                 string the recorder that writes, 5 s
+//   Hall            zset    id → time of its last event
+//   Hstate:<STATE>  zset    the same, of the tasks in that state
+//   Hname:<task>    zset    the same by name; Hworker:<node> by worker
+//   Htask:<id>      hash    name, state, args, kwargs, worker, times…; 7 days
+//   Hleader         string  the recorder that writes, 5 s
 //
 // Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes
 // writes; the others stand by with the last seconds of events, so a failover loses none.
@@ -16,6 +16,7 @@
 #include "tasks/operator.hpp"
 
 #include <deque>
+#include <optional>
 
 namespace skirmish::tasks {
 
@@ -46,11 +47,17 @@ class history_recorder {
 };
 
 struct history_query {
-  std::string state, name, worker;  // at most one of them; empty: all
+  std::string state, name, worker;        // empty: all
+  std::optional<wall_time> since, until;  // by the time of a task's last event
   std::size_t limit = 50;
   std::size_t offset = 0;
 };
-awaitable<json_array> read_history(broker_view at, history_query query);
+struct history_page {
+  json_array items;                 // newest first
+  std::optional<std::size_t> next;  // offset of the next page, when there may be one
+};
+// A page may be short, and still not be the last, when several conditions leave few tasks.
+awaitable<history_page> read_history(broker_view at, history_query query);
 // One task with its stored result, or not_found.
 awaitable<result<json_object>> read_task(broker_view at, std::string id);
 

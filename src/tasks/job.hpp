@@ -53,6 +53,7 @@ struct job final : task_context {
   double started_s = 0;
   bool acks_late = false;
   bool acknowledged = false;
+  bool noted = false;         // in running:<instance>
   bool rate_waiting = false;  // held back by a rate limit; counts as prefetched
   bool rate_granted = false;  // by the rate limit that all workers share
 

@@ -276,6 +276,21 @@ result<void> parse_envelope(message& m) {
   return {};
 }
 
+bool has_dependants(const message& m) {
+  if (!m.group.empty() || m.is_protocol_1 || m.body_encoding != "base64" || !m.compression.empty())
+    return true;
+  // The end of the body tells, without decoding it all.
+  constexpr std::size_t tail_size = 96;
+  if (m.body.size() < 2) return true;
+  auto tail = m.body.substr(1, m.body.size() - 2);
+  if (tail.size() % 4 != 0) return true;
+  if (tail.size() > tail_size) tail.remove_prefix(tail.size() - tail_size);
+  std::string text;
+  if (!decode_base64(tail, text)) return true;
+  std::erase(text, ' ');
+  return !text.ends_with(R"("errbacks":null,"chain":null,"chord":null}])");
+}
+
 result<message_body> parse_body(const message& m) {
   if (m.is_protocol_1) return body_of_protocol_1(m);
   auto text = decode_body_text(m);

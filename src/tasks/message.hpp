@@ -68,6 +68,10 @@ result<void> parse_envelope(message& m);
 // together.
 result<message_body> parse_body(const message& m);
 
+// Whether something depends on how the task ends: an errback, the rest of a chain, a chord. True
+// also when that is not easily seen.
+bool has_dependants(const message& m);
+
 // The envelope once more, changed: for retries, restores and the like. Slow; these are rare.
 struct envelope_edit {
   std::optional<int> retries = {};

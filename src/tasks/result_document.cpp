@@ -1,7 +1,9 @@
 #include "tasks/result_document.hpp"
 
+#include "core/asio.hpp"
 #include "core/error.hpp"
 
+#include <boost/json/parse.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -115,6 +117,14 @@ void append_result_document(std::string& out, const result_fields& r) {
   out += R"(, "task_id": )";
   append_json_string(out, r.id);
   out += '}';
+}
+
+bool is_final_document(std::string_view text) {
+  error_code ec;
+  const auto parsed = boost::json::parse(text, ec);
+  const auto* fields = ec ? nullptr : parsed.if_object();
+  const auto* status = fields ? fields->if_contains("status") : nullptr;
+  return status && (*status == "SUCCESS" || *status == "FAILURE" || *status == "REVOKED");
 }
 
 }  // namespace skirmish::tasks

@@ -41,6 +41,8 @@ struct result_fields {
   std::string_view extended = {};
 };
 void append_result_document(std::string& out, const result_fields& r);
+// Whether a stored document (or nothing: empty) is that of a task which has ended.
+bool is_final_document(std::string_view text);
 
 inline constexpr std::string_view exceptions_module = "celery.exceptions";
 

@@ -1,29 +1,32 @@
 // Every Redis key and channel of the task system. The first half is Celery's and kombu's own; the
-// second is ours and unknown to Python. `P` is the broker's global key prefix (empty by default).
+// second is ours and unknown to Python. `P` is the broker's global key prefix (empty by default),
+// `T` is `Pskirmish:tasks:`.
 //
-//   P<queue>, P<queue>\x06\x16<3|6|9>   list     ready messages by priority step; the right end is
-//   next Punacked                            hash     tag → [envelope, exchange, routing key] of
-//   each message that is held Punacked_index                      zset     tag → when it was taken
-//   or last refreshed P_kombu.binding.<exchange>          set      who is bound to an exchange
-//   celery-task-meta-<id>               string   result, 24 h; also the channel that announces it
-//   celery-taskset-meta-<gid>.j .s .t   zset, string, string   parts of a chord, 24 h
-//   P/<db>.celery.pidbox, P/<db>.celeryev/<type>   channels   remote control, events
+//   P<queue>                      list    ready messages of priority 0 to 2; the right end is next
+//   P<queue>\x06\x16<3|6|9>       list    those of higher numbers, which are served later
+//   Punacked                      hash    tag → [envelope, exchange, routing key], while held
+//   Punacked_index                zset    tag → when it was taken or last refreshed
+//   P_kombu.binding.<exchange>    set     who is bound to an exchange
+//   celery-task-meta-<id>         string  result, 24 h; also the channel that announces it
+//   celery-taskset-meta-<gid>.j   zset    parts of a chord, 24 h; .s: its size, .t: correction
+//   P/<db>.celery.pidbox          channel remote control
+//   P/<db>.celeryev/<type>        channel events
 //
-//   Pskirmish:tasks:workers             zset     instance → its last heartbeat (Unix seconds by
-//   Redis' clock) Pskirmish:tasks:worker:<instance>   hash     node, pid, started, queues of an
-//   instance; 1 day, refreshed Pskirmish:tasks:running:<instance>  hash     tag → {"id", "task"} of
-//   started tasks that were acknowledged early Pskirmish:tasks:eta                 zset
-//   "<list>\n<envelope>" → when it becomes ready Pskirmish:tasks:dead                list     dead
-//   letters, newest first, at most 10,000 Pskirmish:tasks:revoked             zset     id → when it
-//   may be forgotten (Unix seconds); at most 50,000 Pskirmish:tasks:paused              set names
-//   of paused queues Pskirmish:tasks:chords              hash     gid → how to fire a complete
-//   chord whose worker died before it did Pskirmish:tasks:rate:<task>         string   GCRA state
-//   of a shared rate limit, as long as it matters Pskirmish:tasks:once:<key>          string   the
-//   id sent under a deduplication key, as long as the sender asked Pskirmish:tasks:failures:<id>
-//   string   how often a message failed, 1 day Pskirmish:tasks:beat                hash     entry →
-//   {"name", "schedule", …} added at run time Pskirmish:tasks:beat:last           hash     entry →
-//   when it last ran (Unix seconds) Pskirmish:tasks:beat:leader         string   the leading beat's
-//   token, 10 s Pskirmish:tasks:history:…           see history.hpp
+//   Tworkers              zset    instance → its last heartbeat (Unix seconds by Redis' clock)
+//   Tworker:<instance>    hash    node, pid, started, queues; number of the last turn; 1 day
+//   Trunning:<instance>   hash    tag → of a started task: {"id", "message"?} when it was
+//                                 acknowledged early, '' when late; 7 days
+//   Teta                  zset    "<list>\n<envelope>" → when it becomes ready
+//   Tdead                 list    dead letters, newest first, at most 10,000
+//   Trevoked              zset    id → when it may be forgotten (Unix seconds); at most 50,000
+//   Tpaused               set     names of paused queues
+//   Tchords               hash    gid → how to fire a complete chord whose worker died before
+//   Trate:<task>          string  GCRA state of a shared rate limit, as long as it matters
+//   Tonce:<key>           string  the id sent under a deduplication key, as long as was asked
+//   Tbeat                 hash    entry → {"task", "every", …}, added at run time
+//   Tbeat:last            hash    entry → when it last ran (Unix seconds)
+//   Tbeat:leader          string  the leading beat's token, 10 s
+//   Thistory:…            see history.hpp
 #pragma once
 
 #include <array>

@@ -102,11 +102,17 @@ awaitable<response> list(shared r, exchange& x) {
       co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
     q.offset = static_cast<std::size_t>(*offset);
   }
-  auto items = co_await read_history(r->view(), q);
-  const bool more = items.size() == q.limit;
-  json next = more ? json(std::to_string(q.offset + q.limit)) : json();
+  q.since = parse_iso(x.query("since"));
+  q.until = parse_iso(x.query("until"));
+  const bool times_are_fine = q.since.has_value() != x.query("since").empty() &&
+                              q.until.has_value() != x.query("until").empty();
+  if (!times_are_fine)
+    co_return problem({errc::invalid_argument, "since and until are times (ISO 8601)"},
+                      x.request_id);
+  auto page = co_await read_history(r->view(), std::move(q));
+  json next = page.next ? json(std::to_string(*page.next)) : json();
   co_return json_response(
-      json_object{{"items", std::move(items)}, {"next_cursor", std::move(next)}});
+      json_object{{"items", std::move(page.items)}, {"next_cursor", std::move(next)}});
 }
 
 awaitable<response> list_workers(shared r, exchange&) {
@@ -184,8 +190,10 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
        [r](exchange& x) { return list(r, x); },
        {},
        {text_parameter("state", "only in this state"), text_parameter("name", "only of this task"),
-        text_parameter("worker", "only of this node"), http::limit_parameter(),
-        http::cursor_parameter()},
+        text_parameter("worker", "only of this node"),
+        text_parameter("since", "only with an event at or after this time"),
+        text_parameter("until", "only with an event at or before this time"),
+        http::limit_parameter(), http::cursor_parameter()},
        "From events: workers must send them (-E)"});
   to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
           [r](exchange& x) { return read(r, x); }});

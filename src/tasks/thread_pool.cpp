@@ -41,6 +41,7 @@ void thread_pool::work(const std::shared_ptr<shared>& in) {
     lock.unlock();
     const bool mine = in->handlers.run(*next);
     lock.lock();
+    if (in->stopping) break;  // nobody is left to hear of it
     if (!mine) {
       // The loop gave this job up and took another thread for it: this one is surplus now.
       --in->abandoned;

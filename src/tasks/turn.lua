@@ -4,8 +4,8 @@
 --   Then sections that each begin with their count:
 --   early    tag, record: tasks that are acknowledged now because they start; `record` is kept in running:<instance>
 --            until the task has ended ('' keeps none)
---   late     tag: tasks that start and stay held
---   done     tag: started early; their record goes
+--   late     tag: tasks that start and stay held; that they started is noted in running:<instance>
+--   done     tag: have ended; their record goes
 --   ack      tag: held until now
 --   push     list, message
 --   forget   key: deleted
@@ -64,10 +64,16 @@ if early_count > 0 then
   in_parts('HDEL', KEYS[1], mine)
   in_parts('HSET', KEYS[3], kept)
 end
-local late = take(number())
+local late, begun = take(number()), {}
 for i = 1, #late do
-  if not redis.call('ZSCORE', KEYS[2], late[i]) then lost[#lost + 1] = early_count + i - 1 end
+  if redis.call('ZSCORE', KEYS[2], late[i]) then
+    begun[#begun + 1] = late[i]
+    begun[#begun + 1] = ''
+  else
+    lost[#lost + 1] = early_count + i - 1
+  end
 end
+in_parts('HSET', KEYS[3], begun)
 in_parts('HDEL', KEYS[3], take(number()))
 local acks = take(number())
 in_parts('ZREM', KEYS[2], acks)

@@ -86,7 +86,18 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
                                         thread_pool::callbacks{std::move(run), std::move(on_done)});
 }
 
-worker::~worker() { pool_->stop(0ms); }
+worker::~worker() {
+  disown_running();
+  pool_->stop(0ms);
+}
+
+// Whatever still runs ends for nobody: it must not come back to a worker that is gone.
+void worker::disown_running() {
+  for (const auto& [tag, j] : running_) {
+    j->aborted = true;
+    j->settled = true;
+  }
+}
 
 std::size_t worker::prefetch_limit() const {
   return std::max<std::size_t>(
@@ -98,7 +109,7 @@ void worker::wake() { wake_.cancel(); }
 // Sleeps until something happens, or until the next thing that waits for its time.
 awaitable<void> worker::rest() {
   auto until = steady::now() + longest_rest;
-  if (!waiting_.empty()) until = std::min(until, waiting_.top().at);
+  if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
   if (!limits_.empty()) until = std::min(until, limits_.begin()->first);
   wake_.expires_at(until);
   if (woken_.exchange(false)) co_return;
@@ -142,7 +153,6 @@ awaitable<void> worker::announce() {
 }
 
 awaitable<void> worker::run() {
-  mono_start_s_ = std::chrono::duration<double>(steady::now().time_since_epoch()).count();
   redis::client::events on_data;
   on_data.on_connected = [this] {
     more_may_wait_ = true;
@@ -218,7 +228,8 @@ void worker::stop(bool cold) {
 // What is held and has not started goes back to the serving end, in its order.
 awaitable<void> worker::give_back_held() {
   std::vector<job_ptr> held(ready_.begin(), ready_.end());
-  for (; !waiting_.empty(); waiting_.pop()) held.push_back(waiting_.top().what);
+  for (const auto& [at, j] : waiting_) held.push_back(j);
+  waiting_.clear();
   ready_.clear();
   waiting_count_ = 0;
   for (const auto& j : given_up_) held.push_back(j);
@@ -268,11 +279,7 @@ awaitable<void> worker::wind_down(task_group& connections) {
   group_.close();
   co_await group_.wait(5s);
   control_.end();
-  // Whatever still runs ends for nobody: it must not come back to a worker that is gone.
-  for (const auto& [tag, j] : running_) {
-    j->aborted = true;
-    j->settled = true;
-  }
+  disown_running();
   pool_->stop(cold_ ? 0ms : 1000ms);
   data_.stop();
   side_.stop();

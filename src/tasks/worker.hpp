@@ -26,13 +26,20 @@
 
 #include <deque>
 #include <map>
-#include <queue>
 #include <set>
 #include <unordered_map>
 
 namespace skirmish::tasks {
 
 class sandbox;
+
+// What one fetch may bring.
+inline constexpr std::size_t worker_fetch_limit = 1000;
+
+// In which order the queues (name, weight) are asked for `want` messages, and how many each may
+// give before all have been asked: by weight, at random; strict: all of them, in the given order.
+std::vector<std::pair<std::string, std::size_t>> serving_order(
+    const std::vector<std::pair<std::string, int>>& queues, bool strict, std::size_t want);
 
 struct worker_config {
   std::vector<std::pair<std::string, int>> queues;  // name, weight; empty: the app's default queue
@@ -41,17 +48,18 @@ struct worker_config {
   std::size_t prefetch_multiplier = 4;
   std::string node;  // default: skirmish@<host>
   bool events = false;
-  bool gossip_heartbeat = true;  // worker-heartbeat events
-  bool mingle = true;
+  bool gossip_heartbeat = true;                      // worker-heartbeat events
   std::size_t autoscale_max = 0, autoscale_min = 0;  // 0: fixed
   std::chrono::seconds shutdown_patience{600};       // a warm shutdown becomes cold after that
   std::chrono::milliseconds heartbeat_interval{2'000};
   std::chrono::milliseconds dead_after{10'000};  // silence that means death
   std::chrono::milliseconds lease_refresh{60'000};
   std::chrono::milliseconds near_eta{1'500};  // an eta so near waits here, not in Redis
-  int poison_limit = 3;                       // workers that may die with a message in their hands
-  sandbox* in_sandbox = nullptr;              // runs functions in child processes
-  metrics::registry* metrics = nullptr;       // where it counts, if anywhere
+  std::chrono::milliseconds janitor_interval{10'000};
+  std::chrono::seconds reply_idle_limit{300};  // a list of replies so old is nobody's
+  int poison_limit = 3;                        // workers that may die with a message in their hands
+  sandbox* in_sandbox = nullptr;               // runs functions in child processes
+  metrics::registry* metrics = nullptr;        // where it counts, if anywhere
 };
 
 struct worker_totals {
@@ -77,11 +85,6 @@ class worker final : public job_host {
 
  private:
   using steady = std::chrono::steady_clock;
-  struct later {
-    steady::time_point at;
-    job_ptr what;
-    bool operator<(const later& other) const { return at > other.at; }  // the earliest on top
-  };
   struct turn_request {
     std::vector<job_ptr> early, late;  // start
     std::vector<std::string> done;     // tags of early starters that ended
@@ -96,14 +99,12 @@ class worker final : public job_host {
     [[nodiscard]] bool empty() const;
   };
 
-  // What one fetch may bring.
-  static constexpr std::size_t fetch_limit_messages = 1000;
-
   // worker.cpp
   awaitable<void> work();
   awaitable<void> announce();
   awaitable<void> say_farewell();
   awaitable<void> wind_down(task_group& connections);
+  void disown_running();
   awaitable<void> give_back_held();
   void subscribe_control();
   void wake();
@@ -156,7 +157,10 @@ class worker final : public job_host {
   awaitable<void> heartbeat_loop();
   awaitable<void> beat_once();
   awaitable<void> recover(std::string instance);
-  awaitable<void> restore_held(std::vector<std::pair<std::string, std::string>> held);
+  using held_messages = std::vector<std::pair<std::string, std::string>>;  // tag, payload
+  awaitable<void> restore_held(held_messages held, const std::set<std::string>& started);
+  awaitable<void> report_lost(std::vector<std::pair<std::string, std::string>> records);
+  void report_lost(const json_object& record);
   awaitable<void> eta_loop();
   awaitable<void> flush_far();
   awaitable<void> janitor_loop();
@@ -206,30 +210,29 @@ class worker final : public job_host {
 
   // What is held, by stage.
   std::deque<job_ptr> ready_;
-  std::priority_queue<later> waiting_;                 // near etas and rate limits
-  std::size_t waiting_count_ = 0;                      // of those, held back by rate limits
-  std::vector<job_ptr> far_;                           // on their way to the eta store
-  std::unordered_map<std::string, job_ptr> running_;   // by tag
-  std::vector<job_ptr> done_;                          // taken from the pool
-  std::vector<job_ptr> dropped_;                       // settled without having run
-  std::vector<std::pair<job_ptr, std::string>> dead_;  // with the reason
+  std::multimap<steady::time_point, job_ptr> waiting_;  // near etas and rate limits
+  std::size_t waiting_count_ = 0;                       // of those, held back by rate limits
+  std::vector<job_ptr> far_;                            // on their way to the eta store
+  std::unordered_map<std::string, job_ptr> running_;    // by tag
+  std::vector<job_ptr> done_;                           // taken from the pool
+  std::vector<job_ptr> dropped_;                        // settled without having run
+  std::vector<std::pair<job_ptr, std::string>> dead_;   // with the reason
   std::vector<job_ptr> requeued_;
-  std::vector<job_ptr> given_up_;  // by a cold shutdown
+  std::vector<job_ptr> given_up_;    // by a cold shutdown
+  std::vector<std::string> forget_;  // keys to be deleted with the next turn
   std::mutex states_mutex_;
   std::vector<std::pair<std::string, std::string>> states_;  // key, document; from any thread
   std::multimap<steady::time_point, std::pair<std::weak_ptr<job>, bool>> limits_;  // true: hard
 
   std::uint64_t last_tag_ = 0;
   std::uint64_t last_turn_ = 0;
-  bool more_may_wait_ = true;  // a fetch is worth while
-  std::size_t rotation_ = 0;
+  bool more_may_wait_ = true;                        // a fetch is worth while
   std::vector<std::string> fetch_queues_;            // of the lists of the last fetch, by position
   std::unordered_map<std::string, double> revoked_;  // id → when to forget, wall seconds
   std::deque<std::string> revoked_order_;
   std::vector<std::string> fresh_revokes_;  // to be stored in Redis
-  double mono_start_s_ = 0;
+  std::unordered_map<std::string, steady::time_point> bindings_without_list_;  // since when
   std::uint64_t processed_ = 0;
-  std::int64_t pool_wish_ = 0;
 
   asio::steady_timer wake_;
   asio::steady_timer eta_wake_;

@@ -115,13 +115,10 @@ awaitable<json> worker::answer(const received_request& r) {
   }
   if (m == "scheduled" || m == "dump_schedule") {
     json_array out;
-    auto copy = waiting_;
-    for (; !copy.empty(); copy.pop()) {
-      const auto& j = *copy.top().what;
-      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+    for (const auto& [at, j] : waiting_)
+      out.push_back(json_object{{"eta", j->m.eta ? json(to_iso(*j->m.eta)) : json()},
                                 {"priority", 6},
-                                {"request", request_info(j, true)}});
-    }
+                                {"request", request_info(*j, true)}});
     const auto far = redis::checked(
         co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
     for (const auto& member : far.as_strings()) {

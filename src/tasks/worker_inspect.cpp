@@ -151,9 +151,8 @@ json worker::answer_query(const std::vector<std::string>& ids) const {
       if (j->m.id == id) add("active", *j);
     for (const auto& j : ready_)
       if (j->m.id == id) add("reserved", *j);
-    auto copy = waiting_;
-    for (; !copy.empty(); copy.pop())
-      if (copy.top().what->m.id == id) add("reserved", *copy.top().what);
+    for (const auto& [at, j] : waiting_)
+      if (j->m.id == id) add("reserved", *j);
   }
   return out;
 }

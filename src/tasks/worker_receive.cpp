@@ -65,16 +65,16 @@ void worker::receive(std::string envelope, std::string tag, std::string queue) {
   if (!j->m.eta || *j->m.eta <= now) return ready_.push_back(j);
   const auto left = *j->m.eta - now;
   if (left <= config_.near_eta)
-    waiting_.push({steady::now() + left, j});
+    waiting_.emplace(steady::now() + left, j);
   else
     far_.push_back(j);
 }
 
 void worker::release_due() {
   const auto now = steady::now();
-  while (!waiting_.empty() && waiting_.top().at <= now) {
-    const auto j = waiting_.top().what;
-    waiting_.pop();
+  while (!waiting_.empty() && waiting_.begin()->first <= now) {
+    const auto j = waiting_.begin()->second;
+    waiting_.erase(waiting_.begin());
     if (std::exchange(j->rate_waiting, false)) --waiting_count_;
     ready_.push_back(j);
   }

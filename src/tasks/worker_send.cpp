@@ -15,17 +15,45 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What recovery needs to tell the world that a task died with its worker.
+// What recovery needs to tell the world that a task died with its worker; empty when nobody asks.
 std::string running_record(const job& j) {
-  if (!j.stores_result()) return {};
+  const bool whole = has_dependants(j.m);
+  if (!j.stores_result() && !whole) return {};
   std::string out = "{\"id\":";
   append_json_string(out, j.m.id);
-  out += ",\"task\":";
-  append_json_string(out, j.m.task);
+  if (whole) {
+    out += ",\"message\":";
+    append_json_string(out, j.m.raw);
+  }
   return out + "}";
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::size_t>> serving_order(
+    const std::vector<std::pair<std::string, int>>& queues, bool strict, std::size_t want) {
+  std::vector<std::pair<std::string, std::size_t>> out;
+  if (strict || queues.size() == 1) {
+    for (const auto& [name, weight] : queues) out.emplace_back(name, worker_fetch_limit);
+    return out;
+  }
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::uniform_real_distribution<double> uniform(1e-9, 1.0);
+  double total = 0;
+  for (const auto& [name, weight] : queues) total += std::max(1, weight);
+  // A heavier queue comes first more often (Efraimidis and Spirakis' weighted order).
+  std::vector<std::pair<double, std::pair<std::string, std::size_t>>> drawn;
+  for (const auto& [name, given] : queues) {
+    const double weight = std::max(1, given);
+    // Rounded by chance, so that the average is exact also when few are wanted.
+    const double share = static_cast<double>(want) * weight / total + uniform(random);
+    drawn.emplace_back(-std::pow(uniform(random), 1.0 / weight),
+                       std::pair{name, static_cast<std::size_t>(share)});
+  }
+  std::sort(drawn.begin(), drawn.end());
+  for (auto& [key, one] : drawn) out.push_back(std::move(one));
+  return out;
+}
 
 void worker::push_turn(redis::request& to, const turn_request& t) const {
   std::vector<std::string> numbers;
@@ -41,9 +69,13 @@ void worker::push_turn(redis::request& to, const turn_request& t) const {
   for (const auto& j : t.early) {
     args.push_back(j->m.tag);
     args.push_back(numbers.emplace_back(running_record(*j)));
+    j->noted = !numbers.back().empty();
   }
   number(t.late.size());
-  for (const auto& j : t.late) args.push_back(j->m.tag);
+  for (const auto& j : t.late) {
+    args.push_back(j->m.tag);
+    j->noted = true;
+  }
   number(t.done.size());
   args.insert(args.end(), t.done.begin(), t.done.end());
   number(t.acks.size());
@@ -90,32 +122,19 @@ redis::request worker::build_turn(const turn_request& t, bool with_results) cons
 }
 
 void worker::push_fetch(redis::request& to, std::size_t want) {
-  // A heavier queue comes first more often (Efraimidis and Spirakis' weighted order).
-  auto order = config_.queues;
-  if (!config_.strict_queues && order.size() > 1) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    std::uniform_real_distribution<double> uniform(1e-9, 1.0);
-    std::vector<std::pair<double, std::pair<std::string, int>>> drawn;
-    for (auto& q : order)
-      drawn.emplace_back(-std::pow(uniform(random), 1.0 / std::max(1, q.second)), std::move(q));
-    std::sort(drawn.begin(), drawn.end());
-    order.clear();
-    for (auto& [key, q] : drawn) order.push_back(std::move(q));
-  }
+  const auto order = serving_order(config_.queues, config_.strict_queues, want);
   std::vector<std::string> words{app_.keys.unacked(), app_.keys.unacked_index(),
                                  app_.keys.own("paused")};
   fetch_queues_.clear();
   for (const int step : priority_steps)
-    for (const auto& [name, weight] : order) {
+    for (const auto& [name, share] : order) {
       words.push_back(app_.keys.queue(name, step));
       fetch_queues_.push_back(name);
     }
   const auto keys_count = words.size();
-  const auto share = config_.strict_queues || order.size() == 1
-                         ? fetch_limit_messages
-                         : std::max<std::size_t>(1, want / order.size());
   words.insert(words.end(), {std::to_string(want), tag_prefix_, std::to_string(last_tag_),
-                             std::to_string(order.size()), std::to_string(share)});
+                             std::to_string(order.size())});
+  for (const auto& [name, share] : order) words.push_back(std::to_string(share));
   for (const auto& name : fetch_queues_) {
     std::string quoted;
     append_json_string(quoted, name);

@@ -64,7 +64,7 @@ std::size_t worker::fetch_wish() const {
   if (stopping_ || !more_may_wait_ || config_.queues.empty()) return 0;
   const auto limit = prefetch_limit();
   const auto held = ready_.size() + waiting_count_;
-  const auto want = limit > held ? std::min(limit - held, fetch_limit_messages) : 0;
+  const auto want = limit > held ? std::min(limit - held, worker_fetch_limit) : 0;
   // Many small fetches cost more than a few larger ones.
   if (!ready_.empty() && want * 2 < limit) return 0;
   return want;
@@ -149,6 +149,7 @@ void worker::gather_done(turn_request& t) {
         t.put_back.end(),
         {j->m.tag, "last", app_.keys.queue(j->m.queue, priority_step(j->m.priority)), j->m.raw});
   requeued_.clear();
+  t.forget = std::exchange(forget_, {});
 }
 
 void worker::finish(const job_ptr& j, turn_request& t) {
@@ -198,7 +199,7 @@ void worker::finish(const job_ptr& j, turn_request& t) {
   } else if (!j->acknowledged) {
     t.acks.push_back(j->m.tag);
   }
-  if (j->acknowledged && j->stores_result()) t.done.push_back(j->m.tag);
+  if (j->noted) t.done.push_back(j->m.tag);
   for (auto& [gid, size] : j->follower_chords)
     t.results.emplace_back(app_.keys.group(gid) + ".s", std::to_string(size));
   for (auto& follower : j->followers) t.pushes.push_back(std::move(follower));
@@ -234,8 +235,8 @@ void worker::choose_starts(turn_request& t) {
 void worker::hold_back(const job_ptr& j, std::chrono::duration<double> how_long) {
   j->rate_waiting = true;
   ++waiting_count_;
-  waiting_.push(
-      {steady::now() + std::max(1us, std::chrono::ceil<std::chrono::microseconds>(how_long)), j});
+  waiting_.emplace(
+      steady::now() + std::max(1us, std::chrono::ceil<std::chrono::microseconds>(how_long)), j);
 }
 
 // False when it was revoked or has expired (then it is settled), or has to wait for its rate limit.

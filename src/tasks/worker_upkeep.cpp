@@ -69,6 +69,8 @@ awaitable<void> worker::beat_once() {
     refresh.push_back(j.m.tag);
   };
   for (const auto& j : ready_) consider(*j);
+  for (const auto& [at, j] : waiting_) consider(*j);
+  for (const auto& j : far_) consider(*j);
   for (const auto& [tag, j] : running_) consider(*j);
   const auto workers = app_.keys.own("workers"), index = app_.keys.unacked_index();
   const auto self = app_.keys.own("worker:", instance_),
@@ -104,9 +106,14 @@ awaitable<void> worker::note_waiting() {
 }
 
 // Everything that a dead worker held goes back to its queues; what it had started and acknowledged
-// is reported as lost.
+// is reported as lost. Until that is written it stays in the list of workers, so that whoever comes
+// next finishes what this one leaves undone.
 awaitable<void> worker::recover(std::string instance) {
   log::warn("task_worker_dead", {{"instance", instance}});
+  const auto running = app_.keys.own("running:", instance);
+  auto records = redis::checked(co_await side_.command("HGETALL", running)).as_pairs();
+  std::set<std::string> started;
+  for (const auto& [tag, record] : records) started.insert(tag);
   const auto pattern = "skirmish:" + instance + ":*";
   std::string cursor = "0";
   do {
@@ -114,35 +121,66 @@ awaitable<void> worker::recover(std::string instance) {
         "HSCAN", app_.keys.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
     cursor = reply[0].as_string();
     auto held = reply[1].as_pairs();
-    if (!held.empty()) co_await restore_held(std::move(held));
+    if (!held.empty()) co_await restore_held(std::move(held), started);
   } while (cursor != "0");
-  const auto records =
-      redis::checked(co_await side_.command("HGETALL", app_.keys.own("running:", instance)));
-  redis::request reports;
-  const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
-  for (const auto& [tag, record] : records.as_pairs()) {
-    const auto parsed = parse_json(record);
-    if (!parsed || !parsed->is_object()) continue;
-    const auto* id = parsed->get_object().if_contains("id");
-    if (id == nullptr || !id->is_string()) continue;
-    const auto why = make_failure("WorkerLostError", "the worker died while it ran this task",
-                                  "billiard.exceptions");
-    std::string document, why_json;
-    append_json(why_json, why.to_json());
-    const std::string id_text(id->get_string());
-    append_result_document(document, {.id = id_text, .status = "FAILURE", .result_json = why_json});
-    // Only if nothing final stands there: the task may have ended just before.
-    const auto key = app_.keys.result(id_text);
-    reports.push("SET", key, document, "EX", ttl, "NX");
-    reports.push("PUBLISH", key, document);
-    events_.failed(id_text, why.repr(), {});
+  co_await report_lost(std::move(records));
+  forget_.push_back(running);
+  if (!woken_.exchange(true)) wake();
+  for (int i = 0; i < 40; ++i) {
+    const auto left = redis::checked(co_await side_.command("EXISTS", running));
+    if (!left.as_bool()) {
+      redis::request gone;
+      gone.push("DEL", app_.keys.own("worker:", instance));
+      gone.push("ZREM", app_.keys.own("workers"), instance);
+      redis::checked(co_await side_.exec(std::move(gone)));
+      co_return;
+    }
+    co_await pause(io_, 100ms);
   }
-  reports.push("DEL", app_.keys.own("running:", instance), app_.keys.own("worker:", instance));
-  reports.push("ZREM", app_.keys.own("workers"), instance);
-  redis::checked(co_await side_.exec(std::move(reports)));
 }
 
-awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::string>> held) {
+// Records of tasks that were acknowledged when they started and will not run again.
+awaitable<void> worker::report_lost(std::vector<std::pair<std::string, std::string>> records) {
+  auto& results = results_ ? *results_ : side_;
+  for (const auto& [tag, text] : records) {
+    const auto record = parse_json(text);
+    const auto* fields = record ? record->if_object() : nullptr;
+    const auto* id = fields ? fields->if_contains("id") : nullptr;
+    if (id == nullptr || !id->is_string()) continue;  // acknowledged late: it runs again
+    const auto key = app_.keys.result(std::string_view(id->get_string()));
+    const auto stored = redis::checked(co_await results.command("GET", key));
+    // The task may have ended just before.
+    if (!is_final_document(stored.as_string())) report_lost(*fields);
+  }
+}
+
+// Lets the task fail as if it had ended here: its result, errbacks, chain and chord go with the
+// next turn.
+void worker::report_lost(const json_object& record) {
+  auto why = make_failure("WorkerLostError", "the worker died while it ran this task",
+                          "billiard.exceptions");
+  if (const auto* raw = record.if_contains("message"); raw && raw->is_string()) {
+    auto j = std::make_shared<job>(*this, std::string(raw->get_string()));
+    if (parse_envelope(j->m)) {
+      j->m.queue = j->m.routing_key;
+      j->acknowledged = true;
+      if (const auto known = task_states_.find(j->m.task); known != task_states_.end())
+        j->task = known->second.get();
+      settle_failed(*j, std::move(why), outcome::failure);
+      dropped_.push_back(std::move(j));
+      return;
+    }
+  }
+  const std::string id(record.at("id").as_string());
+  std::string document, why_json;
+  append_json(why_json, why.to_json());
+  append_result_document(document, {.id = id, .status = "FAILURE", .result_json = why_json});
+  events_.failed(id, why.repr(), {});
+  const std::lock_guard lock(states_mutex_);
+  states_.emplace_back(app_.keys.result(id), std::move(document));
+}
+
+awaitable<void> worker::restore_held(held_messages held, const std::set<std::string>& started) {
   std::vector<std::string> args;
   for (const auto& [tag, payload] : held) {
     const auto found = read_held(payload);
@@ -158,7 +196,8 @@ awaitable<void> worker::restore_held(std::vector<std::pair<std::string, std::str
     }
     envelope_edit edit;
     edit.mark_redelivered = true;
-    edit.restored = m.restored + 1;
+    // What had not started did its worker no harm.
+    if (started.contains(tag)) edit.restored = m.restored + 1;
     auto again = edit_envelope(m.raw, edit);
     args.insert(args.end(), {tag, "serve", app_.keys.queue(found->queue, priority_step(m.priority)),
                              again ? *again : found->envelope});
@@ -239,7 +278,7 @@ awaitable<void> worker::eta_loop() {
 
 awaitable<void> worker::janitor_loop() {
   while (true) {
-    co_await pause(io_, 10s);
+    co_await pause(io_, config_.janitor_interval);
     try {
       co_await sweep_stale();
       co_await sweep_chords();
@@ -279,27 +318,42 @@ awaitable<void> worker::sweep_stale() {
     remove.push_range("ZREM", app_.keys.unacked_index(), orphans);
     redis::checked(co_await side_.exec(std::move(remove)));
   }
-  if (!held.empty()) co_await restore_held(std::move(held));
+  // Python does not say what had started.
+  const std::set<std::string> unknown;
+  if (!held.empty()) co_await restore_held(std::move(held), unknown);
 }
 
-// Reply queues and event queues of clients that are gone leave their names behind for ever. Names
-// that nobody listens to any more are removed: a reply queue without list, and all events queues
-// (they are fanout: nothing reads the set).
+// Clients that are killed leave their bindings behind for ever. A reply queue that nobody has taken
+// from, or that has had no list, for minutes is nobody's; a client that lives binds again before it
+// asks. Bindings of monitors are not read by anything (events are fanout), so too many are dropped.
 awaitable<void> worker::sweep_bindings() {
   const auto replies_key = app_.keys.binding("reply.celery.pidbox");
   const auto members = redis::checked(co_await side_.command("SRANDMEMBER", replies_key, 50));
+  const auto now = steady::now();
   for (const auto& member : members.as_strings()) {
     const auto cut = member.rfind(separator);
     if (cut == std::string::npos) continue;
     const auto list = app_.keys.prefix + member.substr(cut + separator.size());
     const auto idle = co_await side_.command("OBJECT", "IDLETIME", list);
-    // A client waits for its replies a few seconds; a list that lies for minutes is nobody's.
-    if (idle.as_integer().value_or(0) < 300) continue;
+    auto silent = std::chrono::seconds{idle.as_integer().value_or(0)};
+    if (idle.as_integer()) {
+      bindings_without_list_.erase(member);
+    } else {
+      const auto since = bindings_without_list_.emplace(member, now).first->second;
+      silent = std::chrono::duration_cast<std::chrono::seconds>(now - since);
+    }
+    if (silent < config_.reply_idle_limit) continue;
+    bindings_without_list_.erase(member);
     redis::request remove;
     remove.push("SREM", replies_key, member);
     remove.push("DEL", list);
     co_await side_.exec(std::move(remove));
   }
+  // Those whose client has removed them itself are forgotten some time.
+  if (bindings_without_list_.size() > 10'000) bindings_without_list_.clear();
+  const auto monitors_key = app_.keys.binding("celeryev");
+  const auto monitors = co_await side_.command("SCARD", monitors_key);
+  if (monitors.as_integer().value_or(0) > 100) co_await side_.command("UNLINK", monitors_key);
 }
 
 // ---- revoked ids, kept in Redis so that a restart knows them ----

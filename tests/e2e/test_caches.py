@@ -2,13 +2,16 @@
 
 import asyncio
 import collections
+import os
+import pathlib
 import resource
 import signal
+import subprocess
 import time
 
 import pytest
 
-from conftest import Server, unique, wait_until
+from conftest import BINARY, Server, unique, wait_until
 from status_support import QueryLog, RedisServer
 
 
@@ -190,3 +193,20 @@ def test_reading_keeps_a_profile_alive(own_server):
     own_server.redis().expire(f"user:{player}", 100)
     # The copy in a thread's memory goes as soon as Redis has said so.
     wait_until(lambda: profile(own_server, player).status == 200 and own_server.redis().ttl(f"user:{player}") > 3_500)
+
+
+def test_the_example(short_tmp):
+    example = pathlib.Path(BINARY).parent / "examples/cached_profiles"
+    if not example.exists():
+        pytest.skip("skipped: the examples are not built")
+    backend = RedisServer(short_tmp / unique("redis"))
+    try:
+        done = subprocess.run([example], env={**os.environ, "REDIS_URL": backend.url}, capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert [line.split("  ")[:2] for line in done.stdout.splitlines()[:4]] == [
+            ["Ada", "miss"], ["Ada", "hit"], ["Ada", "hit"], ["Grace", "miss"]]
+        assert done.stdout.endswith("the source was asked 2 times\n")
+        assert backend.client().hgetall("user:42") == {"name": "Grace", "level": "3"}
+    finally:
+        backend.stop()

@@ -126,7 +126,7 @@ def test_a_death_is_announced_once(server):
             deaths = []
             while len(deaths) < 2:
                 data = json.loads(await asyncio.wait_for(socket.recv(), 10))["event"]["data"]
-                if data["player_id"] == b:
+                if data.get("player_id") == b:
                     deaths.append(data)
             assert all(d["type"] == "death" and d["killer_id"] == a for d in deaths)
             # What comes next is not a third death of the same player.

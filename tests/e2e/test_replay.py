@@ -80,8 +80,28 @@ def check_world(server, path, expected):
     assert packed_slice.all_counts(r) == expected["activity"]
 
 
+RULES = {"first-blood": ("kills", 1), "hard-hitter": ("damage_dealt", 1_000), "first-steps": ("completions", 1),
+         "veteran": ("level", 10), "hello": ("chats", 1)}
+
+
+def check_achievements(r, players):
+    """What the counters of the replayed match have passed is unlocked, and was announced once."""
+    unlocked = set()
+    for player in players:
+        counters = r.hgetall(f"player:{player}")
+        passed = {name for name, (counter, threshold) in RULES.items() if int(counters.get(counter, 0)) >= threshold}
+        assert passed <= set(r.hgetall(f"achievements:{player}")), player
+        unlocked |= {(player, name) for name in r.hgetall(f"achievements:{player}")}
+    said = [json.loads("{" + fields["extra"].lstrip(",") + "}") for _, fields in r.xrange("chat:achievement")]
+    announced = sorted((x["player_id"], x["achievement"]) for x in said)
+    assert announced == sorted(unlocked)
+    return unlocked
+
+
 def check_game(r, expected):
-    """Items, completions and chat: the events that are no interactions."""
+    """Items, completions, chat and achievements: what is no interaction."""
+    unlocked = check_achievements(r, expected["players"])
+    assert any(expected["kills"].values()) == any(name == "first-blood" for _, name in unlocked)
     owned = {k.removeprefix("inventory:"): {i: int(n) for i, n in r.hgetall(k).items()}
              for k in r.scan_iter("inventory:*", count=1000)}
     assert owned == expected["inventory"]

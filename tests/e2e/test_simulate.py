@@ -1,9 +1,14 @@
 """`skirmish simulate` and `serve --demo`: a world that plays by itself, and whose totals the API confirms."""
 
+import fcntl
+import os
 import pathlib
+import pty
 import re
+import struct
+import termios
 
-from conftest import Server, unique, wait_until
+from conftest import BINARY, Server, unique, wait_until
 
 
 def totals(text):
@@ -31,6 +36,41 @@ def test_a_server_of_its_own_and_the_default_world(short_tmp):
     slow, quick = re.search(r"a profile from SQL: ([\d.]+) ms, from the cache: ([\d.]+) ms", text).groups()
     assert float(slow) >= 400 > float(quick)
     assert "20 players, 20 levels" in text and "differs" not in text and "[cache] skirmish: popular" in text
+
+
+def run_on_terminal(args, rows, columns):
+    """Runs the program on a terminal of its own and returns what it wrote there, and its exit code."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(BINARY, [BINARY, *args])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    written = b""
+    while True:
+        try:
+            part = os.read(terminal, 65_536)
+        except OSError:  # Linux says so when the other side is closed
+            part = b""
+        if not part:
+            os.close(terminal)
+            return written.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        written += part
+
+
+def test_the_live_view_fits_its_terminal(own_server):
+    rows, columns = 30, 72
+    text, code = run_on_terminal(["simulate", "--url", own_server.url, "--api-key", own_server.key, "--duration", "4s",
+                                  "--rate", "50/s", "--interval", "1s"], rows, columns)
+    assert code == 0, text[-3_000:]
+    *screens, last = text.split("\x1b[H\x1b[J")
+    assert len(screens) > 5
+    for screen in screens[1:]:
+        lines = screen.splitlines()
+        assert len(lines) < rows and all(len(line) <= columns for line in lines), screen
+    assert last.startswith("20 players, 20 levels")
+    for words in ("a profile from SQL", "Leaderboard (global)", "Popular levels", "Recent activity", "Channels",
+                  "[general] ", "levels completed"):
+        assert words in text, words
+    assert len(totals(last)) == 8 and "differs" not in last
 
 
 def test_bad_usage(short_tmp):

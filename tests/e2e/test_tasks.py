@@ -296,6 +296,10 @@ def test_history_survives_a_restart(own_server):
     server.stop()
     server.start()
     assert good in listed("state=SUCCESS") and good in listed("name=echo") and bad not in listed("name=echo")
+    node = server.http("GET", f"/api/tasks/{good}").json["worker"]
+    assert listed(f"worker={node}&state=FAILURE") == [bad] and listed("name=echo&state=FAILURE") == []
+    assert listed("name=echo&until=2020-01-01") == [] and listed("name=echo&since=2020-01-01T00:00:00Z") == [good]
+    assert server.http("GET", "/api/tasks?since=lately").status == 400
     told = server.http("GET", f"/api/tasks/{good}").json
     assert told["result"] == "remembered" and told["name"] == "echo" and told["worker"].startswith("serve-")
     assert told["runtime_s"] >= 0 and told["received"] and told["ended"]

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -80,6 +81,67 @@ class Server:
         return f"redis://127.0.0.1:{self.port}/0"
 
 
+class Proxy:
+    """Stands between a worker and Redis, and can hold what goes either way."""
+
+    def __init__(self, upstream_port):
+        self.upstream_port = upstream_port
+        self.requests_flow, self.replies_flow = threading.Event(), threading.Event()
+        self.requests_flow.set(), self.replies_flow.set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.closed = False
+        self.trigger, self.action = None, None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def accept(self):
+        while True:
+            try:
+                here, _ = self.listener.accept()
+            except OSError:
+                return
+            there = socket.create_connection(("127.0.0.1", self.upstream_port))
+            for a, b, flow in ((here, there, self.requests_flow), (there, here, self.replies_flow)):
+                a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self.pump, args=(a, b, flow), daemon=True).start()
+
+    def pump(self, source, target, flow):
+        try:
+            while data := source.recv(1 << 16):
+                if flow is self.requests_flow and self.trigger and self.trigger in data:
+                    self.action()
+                flow.wait()  # what has arrived is held, too
+                if self.closed:
+                    break
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def hold_requests(self):
+        self.requests_flow.clear()
+
+    def hold_replies(self):
+        self.replies_flow.clear()
+
+    def when_asked(self, text, action):
+        """Calls `action` once a request holds `text`, before it is passed on."""
+        self.action, self.trigger = action, text.encode()
+
+    def close(self):
+        self.closed = True
+        self.listener.close()
+        self.requests_flow.set(), self.replies_flow.set()
+
+
 class Worker:
     """A C++ worker."""
 
@@ -88,11 +150,15 @@ class Worker:
         self.log = open(server.directory / f"{node}.log", "ab")
         self.process = subprocess.Popen(
             [str(examples() / "tasks_worker"), "-Q", queue, "-n", f"{node}@test", *arguments],
-            env=dict(os.environ, REDIS=server.url, **environment),
+            env={**os.environ, "REDIS": server.url, **environment},
             stderr=self.log,
         )
         self.node = f"{node}@test"
         eventually(self.ready, what=f"the worker {node}")
+
+    def last_heartbeat(self):
+        """By Redis' clock."""
+        return max(score for _, score in self.server.client.zrange("skirmish:tasks:workers", 0, -1, withscores=True))
 
     def ready(self):
         for name in self.server.client.keys("skirmish:tasks:worker:*"):
@@ -137,6 +203,13 @@ def start_worker(server):
         worker.process.send_signal(signal.SIGCONT)
         if worker.process.poll() is None:
             worker.kill()
+
+
+@pytest.fixture()
+def proxy(server):
+    p = Proxy(server.port)
+    yield p
+    p.close()
 
 
 @pytest.fixture()

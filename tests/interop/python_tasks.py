@@ -1,6 +1,7 @@
 """Tasks of the real Celery worker in the conformance tests."""
 
 import os
+import time
 
 from celery import Celery
 
@@ -21,6 +22,19 @@ def total(values):
 @app.task(name="py.fail")
 def fail(why):
     raise ValueError(why)
+
+
+@app.task(name="py.flaky", bind=True)
+def flaky(self):
+    if self.request.retries < 2:
+        raise self.retry(countdown=0.1)
+    return self.request.retries
+
+
+@app.task(name="py.sleep", track_started=True)
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
 
 
 @app.task(name="py.note")

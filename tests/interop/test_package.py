@@ -1,4 +1,4 @@
-"""find_package(skirmish) works for somebody else's program, and the documented example compiles."""
+"""find_package(skirmish) works for somebody else's program, and the documented examples compile."""
 
 import pathlib
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, examples
 
 
-def test_the_installed_package_builds_the_documented_example(tmp_path):
+def test_the_installed_package_builds_the_documented_examples(tmp_path):
     build = pathlib.Path(examples()).parent
     if not (build / "libskirmish_tasks.a").exists():
         pytest.skip("skipped: not a build directory")
@@ -24,4 +24,4 @@ def test_the_installed_package_builds_the_documented_example(tmp_path):
     run("cmake", "-S", str(ROOT / "tests/package"), "-B", str(tmp_path / "build"), "-G", "Ninja",
         f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}", *sanitize)
     run("cmake", "--build", str(tmp_path / "build"))
-    assert (tmp_path / "build/quick_start").exists()
+    assert (tmp_path / "build/quick_start").exists() and (tmp_path / "build/cached_profiles").exists()

@@ -23,10 +23,10 @@ int main(int argc, char** argv) {
                                                  .queue = "mail",
                                                  .priority = 3,
                                                  .retry = true,
-                                                 .retry_policy = {{.max_retries = 3,
-                                                                   .interval_start = 0s,
-                                                                   .interval_step = 200ms,
-                                                                   .interval_max = 500ms}}});
+                                                 .retry_policy = {.max_retries = 3,
+                                                                  .interval_start = 0s,
+                                                                  .interval_step = 200ms,
+                                                                  .interval_max = 500ms}});
     auto flow = chain({send_notification.s(7, "first"), signature("log").immutable()});
     app.send(flow);
   } catch (const broker_unavailable& e) {

@@ -42,7 +42,7 @@ struct send_options {
   std::string queue = {};
   std::optional<int> priority = {};  // 0 is served first, 9 last
   std::optional<bool> retry = {};    // try again while Redis is unreachable; default true
-  std::optional<publish_retry> retry_policy = {};
+  publish_retry retry_policy = {};
   std::string task_id = {};                // default: a new UUID
   std::vector<signature> link = {};        // sent with the result after success
   std::vector<signature> link_error = {};  // sent with the id after failure

@@ -1,0 +1,111 @@
+#include "interactions/event_log.hpp"
+
+#include "core/log.hpp"
+#include "core/parse.hpp"
+#include "interactions/interactions_keys.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skirmish::interactions {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto trim_interval = 60s;
+constexpr int entries_a_read = 16;        // up to interactions.batch_limit events each
+constexpr int trim_step_entries = 1'000;  // looked at by one command
+
+}  // namespace
+
+std::string to_text(const log_cursor& c) { return fmt::format("{}.{}", c.entry, c.events); }
+
+std::optional<log_cursor> parse_log_cursor(std::string_view text) {
+  const auto dot = text.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const auto entry = text.substr(0, dot);
+  const auto dash = entry.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto is_number = [](std::string_view digits) {
+    const auto n = parse_integer(digits);
+    return n && *n >= 0 && digits.front() != '+';
+  };
+  const auto events = text.substr(dot + 1);
+  if (!is_number(entry.substr(0, dash)) || !is_number(entry.substr(dash + 1)) || !is_number(events))
+    return std::nullopt;
+  return log_cursor{std::string(entry), static_cast<std::size_t>(*parse_integer(events))};
+}
+
+std::vector<std::string> decode_log_entry(
+    const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::vector<std::string> out;
+  for (const auto& [name, text] : fields) {
+    if (name != "events") continue;
+    for (std::string_view rest = text; !rest.empty();) {
+      const auto end = std::min(rest.find('\n'), rest.size());
+      if (end > 0) out.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  return out;
+}
+
+awaitable<log_page> event_log::read(std::optional<log_cursor> since, std::size_t limit) {
+  log_page out;
+  out.last = since;
+  const auto key = log_key(keys_);
+  // The cursor's own entry first: it may have been read in part.
+  std::string from = since ? since->entry : "-";
+  bool is_first = true;
+  while (!out.more) {
+    const auto found =
+        redis::checked(co_await redis_.command("XRANGE", key, from, "+", "COUNT", entries_a_read));
+    if (is_first && since)
+      out.trimmed = found.size() == 0 || found[0][0].as_string() != since->entry;
+    is_first = false;
+    for (const auto& entry : found.elements()) {
+      const auto& id = entry[0].as_string();
+      const auto events = decode_log_entry(entry[1].as_pairs());
+      const auto skip = since && id == since->entry ? since->events : 0;
+      for (auto i = skip; i < events.size() && !out.more; ++i) {
+        out.more = out.events.size() == limit;
+        if (out.more) break;
+        out.events.push_back(events[i]);
+        out.last = log_cursor{id, i + 1};
+      }
+      if (out.more) break;
+      from = "(" + id;
+    }
+    if (found.size() < entries_a_read) break;
+  }
+  co_return out;
+}
+
+awaitable<void> event_log::trim(std::chrono::milliseconds age) {
+  // An entry's id begins with its time on Redis' clock.
+  const auto oldest = std::to_string((clock_.now() - age).time_since_epoch().count());
+  std::int64_t removed = 0;
+  do {
+    const auto n = redis::checked(co_await redis_.command("XTRIM", log_key(keys_), "MINID", "~",
+                                                          oldest, "LIMIT", trim_step_entries));
+    removed = n.as_integer().value_or(0);
+  } while (removed > 0);
+}
+
+awaitable<void> event_log::run_trimmer(asio::io_context& io, std::chrono::milliseconds age) {
+  asio::steady_timer pause(io);
+  while (age.count() > 0) {
+    try {
+      co_await redis_.wait_connected(5s);
+      co_await trim(age);
+    } catch (const failure& e) {
+      log::warn("event_log_not_trimmed", {{"error", e.what()}});
+    }
+    pause.expires_after(trim_interval);
+    co_await pause.async_wait(use_awaitable);
+  }
+}
+
+}  // namespace skirmish::interactions

@@ -1,0 +1,64 @@
+// The ordered log of what was committed: the stream `interactions`.
+//
+// An entry is one commit; how its events lie in it is known here and where the commit is made
+// (batch.cpp), nowhere else. Events come in the order in which they were applied, so whoever reads
+// from a cursor on sees every event once. The log is bounded, by count when it is written and by
+// age here; a reader that was away for too long is told.
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skirmish::interactions {
+
+// Behind an event: the entry it is in, and how many events of that entry come up to it.
+struct log_cursor {
+  std::string entry;  // "1700000000000-0"
+  std::size_t events = 0;
+  bool operator==(const log_cursor&) const = default;
+};
+// "1700000000000-0.3"; nothing for a text that is none.
+std::string to_text(const log_cursor& c);
+std::optional<log_cursor> parse_log_cursor(std::string_view text);
+
+struct log_page {
+  std::vector<std::string> events;  // JSON
+  std::optional<log_cursor> last;   // behind the last event; what was asked for when there is none
+  bool more = false;                // there were more events than the limit
+  bool trimmed = false;             // the entry of the cursor is gone: events behind it may be, too
+};
+
+// The events of one entry, as JSON, from its fields and values.
+std::vector<std::string> decode_log_entry(
+    const std::vector<std::pair<std::string, std::string>>& fields);
+
+class event_log {
+ public:
+  event_log(redis::client& redis, const redis::key_space& keys, const clock& time)
+      : redis_(redis), keys_(keys), clock_(time) {}
+
+  // At most `limit` events behind `since`, or from the oldest on.
+  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit);
+
+  // Removes entries older than `age`, in whole nodes of the stream (about a hundred entries).
+  awaitable<void> trim(std::chrono::milliseconds age);
+  // Does that every minute, until cancelled. For one thread of each server; servers may do it at
+  // once. `age` 0: never.
+  awaitable<void> run_trimmer(asio::io_context& io, std::chrono::milliseconds age);
+
+ private:
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+};
+
+}  // namespace skirmish::interactions
