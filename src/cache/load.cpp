@@ -244,7 +244,7 @@ awaitable<void> cache_store::state::give_up(const cache_question& q, const std::
 
 cache::cache(cache_store& store, std::string name, cache_policy policy)
     : store_(*store.state_),
-      policy_(policy),
+      policy_(std::move(policy)),
       counters_(std::make_shared<counters>(store_.metrics, name)) {}
 
 cache::~cache() = default;

@@ -147,11 +147,13 @@ TEST_P(sql_pool_test, a_full_queue_refuses_at_once) {
 
 TEST_P(sql_pool_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
   config_.sessions = 1;
+  config_.statement_timeout = 60s;
   open();
   std::atomic<bool> begun = false;
-  std::function<void(soci::session&)> work = [&begun](soci::session&) {
+  std::atomic<bool> is_stopping = false;
+  std::function<void(soci::session&)> work = [&](soci::session&) {
     begun = true;
-    std::this_thread::sleep_for(100ms);
+    while (!is_stopping) std::this_thread::sleep_for(1ms);
   };
   std::vector<std::optional<errc>> ends;
   for (int i = 0; i < 5; ++i)
@@ -165,7 +167,14 @@ TEST_P(sql_pool_test, stopping_fails_what_is_queued_and_lets_running_work_end) {
     });
   io_.restart();
   while (!begun) io_.poll();
+  std::jthread watcher([&] {
+    // Waits behind the work, and is told when the database stops.
+    asio::io_context io{1};
+    asio::co_spawn(io, db_->ping(), [&](const std::exception_ptr&) { is_stopping = true; });
+    io.run();
+  });
   db_->stop();
+  watcher.join();
   io_.run();
   const std::optional<errc> succeeded;
   EXPECT_EQ(std::count(ends.begin(), ends.end(), succeeded), 1);

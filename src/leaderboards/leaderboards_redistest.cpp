@@ -547,7 +547,7 @@ TEST_P(leaderboards_property, agrees_with_a_sorted_vector) {
         EXPECT_EQ(entries.as_integer(), size);
         EXPECT_EQ((co_await redis.command("EXISTS", "leaderboard:b@moved")).as_integer(), 0);
       },
-      120s);
+      10min);
 }
 
 INSTANTIATE_TEST_SUITE_P(orders_and_modes, leaderboards_property,

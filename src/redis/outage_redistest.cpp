@@ -57,6 +57,7 @@ redis::connection_config through(const cli::relay& proxy) {
   redis::connection_config config;
   config.address.port = proxy.port();
   config.command_timeout = patience;
+  config.health_check_interval = patience;
   return config;
 }
 

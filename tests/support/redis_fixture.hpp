@@ -22,7 +22,7 @@ class redis_fixture : public ::testing::Test {
   void SetUp() override {
     tasks.spawn("redis", [this] { return redis.run(); });
     run([this]() -> awaitable<void> {
-      co_await redis.wait_connected(std::chrono::seconds(10));
+      co_await redis.wait_connected(std::chrono::seconds(60));
       redis::checked(co_await redis.command("FLUSHALL"));
     });
   }
@@ -32,13 +32,13 @@ class redis_fixture : public ::testing::Test {
     tasks.close();
     bool ended = false;
     run([this, &ended]() -> awaitable<void> {
-      ended = co_await tasks.wait(std::chrono::seconds(10));
+      ended = co_await tasks.wait(std::chrono::seconds(60));
     });
     EXPECT_TRUE(ended) << "a task did not end";
   }
 
   void run(const std::function<awaitable<void>()>& work,
-           std::chrono::steady_clock::duration deadline = std::chrono::seconds(30)) {
+           std::chrono::steady_clock::duration deadline = std::chrono::minutes(5)) {
     testing::run(io, work, deadline);
   }
 
