@@ -112,8 +112,8 @@ void register_clients(app& app) {
       return json(app.send(chord({add.s(1, 1), echo.s(2, 2), add.s(3, 3)}, total.s())).id());
     if (what == "group") {
       json_array ids;
-      for (const auto& member : app.send_group({add.s(1, 1), echo.s(2, 2)}).members())
-        ids.push_back(json(member.id()));
+      const auto sent = app.send_group({add.s(1, 1), echo.s(2, 2)});
+      for (const auto& member : sent.members()) ids.push_back(json(member.id()));
       return ids;
     }
     if (what == "callback")

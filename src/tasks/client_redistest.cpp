@@ -165,10 +165,9 @@ TEST_F(task_client, a_broker_that_is_away_is_tried_again_as_asked) {
   send.retry_policy = publish_retry{2, 10ms, 10ms, 20ms};
   EXPECT_THROW(noop.apply_async({}, send), broker_unavailable);
   send.retry_policy = publish_retry{10'000, 10ms, 10ms, 50ms};
-  // The server is started here: it would end with any other thread.
-  std::thread sender([&] { EXPECT_NO_THROW(noop.apply_async({}, send)); });
-  own.start();
-  sender.join();
+  std::thread persists([&] { EXPECT_NO_THROW(noop.apply_async({}, send)); });
+  own.start();  // on this thread: the server dies with the thread that started it
+  persists.join();
   asio::io_context io(1);
   redis::client direct(io, own.config(), "test");
   task_group group(io);

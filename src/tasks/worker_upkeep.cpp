@@ -116,13 +116,19 @@ awaitable<void> worker::recover(std::string instance) {
   for (const auto& [tag, record] : records) started.insert(tag);
   const auto pattern = "skirmish:" + instance + ":*";
   std::string cursor = "0";
+  held_messages held;
   do {
     const auto reply = redis::checked(co_await side_.command(
         "HSCAN", app_.keys.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
     cursor = reply[0].as_string();
-    auto held = reply[1].as_pairs();
-    if (!held.empty()) co_await restore_held(std::move(held), started);
+    for (auto& one : reply[1].as_pairs()) held.push_back(std::move(one));
   } while (cursor != "0");
+  // Each goes to the serving end: the latest first, so that the earliest is served first. The tags
+  // differ in their number alone.
+  std::sort(held.begin(), held.end(), [](const auto& a, const auto& b) {
+    return a.first.size() != b.first.size() ? a.first.size() > b.first.size() : a.first > b.first;
+  });
+  co_await restore_held(std::move(held), started);
   co_await report_lost(std::move(records));
   forget_.push_back(running);
   if (!woken_.exchange(true)) wake();

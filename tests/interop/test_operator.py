@@ -37,7 +37,7 @@ def skirmish(server):
 
 
 def test_call_result_inspect_and_shutdown(skirmish, server, client):
-    worker = skirmish("worker", "-Q", "celery", "-n", "op1@test", background=True)
+    worker = skirmish("worker", "-n", "op1@test", background=True)  # serves celery and skirmish
     assert skirmish("task", "call", "echo", "-a", '[{"x": 1}]', "--wait", "20") == (0, '{"x":1}')
     assert client.signature("echo", kwargs={"value": 7}).apply_async(queue="celery").get(timeout=10) == 7
     code, task = skirmish("task", "call", "echo", "-a", "[2]")
@@ -54,11 +54,12 @@ def test_call_result_inspect_and_shutdown(skirmish, server, client):
 
 
 def test_pause_purge_and_dead_letters(skirmish, server):
-    skirmish("worker", "-Q", "celery", background=True)
+    skirmish("worker", "-Q", "celery,skirmish", background=True)
     assert skirmish("task", "call", "echo", "-a", "[1]", "--wait", "20")[0] == 0
     skirmish("task", "pause", "celery")
-    skirmish("task", "call", "echo", "-a", "[2]")
-    time.sleep(1.5)  # longer than a worker ever sleeps
+    skirmish("task", "call", "echo", "-a", "[2]", "--queue", "celery")
+    for i in range(3):  # the worker serves its other queue meanwhile
+        assert skirmish("task", "call", "echo", "-a", "[3]", "--wait", "20")[0] == 0
     assert server.client.llen("celery") == 1
     skirmish("task", "resume", "celery")
     eventually(lambda: server.client.llen("celery") == 0)
