@@ -96,7 +96,7 @@ class committer {
   // What the last commits have shown, as long as all goes well.
   boost::unordered_flat_set<std::string> known_players_;
   boost::unordered_flat_map<std::string, std::uint64_t> positions_;  // last frame sent of a stream
-  // Players whose cached profile was kept alive in this minute; once a minute is enough.
+  // Players whose cached profile was kept alive in this minute.
   boost::unordered_flat_set<std::string> kept_profiles_;
   std::chrono::minutes kept_minute_{};
 
