@@ -169,25 +169,6 @@ def test_a_cpp_client_and_a_python_worker(client, start_worker, python_worker, w
     assert AsyncResult(from_cpp(client, what), app=client).get(timeout=30) == wanted
 
 
-def test_a_cpp_client_and_a_python_worker_in_other_ways(client, server, start_worker, python_worker):
-    start_worker("-c", "4")
-
-    def sent(what):
-        return AsyncResult(from_cpp(client, what), app=client)
-
-    assert [AsyncResult(i, app=client).get(timeout=30) for i in from_cpp(client, "group")] == [2, 4]
-    assert sent("callback").get(timeout=30) == 2
-    assert AsyncResult("linked", app=client).get(timeout=30) == 42
-    failed, ignored = sent("errback"), sent("ignore")
-    with pytest.raises(ValueError):
-        failed.get(timeout=30)
-    assert AsyncResult("noted", app=client).get(timeout=30) == f"noted {failed.id}"
-    for what in ("expires", "revoke_before"):
-        with pytest.raises(TaskRevokedError):
-            sent(what).get(timeout=30)
-    assert server.client.get(f"celery-task-meta-{ignored.id}") is None
-
-
 @pytest.mark.parametrize("what, error", [("revoke_during", TaskRevokedError), ("limit", TimeLimitExceeded)])
 def test_a_cpp_client_ends_a_task_of_a_python_worker(client, start_worker, python_worker, what, error):
     start_worker()
