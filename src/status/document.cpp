@@ -71,16 +71,16 @@ std::string number(double value) {
   return out;
 }
 
-std::string quoted(std::string_view text) { return json::serialize(json::string(text)); }
+std::string json_text(std::string_view text) { return json::serialize(json::string(text)); }
 
 void append_game(std::string& out, const observation& game) {
   const auto whole = [](const std::optional<std::int64_t>& n) {
     return n ? std::to_string(*n) : std::string("null");
   };
-  out +=
-      fmt::format(R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{})",
-                  game.is_online, whole(game.info.players), whole(game.info.max_players),
-                  quoted(game.info.map), quoted(game.info.name), quoted(game.info.version));
+  out += fmt::format(
+      R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{})",
+      game.is_online, whole(game.info.players), whole(game.info.max_players),
+      json_text(game.info.map), json_text(game.info.name), json_text(game.info.version));
   out += fmt::format(R"(,"latency_ms":{},"observed_at":"{}")",
                      game.latency_ms ? fmt::format("{:.3f}", *game.latency_ms) : "null",
                      to_rfc3339(game.observed_at));
@@ -183,11 +183,11 @@ std::string to_json(const document& d, std::string_view tail) {
   }
   const bool is_dated = d.updated_at != timestamp{};
   out += fmt::format(R"("updated_at":{},"_meta":{{)",
-                     is_dated ? quoted(to_rfc3339(d.updated_at)) : "null");
+                     is_dated ? json_text(to_rfc3339(d.updated_at)) : "null");
   bool is_first = true;
   for (const auto& [name, description] : d.meta) {
     if (!std::exchange(is_first, false)) out += ',';
-    out += quoted(name) + ":" + quoted(description);
+    out += json_text(name) + ":" + json_text(description);
   }
   out += '}';
   if (d.game) append_game(out, *d.game);
