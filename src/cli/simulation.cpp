@@ -315,10 +315,9 @@ class simulation {
     screen_section scores{.title = "Leaderboard (global)", .lines = {}};
     const auto board = co_await get_object(reader_, "/api/leaderboards/global?limit=10");
     for (const auto& e : board.at("items").as_array())
-      scores.lines.push_back(fmt::format("{:>3}  {:<24}{:>10}",
-                                         e.at("rank").to_number<std::int64_t>(),
-                                         std::string(e.at("player_id").as_string()),
-                                         e.at("score").to_number<double>()));
+      scores.lines.push_back(fmt::format(
+          "{:>3}  {:<24}{:>10}", e.at("rank").to_number<std::int64_t>(),
+          std::string(e.at("player_id").as_string()), e.at("score").to_number<double>()));
     screen_section levels{.title = "Popular levels", .lines = {}};
     const auto popular = co_await get_object(reader_, "/api/levels?sort=popular&limit=10");
     for (const auto& e : popular.at("items").as_array())
