@@ -148,6 +148,7 @@ TEST(decode_event, names_what_is_wrong) {
       {R"({"type":"move","player_id":"a","lat":0,"lon":0,"ttl_s":9})", "ttl_s"},
       {R"({"type":"score","board":"active","player_id":"a","value":1})", "active"},
       {R"({"type":"respawn","player_id":"a","hp":1,"mp":2})", "mp is not known"},
+      {R"({"type":"item","player_id":"a","item":"sword","quantity":0})", "quantity"},
   };
   for (const auto& c : cases) {
     const auto e = decode_event(json::parse(c.text), a_server, now);

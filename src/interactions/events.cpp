@@ -185,6 +185,7 @@ item read_item(reader& r) {
   i.player_id = r.id("player_id");
   i.name = r.id("item");
   i.quantity = r.integer("quantity", -quantity_max, quantity_max);
+  if (i.quantity == 0) r.complain("quantity", "must not be 0");
   r.only({"player_id", "item", "quantity"});
   return i;
 }

@@ -14,7 +14,8 @@ using namespace http;
 
 // An event's schema for the document; decode_event() checks.
 const char* body_description =
-    "One event or an array of them: attack, move, respawn, score. See docs/api.md.";
+    "One event or an array of them: attack, move, respawn, score, item, completion, trade, chat. "
+    "See docs/api.md.";
 
 // Refuses the whole request when one event has a wrong form, naming each.
 awaitable<response> post(engine& engine, const clock& time, std::size_t batch_limit, exchange& x) {
