@@ -67,6 +67,12 @@ class tasks_fixture : public ::testing::Test {
     return c;
   }
 
+  ~tasks_fixture() override {
+    // Nobody can be asked whether a buried worker's threads have ended.
+    if (std::exchange(task_worker::has_vanished, false))
+      std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  }
+
   tasks::app app{shared_redis().url()};
 };
 
