@@ -4,6 +4,7 @@
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/run_loop.hpp"
 #include "http/openapi.hpp"
 #include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
@@ -19,7 +20,6 @@
 #include "tasks/history.hpp"
 #include "tasks/tasks_routes.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/object.hpp>
@@ -262,19 +262,7 @@ void app_thread::start() {
   group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
-  thread_ = std::thread([this] {
-    auto keep = asio::make_work_guard(io_);
-    while (true) {
-      try {
-        io_.run();
-        return;
-      } catch (const std::exception& e) {
-        // A handler let an exception out: a defect, but no reason to take the other connections
-        // down.
-        log::error("unhandled_exception", {{"error", e.what()}});
-      }
-    }
-  });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 void app_thread::stop() {

@@ -15,19 +15,31 @@ const script lease_script{
 #include "redis/lease.lua.inc"
 };
 
+const script release_script{
+    "redis/release",
+#include "redis/release.lua.inc"
+};
+
 }  // namespace
 
-lease::lease(client& redis, std::string key, std::chrono::milliseconds ttl)
+lease::lease(client& redis, std::string key, std::chrono::milliseconds ttl, exec_options options)
     : redis_(redis),
       key_(std::move(key)),
       ttl_ms_(std::to_string(ttl.count())),
+      options_(options),
       token_(random_hex(8)) {}
 
 awaitable<bool> lease::hold() {
   const std::string_view keys[] = {key_};
   const std::string_view args[] = {token_, ttl_ms_};
-  const auto reply = checked(co_await redis_.eval(lease_script, keys, args));
+  const auto reply = checked(co_await redis_.eval(lease_script, keys, args, options_));
   co_return reply.as_bool();
+}
+
+awaitable<void> lease::release() {
+  const std::string_view keys[] = {key_};
+  const std::string_view args[] = {token_};
+  checked(co_await redis_.eval(release_script, keys, args, options_));
 }
 
 awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,

@@ -15,16 +15,19 @@ namespace skirmish::redis {
 
 class lease {
  public:
-  lease(client& redis, std::string key, std::chrono::milliseconds ttl);
+  lease(client& redis, std::string key, std::chrono::milliseconds ttl, exec_options options = {});
 
   // Takes or renews it; true when it is held now. Throws failure when Redis does not answer.
   awaitable<bool> hold();
+  // Gives it back, if it is still held, so that the next leader need not wait. Throws as hold().
+  awaitable<void> release();
   [[nodiscard]] const std::string& token() const noexcept { return token_; }
 
  private:
   client& redis_;
   std::string key_;
   std::string ttl_ms_;
+  exec_options options_;
   std::string token_;
 };
 

@@ -1,6 +1,5 @@
 #include "status/store.hpp"
 
-#include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "status/status_keys.hpp"
 
@@ -14,22 +13,6 @@ using redis::value;
 
 // Redis is near; one that has not answered by then is treated as down, and readers go elsewhere.
 constexpr redis::exec_options quick{500ms};
-
-const redis::script& lease_script() {
-  static const redis::script code{
-      "status_lease",
-#include "status/lease.lua.inc"
-  };
-  return code;
-}
-
-const redis::script& release_script() {
-  static const redis::script code{
-      "status_release",
-#include "status/release.lua.inc"
-  };
-  return code;
-}
 
 std::string text(const std::optional<std::int64_t>& n) { return n ? std::to_string(*n) : ""; }
 
@@ -54,7 +37,10 @@ history_point point_of(const value& entry) {
 }  // namespace
 
 store::store(redis::client& redis, redis::key_space keys)
-    : redis_(redis), keys_(std::move(keys)), token_(random_hex(16)) {}
+    : redis_(redis),
+      keys_(std::move(keys)),
+      lease_(redis, lease_key(keys_), lease_ttl, quick),
+      lock_(redis, lock_key(keys_), lock_ttl, quick) {}
 
 awaitable<void> store::wait_connected(std::chrono::milliseconds deadline) {
   return redis_.wait_connected(deadline);
@@ -92,37 +78,24 @@ awaitable<bool> store::replace(const document& d) {
   co_return !replies.at(0).is_nil();
 }
 
-awaitable<bool> store::hold_lease() {
-  const auto key = lease_key(keys_);
-  const auto life = std::to_string(lease_ttl.count());
-  const std::vector<std::string_view> keys{key};
-  const std::vector<std::string_view> args{token_, life};
-  const auto reply = co_await redis_.eval(lease_script(), keys, args, quick);
-  co_return checked(reply).as_bool();
-}
+awaitable<bool> store::hold_lease() { return lease_.hold(); }
 
-awaitable<void> store::release_lease() { return release(lease_key(keys_)); }
+awaitable<void> store::release_lease() { return lease_.release(); }
 
 awaitable<bool> store::take_lock() {
   request one;
-  one.push("SET", lock_key(keys_), token_, "NX", "PX", lock_ttl.count());
+  one.push("SET", lock_key(keys_), lock_.token(), "NX", "PX", lock_ttl.count());
   const auto replies = checked(co_await redis_.exec(std::move(one), quick));
   co_return !replies.at(0).is_nil();
 }
 
-awaitable<void> store::release_lock() { return release(lock_key(keys_)); }
+awaitable<void> store::release_lock() { return lock_.release(); }
 
 awaitable<bool> store::is_locked() {
   request one;
   one.push("EXISTS", lock_key(keys_));
   const auto replies = checked(co_await redis_.exec(std::move(one), quick));
   co_return replies.at(0).as_bool();
-}
-
-awaitable<void> store::release(std::string key) {
-  const std::vector<std::string_view> keys{key};
-  const std::vector<std::string_view> args{token_};
-  checked(co_await redis_.eval(release_script(), keys, args, quick));
 }
 
 awaitable<void> store::append_history(const history_point& point, std::int64_t limit) {

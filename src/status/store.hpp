@@ -6,6 +6,7 @@
 #include "core/asio.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
+#include "redis/lease.hpp"
 #include "status/document.hpp"
 
 #include <chrono>
@@ -56,11 +57,10 @@ class store {
   awaitable<std::vector<history_point>> history(timestamp since, std::int64_t limit);
 
  private:
-  awaitable<void> release(std::string key);
-
   redis::client& redis_;
   redis::key_space keys_;
-  std::string token_;  // of this process, for lease and lock
+  redis::lease lease_;
+  redis::lease lock_;  // its token; it is taken only when nobody has it, this process included
 };
 
 }  // namespace skirmish::status

@@ -1,8 +1,8 @@
 #include "status/worker.hpp"
 
 #include "core/log.hpp"
+#include "core/run_loop.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -32,17 +32,7 @@ worker::~worker() { stop(); }
 void worker::start() {
   tasks_.spawn("status_redis", [this] { return redis_.run(); });
   keeper_.start();
-  thread_ = std::thread([this] {
-    const auto keep = asio::make_work_guard(io_);
-    while (true) {
-      try {
-        io_.run();
-        return;
-      } catch (const std::exception& e) {
-        log::error("unhandled_exception", {{"error", e.what()}});
-      }
-    }
-  });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 void worker::stop() {

@@ -77,8 +77,8 @@ beat::beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fi
       io_(io),
       redis_(io, owner.broker, "skirmish-beat"),
       fixed_(std::move(fixed)),
-      lease_(lease),
-      token_(new_uuid()),
+      lease_time_(lease),
+      lease_(redis_, owner.keys.own("beat:leader"), lease),
       wake_(io, std::chrono::steady_clock::time_point::max()) {}
 
 void beat::stop() {
@@ -87,12 +87,8 @@ void beat::stop() {
 }
 
 awaitable<bool> beat::lead() {
-  const auto key = app_.keys.own("beat:leader");
-  const auto lease_ms = std::to_string(lease_.count());
-  const std::vector<std::string_view> keys{key};
-  const std::vector<std::string_view> args{token_, lease_ms};
-  const bool now = redis::checked(co_await redis_.eval(scripts::beat_lead, keys, args)).as_bool();
-  if (now != leading_) log::info(now ? "beat_leads" : "beat_follows", {{"token", token_}});
+  const bool now = co_await lease_.hold();
+  if (now != leading_) log::info(now ? "beat_leads" : "beat_follows", {{"token", lease_.token()}});
   leading_ = now;
   co_return now;
 }
@@ -156,7 +152,7 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
     envelope = std::move(to.envelope);
   }
   const std::vector<std::string_view> keys{leader, lasts, list};
-  const std::vector<std::string_view> args{token_, entry.name, last, moved_to, envelope};
+  const std::vector<std::string_view> args{lease_.token(), entry.name, last, moved_to, envelope};
   const bool done = redis::checked(co_await redis_.eval(scripts::beat_fire, keys, args)).as_bool();
   if (done && sends)
     log::info("beat_sent", {{"entry", entry.name}, {"task", entry.task}, {"due", to_iso(*due)}});
@@ -165,7 +161,7 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
 
 awaitable<milliseconds> beat::tick() {
   const auto now = wall_now();
-  const auto longest_sleep = lease_ / 3;  // well within the lease
+  const auto longest_sleep = lease_time_ / 3;  // well within the lease
   auto next = now + longest_sleep;
   if (!co_await lead()) co_return longest_sleep;
   co_await reload();
@@ -202,7 +198,7 @@ awaitable<void> beat::run() {
   }
   // The next leader need not wait for the lease to end.
   try {
-    if (leading_) redis::checked(co_await redis_.command("DEL", app_.keys.own("beat:leader")));
+    if (leading_) co_await lease_.release();
   } catch (const failure&) {
     leading_ = false;
   }

@@ -4,6 +4,7 @@
 
 #include "core/asio.hpp"
 #include "core/error.hpp"
+#include "redis/lease.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/cron.hpp"
 
@@ -52,9 +53,9 @@ class beat {
   asio::io_context& io_;
   redis::client redis_;
   std::vector<periodic_task> fixed_;
-  milliseconds lease_;
+  milliseconds lease_time_;
+  redis::lease lease_;
   std::map<std::string, periodic_task> entries_;
-  std::string token_;
   asio::steady_timer wake_;
   bool stopping_ = false;
   bool leading_ = false;

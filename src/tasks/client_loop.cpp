@@ -1,6 +1,6 @@
 #include "tasks/client_loop.hpp"
 
-#include "core/log.hpp"
+#include "core/run_loop.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -15,13 +15,7 @@ client_loop::client_loop(const redis::connection_config& broker,
   tasks_.spawn("tasks_broker", [this] { return broker_.run(); });
   if (results_) tasks_.spawn("tasks_results", [this] { return results_->run(); });
   tasks_.spawn("tasks_subscriber", [this] { return subscriber_.run(); });
-  thread_ = std::thread([this] {
-    try {
-      io_.run();
-    } catch (const std::exception& e) {
-      log::error("tasks_client_loop_failed", {{"error", e.what()}});
-    }
-  });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 client_loop::~client_loop() {
@@ -33,7 +27,6 @@ client_loop::~client_loop() {
         io_,
         [this]() -> awaitable<void> {
           co_await tasks_.wait(std::chrono::seconds(5));
-          work_.reset();
           io_.stop();
         },
         [](const std::exception_ptr&) {});

@@ -7,7 +7,6 @@
 #include "redis/subscriber.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 
 #include <condition_variable>
 #include <future>
@@ -71,7 +70,6 @@ class client_loop {
   };
 
   asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   redis::client broker_;
   std::unique_ptr<redis::client> results_;  // null: the broker's
   redis::subscriber subscriber_;

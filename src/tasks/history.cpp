@@ -52,7 +52,7 @@ history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
       subscriber_(subscriber),
       keys_(std::move(keys)),
       limit_tasks_(limit_tasks),
-      token_(new_uuid()) {}
+      lease_(redis, keys_.own("history:leader"), lease_time) {}
 
 void history_recorder::on_event(std::string_view envelope) {
   if (pending_.size() >= pending_limit_events) return;
@@ -98,11 +98,7 @@ void history_recorder::note(const json_object& event) {
 }
 
 awaitable<void> history_recorder::write() {
-  const auto leader = keys_.own("history:leader");
-  const std::vector<std::string_view> leader_key{leader};
-  const auto lease_ms = std::to_string(milliseconds(lease_time).count());
-  const std::vector<std::string_view> lease{token_, lease_ms};
-  leading_ = redis::checked(co_await redis_.eval(scripts::beat_lead, leader_key, lease)).as_bool();
+  leading_ = co_await lease_.hold();
   if (!leading_) {
     // What the leader has had time to write. The rest is written twice after a failover, which does
     // no harm.

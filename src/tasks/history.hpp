@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/task_group.hpp"
+#include "redis/lease.hpp"
 #include "redis/subscriber.hpp"
 #include "tasks/operator.hpp"
 
@@ -37,7 +38,7 @@ class history_recorder {
   redis::subscriber& subscriber_;
   key_names keys_;
   std::size_t limit_tasks_;
-  std::string token_;
+  redis::lease lease_;
   struct noted {
     std::chrono::steady_clock::time_point at;
     std::vector<std::string> words;  // arguments of history.lua

@@ -47,10 +47,6 @@ const redis::script beat_fire{
     "tasks_beat_fire",
 #include "tasks/beat_fire.lua.inc"
 };
-const redis::script beat_lead{
-    "tasks_beat_lead",
-#include "tasks/beat_lead.lua.inc"
-};
 const redis::script history{
     "tasks_history",
 #include "tasks/history.lua.inc"

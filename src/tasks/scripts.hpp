@@ -16,7 +16,6 @@ extern const redis::script fire_chord;
 extern const redis::script publish_once;
 extern const redis::script rate;
 extern const redis::script beat_fire;
-extern const redis::script beat_lead;
 extern const redis::script history;
 
 }  // namespace skirmish::tasks::scripts
