@@ -148,6 +148,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
               shared.metrics),
       pulse_(io_, redis_, shared.keys, gateway_),
       event_log_(redis_, shared.keys, shared.time),
+      attack_records_(redis_, shared.keys, shared.time),
       log_age_(shared.settings.interactions.log_age),
       sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
@@ -179,6 +180,7 @@ void app_thread::add_features(const shared_parts& shared) {
   chat::add_messages(gateway_, chat_, hub_);
   status::add_routes(router_, status_);
   interactions::add_routes(router_, engine_, shared.time, batch_limit);
+  interactions::add_routes(router_, attack_records_);
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
   tasks::add_routes(router_, io_, redis_, task_keys_);
@@ -254,6 +256,7 @@ void app_thread::start() {
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
     group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
+    group_.spawn("attack_filer", [this] { return attack_records_.run_filer(io_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
   group_.spawn("near", [this] { return near_.run(); });

@@ -15,6 +15,7 @@
 #include "db/reachability.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
+#include "interactions/attack_records.hpp"
 #include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "inventory/inventory.hpp"
@@ -107,6 +108,7 @@ class app_thread {
   activity::window window_;
   activity::pulse pulse_;
   interactions::event_log event_log_;
+  interactions::attack_records attack_records_;
   const std::chrono::milliseconds log_age_;
   const bool sweeps_;  // this thread keeps the window
   const bool first_;   // of the server's threads: it does what one must do

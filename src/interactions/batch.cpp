@@ -151,8 +151,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
       if (fresh) streams.push_back({at.stream_id, {at.seq - 1, at.seq}});
       streams[found->second].second.second = at.seq;
     }
-    const bool is_trusted = !f.position || (settings.is_fresh && settings.is_fresh(*f.position));
-    for (const auto& e : f.events) all.add(e, is_trusted);
+    for (const auto& e : f.events) all.add(e);
   }
   packed_values body;
   body.add(static_cast<std::int64_t>(streams.size()));
@@ -163,11 +162,10 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
   }
   body.add(static_cast<std::int64_t>(all.ids().size()));
   for (const auto* id : all.ids()) body.add(*id);
-  auto ahead = all.append_to(body, {settings.prefix, settings.actions_limit, settings.dump_attacks,
-                                    settings.refreshes_profile, settings.is_known});
+  std::vector<std::string> texts;
+  all.append_to(body, texts, {settings.actions_limit, now, settings.refreshes_profile});
   const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
   commit_request out;
-  out.ahead = std::move(ahead);
   out.arguments = {settings.prefix,
                    "",
                    to_rfc3339(now),
@@ -186,18 +184,11 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
                    std::to_string(settings.game.chat_history_limit),
                    std::to_string(settings.game.chat_history_ttl.count()),
                    settings.game.achievement_rules,
-                   settings.dump_attacks ? "1" : "0",
+                   std::to_string(settings.attacks_filed_limit),
+                   std::to_string(settings.attacks_pending_limit),
                    body.take()};
+  std::ranges::move(texts, std::back_inserter(out.arguments));
   return out;
-}
-
-void batch::each_player(const std::function<void(const std::string& id)>& visit) const {
-  for (const auto& f : frames_)
-    for (const auto& e : f.events)
-      if (const auto* a = std::get_if<attack>(&e)) {
-        visit(a->attacker_id);
-        visit(a->target_id);
-      }
 }
 
 void batch::take_back(const std::vector<verdict_on_event>& verdicts) {

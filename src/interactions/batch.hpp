@@ -2,7 +2,6 @@
 // the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
-#include "interactions/batch_fold.hpp"
 #include "interactions/events.hpp"
 #include "interactions/game_fold.hpp"
 
@@ -63,20 +62,19 @@ struct commit_settings {
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
-  bool dump_attacks = true;  // this Redis takes dumps of attack records (see attack_dump.hpp)
+  // A commit with more attack records than this leaves them pending (attack_records.hpp), up to so
+  // many in all.
+  std::int64_t attacks_filed_limit = 64;
+  std::int64_t attacks_pending_limit = 10'000'000;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;
-  std::function<bool(const std::string& player_id)> is_known;
-  // Whether the frame at that place of its stream is surely not committed yet; empty: never.
-  std::function<bool(const stream_position& at)> is_fresh;
   game_settings game;
 };
 
-// What is sent to Redis for a batch.
+// The arguments of commit.lua for a batch.
 struct commit_request {
-  std::vector<attack_write> ahead;     // written first
-  std::vector<std::string> arguments;  // of commit.lua
-  // The commit's number among the arguments, which its writer fills in.
+  std::vector<std::string> arguments;
+  // The commit's number among them, which its writer fills in.
   [[nodiscard]] std::string& number() { return arguments[1]; }
   [[nodiscard]] bool empty() const noexcept { return arguments.empty(); }
 };
@@ -93,9 +91,6 @@ class batch {
 
   // Folds the events into what commit.lua is told. `now` is the server's time.
   commit_request request(const commit_settings& settings, timestamp now) const;
-
-  // Those that its attacks name.
-  void each_player(const std::function<void(const std::string& id)>& visit) const;
 
   // Takes out game events that the commit did not apply, by their number (see game_fold.hpp).
   void take_back(const std::vector<verdict_on_event>& verdicts);

@@ -1,11 +1,12 @@
 #include "interactions/batch_fold.hpp"
 
-#include "interactions/attack_dump.hpp"
+#include "interactions/interactions_keys.hpp"
 #include "positions/cell.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace skirmish::interactions {
 namespace {
@@ -45,7 +46,7 @@ void batch_fold::add_op(std::uint32_t who, std::int64_t amount, const std::strin
   ++p.op_count;
 }
 
-void batch_fold::add_attack(const attack& a, bool is_trusted) {
+void batch_fold::add_attack(const attack& a) {
   const auto attacker = player(a.attacker_id);
   const auto target = player(a.target_id);
   act(attacker, "attack");
@@ -55,11 +56,10 @@ void batch_fold::add_attack(const attack& a, bool is_trusted) {
   const auto pair = std::uint64_t{attacker} << 32 | target;
   const auto [found, fresh] =
       pair_index_.try_emplace(pair, static_cast<std::uint32_t>(pairs_.size()));
-  const pair_change change{&a, is_trusted};
   if (fresh)
-    pairs_.push_back(change);
+    pairs_.push_back(&a);
   else
-    pairs_[found->second] = change;
+    pairs_[found->second] = &a;
   if (!a.id.empty()) ids_.push_back(&a.id);
 }
 
@@ -76,12 +76,12 @@ void batch_fold::add_score(const score& s) {
   }
 }
 
-void batch_fold::add(const event& e, bool is_trusted) {
+void batch_fold::add(const event& e) {
   line_start_ = log_.size();
   append_line(log_, e);
   ++event_count_;
   if (const auto* a = std::get_if<attack>(&e)) {
-    add_attack(*a, is_trusted);
+    add_attack(*a);
   } else if (const auto* m = std::get_if<move>(&e)) {
     const auto who = player(m->player_id);
     act(who, "move");
@@ -105,7 +105,8 @@ void batch_fold::add(const event& e, bool is_trusted) {
   }
 }
 
-void batch_fold::append_players(packed_values& out, const fold_settings& settings) const {
+void batch_fold::append_players(packed_values& out, std::vector<std::string>& texts,
+                                const fold_settings& settings) const {
   out.add(static_cast<std::int64_t>(players_.size()));
   std::int64_t active = 0;
   std::string lines;
@@ -130,7 +131,7 @@ void batch_fold::append_players(packed_values& out, const fold_settings& setting
       if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
     if (!lines.empty()) lines.pop_back();
     out.add(kept);
-    if (kept > 0) out.add(lines);
+    if (kept > 0) texts.push_back(lines);
     out.add(std::int64_t{p.op_count});
     for (auto at = p.first_op; at != none; at = ops_[at].next) {
       out.add(ops_[at].amount);
@@ -139,57 +140,37 @@ void batch_fold::append_players(packed_values& out, const fold_settings& setting
   }
 }
 
-// Records of attacks that cannot be refused any more go ahead of the commit, the others into it.
-bool batch_fold::goes_ahead(const pair_change& p, const fold_settings& settings) const {
-  return settings.dump_attacks && p.is_trusted && p.latest->id.empty() && settings.is_known &&
-         settings.is_known(p.latest->attacker_id) && settings.is_known(p.latest->target_id);
-}
-
-std::vector<attack_write> batch_fold::append_attacks(packed_values& out,
-                                                     const fold_settings& settings) const {
-  std::vector<attack_write> ahead;
-  std::vector<const attack*> inside;
+void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& texts,
+                                timestamp now) const {
+  std::array<std::string, attack_parts> parts;
   time_text times;
-  std::string dump;
-  const auto key_of = [&](const attack& a) {
-    std::string key(settings.prefix);
-    key.append("attack:").append(a.attacker_id) += ':';
-    return key += a.target_id;
-  };
-  const auto write_dump = [&](const attack& a) {
-    const fmt::format_int damage(a.damage);
-    dump_attack(dump, a.id, {damage.data(), damage.size()}, times(a.ts));
-  };
-  for (const auto& p : pairs_) {
-    if (!goes_ahead(p, settings)) {
-      inside.push_back(p.latest);
-      continue;
-    }
-    write_dump(*p.latest);
-    ahead.push_back({key_of(*p.latest), dump});
+  const auto first_line = fmt::format("{}\n", now.time_since_epoch().count());
+  for (const auto* a : pairs_) {
+    auto& text = parts[attack_part(a->attacker_id, a->target_id)];
+    if (text.empty()) text = first_line;
+    const fmt::format_int damage(a->damage);
+    text.append(a->attacker_id) += ':';
+    text.append(a->target_id) += ' ';
+    text.append(damage.data(), damage.size()) += ' ';
+    text.append(times(a->ts)) += ' ';
+    text.append(a->id) += '\n';
   }
-  out.add(static_cast<std::int64_t>(inside.size()));
-  for (const auto* a : inside) {
-    out.add(key_of(*a));
-    if (settings.dump_attacks) {
-      write_dump(*a);
-      out.add(dump);
-    } else {
-      out.add(a->id);
-      out.add(fmt::format_int(a->damage).c_str());
-      out.add(times(a->ts));
-    }
+  out.add(static_cast<std::int64_t>(pairs_.size()));
+  out.add(attack_parts - std::ranges::count(parts, std::string()));
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    if (parts[part].empty()) continue;
+    out.add(fmt::format_int(part).c_str());
+    texts.push_back(std::move(parts[part]));
   }
-  return ahead;
 }
 
-std::vector<attack_write> batch_fold::append_to(packed_values& out,
-                                                const fold_settings& settings) const {
+void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
+                           const fold_settings& settings) const {
   const auto levels = game_.levels();
   out.add(static_cast<std::int64_t>(levels.size()));
   for (const auto& level : levels) out.add(level);
-  append_players(out, settings);
-  auto ahead = append_attacks(out, settings);
+  append_players(out, texts, settings);
+  append_attacks(out, texts, settings.now);
   out.add(static_cast<std::int64_t>(scores_.size()));
   for (const auto& s : scores_) {
     out.add(s.what->board);
@@ -200,7 +181,6 @@ std::vector<attack_write> batch_fold::append_to(packed_values& out,
   std::vector<std::string> words;
   game_.append_to(words);
   for (const auto& word : words) out.add(word);
-  return ahead;
 }
 
 }  // namespace skirmish::interactions

@@ -17,30 +17,21 @@
 
 namespace skirmish::interactions {
 
-// RESTORE key dump: an attack record.
-struct attack_write {
-  std::string key;
-  std::string dump;
-};
-
 struct fold_settings {
-  std::string_view prefix;
   std::int64_t actions_limit = 20;
-  bool dump_attacks = true;  // attacks as dumps for RESTORE, else as fields
+  timestamp now;  // of the commit
   // Whether the player's cached profile is to be kept for another hour; empty: always.
   std::function<bool(const std::string& player_id)> refreshes_profile;
-  // Whether the player is known to exist; empty: nobody is.
-  std::function<bool(const std::string& player_id)> is_known;
 };
 
 class batch_fold {
  public:
-  // `is_trusted`: the event's frame is surely not one that was committed before.
-  void add(const event& e, bool is_trusted);
+  void add(const event& e);
 
-  // The sections of commit.lua from `levels` on. Returns the attack records that may be written
-  // before the commit: it cannot refuse their events, and writing them again changes nothing.
-  std::vector<attack_write> append_to(packed_values& out, const fold_settings& settings) const;
+  // The sections of commit.lua from `levels` on. Long texts are no part of the packed values: Lua
+  // would hash every byte of theirs twice.
+  void append_to(packed_values& out, std::vector<std::string>& texts,
+                 const fold_settings& settings) const;
 
   [[nodiscard]] const std::vector<const std::string*>& ids() const noexcept { return ids_; }
   [[nodiscard]] std::size_t event_count() const noexcept { return event_count_; }
@@ -70,10 +61,6 @@ class batch_fold {
     std::size_t start, size;  // in log_
     std::uint32_t next = none;
   };
-  struct pair_change {
-    const attack* latest;
-    bool is_trusted;
-  };
   struct score_change {
     const score* what;
     std::int64_t value;
@@ -82,18 +69,18 @@ class batch_fold {
   std::uint32_t player(const std::string& id);
   void act(std::uint32_t who, std::string_view interaction);
   void add_op(std::uint32_t who, std::int64_t amount, const std::string* attacker);
-  void add_attack(const attack& a, bool is_trusted);
+  void add_attack(const attack& a);
   void add_score(const score& s);
-  void append_players(packed_values& out, const fold_settings& settings) const;
-  std::vector<attack_write> append_attacks(packed_values& out, const fold_settings& settings) const;
-  [[nodiscard]] bool goes_ahead(const pair_change& p, const fold_settings& settings) const;
+  void append_players(packed_values& out, std::vector<std::string>& texts,
+                      const fold_settings& settings) const;
+  void append_attacks(packed_values& out, std::vector<std::string>& texts, timestamp now) const;
 
   boost::unordered_flat_map<std::string_view, std::uint32_t> index_;  // player id → players_
   std::vector<player_change> players_;
   std::vector<op> ops_;
   std::vector<action> actions_;
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> pair_index_;  // → pairs_
-  std::vector<pair_change> pairs_;
+  std::vector<const attack*> pairs_;                                    // the latest of each
   std::vector<score_change> scores_;
   boost::unordered_flat_map<std::string, std::size_t> last_score_;  // board and player → scores_
   std::vector<const std::string*> ids_;

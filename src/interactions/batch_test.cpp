@@ -111,24 +111,6 @@ TEST_F(batch_fixture, the_same_batch_gives_the_same_arguments) {
   auto b = gather({{{hit, R"({"type":"respawn","player_id":"b","hp":100})", hit}}});
   const auto first = b.request({}, now);
   EXPECT_EQ(first.arguments, b.request({}, now).arguments);
-  EXPECT_TRUE(first.ahead.empty()) << "nobody is known yet";
-}
-
-TEST_F(batch_fixture, records_go_ahead_when_nothing_can_refuse_their_attacks) {
-  const std::string named =
-      R"({"type":"attack","id":"x","attacker_id":"a","target_id":"c","damage":5})";
-  const std::string stranger = R"({"type":"attack","attacker_id":"a","target_id":"z","damage":5})";
-  auto b = gather({{{hit, named, stranger}}, {{hit}, stream_position{"s", 3}}});
-  commit_settings s;
-  s.is_known = [](const std::string& id) { return id != "z"; };
-  // The latest attack of a on b comes from a frame of a stream.
-  EXPECT_TRUE(b.request(s, now).ahead.empty());
-  s.is_fresh = [](const stream_position& at) { return at.seq == 3; };
-  const auto ahead = b.request(s, now).ahead;
-  ASSERT_EQ(ahead.size(), 1U);
-  EXPECT_EQ(ahead[0].key, "attack:a:b");
-  s.dump_attacks = false;
-  EXPECT_TRUE(b.request(s, now).ahead.empty());
 }
 
 struct bad_event {

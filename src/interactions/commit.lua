@@ -4,7 +4,7 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         '1' when attacks are dumps, body
+--         attacks_filed_limit, attacks_pending_limit, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
@@ -13,9 +13,9 @@
 --                      activity: a number as text; with it come order, the player's place among the active ones of this
 --                      batch in five digits, and keep, 1 when the cached profile is to live for another hour
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
---                      actions: a count, then, when there are some, their lines, oldest first
+--                      actions: a count; when there are some, the next text holds their lines, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
---           attacks  key, dump     or     key, id, damage, ts
+--           attacks  part     the next text holds its records (file_attacks.lua); before the count stands how many in all
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 -- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
@@ -33,9 +33,11 @@ local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
-local dumps = ARGV[19] == '1'
-local B, at = cmsgpack.unpack(ARGV[20]), 0
+local attacks_filed_limit, attacks_pending_limit = tonumber(ARGV[19]), tonumber(ARGV[20])
+local B, at = cmsgpack.unpack(ARGV[21]), 0
 local function next_arg() at = at + 1; return B[at] end
+local text_at = 21
+local function next_text() text_at = text_at + 1; return ARGV[text_at] end
 
 -- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
 -- the last two are kept: '<number> <outcome>\n<outcome of the one before>'.
@@ -77,29 +79,46 @@ for _ = 1, next_arg() do
   if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
 end
 
--- The players' records are read twice: here for what is known of them, below for what becomes of them.
+-- The players' records are read twice: here for what has to be known of them, below for what becomes of them. That is
+-- hp of those who are hit, or who did nothing that hits, and damage_dealt of the others. Both show who exists.
 local player_count, unknown = next_arg(), {}
 local first_player = at
 local player_key = prefix .. 'player:'
-local player_ids = {}
+local hit, hit_at, hitting, hitting_at = {}, {}, {}, {}
 for i = 1, player_count do
-  player_ids[i] = B[at + 1]
-  at = at + (B[at + 2] ~= '' and 8 or 6)
-  at = at + (B[at + 1] > 0 and 2 or 1)
-  at = at + 1 + 2 * B[at + 1]
-end
--- SORT reads fields of many hashes in one command: hp and damage_dealt of each player in turn.
-local states = {}
-if player_count > 0 then
-  local list = KEYS[1] .. ':players'
-  for k = 1, player_count, 7000 do
-    call('RPUSH', list, unpack(player_ids, k, math.min(k + 6999, player_count)))
+  local id = B[at + 1]
+  at = at + (B[at + 2] ~= '' and 4 or 2)
+  local dealt, op_count = B[at + 1], B[at + 6]
+  if op_count > 0 or dealt == 0 then
+    hit[#hit + 1] = id
+    hit_at[#hit_at + 1] = i
   end
-  states = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->hp', 'GET', player_key .. '*->damage_dealt')
-  call('DEL', list)
+  if dealt > 0 then
+    hitting[#hitting + 1] = id
+    hitting_at[#hitting_at + 1] = i
+  end
+  at = at + 6 + 2 * op_count
 end
-for i = 1, player_count do
-  if not states[2 * i - 1] then unknown[#unknown + 1] = player_ids[i] end
+-- SORT reads a field of many hashes in one command.
+local function read_field(players, field)
+  if #players == 0 then return {} end
+  local list = KEYS[1] .. ':players'
+  for k = 1, #players, 7000 do call('RPUSH', list, unpack(players, k, math.min(k + 6999, #players))) end
+  local values = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->' .. field)
+  call('DEL', list)
+  return values
+end
+local hp_before, dealt_before = {}, {}
+for k, hp in ipairs(read_field(hit, 'hp')) do
+  if hp then hp_before[hit_at[k]] = tonumber(hp) else unknown[#unknown + 1] = hit[k] end
+end
+for k, dealt in ipairs(read_field(hitting, 'damage_dealt')) do
+  local i = hitting_at[k]
+  dealt_before[i] = tonumber(dealt or 0)
+  -- One that is hit too has been looked at.
+  if not dealt and not hp_before[i] and call('HEXISTS', player_key .. hitting[k], 'hp') == 0 then
+    unknown[#unknown + 1] = hitting[k]
+  end
 end
 
 if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
@@ -140,19 +159,18 @@ for i = 1, player_count do
   local n = 2
   if action_count > 0 then
     local actions_key = key .. ':actions'
-    local kept = call('LPUSH', actions_key, B[at + 1])
+    local kept = call('LPUSH', actions_key, next_text())
     -- Cut off now and then: a reader takes no more than the limit.
     if action_count >= actions_limit and kept > 1 then
       call('LTRIM', actions_key, 0, 0)
     elseif kept > actions_limit + 20 then
       call('LTRIM', actions_key, 0, actions_limit - 1)
     end
-    at = at + 1
   end
   local op_count = B[at + 1]
   at = at + 1
   if op_count > 0 then
-    local hp = tonumber(states[2 * i - 1])
+    local hp = hp_before[i]
     for k = at + 1, at + 2 * op_count, 2 do
       local amount, attacker = B[k], B[k + 1]
       if attacker == '' then
@@ -165,13 +183,13 @@ for i = 1, player_count do
         end
       end
     end
-    fields[n + 1], fields[n + 2] = 'hp', string.format('%.0f', hp)
+    fields[n + 1], fields[n + 2] = 'hp', string.format('%d', hp)
     n = n + 2
     at = at + 2 * op_count
   end
   if dealt > 0 then
-    local before = tonumber(states[2 * i] or 0)
-    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%.0f', before + dealt)
+    local before = dealt_before[i]
+    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%d', before + dealt)
     n = n + 2
     reached(world, id, 'damage', before, before + dealt)
   end
@@ -203,10 +221,10 @@ for k = 1, mark_count, 3500 do
   local scores, fields = {}, {}
   for i = k, last do
     local n, count = 2 * (i - k), tonumber(counts[i])
-    scores[n + 1] = totals[i - k + 1] and string.format('%.0f', totals[i - k + 1] + count) or counts[i]
+    scores[n + 1] = totals[i - k + 1] and string.format('%d', totals[i - k + 1] + count) or counts[i]
     scores[n + 2] = active_ids[i]
     fields[n + 1] = active_ids[i]
-    fields[n + 2] = in_slice[i - k + 1] and string.format('%.0f', in_slice[i - k + 1] + count) or counts[i]
+    fields[n + 2] = in_slice[i - k + 1] and string.format('%d', in_slice[i - k + 1] + count) or counts[i]
   end
   call('ZADD', active, unpack(scores))
   call('HSET', activity, unpack(fields))
@@ -214,16 +232,26 @@ for k = 1, mark_count, 3500 do
 end
 for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 
-local attack_count = next_arg()
-if dumps then
-  for k = at + 1, at + 2 * attack_count, 2 do call('RESTORE', B[k], attack_ttl, B[k + 1], 'REPLACE') end
-  at = at + 2 * attack_count
+-- A few attack records are filed at once. Many are left pending, which costs a small part of that (attack_records.hpp).
+local attack_count, pending_key = next_arg(), prefix .. 'attacks:pending'
+if attack_count == 0 then
+  at = at + 1
 else
-  for k = at + 1, at + 4 * attack_count, 4 do
-    call('HSET', B[k], 'id', B[k + 1], 'damage', B[k + 2], 'ts', B[k + 3])
-    call('PEXPIRE', B[k], attack_ttl)
+  local pending, ttl = tonumber(call('GET', pending_key) or 0), tonumber(attack_ttl)
+  local files = pending == 0 and attack_count <= attacks_filed_limit
+  if not files then pending = call('INCRBY', pending_key, attack_count) end
+  for _ = 1, next_arg() do
+    local part, records = pending_key .. ':' .. next_arg(), next_text()
+    if files then
+      file_attacks(prefix, records, world.now_ms, ttl)
+    else
+      call('RPUSH', part, records)
+      -- Too many: as many as come are filed.
+      if pending > attacks_pending_limit then
+        call('DECRBY', pending_key, file_attacks(prefix, call('LPOP', part), world.now_ms, ttl))
+      end
+    end
   end
-  at = at + 4 * attack_count
 end
 
 for _ = 1, next_arg() do

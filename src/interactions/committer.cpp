@@ -3,7 +3,6 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
-#include "interactions/attack_dump.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -21,12 +20,12 @@ const redis::script commit_script{
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
 #include "activity/open_slice.lua.inc"
+#include "interactions/file_attacks.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
 };
 
 constexpr std::uint64_t in_flight_limit = 2;
-constexpr std::size_t known_limit = 1'000'000;  // players and streams remembered
 constexpr auto durability_pulse = 50ms;
 
 const error redis_down{errc::unavailable, "the store is down; try again"};
@@ -63,8 +62,6 @@ committer::committer(asio::io_context& io, redis::client& redis, const redis::ke
                                   "Confirmed commits sent again to a Redis that had lost them.")) {
   settings_.commit.prefix = keys.prefix();
   settings_.commit.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
-  settings_.commit.is_known = [this](const std::string& id) { return known_players_.contains(id); };
-  settings_.commit.is_fresh = [this](const stream_position& at) { return follows(at); };
 }
 
 bool committer::has_room() const noexcept {
@@ -76,7 +73,6 @@ awaitable<void> committer::write(batch b) {
   const auto now = clock_.now();
   attempt first;
   commit_request request;
-  if (!dumps_known_) co_await learn_dumps();
   if (!troubled_) {
     request = b.request(settings_.commit, now);
     first = co_await send(request, committed_ + 1 + (ticket - serving_));
@@ -108,17 +104,8 @@ awaitable<committer::attempt> committer::send(commit_request& request, std::uint
   const auto key = commit_key(keys_, writer_);
   const std::string_view keys[] = {key};
   const std::vector<std::string_view> views(request.arguments.begin(), request.arguments.end());
-  redis::request commands;
-  for (const auto& w : request.ahead)
-    commands.push("RESTORE", w.key, attack_ttl / 1ms, w.dump, "REPLACE");
-  push_evalsha(commands, commit_script, keys, views);
   try {
-    auto replies = co_await redis_.exec(std::move(commands));
-    for (std::size_t i = 0; i + 1 < replies.size(); ++i) redis::checked(std::move(replies[i]));
-    if (is_noscript(replies.back()))
-      out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
-    else
-      out.reply = redis::checked(std::move(replies.back()));
+    out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
   } catch (const failure& e) {
     out.lost = error{e.code(), e.what()};
   }
@@ -136,7 +123,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       applied(b, std::move(request), *last.reply);
       co_return;
     }
-    if (last.number != 0) lose_step();
+    if (last.number != 0) troubled_ = true;
     if (last.lost && last.lost->code == errc::internal) {
       // The script itself failed: Redis holds something that should not be there. Sending it again
       // would not help.
@@ -171,19 +158,11 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
   }
 }
 
-// The others wait for their turn, and nothing is taken for known.
-void committer::lose_step() {
-  troubled_ = true;
-  known_players_.clear();
-  positions_.clear();
-}
-
 void committer::applied(batch& b, commit_request request, const redis::value& reply) {
   ++committed_;
   commits_.add();
   caught_up_ = redis_.client_id();
   redo_.push(committed_, std::move(request));
-  b.each_player([this](const std::string& id) { learn_player(id); });
   b.take_back(verdicts_of(reply.as_strings()));
   accepted_.add(b.event_count());
   b.succeed();
@@ -234,7 +213,7 @@ awaitable<bool> committer::redo(std::uint64_t found) {
 awaitable<void> committer::catch_up() {
   if (redo_.empty() || caught_up_ == redis_.client_id()) co_return;
   const auto ticket = next_ticket_++;
-  lose_step();
+  troubled_ = true;
   co_await wait_turn(ticket);
   std::exception_ptr problem;
   try {
@@ -287,36 +266,6 @@ bool committer::keeps_profile(const std::string& player_id) {
     kept_profiles_.clear();
   }
   return kept_profiles_.insert(player_id).second;
-}
-
-void committer::learn_player(const std::string& id) {
-  if (known_players_.size() >= known_limit) known_players_.clear();
-  known_players_.insert(id);
-}
-
-// Whether the frame is the one after the last that was sent from here, and so surely a new one.
-bool committer::follows(const stream_position& at) {
-  if (positions_.size() >= known_limit) positions_.clear();
-  const auto [found, fresh] = positions_.try_emplace(at.stream_id, at.seq);
-  const bool next = !fresh && at.seq == found->second + 1;
-  found->second = at.seq;
-  return next;
-}
-
-// Dumps of attack records spare a command for each; a server of another kind may not take them.
-awaitable<void> committer::learn_dumps() {
-  std::string dump;
-  dump_attack(dump, "", "1", to_rfc3339(clock_.now()));
-  const auto key = commit_key(keys_, writer_) + ":dump";
-  try {
-    const auto reply = co_await redis_.command("RESTORE", key, 1, dump, "REPLACE");
-    dumps_known_ = true;
-    settings_.commit.dump_attacks = !reply.is_error();
-    if (reply.is_error()) log::info("attacks_without_dumps", {{"reason", reply.as_string()}});
-  } catch (const failure&) {
-    // Redis is away; what is written until it is known goes without.
-    settings_.commit.dump_attacks = false;
-  }
 }
 
 // After a lost reply: waits for a connection and makes sure that the old one executes nothing more.

@@ -15,7 +15,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <functional>
@@ -69,12 +68,8 @@ class committer {
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
-  awaitable<void> learn_dumps();
   bool keeps_profile(const std::string& player_id);
   void applied(batch& b, commit_request request, const redis::value& reply);
-  void lose_step();
-  void learn_player(const std::string& id);
-  bool follows(const stream_position& at);
   void start_anew();
 
   asio::io_context& io_;
@@ -92,10 +87,6 @@ class committer {
   asio::steady_timer turn_;   // cancelled when serving_ changes
   asio::steady_timer pulse_;  // of watch_durability()
   bool stopping_ = false;
-  bool dumps_known_ = false;  // whether this Redis takes dumps has been found out
-  // What the last commits have shown, as long as all goes well.
-  boost::unordered_flat_set<std::string> known_players_;
-  boost::unordered_flat_map<std::string, std::uint64_t> positions_;  // last frame sent of a stream
   // Players whose cached profile was kept alive in this minute.
   boost::unordered_flat_set<std::string> kept_profiles_;
   std::chrono::minutes kept_minute_{};

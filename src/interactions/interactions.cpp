@@ -70,18 +70,6 @@ awaitable<std::uint64_t> engine::committed(std::string stream_id) {
   co_return static_cast<std::uint64_t>(reply.as_integer().value_or(0));
 }
 
-awaitable<result<attack_record>> engine::latest_attack(std::string attacker_id,
-                                                       std::string target_id) {
-  auto reply =
-      redis::checked(co_await redis_.command("HGETALL", attack_key(keys_, attacker_id, target_id)));
-  const auto* ts = reply.find("ts");
-  if (!ts) co_return error{errc::not_found, "no attack of this pair in the last 24 hours"};
-  const auto* id = reply.find("id");
-  const auto* damage = reply.find("damage");
-  co_return attack_record{id ? id->as_string() : "", damage ? damage->as_integer().value_or(0) : 0,
-                          ts->as_string()};
-}
-
 std::vector<frame> engine::take() {
   std::vector<frame> out;
   std::size_t events = 0;

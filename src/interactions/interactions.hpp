@@ -24,12 +24,6 @@ struct engine_settings {
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
 };
 
-struct attack_record {
-  std::string id;
-  std::int64_t damage = 0;
-  std::string ts;
-};
-
 class engine {
  public:
   engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
@@ -45,8 +39,6 @@ class engine {
 
   // The last committed number of a stream; 0 for a new one.
   awaitable<std::uint64_t> committed(std::string stream_id);
-
-  awaitable<result<attack_record>> latest_attack(std::string attacker_id, std::string target_id);
 
   // Commits until stop(); give it to a task_group. Frames still queued then are refused.
   awaitable<void> run();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace skirmish::interactions {
 
@@ -16,6 +17,24 @@ inline std::string attack_key(const redis::key_space& keys, std::string_view att
   return keys.key("attack", attacker, target);
 }
 inline constexpr std::chrono::seconds attack_ttl{86'400};
+
+// attacks:pending:<part>, a list: lines of attack records (see file_attacks.lua) that are not under
+// their own keys yet, and newer than what is there. attacks:pending, a number: how many, in all.
+inline std::string pending_count_key(const redis::key_space& keys) {
+  return keys.key("attacks", "pending");
+}
+inline std::string pending_key(const redis::key_space& keys, std::size_t part) {
+  return keys.key("attacks", "pending", std::to_string(part));
+}
+inline constexpr std::size_t attack_parts = 32;
+
+// The part of a pair. FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+inline std::size_t attack_part(std::string_view attacker, std::string_view target) {
+  std::uint32_t hash = 2'166'136'261;
+  for (const auto text : {attacker, target})
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619;
+  return (hash ^ hash >> 16) % attack_parts;
+}
 
 // interactions, a stream, capped: the ordered event log. Each entry is one commit: `n` events,
 // `events` one JSON a line.

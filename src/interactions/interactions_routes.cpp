@@ -58,8 +58,8 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
       json::object{{"accepted", out.accepted}, {"rejected", std::move(rejected)}});
 }
 
-awaitable<response> latest_attack(engine& engine, exchange& x) {
-  auto found = co_await engine.latest_attack(x.path("attacker"), x.path("target"));
+awaitable<response> latest_attack(attack_records& records, exchange& x) {
+  auto found = co_await records.latest(x.path("attacker"), x.path("target"));
   if (!found) co_return problem(found.error(), x.request_id);
   co_return json_response(json::object{{"attacker_id", x.path("attacker")},
                                        {"target_id", x.path("target")},
@@ -74,7 +74,6 @@ void add_routes(router& routes, engine& engine, const clock& time, std::size_t b
   auto post_events = [&engine, &time, batch_limit](exchange& x) {
     return post(engine, time, batch_limit, x);
   };
-  auto get_attack = [&engine](exchange& x) { return latest_attack(engine, x); };
   routes.add(
       {verb::post,
        "/api/interactions",
@@ -85,6 +84,10 @@ void add_routes(router& routes, engine& engine, const clock& time, std::size_t b
        {},
        fmt::format("{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
                    body_description)});
+}
+
+void add_routes(router& routes, attack_records& records) {
+  auto get_attack = [&records](exchange& x) { return latest_attack(records, x); };
   routes.add({verb::get, "/api/attacks/{attacker}/{target}", access::server,
               "The latest attack of a pair in the last 24 hours", get_attack});
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/router.hpp"
+#include "interactions/attack_records.hpp"
 #include "interactions/interactions.hpp"
 #include "realtime/realtime.hpp"
 
@@ -9,6 +10,7 @@ namespace skirmish::interactions {
 
 // `batch_limit`: events in one request.
 void add_routes(http::router& routes, engine& engine, const clock& time, std::size_t batch_limit);
+void add_routes(http::router& routes, attack_records& records);
 
 // The WebSocket message `{"seq":17,"interactions":[…]}`, answered by `{"ack":17}` when every frame
 // up to it is committed. Rejected events are told before, one `{"reject":{…}}` each. Without a

@@ -7,7 +7,6 @@ namespace skirmish::interactions {
 void redo_log::push(std::uint64_t number, commit_request request) {
   entry e{number, std::move(request)};
   for (const auto& a : e.request.arguments) e.bytes += a.size();
-  for (const auto& w : e.request.ahead) e.bytes += w.key.size() + w.dump.size();
   bytes_ += e.bytes;
   entries_.push_back(std::move(e));
 }
