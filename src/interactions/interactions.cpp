@@ -88,7 +88,8 @@ std::vector<frame> engine::take() {
 awaitable<void> engine::run() {
   asio::co_spawn(io_, [this] { return committer_.watch_durability(); }, asio::detached);
   while (!stopping_ || committer_.in_flight() > 0) {
-    if (stopping_ || queue_.empty() || !committer_.has_room()) {
+    if (stopping_ || queue_.empty() || !committer_.has_room() ||
+        (committer_.in_flight() > 0 && queued_events_ < settings_.overlap_from)) {
       // Room that comes back without a commit's end is found by a look now and then.
       wake_.expires_after(queue_.empty() ? std::chrono::milliseconds(1h) : 5ms);
       error_code ignored;

@@ -21,6 +21,9 @@ namespace skirmish::interactions {
 struct engine_settings {
   committer_settings committer;
   std::size_t commit_limit = 50'000;  // events in one commit
+  // Events that have to wait before a commit is sent behind one that is still on its way: a short
+  // queue is better gathered than sent at once.
+  std::size_t overlap_from = 256;
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
 };
 
