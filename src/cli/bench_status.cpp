@@ -36,8 +36,11 @@ namespace json = boost::json;
 struct options {
   std::int64_t seconds = 5;
   std::int64_t connections = 64;
-  std::int64_t wrk_threads = 2;
-  std::int64_t server_threads = 0;
+  // One core for the server, as nginx has one worker; the others for the load. Threads that wait
+  // for a core would show in every latency.
+  std::int64_t wrk_threads =
+      std::max(std::int64_t{1}, std::int64_t{std::thread::hardware_concurrency()} - 1);
+  std::int64_t server_threads = 1;
   std::int64_t rounds = 5;
   bool as_json = false;
 };
@@ -277,14 +280,21 @@ void add_bench_status(CLI::App& bench, int& code) {
       "status",
       "Serve the status under wrk, beside a one-worker nginx with the same bytes as a file");
   const auto o = std::make_shared<options>();
-  command->add_option("--seconds", o->seconds, "length of a round")->check(CLI::Range(1, 600));
+  command->add_option("--seconds", o->seconds, "length of a round")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
   command->add_option("--rounds", o->rounds, "rounds for each; the median counts")
-      ->check(CLI::Range(1, 101));
+      ->check(CLI::Range(1, 101))
+      ->capture_default_str();
   command->add_option("--connections", o->connections, "wrk's connections")
-      ->check(CLI::Range(1, 10'000));
-  command->add_option("--wrk-threads", o->wrk_threads, "wrk's threads")->check(CLI::Range(1, 64));
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  command->add_option("--wrk-threads", o->wrk_threads, "wrk's threads")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one a core")
-      ->check(CLI::Range(0, 256));
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
   command->add_flag("--json", o->as_json, "print one JSON object");
   command->callback([o, &code] {
     run_bench(*o);
