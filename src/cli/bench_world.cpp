@@ -3,6 +3,7 @@
 #include "cli/own_server.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -214,6 +215,12 @@ awaitable<double> bench_world::redis_used_mb() {
   const auto from = at + std::string_view("used_memory:").size();
   const auto used = parse_integer(text.substr(from, text.find('\r', from) - from));
   co_return static_cast<double>(used.value_or(0)) / 1024 / 1024;
+}
+
+awaitable<std::int64_t> bench_world::attacks_pending() {
+  const auto key = interactions::pending_count_key(redis::key_space());
+  const auto count = redis::checked(co_await redis_.client().command("GET", key));
+  co_return count.as_integer().value_or(0);
 }
 
 awaitable<void> bench_world::pause(std::chrono::milliseconds duration) {

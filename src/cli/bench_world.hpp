@@ -52,6 +52,8 @@ class bench_world {
   // A line of the server's /proc/…/status, such as VmRSS.
   [[nodiscard]] double server_memory_mb(const std::string& line) const;
   awaitable<double> redis_used_mb();
+  // Attack records that are still to be filed under their own keys.
+  awaitable<std::int64_t> attacks_pending();
 
   [[nodiscard]] const redis::connection_config& redis_config() const { return redis_.config(); }
   [[nodiscard]] const server_address& server() const noexcept { return address_; }
