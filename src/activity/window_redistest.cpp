@@ -1,16 +1,6 @@
-#include "activity/window.hpp"
+#include "activity/window_fixture.hpp"
 
-#include "activity/activity_keys.hpp"
-#include "leaderboards/leaderboards.hpp"
-#include "support/redis_fixture.hpp"
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <map>
-#include <random>
-#include <set>
 
 namespace skirmish::activity {
 namespace {
@@ -19,98 +9,6 @@ using namespace std::chrono_literals;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using counts = std::map<std::string, std::int64_t>;
-
-const redis::script credit_script{
-    "test_credit",
-// clang-format off: in this order
-#include "activity/open_slice.lua.inc"
-#include "activity/credit.lua.inc"
-    // clang-format on
-};
-
-// What happened, kept one by one: the truth.
-struct happening {
-  timestamp at;
-  std::string player;
-  std::int64_t count;
-};
-
-std::string player(std::uint64_t number) { return fmt::format("player{:05}", number); }
-
-// A function, because braced lists inside a co_await expression are miscompiled by g++ 12.
-template <class... Rest>
-counts of(const std::string& who, std::int64_t count, const Rest&... rest) {
-  counts out;
-  if constexpr (sizeof...(rest) > 0) out = of(rest...);
-  out[who] = count;
-  return out;
-}
-
-class window_fixture : public testing::redis_fixture {
- protected:
-  static constexpr seconds hour{3'600};
-
-  // Servers slice time as `slice` says; `on` is their clock.
-  awaitable<void> credit(counts what, const clock* on = nullptr) {
-    const auto now = (on ? *on : time).now();
-    const auto start = now.time_since_epoch() / slice * slice;
-    std::vector<std::string> args{keys.prefix(), std::to_string(start.count()),
-                                  std::to_string(slice.count())};
-    for (const auto& [who, count] : what) {
-      args.push_back(who);
-      args.push_back(std::to_string(count));
-      happened.push_back({now, who, count});
-    }
-    const std::string board = "leaderboard:active";
-    const std::string_view script_keys[] = {board};
-    const std::vector<std::string_view> views(args.begin(), args.end());
-    redis::checked(co_await redis.eval(credit_script, script_keys, views));
-  }
-
-  awaitable<void> catch_up(window& by) {
-    bool more = true;
-    while (more) more = co_await by.step();
-  }
-
-  // The window by definition: what lies in slices whose end is younger than it is long.
-  counts expected() const {
-    counts out;
-    for (const auto& h : happened) {
-      const auto end = (h.at.time_since_epoch() / slice + 1) * slice;
-      if (time.now().time_since_epoch() - end < length) out[h.player] += h.count;
-    }
-    return out;
-  }
-
-  awaitable<counts> shown() {
-    const auto reply =
-        redis::checked(co_await redis.command("ZRANGE", "leaderboard:active", 0, -1, "WITHSCORES"));
-    counts out;
-    for (const auto& pair : reply.elements())
-      out[pair[0].as_string()] = static_cast<std::int64_t>(pair[1].as_double().value_or(-1));
-    co_return out;
-  }
-
-  // Keys of slices and of what is known about them, but for the watermark and the total.
-  awaitable<std::set<std::string>> slice_keys() {
-    const auto found = redis::checked(co_await redis.command("KEYS", "activity:*"));
-    const auto names = found.as_strings();
-    std::set<std::string> out(names.begin(), names.end());
-    out.erase("activity:closed");
-    out.erase("activity:events");
-    co_return out;
-  }
-
-  window_settings settings() const { return {slice, length}; }
-
-  seconds slice{60};
-  seconds length{hour};
-  manual_clock time;
-  redis::key_space keys;
-  metrics::registry metrics;
-  std::vector<happening> happened;
-};
 
 TEST_F(window_fixture, is_exact_to_the_slice_whenever_it_is_swept) {
   run([&]() -> awaitable<void> {
@@ -407,24 +305,6 @@ TEST_F(window_fixture, one_server_leads_and_another_takes_over) {
     group2.close();
     EXPECT_TRUE(co_await group1.wait(10s));
     EXPECT_TRUE(co_await group2.wait(10s));
-  });
-}
-
-TEST_F(window_fixture, a_lease_has_one_holder_until_it_is_left_to_expire) {
-  run([&]() -> awaitable<void> {
-    redis::lease first(redis, "lease:test", 60s);
-    redis::lease second(redis, "lease:test", 60s);
-    EXPECT_TRUE(co_await first.hold());
-    EXPECT_FALSE(co_await second.hold());
-    EXPECT_TRUE(co_await first.hold());
-    const auto left = co_await redis.command("PTTL", "lease:test");
-    EXPECT_GT(left.as_integer().value_or(0), 50'000);
-    redis::checked(co_await redis.command("PEXPIRE", "lease:test", 1));
-    co_await testing::eventually_async([&]() -> awaitable<bool> {
-      const bool taken = co_await second.hold();
-      co_return taken;
-    });
-    EXPECT_FALSE(co_await first.hold());
   });
 }
 
