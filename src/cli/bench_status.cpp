@@ -1,6 +1,7 @@
 // `skirmish bench status`: how fast the status is served, beside an nginx that serves the same
 // bytes as a file.
 #include "cli/bench.hpp"
+#include "cli/bench_support.hpp"
 #include "cli/cli.hpp"
 #include "core/error.hpp"
 #include "redis/child_process.hpp"
@@ -49,27 +50,6 @@ struct measured {
   double per_second = 0;
   double p50_ms = 0;
   double p99_ms = 0;
-};
-
-// A directory of its own, removed at the end.
-class scratch {
- public:
-  scratch() {
-    auto name = (std::filesystem::temp_directory_path() / "skirmish-bench-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-      throw failure(errc::unavailable, "cannot make a temporary directory");
-    path_ = name;
-  }
-  ~scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 std::string read_file(const std::filesystem::path& path) {
@@ -224,7 +204,7 @@ bool run_bench(const options& o) {
     fmt::print("skipped: {} is not installed\n", wrk.empty() ? "wrk" : "nginx");
     return false;
   }
-  const scratch dir;
+  const scratch_directory dir;
   const auto port = free_port();
   std::vector<std::string> arguments{"serve",
                                      "--listen",

@@ -1,12 +1,12 @@
 #include "cli/bench_support.hpp"
 
 #include "core/error.hpp"
-#include "core/ids.hpp"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 namespace skirmish::cli {
@@ -16,18 +16,25 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-bench_redis::~bench_redis() {
-  server_.reset();
-  std::error_code ignored;
-  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+scratch_directory::scratch_directory() {
+  auto name = (std::filesystem::temp_directory_path() / "skirmish-bench-XXXXXX").string();
+  if (!::mkdtemp(name.data()))
+    throw failure(errc::unavailable, "cannot make a temporary directory");
+  path_ = name;
 }
+
+scratch_directory::~scratch_directory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+bench_redis::~bench_redis() { server_.reset(); }
 
 awaitable<void> bench_redis::start(std::string url) {
   if (url.empty()) {
-    directory_ = std::filesystem::temp_directory_path() / ("skirmish-bench-" + random_hex(4));
-    std::filesystem::create_directory(directory_);
+    directory_.emplace();
     redis::embedded_options options;
-    options.data_dir = directory_;
+    options.data_dir = directory_->path();
     server_ = std::make_unique<redis::embedded_server>(io_, std::move(options));
     co_await server_->start();
     config_ = server_->config();

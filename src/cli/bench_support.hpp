@@ -1,4 +1,4 @@
-// What benchmarks of the services share: a Redis to run against, and percentiles.
+// What benchmarks of the services share: a directory, a Redis to run against, and percentiles.
 #pragma once
 
 #include "core/asio.hpp"
@@ -10,10 +10,24 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace skirmish::cli {
+
+// A directory of its own, removed at the end. Throws failure, unavailable when there cannot be one.
+class scratch_directory {
+ public:
+  scratch_directory();
+  ~scratch_directory();
+  scratch_directory(const scratch_directory&) = delete;
+  scratch_directory& operator=(const scratch_directory&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 // The server of a URL, or one of its own in a temporary directory that goes away with it. A server
 // that is given must be empty: benchmarks flush nothing.
@@ -39,7 +53,7 @@ class bench_redis {
  private:
   asio::io_context& io_;
   task_group tasks_;
-  std::filesystem::path directory_;
+  std::optional<scratch_directory> directory_;
   std::unique_ptr<redis::embedded_server> server_;
   redis::connection_config config_;
   std::unique_ptr<redis::client> client_;

@@ -1,6 +1,7 @@
 // `skirmish bench tasks`: how fast tasks are sent and drained, with a Redis server of its own, and
 // the peers beside it.
 #include "cli/bench_peers.hpp"
+#include "cli/bench_support.hpp"
 #include "cli/bench_tasks_table.hpp"
 #include "cli/cli.hpp"
 #include "cli/task_tools.hpp"
@@ -48,25 +49,6 @@ struct flags {
 double seconds_since(steady::time_point t) {
   return std::chrono::duration<double>(steady::now() - t).count();
 }
-
-class scratch {
- public:
-  scratch() {
-    auto name = (std::filesystem::temp_directory_path() / "skirmish-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw failure(errc::internal, "no temporary directory");
-    path_ = name;
-  }
-  ~scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // A worker in a process of its own, forked from this one before it has threads.
 class worker_process {
@@ -294,7 +276,7 @@ json_object far_etas(const std::string& url, const flags& f) {
 
 int bench(const flags& f) {
   log::set_level(log::level::error);
-  const scratch dir;
+  const scratch_directory dir;
   const auto program = redis::find_program({"redis-server", "valkey-server"});
   if (program.empty())
     throw failure(errc::unavailable, "neither redis-server nor valkey-server is installed");

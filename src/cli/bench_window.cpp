@@ -309,15 +309,15 @@ bool reached(const json::object& r) {
 }
 
 bool run_window(const window_options& chosen) {
-  const auto dir = std::filesystem::temp_directory_path() / ("skirmish-bench-" + random_hex(4));
+  const scratch_directory dir;
   config settings;
-  settings.server.data_dir = dir.string();
+  settings.server.data_dir = dir.path().string();
   settings.server.threads = 1;
   settings.activity.sweeper = 0;  // by the bench's clock, not by the real one
   json::object result;
   const auto work = [&](const std::string& url, const std::string&) {
     redis::connection_config redis;
-    redis.unix_socket = (dir / "redis.sock").string();
+    redis.unix_socket = (dir.path() / "redis.sock").string();
     const auto server = parse_server_url(url).value();
     result = cli::run([&](asio::io_context& io) -> awaitable<json::object> {
       window_bench bench(io, chosen, server, redis);
@@ -325,14 +325,7 @@ bool run_window(const window_options& chosen) {
       co_return out;
     });
   };
-  std::error_code ignored;
-  try {
-    with_own_server(settings, work);
-  } catch (...) {
-    std::filesystem::remove_all(dir, ignored);
-    throw;
-  }
-  std::filesystem::remove_all(dir, ignored);
+  with_own_server(settings, work);
   if (chosen.as_json)
     fmt::print("{}\n", json::serialize(result));
   else

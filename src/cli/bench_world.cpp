@@ -64,11 +64,7 @@ std::optional<fault> parse_fault(const std::string& name) {
 bench_world::bench_world(asio::io_context& io, world_options options)
     : io_(io), options_(options), redis_(io) {}
 
-bench_world::~bench_world() {
-  server_ = {};
-  std::error_code ignored;
-  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
-}
+bench_world::~bench_world() { server_ = {}; }
 
 awaitable<void> bench_world::start_redis() { co_await redis_.start(""); }
 
@@ -89,14 +85,11 @@ awaitable<void> bench_world::make_players(std::int64_t count) {
 }
 
 awaitable<void> bench_world::start_server() {
-  directory_ =
-      (std::filesystem::temp_directory_path() / ("skirmish-world-" + random_hex(4))).string();
-  std::filesystem::create_directory(directory_);
   if (options_.through_relay) relay_ = std::make_unique<relay>(redis_config().unix_socket);
   address_ = {"127.0.0.1", free_port(io_)};
   launch_server();
   co_await wait_for_server();
-  key_ = read_admin_key(directory_);
+  key_ = read_admin_key(directory_.path());
 }
 
 void bench_world::launch_server() {
@@ -106,7 +99,7 @@ void bench_world::launch_server() {
   what.program = std::filesystem::read_symlink("/proc/self/exe").string();
   what.arguments = {"serve",
                     "--data-dir",
-                    directory_,
+                    directory_.path(),
                     "--listen",
                     address_.host + ":" + address_.port,
                     "--log-level",

@@ -68,7 +68,7 @@ class bench_world {
   world_options options_;
   bench_redis redis_;
   std::unique_ptr<relay> relay_;
-  std::string directory_;
+  scratch_directory directory_;
   redis::child_process server_;
   server_address address_;
   std::string key_;

@@ -72,6 +72,10 @@ struct service::slice {
   [[nodiscard]] bool settled() const noexcept { return behind == 0 || exact; }
   [[nodiscard]] std::vector<entry> entries() const;
   [[nodiscard]] std::string cursor_at(direction to) const;
+  [[nodiscard]] board_page page() const {
+    return {entries(), cursor_at(direction::after), cursor_at(direction::before), total, version,
+            settled()};
+  }
 };
 
 std::vector<entry> service::slice::entries() const {
@@ -184,24 +188,14 @@ awaitable<void> service::reindex(std::string board, std::int64_t season) {
 awaitable<board_page> service::page(std::string board, std::int64_t first, std::int64_t limit,
                                     std::int64_t season) {
   const auto s = co_await read(std::move(board), season, limit, "at", std::to_string(first - 1));
-  co_return board_page{s.entries(),
-                       s.cursor_at(direction::after),
-                       s.cursor_at(direction::before),
-                       s.total,
-                       s.version,
-                       s.settled()};
+  co_return s.page();
 }
 
 awaitable<board_page> service::page_at(std::string board, cursor from, std::int64_t limit,
                                        std::int64_t season) {
   const std::string_view way = from.to == direction::after ? "after" : "before";
   const auto s = co_await read(std::move(board), season, limit, way, std::move(from.entry));
-  co_return board_page{s.entries(),
-                       s.cursor_at(direction::after),
-                       s.cursor_at(direction::before),
-                       s.total,
-                       s.version,
-                       s.settled()};
+  co_return s.page();
 }
 
 awaitable<result<std::vector<entry>>> service::around(std::string board, std::string player_id,
