@@ -43,6 +43,7 @@ void become(const child_process::launch& what, char** argv, pid_t parent) {
     for (long fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 3; --fd)
       fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
   for (int fd = 0; fd < 3; ++fd) fcntl(fd, F_SETFD, 0);
+  if (!what.directory.empty() && chdir(what.directory.c_str()) != 0) return;
   if (what.kept_open >= 0 && fcntl(what.kept_open, F_SETFD, 0) < 0) return;
   execv(what.program.c_str(), argv);
 }

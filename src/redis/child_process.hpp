@@ -16,6 +16,7 @@ class child_process {
     std::vector<std::string> arguments;  // without the program's name
     int output = -1;     // becomes the child's standard output and error; -1: /dev/null
     int kept_open = -1;  // one more descriptor that stays open in the child, with its number
+    std::string directory = {};  // to start in; empty: that of this process
   };
 
   child_process() = default;  // no child

@@ -101,9 +101,10 @@ void make_private_directory(const fs::path& dir) {
     throw failure(errc::unavailable, fmt::format("{}: {}", dir.string(), problem.message()));
 }
 
-std::vector<std::string> server_arguments(const fs::path& dir, const fs::path& socket) {
-  return {"--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700", "--dir",
-          dir.string(),
+// The server is started in its directory and told `socket` relative to that, so that no quote or
+// space of the path's becomes part of its configuration, where versions read them differently.
+std::vector<std::string> server_arguments(const fs::path& socket) {
+  return {"--port", "0", "--unixsocket", socket.string(), "--unixsocketperm", "700",
           // What was acknowledged survives the death of any process, and all but a second of it the
           // machine's.
           "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
@@ -186,9 +187,12 @@ awaitable<void> embedded_server::launch() {
   if (pipe2(ends.data(), O_CLOEXEC) != 0)
     throw failure(errc::unavailable, fmt::format("pipe: {}", std::strerror(errno)));
   output_ = std::make_unique<server_output>(io_, ends[0]);
-  const child_process::launch what{options_.program,
-                                   server_arguments(options_.data_dir / "redis", socket_), ends[1],
-                                   lock.descriptor()};
+  const auto directory = options_.data_dir / "redis";
+  const bool is_beside = socket_.parent_path() == options_.data_dir;
+  const auto socket = is_beside ? fs::path("..") / socket_.filename() : socket_;
+  const child_process::launch what{fs::absolute(options_.program).string(),
+                                   server_arguments(socket), ends[1], lock.descriptor(),
+                                   directory.string()};
   try {
     child_ = child_process(what);
   } catch (...) {

@@ -134,8 +134,9 @@ class Server:
     def ws(self, path="/api/ws", key="admin", **more):
         import websockets  # asyncio client: `async with server.ws() as socket`
         headers = {"X-API-Key": self.key if key == "admin" else key} if key else {}
-        return websockets.connect(self.url.replace("http", "ws", 1) + path, extra_headers=headers,
-                                  max_size=None, **more)
+        # Debian 12 has version 10, Debian 13 has 15, which named the headers anew.
+        name = "additional_headers" if int(websockets.__version__.split(".")[0]) >= 14 else "extra_headers"
+        return websockets.connect(self.url.replace("http", "ws", 1) + path, max_size=None, **{name: headers}, **more)
 
 
 class MariaDB:

@@ -160,7 +160,7 @@ def test_a_bad_key_closes_the_socket_for_good(server):
                 await socket.recv()
                 raise AssertionError("the socket stayed open")
             except websockets.ConnectionClosed as e:
-                assert e.code == 3500
+                assert e.rcvd.code == 3500
         async with server.ws(key=None) as socket:
             await socket.send(json.dumps({"cid": "1", "interactions": []}))
             assert json.loads(await socket.recv())["error"]["code"] == "unauthenticated"

@@ -108,6 +108,6 @@ def test_a_stop_lets_requests_end_and_tells_sockets(own_server):
                 await asyncio.gather(stopping, socket_.recv())
                 raise AssertionError("the socket got a message")
             except websockets.ConnectionClosed as e:
-                assert e.code == 3001
+                assert e.rcvd.code == 3001
 
     asyncio.run(session())
