@@ -46,7 +46,7 @@ std::string place_of(const json& v, const char* what, const char* open) {
   if (v.is_null()) return open;
   if (v.is_number()) return std::to_string(static_cast<std::int64_t>(v.to_number<double>() * 1000));
   if (v.is_string()) {
-    const std::string text(v.get_string());
+    std::string text(v.get_string());
     if (const auto t = parse_rfc3339(text)) return std::to_string(t->time_since_epoch().count());
     if (text.find('-') != std::string::npos && chat::parse_message_id(text)) return text;
   }

@@ -12,7 +12,7 @@ std::size_t size_of(const cache_content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return text->size();
   std::size_t sum = 0;
   for (const auto& [name, value] : std::get<cache_fields>(content))
-    sum += sizeof(name) + sizeof(value) + name.size() + value.size();
+    sum += 2 * sizeof(std::string) + name.size() + value.size();
   return sum;
 }
 

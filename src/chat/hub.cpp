@@ -349,7 +349,8 @@ awaitable<void> hub::mend(std::string name) {
       co_await pause.async_wait(use_awaitable);
       continue;
     }
-    if ((at = find(name)) == nullptr) co_return;
+    at = find(name);
+    if (!at) co_return;
     if (!page.recovered && !gap) {
       gap = true;
       deliver(*at, {}, fmt::format(R"({{"gap":{{"channel":"{}"}}}})", name));

@@ -38,9 +38,9 @@ class hub {
   ~hub();
 
   // Answers `{"subscribe":{"channel","since"?,"as"?}}`.
-  awaitable<result<void>> join(realtime::connection& c, std::string channel,
+  awaitable<result<void>> join(realtime::connection& c, std::string name,
                                const realtime::json::object& message);
-  void leave(realtime::connection& c, const std::string& channel);
+  void leave(realtime::connection& c, const std::string& name);
 
  private:
   struct frame {

@@ -56,9 +56,9 @@ TEST_P(sql_test, values_come_back_as_they_were_given) {
       "'); DROP TABLE v; --",
       "\\'; DROP TABLE v; --",
       "/* */ :id"};
-  const auto largest = std::numeric_limits<long long>::max();
+  constexpr auto largest = std::numeric_limits<long long>::max();
   for (int id = 0; id < static_cast<int>(texts.size()); ++id) {
-    tell([id, text = texts[static_cast<std::size_t>(id)], largest](soci::session& sql) {
+    tell([id, text = texts[static_cast<std::size_t>(id)]](soci::session& sql) {
       const auto big = largest - id;
       const auto number = 0.1 * id;
       sql << "INSERT INTO v (id, t, big, d) VALUES (:id, :t, :big, :d)", soci::use(id),

@@ -16,8 +16,7 @@ using asio::ip::tcp;
 }  // namespace
 
 result<tcp::endpoint> parse_endpoint(std::string_view text) {
-  const error bad{errc::invalid_argument,
-                  "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
+  error bad{errc::invalid_argument, "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   auto host = text.substr(0, colon);
