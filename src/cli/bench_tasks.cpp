@@ -328,8 +328,8 @@ int bench(const flags& f) {
 
 }  // namespace
 
-void add_bench_tasks(CLI::App& bench, int& code) {
-  auto* c = bench.add_subcommand(
+void add_bench_tasks(CLI::App& to, int& code) {
+  auto* c = to.add_subcommand(
       "tasks", "Sending and draining tasks, beside Celery and BullMQ when they are installed");
   auto f = std::make_shared<flags>();
   c->add_option("--tasks", f->tasks, "how many no-op tasks")->check(CLI::Range(1000, 10'000'000));

@@ -13,6 +13,6 @@ void add_task_tools(CLI::App& app, int& code);
 void add_task_worker(CLI::App& app, int& code);
 
 // In bench_tasks.cpp; under the subcommand `bench`.
-void add_bench_tasks(CLI::App& bench, int& code);
+void add_bench_tasks(CLI::App& to, int& code);
 
 }  // namespace skirmish::cli
