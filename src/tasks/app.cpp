@@ -299,33 +299,39 @@ async_result app::send(std::string_view name, json_array args, json_object kwarg
   return {*this, publish_one(*impl_, std::move(m), options)};
 }
 
-async_result app::send(const signature& work) {
+namespace {
+
+plan plan_of(const app::impl& in, const signature& work) {
   plan made;
-  const auto ok =
-      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  const auto ok = expand(json(work.document()), {}, in.sending_now(running_scope::current()), made);
   if (!ok) throw std::invalid_argument(ok.error().message);
+  return made;
+}
+
+}  // namespace
+
+async_result app::send(const signature& work) {
+  auto made = plan_of(*impl_, work);
+  if (made.member_ids) throw std::invalid_argument("work that ends in a group: use send_group");
   auto id = made.last_id;
   running_scope::add_child(made.result_tuple);
   impl_->publish(std::move(made), publish_retry{});
   return {*this, std::move(id)};
 }
 
-group_result app::send_group(const std::vector<signature>& members) {
-  plan made;
-  auto work = group(members);
-  const auto ok =
-      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
-  if (!ok) throw std::invalid_argument(ok.error().message);
+group_result app::send_group(const signature& work) {
+  auto made = plan_of(*impl_, work);
+  if (!made.member_ids) made = plan_of(*impl_, group({work}));
   auto gid = made.last_id;
   std::vector<async_result> results;
-  for (const auto& tuple : made.result_tuple.as_array()[1].as_array()) {
-    // A member that is a chord or chain stands as [[id, …], …] too.
-    const auto& id = tuple.as_array()[0].as_array()[0];
-    results.emplace_back(*this, std::string(id.as_string()));
-  }
+  for (auto& id : *made.member_ids) results.emplace_back(*this, std::move(id));
   running_scope::add_child(made.result_tuple);
   impl_->publish(std::move(made), publish_retry{});
   return {std::move(gid), std::move(results)};
+}
+
+group_result app::send_group(const std::vector<signature>& members) {
+  return send_group(group(members));
 }
 
 }  // namespace skirmish::tasks
