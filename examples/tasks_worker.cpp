@@ -204,6 +204,7 @@ int main(int argc, char** argv) {
   app_options options;
   options.routes = {{"cpp.*", "cpp"}, {"py.*", "py"}};
   if (std::getenv("TRACK_STARTED")) options.track_started = true;
+  if (std::getenv("SENT_EVENTS")) options.send_sent_event = true;
   if (const char* results = std::getenv("RESULTS")) options.result_url = results;
   if (const char* seconds = std::getenv("VISIBILITY"))
     options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));

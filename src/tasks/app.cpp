@@ -75,6 +75,7 @@ app::impl::impl(std::string given_url, app_options given)
       std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
     keys.result_prefix += '_';
   keys.database = broker.database;
+  events_.set_enabled(options.send_sent_event);
 }
 
 app::impl::~impl() {
@@ -192,9 +193,20 @@ redis::request chord_sizes(const app::impl& app, const plan& what) {
 
 }  // namespace
 
+std::vector<std::string> app::impl::sent_events(const std::vector<outgoing>& messages) {
+  if (!options.send_sent_event) return {};
+  const std::lock_guard lock(events_mutex_);
+  for (const auto& m : messages) events_.sent(m);
+  return events_.take_envelopes();
+}
+
 void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy) {
   auto& loop = client();
   auto parts = pipelines(*this, what);
+  for (const auto& events : sent_events(what.messages)) {
+    if (parts.back().payload().size() > pipeline_limit_bytes) parts.emplace_back();
+    parts.back().push("PUBLISH", keys.event_channel("task.multi"), events);
+  }
   std::size_t sent = 0;
   const auto attempt = [&]() -> awaitable<void> {
     co_await loop.broker().wait_connected(options.operation_timeout);
@@ -238,13 +250,22 @@ std::string publish_one(app::impl& in, outgoing m, const send_options& given) {
   const auto to = address(in.keys, m);
   const auto remember_ms = std::to_string(std::max<std::int64_t>(1, given.deduplicate_for.count()));
   const auto key = in.keys.own("once:", given.deduplication_key);
+  const std::vector<outgoing> itself{std::move(m)};
   auto& loop = in.client();
   const auto send = [&]() -> awaitable<std::string> {
     co_await loop.broker().wait_connected(in.options.operation_timeout);
     const std::vector<std::string_view> keys{key, to.list};
     const std::vector<std::string_view> args{id, remember_ms, to.envelope};
     auto reply = redis::checked(co_await loop.broker().eval(scripts::publish_once, keys, args));
-    co_return reply.as_string();
+    auto sent = reply.as_string();
+    if (sent != id || !in.options.send_sent_event) co_return sent;
+    const auto told = in.sent_events(itself);
+    try {
+      co_await loop.broker().command("PUBLISH", in.keys.event_channel("task.multi"), told.at(0));
+    } catch (const failure& e) {
+      log::warn("task_sent_event_lost", {{"id", id}, {"error", e.what()}});
+    }
+    co_return sent;
   };
   try {
     return loop.block(send);

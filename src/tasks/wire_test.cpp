@@ -171,6 +171,33 @@ TEST(result, documents_of_every_state) {
   EXPECT_EQ(why.repr(), "ValueError('x')");
 }
 
+TEST(events, a_client_tells_what_it_sent) {
+  event_writer events("gen1@h");
+  outgoing m;
+  m.task = "t";
+  m.id = "i";
+  m.queue = "mail";
+  m.args = {1, "x"};
+  m.eta = wall_time{std::chrono::seconds{0}};
+  events.sent(m);
+  EXPECT_TRUE(events.empty());
+  events.set_enabled(true);
+  events.sent(m);
+  const auto envelopes = events.take_envelopes();
+  ASSERT_EQ(envelopes.size(), 1U);
+  std::string body;
+  ASSERT_TRUE(decode_base64(parse(envelopes[0]).at("body").as_string(), body));
+  const auto told = parse(body).at(0).as_object();
+  EXPECT_EQ(told.at("type"), "task-sent");
+  EXPECT_EQ(told.at("hostname"), "gen1@h");
+  EXPECT_EQ(told.at("uuid"), "i");
+  EXPECT_EQ(told.at("args"), "(1, 'x')");
+  EXPECT_EQ(told.at("root_id"), "i");
+  EXPECT_EQ(told.at("queue"), "mail");
+  EXPECT_EQ(told.at("eta"), "1970-01-01T00:00:00.000000+00:00");
+  EXPECT_TRUE(told.at("parent_id").is_null() && told.at("expires").is_null());
+}
+
 TEST(events, are_gathered_into_one_array) {
   event_writer events("n@h");
   message m(real_message);

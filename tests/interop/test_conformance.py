@@ -79,6 +79,41 @@ def test_revoke_before_and_during(client, server, start_worker):
     assert stored(server, running.id)["result"]["exc_message"] == ["terminated"]
 
 
+def stamped(sig, **stamps):
+    if hasattr(sig, "stamp"):
+        sig.stamp(**stamps)
+        return sig
+    # Celery 5.2 has no stamps; a client may write them all the same.
+    return sig.set(headers={"stamped_headers": list(stamps), "stamps": {k: [v] for k, v in stamps.items()}})
+
+
+def test_revoke_by_stamp(client, start_worker):
+    first = start_worker("-c", "4")
+    running = stamped(cpp(client, "sleep", 30), tenant="blue").delay()
+    other = stamped(cpp(client, "sleep", 30), tenant="red").delay()
+    inspect = client.control.inspect(timeout=1)
+    eventually(lambda: len((inspect.active() or {}).get(first.node, [])) == 2)
+
+    def ask(**arguments):
+        return client.control.broadcast("revoke_by_stamped_headers", arguments=arguments, reply=True, timeout=2)[0][first.node]
+
+    assert "not terminated" in ask(headers={"tenant": ["blue"]})["ok"]
+    # What comes later has it, too, and after a restart.
+    with pytest.raises(TaskRevokedError):
+        stamped(cpp(client, "add", 1, 1), tenant="blue").delay().get(timeout=10)
+    assert stamped(cpp(client, "add", 1, 1), tenant="red").delay().get(timeout=10) == 2
+    assert not [i for i in inspect.revoked()[first.node] if "blue" in i]
+    assert "revoked" in ask(headers={"tenant": ["blue", "green"]}, terminate=True)["ok"]
+    with pytest.raises(TaskRevokedError):
+        running.get(timeout=10)
+    assert not other.ready()
+    client.control.revoke(other.id, terminate=True)
+    assert first.stop() == 0
+    start_worker(node="cpp2")
+    with pytest.raises(TaskRevokedError):
+        stamped(cpp(client, "add", 1, 1), tenant="blue").delay().get(timeout=10)
+
+
 def test_a_revoke_survives_a_restart(client, start_worker):
     first = start_worker()
     task = cpp(client, "add", 1, 1).apply_async(countdown=6)
@@ -137,7 +172,7 @@ def test_whoever_ends_last_completes_the_chord(client, server, start_worker, pyt
     total = {"cpp": cpp(client, "total"), "py": py(client, "total")}[body]
     slow = {"cpp": cpp(client, "slow_add", 2, 2), "py": py(client, "slow_add", 2, 2)}[last]
     assert chord([cpp(client, "add", 1, 1), slow, py(client, "add", 3, 3)], total)().get(timeout=20) == 12
-    eventually(lambda: not server.client.keys("celery-taskset-meta-*"), what="the chord's keys are gone")
+    eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chord's keys are gone")
 
 
 def test_a_failed_chord_member_and_an_errback(client, server, start_worker, python_worker):
@@ -199,7 +234,7 @@ def test_canvases_of_a_cpp_client(client, server, start_worker, python_worker):
     assert [r.get(timeout=30) for r in from_cpp(client, "plain", "group")] == [2, 4, 6]
     assert [r.get(timeout=30) for r in from_cpp(client, "after a chain", "group")] == [4, 6]
     assert cpp(client, "group_get").delay().get(timeout=40) == [2, 4, 6]  # awaited in C++
-    eventually(lambda: not server.client.keys("celery-taskset-meta-*"), what="the chords' keys are gone")
+    eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chords' keys are gone")
 
 
 @pytest.mark.parametrize("what, error", [
@@ -355,11 +390,12 @@ def test_every_control_command(client, start_worker):
     assert worker.process.wait(20) == 0
 
 
-def test_events_as_monitors_see_them(client, start_worker):
-    start_worker("-E")
+@pytest.fixture()
+def watch(client):
+    """The events that a monitor sees from now on."""
     seen, stop = [], threading.Event()
 
-    def watch():
+    def listen():
         with client.connection_for_read() as connection:
             receiver = client.events.Receiver(connection, handlers={"*": seen.append})
             while not stop.is_set():
@@ -368,20 +404,37 @@ def test_events_as_monitors_see_them(client, start_worker):
                 except OSError:
                     pass
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=listen)
     thread.start()
+    yield lambda: seen
+    stop.set()
+    thread.join()
+
+
+def test_events_as_monitors_see_them(client, start_worker, watch):
+    start_worker("-E")
+    seen = watch()
     eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
     good = cpp(client, "add", 1, 2).delay()
     bad = cpp(client, "fail", "x").delay()
+    again = cpp(client, "flaky", 1).delay()
     good.get(timeout=10)
     eventually(lambda: {e["type"] for e in seen if e.get("uuid") == bad.id} >= {"task-received", "task-failed"})
+    eventually(lambda: {e["type"] for e in seen if e.get("uuid") == again.id} >= {"task-retried", "task-succeeded"})
     eventually(lambda: any(e["type"] == "task-succeeded" and e["uuid"] == good.id for e in seen))
-    stop.set()
-    thread.join()
     of_good = {e["type"]: e for e in seen if e.get("uuid") == good.id}
     assert of_good["task-received"]["name"] == "cpp.add" and of_good["task-received"]["args"] == "(1, 2)"
     assert of_good["task-succeeded"]["result"] == "3" and of_good["task-succeeded"]["runtime"] >= 0
     assert "task-started" in of_good
+
+
+def test_a_cpp_client_tells_monitors_what_it_sends(client, start_worker, watch):
+    start_worker(SENT_EVENTS="1")
+    seen = watch()
+    eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
+    sent = from_cpp(client, "priority")
+    told = eventually(lambda: next((e for e in seen if e["type"] == "task-sent" and e["uuid"] == sent.id), None))
+    assert told["name"] == "py.add" and told["args"] == "(1, 3)" and told["queue"] == "py" and told["parent_id"]
 
 
 def test_dead_letter_after_n_failures(client, server, start_worker):
