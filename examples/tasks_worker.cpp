@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 using namespace skirmish::tasks;
@@ -24,6 +25,10 @@ void register_tasks(app& app) {
   app.task("cpp.echo", [](json value) { return value; }, {.parameters = {"value"}});
   app.task("cpp.add", [](std::int64_t a, std::int64_t b) { return a + b; },
            {.parameters = {"a", parameter{"b", json(10)}}});
+  app.task("cpp.slow_add", [](std::int64_t a, std::int64_t b) {
+    pause(0.7);
+    return a + b;
+  });
   app.task("cpp.total", [](std::vector<std::int64_t> all) {
     std::int64_t sum = 0;
     for (const auto n : all) sum += n;
@@ -92,8 +97,7 @@ void register_tasks(app& app) {
 
 // What a C++ client asks of Python workers; the id of the result is the task's own result.
 void register_clients(app& app) {
-  const auto add = app.remote("py.add"), total = app.remote("py.total"),
-             echo = app.remote("cpp.add");
+  const auto add = app.remote("py.add");
   app.task("cpp.client", [=, &app](std::string what) -> json {
     if (what == "delay") return json(add.delay(2, 3).id());
     if (what == "kwargs") return json(add.apply_async({}, {}, {{"a", 2}, {"b", 4}}).id());
@@ -103,19 +107,14 @@ void register_clients(app& app) {
     if (what == "expires")
       return json(add.apply_async({1, 1}, {.countdown = 2s, .expires = 1s}).id());
     if (what == "priority") return json(add.apply_async({1, 3}, {.priority = 9}).id());
+    if (what == "headers")
+      return json(app.remote("py.about")
+                      .apply_async({}, {.shadow = "shown", .headers = {{"tenant", "blue"}}})
+                      .id());
     if (what == "ignore") return json(add.apply_async({1, 1}, {.ignore_result = true}).id());
     if (what == "retry") return json(app.remote("py.flaky").delay().id());
     if (what == "limit")
       return json(app.remote("py.sleep").apply_async({30}, {.time_limit = 1s}).id());
-    if (what == "chain") return json(app.send(chain({add.s(1, 2), echo.s(10), add.s(100)})).id());
-    if (what == "chord")
-      return json(app.send(chord({add.s(1, 1), echo.s(2, 2), add.s(3, 3)}, total.s())).id());
-    if (what == "group") {
-      json_array ids;
-      const auto sent = app.send_group({add.s(1, 1), echo.s(2, 2)});
-      for (const auto& member : sent.members()) ids.push_back(json(member.id()));
-      return ids;
-    }
     if (what == "callback")
       return json(add.apply_async({1, 1}, {.link = {add.s(40).task_id("linked")}}).id());
     if (what == "errback")
@@ -138,6 +137,66 @@ void register_clients(app& app) {
   });
 }
 
+// One message of each priority, the last to be served first.
+void register_marks(app& app) {
+  const auto mark = app.remote("py.mark");
+  app.task("cpp.marks", [=](std::string file) {
+    for (const int priority : {9, 6, 3, 0})
+      mark.apply_async({file, "p" + std::to_string(priority)}, {.priority = priority});
+  });
+}
+
+// Chains and chords whose members are Python's and C++'s; the id of the result is the task's own
+// result.
+void register_canvases(app& app) {
+  const auto py = app.remote("py.add"), cpp = app.remote("cpp.add"),
+             py_slow = app.remote("py.slow_add"), cpp_slow = app.remote("cpp.slow_add"),
+             py_total = app.remote("py.total"), cpp_total = app.remote("cpp.total");
+  const auto chains = [=](const std::string& what) -> std::optional<signature> {
+    if (what == "python first") return chain({py.s(1, 2), cpp.s(10), py.s(100)});
+    if (what == "cpp first") return chain({cpp.s(1, 2), py.s(10), cpp.s(100)});
+    if (what == "cpp fails") return chain({py.s(1, 2), cpp.s(1, 1), py.s(1)});  // one too many
+    if (what == "a group within")
+      return chain({py.s(1, 1), group({cpp.s(1), py.s(2)}), py_total.s(), cpp.s(100)});
+    return std::nullopt;
+  };
+  const auto chords = [=](const std::string& what) -> std::optional<signature> {
+    if (what == "python last, cpp body")
+      return chord({cpp.s(1, 1), py_slow.s(2, 2), cpp.s(3, 3)}, cpp_total.s());
+    if (what == "python last, python body")
+      return chord({cpp.s(1, 1), py_slow.s(2, 2), py.s(3, 3)}, py_total.s());
+    if (what == "cpp last, cpp body")
+      return chord({py.s(1, 1), cpp_slow.s(2, 2), py.s(3, 3)}, cpp_total.s());
+    if (what == "cpp last, python body")
+      return chord({py.s(1, 1), cpp_slow.s(2, 2), cpp.s(3, 3)}, py_total.s());
+    if (what == "chains as members")
+      return chord({chain({py.s(1, 1), cpp.s(2)}), chain({cpp.s(1, 1), py.s(6)})}, py_total.s());
+    if (what == "a chord as a member")
+      return chord({chord({py.s(1, 1), cpp.s(2, 2)}, py_total.s()), cpp.s(3, 3)}, cpp_total.s());
+    if (what == "python fails")
+      return chord({cpp.s(1, 1), signature("py.fail", {"no"}), py.s(3, 3)}, cpp_total.s());
+    if (what == "cpp member fails")
+      return chord({py.s(1, 1), signature("cpp.fail", {"no"}), py_slow.s(3, 3)}, py_total.s());
+    return std::nullopt;
+  };
+  app.task("cpp.canvas", [=, &app](std::string what) {
+    const auto work = chains(what);
+    return app.send(work ? *work : chords(what).value()).id();
+  });
+  // Groups: the ids of the members' results.
+  app.task("cpp.group", [=, &app](std::string what) {
+    const auto sent = what == "plain"
+                          ? app.send_group({py.s(1, 1), cpp.s(2, 2), chain({py.s(1, 2), cpp.s(3)})})
+                          : app.send_group(chain({cpp.s(1, 1), group({py.s(2), cpp.s(4)})}));
+    json_array ids;
+    for (const auto& member : sent.members()) ids.push_back(json(member.id()));
+    return ids;
+  });
+  app.task("cpp.group_get", [=, &app] {
+    return app.send_group({py_slow.s(1, 1), cpp.s(2, 2), py.s(3, 3)}).get(30s);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -145,11 +204,14 @@ int main(int argc, char** argv) {
   app_options options;
   options.routes = {{"cpp.*", "cpp"}, {"py.*", "py"}};
   if (std::getenv("TRACK_STARTED")) options.track_started = true;
+  if (std::getenv("SENT_EVENTS")) options.send_sent_event = true;
   if (const char* results = std::getenv("RESULTS")) options.result_url = results;
   if (const char* seconds = std::getenv("VISIBILITY"))
     options.visibility_timeout = std::chrono::seconds(std::atoi(seconds));
   app app(url ? url : "redis://127.0.0.1/0", options);
   register_tasks(app);
   register_clients(app);
+  register_marks(app);
+  register_canvases(app);
   return app.worker_main(argc, argv);
 }

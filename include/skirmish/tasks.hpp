@@ -116,8 +116,12 @@ class app {
 
   async_result send(std::string_view name, json_array args = {}, json_object kwargs = {},
                     const send_options& options = {});
-  // A signature, chain or chord; the result is that of the last step.
+  // A signature, chain or chord; the result is that of the last step. Throws std::invalid_argument
+  // for what cannot be sent.
   async_result send(const signature& work);
+  // A group, or a chain whose last step is one; the results are those of its members. Anything else
+  // is a group of one.
+  group_result send_group(const signature& work);
   group_result send_group(const std::vector<signature>& members);
   [[nodiscard]] async_result result(std::string id) { return {*this, std::move(id)}; }
 

@@ -75,6 +75,7 @@ app::impl::impl(std::string given_url, app_options given)
       std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
     keys.result_prefix += '_';
   keys.database = broker.database;
+  events_.set_enabled(options.send_sent_event);
 }
 
 app::impl::~impl() {
@@ -192,9 +193,20 @@ redis::request chord_sizes(const app::impl& app, const plan& what) {
 
 }  // namespace
 
+std::vector<std::string> app::impl::sent_events(const std::vector<outgoing>& messages) {
+  if (!options.send_sent_event) return {};
+  const std::lock_guard lock(events_mutex_);
+  for (const auto& m : messages) events_.sent(m);
+  return events_.take_envelopes();
+}
+
 void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy) {
   auto& loop = client();
   auto parts = pipelines(*this, what);
+  for (const auto& events : sent_events(what.messages)) {
+    if (parts.back().payload().size() > pipeline_limit_bytes) parts.emplace_back();
+    parts.back().push("PUBLISH", keys.event_channel("task.multi"), events);
+  }
   std::size_t sent = 0;
   const auto attempt = [&]() -> awaitable<void> {
     co_await loop.broker().wait_connected(options.operation_timeout);
@@ -238,13 +250,22 @@ std::string publish_one(app::impl& in, outgoing m, const send_options& given) {
   const auto to = address(in.keys, m);
   const auto remember_ms = std::to_string(std::max<std::int64_t>(1, given.deduplicate_for.count()));
   const auto key = in.keys.own("once:", given.deduplication_key);
+  const std::vector<outgoing> itself{std::move(m)};
   auto& loop = in.client();
   const auto send = [&]() -> awaitable<std::string> {
     co_await loop.broker().wait_connected(in.options.operation_timeout);
     const std::vector<std::string_view> keys{key, to.list};
     const std::vector<std::string_view> args{id, remember_ms, to.envelope};
     auto reply = redis::checked(co_await loop.broker().eval(scripts::publish_once, keys, args));
-    co_return reply.as_string();
+    auto sent = reply.as_string();
+    if (sent != id || !in.options.send_sent_event) co_return sent;
+    const auto told = in.sent_events(itself);
+    try {
+      co_await loop.broker().command("PUBLISH", in.keys.event_channel("task.multi"), told.at(0));
+    } catch (const failure& e) {
+      log::warn("task_sent_event_lost", {{"id", id}, {"error", e.what()}});
+    }
+    co_return sent;
   };
   try {
     return loop.block(send);
@@ -299,33 +320,39 @@ async_result app::send(std::string_view name, json_array args, json_object kwarg
   return {*this, publish_one(*impl_, std::move(m), options)};
 }
 
-async_result app::send(const signature& work) {
+namespace {
+
+plan plan_of(const app::impl& in, const signature& work) {
   plan made;
-  const auto ok =
-      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
+  const auto ok = expand(json(work.document()), {}, in.sending_now(running_scope::current()), made);
   if (!ok) throw std::invalid_argument(ok.error().message);
+  return made;
+}
+
+}  // namespace
+
+async_result app::send(const signature& work) {
+  auto made = plan_of(*impl_, work);
+  if (made.member_ids) throw std::invalid_argument("work that ends in a group: use send_group");
   auto id = made.last_id;
   running_scope::add_child(made.result_tuple);
   impl_->publish(std::move(made), publish_retry{});
   return {*this, std::move(id)};
 }
 
-group_result app::send_group(const std::vector<signature>& members) {
-  plan made;
-  auto work = group(members);
-  const auto ok =
-      expand(json(work.document()), {}, impl_->sending_now(running_scope::current()), made);
-  if (!ok) throw std::invalid_argument(ok.error().message);
+group_result app::send_group(const signature& work) {
+  auto made = plan_of(*impl_, work);
+  if (!made.member_ids) made = plan_of(*impl_, group({work}));
   auto gid = made.last_id;
   std::vector<async_result> results;
-  for (const auto& tuple : made.result_tuple.as_array()[1].as_array()) {
-    // A member that is a chord or chain stands as [[id, …], …] too.
-    const auto& id = tuple.as_array()[0].as_array()[0];
-    results.emplace_back(*this, std::string(id.as_string()));
-  }
+  for (auto& id : *made.member_ids) results.emplace_back(*this, std::move(id));
   running_scope::add_child(made.result_tuple);
   impl_->publish(std::move(made), publish_retry{});
   return {std::move(gid), std::move(results)};
+}
+
+group_result app::send_group(const std::vector<signature>& members) {
+  return send_group(group(members));
 }
 
 }  // namespace skirmish::tasks

@@ -5,6 +5,7 @@
 #include "redis/subscriber.hpp"
 #include "skirmish/tasks.hpp"
 #include "tasks/canvas.hpp"
+#include "tasks/event.hpp"
 #include "tasks/tasks_keys.hpp"
 
 #include <sys/types.h>
@@ -48,8 +49,12 @@ struct app::impl {
   // Publishes in one round trip; tries again as `policy` says while Redis is away (never when
   // nothing is given).
   void publish(plan&& what, const std::optional<publish_retry>& policy);
+  // The task-sent events of these messages, if they are wanted.
+  std::vector<std::string> sent_events(const std::vector<outgoing>& messages);
 
  private:
+  std::mutex events_mutex_;
+  event_writer events_{origin()};
   std::mutex start_mutex_;
   std::unique_ptr<client_loop> client_;
   pid_t client_pid_ = 0;

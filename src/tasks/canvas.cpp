@@ -73,6 +73,16 @@ json_object* last_of(json_object& sig, int depth = 0) {
   return &sig;
 }
 
+// What was said of the whole holds for its last step, but an id that this step has already stays:
+// that of a chord may be the id of its group.
+void inherit_options(json_object& last, const json_object& whole) {
+  auto& own = own_object_at(last, "options");
+  if (const auto* id = whole.if_contains("task_id"); id && text_at(own, "task_id").empty())
+    own["task_id"] = *id;
+  for (const auto name : {"group_id", "group_index", "chord"})
+    if (const auto* v = whole.if_contains(name)) own[name] = *v;
+}
+
 class expander {
  public:
   expander(const sending& how, plan& to) : how_(how), to_(to) {}
@@ -101,8 +111,15 @@ class expander {
     auto* last = last_of(rest[0].get_object());
     if (last == nullptr) return bad("a chain whose last step is empty");
     auto last_id = ensure_id(*last);
+    std::optional<std::vector<std::string>> member_ids;
+    if (kind_of(*last) == "group") {
+      auto members = name_members(*last, depth);
+      if (!members) return members.error();
+      member_ids = std::move(*members);
+    }
     if (auto ok = single(first, fed, std::move(rest)); !ok) return ok;
     to_.last_id = std::move(last_id);
+    to_.member_ids = std::move(member_ids);
     return {};
   }
 
@@ -155,9 +172,7 @@ class expander {
       }
       if (auto* last = last_of(all.back().get_object())) {
         if (const auto* links = options->if_contains("link")) append_option(*last, "link", *links);
-        for (const auto name : {"task_id", "group_id", "group_index", "chord"})
-          if (const auto* v = options->if_contains(name))
-            own_object_at(*last, "options")[name] = *v;
+        inherit_options(*last, *options);
       }
     }
     return steps(std::move(all), fed, depth);
@@ -178,9 +193,24 @@ class expander {
     return {};
   }
 
+  // Gives the results of a group that somebody else will start their ids, and returns these.
+  result<std::vector<std::string>> name_members(json_object& group, int depth) {
+    json_array members;
+    if (auto ok = members_of(list_in(group, "tasks"), members, depth); !ok) return ok.error();
+    std::vector<std::string> ids;
+    for (auto& member : members) {
+      auto* last = last_of(member.get_object());
+      if (last == nullptr) return bad("a member of a group is empty");
+      ids.push_back(ensure_id(*last));
+    }
+    own_object_at(group, "kwargs")["tasks"] = std::move(members);
+    return ids;
+  }
+
   result<void> send_members(json_array members, const std::string& gid, const json& chord_body,
                             const json_array& fed, int depth) {
     json_array tuples;
+    std::vector<std::string> ids;
     std::int64_t index = 0;
     for (auto& member : members) {
       auto* last = last_of(member.get_object());
@@ -190,9 +220,12 @@ class expander {
       options["group_index"] = index++;
       if (!chord_body.is_null()) options["chord"] = chord_body;
       if (auto ok = apply(std::move(member.get_object()), fed, depth + 1); !ok) return ok;
-      tuples.push_back(std::move(to_.result_tuple));
+      // The result of a member is that of its last step.
+      tuples.push_back(json_array{json_array{to_.last_id, nullptr}, nullptr});
+      ids.push_back(to_.last_id);
     }
     to_.last_id = gid;
+    to_.member_ids = std::move(ids);
     to_.result_tuple = json_array{json_array{gid, nullptr}, std::move(tuples)};
     return {};
   }
@@ -217,8 +250,7 @@ class expander {
     auto* last = last_of(body.get_object());
     if (last == nullptr) return bad("a chord with an empty body");
     if (const auto* options = object_at(sig, "options")) {
-      for (const auto name : {"task_id", "group_id", "group_index", "chord"})
-        if (const auto* v = options->if_contains(name)) own_object_at(*last, "options")[name] = *v;
+      inherit_options(*last, *options);
       for (const auto name : {"link", "link_error"})
         if (const auto* v = options->if_contains(name)) append_option(*last, name, *v);
     }
@@ -234,6 +266,7 @@ class expander {
     to_.chords.emplace_back(gid, members.size());
     if (auto ok = send_members(std::move(members), gid, body, fed, depth); !ok) return ok;
     to_.last_id = id;
+    to_.member_ids.reset();
     auto header_tuple = std::move(to_.result_tuple);
     to_.result_tuple = json_array{json_array{id, std::move(header_tuple)}, nullptr};
     return {};
@@ -256,6 +289,7 @@ class expander {
     if (auto ok = read_options(options ? *options : no_options, m); !ok) return ok;
     if (!chain_rest.empty()) m.chain = std::move(chain_rest);
     to_.last_id = m.id;
+    to_.member_ids.reset();
     to_.result_tuple = json_array{json_array{m.id, nullptr}, nullptr};
     to_.messages.push_back(std::move(m));
     return {};

@@ -7,6 +7,7 @@
 #include "tasks/envelope.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +31,9 @@ struct plan {
       chords;  // group id → size; stored before anything is sent
   std::vector<outgoing> messages;
   std::string last_id;  // of the result of the whole
-  json result_tuple;    // as it stands in `children`
+  // When the whole ends in a group: the ids of its members' results, in order.
+  std::optional<std::vector<std::string>> member_ids;
+  json result_tuple;  // of what starts now, as it stands in `children`
 };
 
 // Adds to `to` what starts `signature`. `fed` are put in front of its arguments unless it is

@@ -1,16 +1,25 @@
 -- One member of a chord has ended.
 -- KEYS: [1] .j (parts)  [2] .t (size correction)  [3] .s (size)  [4] chords   [5] celery-taskset-meta-<gid>
+--       [6] .d (members that were counted)  [7] .c (who sends the body, then "done"); both since Celery 5.7
 -- ARGV: [1] score: the member's index or +inf  [2] part  [3] TTL in seconds  [4] group id  [5] how to fire the chord:
---       JSON, kept under the group id until it has been fired
+--       JSON, kept under the group id until it has been fired  [6] the member's id
 -- Returns the parts in order when the chord is complete, else nothing. Counting distinct members makes a repeat of the
 -- same part harmless.
-redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local claim = redis.call('GET', KEYS[7])
+if claim == 'done' then return {} end
+-- Older Pythons neither know nor remove .d: it is kept only where a newer one has begun it.
+local member = ARGV[6] .. ':' .. ARGV[1]
+if redis.call('SISMEMBER', KEYS[6], member) == 0 then
+  redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+  if redis.call('EXISTS', KEYS[6]) == 1 then redis.call('SADD', KEYS[6], member) end
+end
 local count = redis.call('ZCARD', KEYS[1])
 local correction = redis.call('GET', KEYS[2])
 local size = redis.call('GET', KEYS[3])
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
-redis.call('EXPIRE', KEYS[3], ARGV[3])
+for _, key in ipairs({ KEYS[1], KEYS[2], KEYS[3], KEYS[6] }) do redis.call('EXPIRE', key, ARGV[3]) end
 if not size or count ~= tonumber(size) + tonumber(correction or 0) then return {} end
+-- A Python worker may be sending the body right now.
+if claim then return {} end
 if redis.call('HSETNX', KEYS[4], ARGV[4], ARGV[5]) == 0 then return {} end
+redis.call('SET', KEYS[7], 'skirmish', 'EX', 300)
 return redis.call('ZRANGE', KEYS[1], 0, -1)

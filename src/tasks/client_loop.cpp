@@ -18,6 +18,24 @@ client_loop::client_loop(const redis::connection_config& broker,
   thread_ = std::thread([this] { run_loop(io_); });
 }
 
+void client_loop::look_out(const std::atomic<bool>& ready) noexcept {
+  static const bool one_core = std::thread::hardware_concurrency() < 2;
+  constexpr auto moment = std::chrono::microseconds(60);
+  constexpr int rest = 50;
+  if (one_core || looking_out_.exchange(true, std::memory_order_acquire)) return;
+  if (look_outs_to_skip_.load(std::memory_order_relaxed) > 0) {
+    look_outs_to_skip_.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    const auto until = std::chrono::steady_clock::now() + moment;
+    while (!ready.load(std::memory_order_acquire)) {
+      if (std::chrono::steady_clock::now() < until) continue;
+      look_outs_to_skip_.store(rest, std::memory_order_relaxed);
+      break;
+    }
+  }
+  looking_out_.store(false, std::memory_order_release);
+}
+
 client_loop::~client_loop() {
   asio::post(io_, [this] {
     broker_.stop();

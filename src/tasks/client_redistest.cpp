@@ -115,14 +115,33 @@ TEST_F(task_client, chains_groups_and_chords_return_what_they_should) {
   EXPECT_EQ(chained.get(patience), json(14));
   const auto all = app.send_group({add(1, 1), add(2, 2), add(3, 3)});
   EXPECT_THAT(all.get(patience), ElementsAre(json(2), json(4), json(6)));
+  const auto more = app.remote("add").s(10), total = app.remote("total").s();
+  const auto parts =
+      app.send_group({add(1, 1), chain({add(1, 2), more}), chord({add(1, 1), add(2, 2)}, total)});
+  EXPECT_THAT(parts.get(patience), ElementsAre(json(2), json(13), json(6)));
+  const auto split = app.send_group(chain({add(1, 1), group({more, chain({more, more})})}));
+  EXPECT_THAT(split.get(patience), ElementsAre(json(12), json(22)));
+  EXPECT_THAT(app.send_group({add(4, 4)}).get(patience), ElementsAre(json(8)));
   const auto chorded = app.send(chord({add(1, 1), add(2, 2)}, app.remote("total").s()));
   EXPECT_EQ(chorded.get(patience), json(6));
-  EXPECT_TRUE(becomes_true([&] { return command("KEYS", "celery-taskset-meta-*").size() == 0; }));
+  EXPECT_TRUE(
+      becomes_true([&] { return command("KEYS", "celery-taskset-meta-*.[jstd]").size() == 0; }));
   auto followed = add(7, 1);
   followed.link(app.remote("add").s(100).task_id("after"));
   app.send(followed);
   EXPECT_EQ(app.result("after").get(patience), json(108));
   EXPECT_THROW(app.send(chain({})), std::invalid_argument);
+  EXPECT_THROW(app.send(group({add(1, 1)})), std::invalid_argument);
+}
+
+// A worker hears of what it sends to its own queue itself. If it did not, each step would wait for
+// the safeguard, which looks once a second.
+TEST_F(task_client, steps_of_a_chain_follow_at_once) {
+  task_worker worker(app, quick({{"client", 1}}));
+  constexpr int steps = 40;
+  std::vector<signature> all(steps, app.remote("add").s(1));
+  all.front() = add(0, 1);
+  EXPECT_EQ(app.send(chain(all)).get(std::chrono::seconds{steps / 2}), json(steps));
 }
 
 TEST_F(task_client, a_deduplication_key_sends_the_first_of_the_same) {

@@ -117,4 +117,17 @@ std::string control_reply(const received_request& to, std::string_view node, con
   return out;
 }
 
+json control_ok(std::string text) { return json_object{{"ok", std::move(text)}}; }
+json control_error(std::string text) { return json_object{{"error", std::move(text)}}; }
+
+std::vector<std::string> strings_at(const json_object& arguments, std::string_view name) {
+  std::vector<std::string> out;
+  const auto* v = arguments.if_contains(name);
+  if (v && v->is_string()) out.emplace_back(v->get_string());
+  if (v && v->is_array())
+    for (const auto& item : v->get_array())
+      if (item.is_string()) out.emplace_back(item.get_string());
+  return out;
+}
+
 }  // namespace skirmish::tasks

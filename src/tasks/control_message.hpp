@@ -46,4 +46,9 @@ std::string control_reply(const received_request& to, std::string_view node, con
 // The body of any of kombu's plain envelopes, decoded.
 result<json> plain_body(std::string_view envelope);
 
+// What a command answers, and the list of strings (or the one string) among its arguments.
+json control_ok(std::string text);
+json control_error(std::string text);
+std::vector<std::string> strings_at(const json_object& arguments, std::string_view name);
+
 }  // namespace skirmish::tasks

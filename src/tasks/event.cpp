@@ -1,7 +1,5 @@
 #include "tasks/event.hpp"
 
-#include "tasks/envelope.hpp"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -64,6 +62,35 @@ bool event_writer::begin(std::string_view type, std::string_view id) {
 void event_writer::end() {
   current_ += '}';
   ++count_;
+}
+
+void event_writer::sent(const outgoing& m) {
+  if (!begin("task-sent", m.id)) return;
+  const auto text = [this](std::string_view name, std::string_view value) {
+    current_.append(", \"").append(name).append("\": ");
+    append_json_string(current_, value);
+  };
+  text("name", m.shadow.empty() ? m.task : m.shadow);
+  text("args", python_repr_tuple(m.args));
+  text("kwargs", m.kwargs.empty() ? "{}" : python_repr(json(m.kwargs)));
+  text("root_id", m.root_id.empty() ? m.id : m.root_id);
+  if (m.parent_id.empty())
+    current_ += ", \"parent_id\": null";
+  else
+    text("parent_id", m.parent_id);
+  fmt::format_to(std::back_inserter(current_), ", \"retries\": {}", m.retries);
+  const auto moment = [&](std::string_view name, const std::optional<wall_time>& at) {
+    if (at)
+      text(name, to_iso(*at));
+    else
+      current_.append(", \"").append(name).append("\": null");
+  };
+  moment("eta", m.eta);
+  moment("expires", m.expires);
+  text("queue", m.queue);
+  text("exchange", "");
+  text("routing_key", m.queue);
+  end();
 }
 
 void event_writer::received(const message& m) {

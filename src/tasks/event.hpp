@@ -2,6 +2,7 @@
 // `task-multi` message a turn.
 #pragma once
 
+#include "tasks/envelope.hpp"
 #include "tasks/message.hpp"
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace skirmish::tasks {
 // holds).
 int utc_offset_hours(wall_time at);
 
-// What all events of a node have in common. One for a worker; used on its loop's thread only.
+// What all events of a node have in common. One for a worker, one for a client; not for several
+// threads at once.
 class event_writer {
  public:
   explicit event_writer(std::string node);
@@ -29,6 +31,7 @@ class event_writer {
   [[nodiscard]] std::uint64_t clock() const noexcept { return clock_; }
 
   // Task events; nothing happens while events are disabled.
+  void sent(const outgoing& m);
   void received(const message& m);
   void started(const message& m);
   void succeeded(const message& m, std::string_view result_repr, double runtime_s);

@@ -87,15 +87,22 @@ if #forget > 0 then redis.call('DEL', unpack(forget)) end
 for _ = 1, number() do
   local key, ttl, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   at = at + 3
-  local old = redis.call('GET', key)
-  if not old or not string.find(string.sub(old, 1, 40), '"status": ?"SUCCESS"') then
-    if ttl == '0' then
-      redis.call('SET', key, value)
-    else
-      redis.call('SETEX', key, ttl, value)
-    end
-    redis.call('PUBLISH', key, value)
+  local fresh
+  if ttl == '0' then
+    fresh = redis.call('SET', key, value, 'NX')
+  else
+    fresh = redis.call('SET', key, value, 'EX', ttl, 'NX')
   end
+  if not fresh then
+    -- A state of the task's own stands there, or how it ended when it ran before.
+    local old = redis.call('GET', key)
+    fresh = not old or not string.find(string.sub(old, 1, 40), '"status": ?"SUCCESS"')
+    if fresh then
+      redis.call('SET', key, value)
+      if ttl ~= '0' then redis.call('EXPIRE', key, ttl) end
+    end
+  end
+  if fresh then redis.call('PUBLISH', key, value) end
 end
 redis.call('HSET', KEYS[4], 'turn', turn, 'lost', table.concat(lost, ','))
 return lost

@@ -1,6 +1,5 @@
 // The wire: bytes that real Celery clients wrote, and what this library makes of them.
 #include "skirmish/tasks/call.hpp"
-#include "tasks/canvas.hpp"
 #include "tasks/control_message.hpp"
 #include "tasks/envelope.hpp"
 #include "tasks/event.hpp"
@@ -172,6 +171,33 @@ TEST(result, documents_of_every_state) {
   EXPECT_EQ(why.repr(), "ValueError('x')");
 }
 
+TEST(events, a_client_tells_what_it_sent) {
+  event_writer events("gen1@h");
+  outgoing m;
+  m.task = "t";
+  m.id = "i";
+  m.queue = "mail";
+  m.args = {1, "x"};
+  m.eta = wall_time{std::chrono::seconds{0}};
+  events.sent(m);
+  EXPECT_TRUE(events.empty());
+  events.set_enabled(true);
+  events.sent(m);
+  const auto envelopes = events.take_envelopes();
+  ASSERT_EQ(envelopes.size(), 1U);
+  std::string body;
+  ASSERT_TRUE(decode_base64(parse(envelopes[0]).at("body").as_string(), body));
+  const auto told = parse(body).at(0).as_object();
+  EXPECT_EQ(told.at("type"), "task-sent");
+  EXPECT_EQ(told.at("hostname"), "gen1@h");
+  EXPECT_EQ(told.at("uuid"), "i");
+  EXPECT_EQ(told.at("args"), "(1, 'x')");
+  EXPECT_EQ(told.at("root_id"), "i");
+  EXPECT_EQ(told.at("queue"), "mail");
+  EXPECT_EQ(told.at("eta"), "1970-01-01T00:00:00.000000+00:00");
+  EXPECT_TRUE(told.at("parent_id").is_null() && told.at("expires").is_null());
+}
+
 TEST(events, are_gathered_into_one_array) {
   event_writer events("n@h");
   message m(real_message);
@@ -196,82 +222,6 @@ TEST(events, are_gathered_into_one_array) {
   EXPECT_EQ(all[2].at("runtime"), 0.25);
   EXPECT_EQ(all[4].at("signum"), 15);
   EXPECT_LT(all[0].at("clock").as_int64(), all[4].at("clock").as_int64());
-}
-
-// ---- canvas ----
-
-sending how() {
-  sending s;
-  s.route = [](std::string_view task) {
-    return task.starts_with("py.") ? std::string("py") : std::string("cpp");
-  };
-  s.now = wall_now();
-  s.parent_id = "parent";
-  s.root_id = "root";
-  return s;
-}
-
-signature s(const char* task, json_array args = {}) { return signature(task, std::move(args)); }
-
-TEST(canvas, a_chain_carries_its_rest_in_reverse) {
-  plan made;
-  const auto work = chain({s("a", {1}), s("py.b", {2}), s("c")});
-  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
-  ASSERT_EQ(made.messages.size(), 1U);
-  const auto& first = made.messages[0];
-  EXPECT_EQ(first.task, "a");
-  EXPECT_EQ(first.parent_id, "parent");
-  const auto& rest = first.chain.as_array();
-  ASSERT_EQ(rest.size(), 2U);
-  EXPECT_EQ(rest[1].at("task"), "py.b");
-  EXPECT_EQ(rest[0].at("options").at("task_id").as_string(), made.last_id);
-  // The worker's side of it.
-  plan next;
-  json_array fed;
-  fed.push_back(10);
-  ASSERT_TRUE(expand_chain_step(rest, fed, how(), next));
-  ASSERT_EQ(next.messages.size(), 1U);
-  EXPECT_EQ(next.messages[0].task, "py.b");
-  EXPECT_EQ(next.messages[0].queue, "py");
-  EXPECT_EQ(serialize(next.messages[0].args), "[10,2]");
-  EXPECT_EQ(next.last_id, made.last_id);
-}
-
-TEST(canvas, a_group_with_a_successor_becomes_a_chord) {
-  plan made;
-  const auto work = chain({group({s("a"), s("b")}), s("c"), s("d")});
-  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
-  ASSERT_EQ(made.messages.size(), 2U);
-  ASSERT_EQ(made.chords.size(), 1U);
-  EXPECT_EQ(made.chords[0].second, 2U);
-  EXPECT_EQ(made.messages[0].group, made.chords[0].first);
-  EXPECT_EQ(made.messages[1].group_index, 1);
-  EXPECT_EQ(made.messages[0].chord.at("subtask_type"), "chain");
-  EXPECT_EQ(made.messages[0].chord.at("options").at("task_id").as_string(), made.last_id);
-}
-
-TEST(canvas, a_chain_in_a_chord_reports_from_its_last_step) {
-  plan made;
-  const auto work = chord({chain({s("a"), s("b")}), s("c")}, s("body"));
-  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
-  EXPECT_TRUE(made.messages[0].chord.is_null());
-  EXPECT_EQ(made.messages[0].chain.as_array()[0].at("options").at("chord").at("task"), "body");
-  EXPECT_EQ(made.messages[1].chord.at("task"), "body");
-}
-
-TEST(canvas, refuses_what_is_no_signature) {
-  plan made;
-  for (const char* bad : {"1", "null", "{}", R"({"task": 3})",
-                          R"({"subtask_type": "chain", "kwargs": {"tasks": []}})",
-                          R"({"subtask_type": "chord", "kwargs": {"header": [{"task": "a"}]}})",
-                          R"({"subtask_type": "group", "kwargs": {"tasks": [1]}})"})
-    EXPECT_FALSE(expand(parse(bad), {}, how(), made)) << bad;
-  json nested = json_object{{"task", "a"}};
-  for (int i = 0; i < 200; ++i)
-    nested = json_object{{"subtask_type", "chord"},
-                         {"kwargs", json_object{{"header", json_array{json_object{{"task", "a"}}}},
-                                                {"body", nested}}}};
-  EXPECT_FALSE(expand(nested, {}, how(), made));
 }
 
 // ---- calling C++ functions ----

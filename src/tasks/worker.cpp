@@ -158,8 +158,9 @@ awaitable<void> worker::run() {
     more_may_wait_ = true;
     // Named: g++ 12 and lambdas inside co_await do not get on.
     auto track = [this]() -> awaitable<void> {
-      // A server that does not know tracking (a proxy) is polled once a second instead.
-      auto told = co_await data_.command("CLIENT", "TRACKING", "ON", "NOLOOP");
+      // A server that does not know tracking (a proxy) is polled once a second instead. What this
+      // worker sends to its own queues must be told, too: no NOLOOP.
+      auto told = co_await data_.command("CLIENT", "TRACKING", "ON", "OPTIN");
       if (told.is_error()) log::warn("task_worker_polls", {{"error", told.as_string()}});
       more_may_wait_ = true;
       wake();

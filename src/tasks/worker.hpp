@@ -12,6 +12,7 @@
 // worker_chords.cpp   chords
 // worker_upkeep.cpp   heartbeat, leases, recovery of dead workers, far etas, the janitor
 // worker_control.cpp  remote control
+// worker_revoke.cpp   revoking
 // worker_inspect.cpp  what it tells of itself
 #pragma once
 
@@ -35,6 +36,9 @@ class sandbox;
 
 // What one fetch may bring.
 inline constexpr std::size_t worker_fetch_limit = 1000;
+
+// What a revoked stamp begins with, where revoked ids stand.
+inline constexpr std::string_view revoked_stamp = "stamp:";
 
 // In which order the queues (name, weight) are asked for `want` messages, and how many each may
 // give before all have been asked: by weight, at random; strict: all of them, in the given order.
@@ -174,14 +178,17 @@ class worker final : public job_host {
   void on_control(std::string_view envelope);
   awaitable<void> reply(received_request to, json answer);
   awaitable<json> answer(const received_request& r);
-  void revoke(const std::vector<std::string>& ids, bool terminate, int signum);
-  void remember_revoked(std::string id);
-  [[nodiscard]] bool is_revoked(std::string_view id) const;
   json answer_pool(const std::string& method, const json_object& arguments);
   json answer_consumer(const std::string& method, const json_object& arguments);
   json answer_limits(const std::string& method, const json_object& arguments);
   json answer_hello(const json_object& arguments);
+
+  // worker_revoke.cpp
   json answer_revoke(const std::string& method, const json_object& arguments);
+  json answer_revoke_stamped(const json_object& arguments, bool terminate);
+  void revoke(const std::vector<std::string>& ids, bool terminate, int signum);
+  void remember_revoked(std::string id);
+  [[nodiscard]] bool is_revoked(const job& j) const;
 
   // worker_inspect.cpp
   json request_info(const job& j, bool safe) const;

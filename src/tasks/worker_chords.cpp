@@ -30,10 +30,10 @@ void worker::push_chord_parts(redis::request& to, const turn_request& t) const {
                                  {"at", unix_now_s()}});
     const auto base = app_.keys.group(j->m.group);
     const auto parts = base + ".j", correction = base + ".t", size = base + ".s",
-               chords = app_.keys.own("chords");
+               counted = base + ".d", claim = base + ".c", chords = app_.keys.own("chords");
     const auto score = j->m.group_index ? std::to_string(*j->m.group_index) : std::string("+inf");
-    const std::vector<std::string_view> keys{parts, correction, size, chords, base};
-    const std::vector<std::string_view> args{score, part, ttl, j->m.group, how};
+    const std::vector<std::string_view> keys{parts, correction, size, chords, base, counted, claim};
+    const std::vector<std::string_view> args{score, part, ttl, j->m.group, how, j->m.id};
     redis::push_evalsha(to, scripts::chord_part, keys, args);
   }
 }
@@ -158,8 +158,9 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how,
     }
   }
   const auto base = app_.keys.group(gid);
-  const auto chords = app_.keys.own("chords"), j = base + ".j", t = base + ".t", s = base + ".s";
-  const std::vector<std::string_view> keys{chords, j, t, s, base};
+  const auto chords = app_.keys.own("chords"), j = base + ".j", t = base + ".t", s = base + ".s",
+             d = base + ".d", c = base + ".c";
+  const std::vector<std::string_view> keys{chords, j, t, s, base, d, c};
   const std::vector<std::string_view> args(words.begin(), words.end());
   const auto fired = redis::checked(co_await at.eval(scripts::fire_chord, keys, args));
   if (fired.as_bool() && apart.get_commands() > 0)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 
 namespace skirmish::tasks {
@@ -19,9 +18,6 @@ using namespace std::chrono_literals;
 constexpr auto reply_ttl_ms = 10'000;
 constexpr std::size_t scheduled_shown = 1000;
 
-json ok(std::string text) { return json_object{{"ok", std::move(text)}}; }
-json problem(std::string text) { return json_object{{"error", std::move(text)}}; }
-
 std::string text_at(const json_object& in, std::string_view name) {
   const auto* v = in.if_contains(name);
   return v && v->is_string() ? std::string(v->get_string()) : std::string();
@@ -30,34 +26,6 @@ std::string text_at(const json_object& in, std::string_view name) {
 std::int64_t integer_at(const json_object& in, std::string_view name, std::int64_t fallback) {
   const auto* v = in.if_contains(name);
   return v && v->is_number() ? static_cast<std::int64_t>(v->to_number<double>()) : fallback;
-}
-
-std::vector<std::string> list_at(const json_object& in, std::string_view name) {
-  std::vector<std::string> out;
-  const auto* v = in.if_contains(name);
-  if (v && v->is_string()) out.emplace_back(v->get_string());
-  if (v && v->is_array())
-    for (const auto& item : v->get_array())
-      if (item.is_string()) out.emplace_back(item.get_string());
-  return out;
-}
-
-std::string joined(const std::vector<std::string>& items) {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
-}
-
-int signal_number(const json_object& in) {
-  const auto* v = in.if_contains("signal");
-  if (v && v->is_int64()) return static_cast<int>(v->get_int64());
-  auto name = text_at(in, "signal");
-  if (name.starts_with("SIG")) name.erase(0, 3);
-  return name == "KILL"   ? SIGKILL
-         : name == "INT"  ? SIGINT
-         : name == "QUIT" ? SIGQUIT
-         : name == "USR1" ? SIGUSR1
-                          : SIGTERM;
 }
 
 }  // namespace
@@ -100,7 +68,7 @@ awaitable<void> worker::reply(received_request to, json said) {
 awaitable<json> worker::answer(const received_request& r) {
   const auto& m = r.method;
   const auto& args = r.arguments;
-  if (m == "ping") co_return ok("pong");
+  if (m == "ping") co_return control_ok("pong");
   if (m == "stats") co_return stats();
   if (m == "clock") co_return json_object{{"clock", events_.clock()}};
   if (m == "active" || m == "dump_active" || m == "reserved" || m == "dump_reserved") {
@@ -141,10 +109,11 @@ awaitable<json> worker::answer(const received_request& r) {
   }
   if (m == "revoked" || m == "dump_revoked") {
     json_array out;
-    for (const auto& [id, until] : revoked_) out.push_back(json(id));
+    for (const auto& [id, until] : revoked_)
+      if (!id.starts_with(revoked_stamp)) out.push_back(json(id));
     co_return out;
   }
-  if (m == "query_task") co_return answer_query(list_at(args, "ids"));
+  if (m == "query_task") co_return answer_query(strings_at(args, "ids"));
   if (m == "active_queues") co_return active_queues();
   if (m == "add_consumer" || m == "cancel_consumer") co_return answer_consumer(m, args);
   if (m.starts_with("pool_") || m == "autoscale") co_return answer_pool(m, args);
@@ -157,7 +126,7 @@ awaitable<json> worker::answer(const received_request& r) {
     const bool on = m == "enable_events";
     const bool was = events_.enabled();
     events_.set_enabled(on);
-    co_return ok(
+    co_return control_ok(
         fmt::format("task events {}{}", was == on ? "already " : "", on ? "enabled" : "disabled"));
   }
   if (m == "heartbeat") {
@@ -184,7 +153,7 @@ awaitable<json> worker::answer(const received_request& r) {
                           {"worker_send_task_events", events_.enabled()}};
   }
   if (m == "report")
-    co_return ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
+    co_return control_ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
   if (m == "memsample" || m == "memdump" || m == "objgraph") {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -194,16 +163,16 @@ awaitable<json> worker::answer(const received_request& r) {
     stop();
     co_return nullptr;
   }
-  co_return problem("KeyError(" + python_repr(std::string_view(m)) + ")");
+  co_return control_error("KeyError(" + python_repr(std::string_view(m)) + ")");
 }
 
 // ---- what there is to do ----
 
 json worker::answer_pool(const std::string& method, const json_object& arguments) {
   const auto n = std::clamp<std::int64_t>(integer_at(arguments, "n", 1), 0, 10'000);
-  if (method == "pool_restart") return problem("ValueError('Pool restarts not enabled')");
+  if (method == "pool_restart") return control_error("ValueError('Pool restarts not enabled')");
   if (method == "autoscale") {
-    if (config_.autoscale_max == 0) return problem("ValueError('Autoscale not enabled')");
+    if (config_.autoscale_max == 0) return control_error("ValueError('Autoscale not enabled')");
     config_.autoscale_max = static_cast<std::size_t>(std::max<std::int64_t>(
         1, integer_at(arguments, "max", static_cast<std::int64_t>(config_.autoscale_max))));
     config_.autoscale_min = std::min(
@@ -211,22 +180,22 @@ json worker::answer_pool(const std::string& method, const json_object& arguments
         static_cast<std::size_t>(std::max<std::int64_t>(
             0, integer_at(arguments, "min", static_cast<std::int64_t>(config_.autoscale_min)))));
     autoscale();
-    return ok(
+    return control_ok(
         fmt::format("autoscale now max={} min={}", config_.autoscale_max, config_.autoscale_min));
   }
   const bool grow = method == "pool_grow";
   if (!grow && method != "pool_shrink")
-    return problem("KeyError(" + python_repr(std::string_view(method)) + ")");
+    return control_error("KeyError(" + python_repr(std::string_view(method)) + ")");
   const auto wanted = static_cast<std::int64_t>(config_.concurrency) + (grow ? n : -n);
   config_.concurrency = static_cast<std::size_t>(std::max<std::int64_t>(1, wanted));
   pool_->resize(config_.concurrency);
   if (!woken_.exchange(true)) wake();
-  return ok(grow ? "pool will grow" : "pool will shrink");
+  return control_ok(grow ? "pool will grow" : "pool will shrink");
 }
 
 json worker::answer_consumer(const std::string& method, const json_object& arguments) {
   const auto queue = text_at(arguments, "queue");
-  if (queue.empty()) return problem("TypeError(\"missing argument: 'queue'\")");
+  if (queue.empty()) return control_error("TypeError(\"missing argument: 'queue'\")");
   const auto at = std::find_if(config_.queues.begin(), config_.queues.end(),
                                [&](const auto& q) { return q.first == queue; });
   if (method == "cancel_consumer") {
@@ -234,9 +203,9 @@ json worker::answer_consumer(const std::string& method, const json_object& argum
       config_.queues.erase(at);
     else if (at != config_.queues.end())
       config_.queues.clear();
-    return ok("no longer consuming from " + queue);
+    return control_ok("no longer consuming from " + queue);
   }
-  if (at != config_.queues.end()) return ok("already consuming from " + queue);
+  if (at != config_.queues.end()) return control_ok("already consuming from " + queue);
   config_.queues.emplace_back(queue, 1);
   auto bind = [this, queue]() -> awaitable<void> {
     co_await side_.command("SADD", app_.keys.binding(queue),
@@ -245,12 +214,12 @@ json worker::answer_consumer(const std::string& method, const json_object& argum
   group_.spawn("task_bind", std::move(bind));
   more_may_wait_ = true;
   if (!woken_.exchange(true)) wake();
-  return ok("add consumer " + queue);
+  return control_ok("add consumer " + queue);
 }
 
 json worker::answer_limits(const std::string& method, const json_object& arguments) {
   const auto found = task_states_.find(text_at(arguments, "task_name"));
-  if (found == task_states_.end()) return problem("unknown task");
+  if (found == task_states_.end()) return control_error("unknown task");
   auto& state = *found->second;
   if (method == "time_limit") {
     const auto seconds = [&](std::string_view name) -> std::optional<double> {
@@ -260,7 +229,7 @@ json worker::answer_limits(const std::string& method, const json_object& argumen
     };
     state.soft_limit_s = seconds("soft");
     state.hard_limit_s = seconds("hard");
-    return ok("time limits set successfully");
+    return control_ok("time limits set successfully");
   }
   auto text = text_at(arguments, "rate_limit");
   if (const auto n = integer_at(arguments, "rate_limit", 0); text.empty() && n > 0)
@@ -268,12 +237,12 @@ json worker::answer_limits(const std::string& method, const json_object& argumen
   if (text == "0") text.clear();
   const auto interval = parse_rate_interval_s(text);
   if (!interval)
-    return problem("Invalid rate limit string: " + python_repr(std::string_view(text)));
+    return control_error("Invalid rate limit string: " + python_repr(std::string_view(text)));
   state.rate_limit = text;
   state.rate_interval_s = *interval;
   state.next_start_s = 0;
-  return ok(*interval == 0 ? "rate limit disabled successfully"
-                           : "new rate limit set successfully");
+  return control_ok(*interval == 0 ? "rate limit disabled successfully"
+                                   : "new rate limit set successfully");
 }
 
 // Mingle: a starting worker asks the others what has been revoked.
@@ -288,83 +257,8 @@ json worker::answer_hello(const json_object& arguments) {
   for (auto id = revoked_order_.rbegin(); id != revoked_order_.rend() && shown < 1000;
        ++id, ++shown)
     // A float, always: Python chokes on an integer here.
-    mine[*id] = json_array{now + 1e-6, json(*id)};
+    if (!id->starts_with(revoked_stamp)) mine[*id] = json_array{now + 1e-6, json(*id)};
   return json_object{{"revoked", std::move(mine)}, {"clock", events_.clock()}};
-}
-
-json worker::answer_revoke(const std::string& method, const json_object& arguments) {
-  if (method.ends_with("stamped_headers")) {
-    const auto* headers = arguments.if_contains("headers");
-    if (headers == nullptr || !headers->is_object())
-      return problem("TypeError(\"missing argument: 'headers'\")");
-    std::vector<std::string> ids;
-    const auto consider = [&](const job& j) {
-      const auto own = j.headers();
-      for (const auto& [key, wanted] : headers->get_object()) {
-        const auto* stamp = own.if_contains(key);
-        if (stamp == nullptr) continue;
-        const auto same = [&](const json& one) {
-          return *stamp == one || (stamp->is_array() &&
-                                   std::find(stamp->get_array().begin(), stamp->get_array().end(),
-                                             one) != stamp->get_array().end());
-        };
-        const bool hit = wanted.is_array() ? std::any_of(wanted.get_array().begin(),
-                                                         wanted.get_array().end(), same)
-                                           : same(wanted);
-        if (hit) ids.emplace_back(j.m.id);
-      }
-    };
-    for (const auto& j : ready_) consider(*j);
-    for (const auto& [tag, j] : running_) consider(*j);
-    const auto* flag = arguments.if_contains("terminate");
-    const bool end_them =
-        method.starts_with("terminate") || (flag && flag->is_bool() && flag->get_bool());
-    revoke(ids, end_them, signal_number(arguments));
-    return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
-  }
-  const auto ids = list_at(arguments, "task_id");
-  const auto* flag = arguments.if_contains("terminate");
-  const bool end_them = method == "terminate" || (flag && flag->is_bool() && flag->get_bool());
-  std::vector<std::string> running;
-  for (const auto& [tag, j] : running_)
-    if (std::find(ids.begin(), ids.end(), j->m.id) != ids.end()) running.emplace_back(j->m.id);
-  revoke(ids, end_them, signal_number(arguments));
-  if (!end_them) return ok(fmt::format("tasks {} flagged as revoked", joined(ids)));
-  return ok(running.empty() ? std::string("terminate: tasks unknown")
-                            : "terminate: " + joined(running));
-}
-
-void worker::revoke(const std::vector<std::string>& ids, bool terminate, int signum) {
-  for (const auto& id : ids) {
-    remember_revoked(id);
-    if (!terminate) continue;
-    std::vector<job_ptr> hit;
-    for (const auto& [tag, j] : running_)
-      if (j->m.id == id) hit.push_back(j);
-    for (const auto& j : hit) {
-      give_up_running(j, revoked_failure("terminated"), outcome::revoked, signum);
-      events_.revoked(id, true, signum, false);
-    }
-  }
-  if (fresh_revokes_.empty()) return;
-  group_.spawn("task_revoked", [this] { return load_revoked(); });
-}
-
-void worker::remember_revoked(std::string id) {
-  const auto until = unix_now_s() + std::chrono::duration<double>(revoke_memory).count();
-  if (!revoked_.emplace(id, until).second) return;
-  fresh_revokes_.push_back(id);
-  revoked_order_.push_back(std::move(id));
-  while (revoked_order_.size() > revoke_memory_limit) {
-    revoked_.erase(revoked_order_.front());
-    revoked_order_.pop_front();
-  }
-}
-
-bool worker::is_revoked(std::string_view id) const {
-  if (revoked_.empty()) return false;
-  const auto found = revoked_.find(std::string(id));
-  return found != revoked_.end() && found->second > unix_now_s();
 }
 
 }  // namespace skirmish::tasks

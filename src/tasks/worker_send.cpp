@@ -142,6 +142,9 @@ void worker::push_fetch(redis::request& to, std::size_t want) {
   }
   const std::vector<std::string_view> views(words.begin(), words.end());
   const std::span<const std::string_view> all(views);
+  // Of all that is read, only the lists found empty are watched. Without tracking this is an error
+  // that nobody reads.
+  to.push("CLIENT", "CACHING", "YES");
   redis::push_evalsha(to, scripts::fetch, all.first(keys_count), all.subspan(keys_count));
 }
 

@@ -241,7 +241,7 @@ void worker::hold_back(const job_ptr& j, std::chrono::duration<double> how_long)
 
 // False when it was revoked or has expired (then it is settled), or has to wait for its rate limit.
 bool worker::may_start(job& j, steady::time_point now) {
-  if (is_revoked(j.m.id)) {
+  if (is_revoked(j)) {
     if (settle_failed(j, revoked_failure("revoked"), outcome::revoked))
       events_.revoked(j.m.id, false, 0, false);
     return false;

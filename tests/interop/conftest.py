@@ -225,17 +225,32 @@ def client(server):
 
 
 @pytest.fixture()
-def python_worker(server):
-    """A real Celery worker that serves the queue `py`."""
-    environment = dict(os.environ, REDIS=server.url, C_FORCE_ROOT="1", PYTHONPATH=str(HERE))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "python_tasks", "worker", "-Q", "py", "-c", "2", "-n", "py1@test",
-         "-l", "WARNING", "-E"],
-        cwd=server.directory, env=environment, stdout=subprocess.DEVNULL, stderr=open(server.directory / "py.log", "wb"),
-    )
-    probe = celery.Celery("probe", broker=server.url, backend=server.url)
-    eventually(lambda: probe.control.ping(timeout=0.5, destination=["py1@test"]), 40, "the Python worker")
-    probe.close()
-    yield process
-    process.terminate()
-    process.wait()
+def start_python_worker(server):
+    """Starts a real Celery worker that serves the queue `py`."""
+    started = []
+
+    def start(concurrency=2):
+        environment = dict(os.environ, REDIS=server.url, C_FORCE_ROOT="1", PYTHONPATH=str(HERE))
+        started.append(subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "python_tasks", "worker", "-Q", "py", "-c", str(concurrency),
+             "-n", "py1@test", "-l", "WARNING", "-E"],
+            cwd=server.directory, env=environment, stdout=subprocess.DEVNULL,
+            stderr=open(server.directory / "py.log", "wb")))
+        probe = celery.Celery("probe", broker=server.url, backend=server.url)
+        eventually(lambda: probe.control.ping(timeout=0.5, destination=["py1@test"]), 40, "the Python worker")
+        probe.close()
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:  # it may wait for a process that its time limit has killed
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture()
+def python_worker(start_python_worker):
+    return start_python_worker()

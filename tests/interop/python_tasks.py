@@ -14,6 +14,12 @@ def add(a, b):
     return a + b
 
 
+@app.task(name="py.slow_add")
+def slow_add(a, b):
+    time.sleep(0.7)
+    return a + b
+
+
 @app.task(name="py.total")
 def total(values):
     return sum(values)
@@ -40,3 +46,14 @@ def sleep(seconds):
 @app.task(name="py.note")
 def note(failed_id):
     return f"noted {failed_id}"
+
+
+@app.task(name="py.about", bind=True)
+def about(self):
+    return {"tenant": getattr(self.request, "tenant", None), "shadow": self.request.shadow}
+
+
+@app.task(name="py.mark")
+def mark(file, text):
+    with open(file, "a") as out:
+        out.write(text + "\n")

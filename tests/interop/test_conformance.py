@@ -79,6 +79,41 @@ def test_revoke_before_and_during(client, server, start_worker):
     assert stored(server, running.id)["result"]["exc_message"] == ["terminated"]
 
 
+def stamped(sig, **stamps):
+    if hasattr(sig, "stamp"):
+        sig.stamp(**stamps)
+        return sig
+    # Celery 5.2 has no stamps; a client may write them all the same.
+    return sig.set(headers={"stamped_headers": list(stamps), "stamps": {k: [v] for k, v in stamps.items()}})
+
+
+def test_revoke_by_stamp(client, start_worker):
+    first = start_worker("-c", "4")
+    running = stamped(cpp(client, "sleep", 30), tenant="blue").delay()
+    other = stamped(cpp(client, "sleep", 30), tenant="red").delay()
+    inspect = client.control.inspect(timeout=1)
+    eventually(lambda: len((inspect.active() or {}).get(first.node, [])) == 2)
+
+    def ask(**arguments):
+        return client.control.broadcast("revoke_by_stamped_headers", arguments=arguments, reply=True, timeout=2)[0][first.node]
+
+    assert "not terminated" in ask(headers={"tenant": ["blue"]})["ok"]
+    # What comes later has it, too, and after a restart.
+    with pytest.raises(TaskRevokedError):
+        stamped(cpp(client, "add", 1, 1), tenant="blue").delay().get(timeout=10)
+    assert stamped(cpp(client, "add", 1, 1), tenant="red").delay().get(timeout=10) == 2
+    assert not [i for i in inspect.revoked()[first.node] if "blue" in i]
+    assert "revoked" in ask(headers={"tenant": ["blue", "green"]}, terminate=True)["ok"]
+    with pytest.raises(TaskRevokedError):
+        running.get(timeout=10)
+    assert not other.ready()
+    client.control.revoke(other.id, terminate=True)
+    assert first.stop() == 0
+    start_worker(node="cpp2")
+    with pytest.raises(TaskRevokedError):
+        stamped(cpp(client, "add", 1, 1), tenant="blue").delay().get(timeout=10)
+
+
 def test_a_revoke_survives_a_restart(client, start_worker):
     first = start_worker()
     task = cpp(client, "add", 1, 1).apply_async(countdown=6)
@@ -114,17 +149,30 @@ def test_the_sandbox_survives_a_crash(client, start_worker):
     assert cpp(client, "add", 1, 2).delay().get(timeout=10) == 3
 
 
-def test_canvas_with_mixed_members(client, start_worker, python_worker):
+def test_canvases_of_a_python_client(client, start_worker, python_worker):
     start_worker("-c", "4")
-    assert chain(cpp(client, "add", 1, 2), py(client, "add", 10), cpp(client, "add", 100))().get(timeout=20) == 113
-    members = [cpp(client, "add", 1, 1), py(client, "add", 2, 2), cpp(client, "add", 3, 3)]
-    assert group(members)().get(timeout=20) == [2, 4, 6]
-    assert chord(members, cpp(client, "total"))().get(timeout=20) == 12
-    assert chord(members, py(client, "total"))().get(timeout=20) == 12
-    both = chain(group([py(client, "add", 1, 1), cpp(client, "add", 2, 2)]), cpp(client, "total"), py(client, "add", 1))
-    assert both().get(timeout=20) == 7
-    wait = chain(cpp(client, "wait", 0.1), cpp(client, "echo"))()
-    assert wait.get(timeout=10) == "waited"
+    c, p = (lambda *a: cpp(client, "add", *a)), (lambda *a: py(client, "add", *a))
+    sums = {"cpp": cpp(client, "total"), "py": py(client, "total")}
+    for work, wanted in [
+            (chain(c(1, 2), p(10), c(100)), 113),
+            (chain(p(1, 2), c(10), p(100)), 113),
+            (chain(cpp(client, "wait", 0.1), cpp(client, "echo")), "waited"),
+            (group([c(1, 1), p(2, 2), c(3, 3)]), [2, 4, 6]),
+            (group([chain(p(1, 1), c(5)), chain(c(1, 1), p(6))]), [7, 8]),
+            (chain(group([p(1, 1), c(2, 2)]), sums["cpp"], p(1)), 7),
+            (chain(c(1, 1), group([p(1), c(2)]), sums["py"], c(100)), 107),
+            (chord([chord([p(1, 1), c(2, 2)], sums["py"]), c(3, 3)], sums["cpp"]), 12)]:
+        assert work().get(timeout=20) == wanted, work
+
+
+@pytest.mark.parametrize("last", ["cpp", "py"])
+@pytest.mark.parametrize("body", ["cpp", "py"])
+def test_whoever_ends_last_completes_the_chord(client, server, start_worker, python_worker, last, body):
+    start_worker("-c", "4")
+    total = {"cpp": cpp(client, "total"), "py": py(client, "total")}[body]
+    slow = {"cpp": cpp(client, "slow_add", 2, 2), "py": py(client, "slow_add", 2, 2)}[last]
+    assert chord([cpp(client, "add", 1, 1), slow, py(client, "add", 3, 3)], total)().get(timeout=20) == 12
+    eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chord's keys are gone")
 
 
 def test_a_failed_chord_member_and_an_errback(client, server, start_worker, python_worker):
@@ -157,23 +205,79 @@ def test_a_cpp_task_calls_a_python_task(client, start_worker, python_worker):
     assert AsyncResult(inner, app=client).get(timeout=20) == 23
 
 
-def from_cpp(client, what):
-    """Lets the C++ client send `what` to the Python worker and returns the id, or the ids, of its result."""
-    return cpp(client, "client", what).delay().get(timeout=30)
+def from_cpp(client, what, task="client"):
+    """Lets the C++ client send `what` and returns the id of its result, or for groups the group's result."""
+    sent = cpp(client, task, what).delay()
+    told = sent.get(timeout=30)
+    if task != "group":
+        return AsyncResult(told, app=client)
+    # Celery waits through the first object that it has made for an id: those it found among the task's children.
+    members = {child.id: child for parent in sent.children for child in getattr(parent, "results", None) or []}
+    return [members.get(i) or AsyncResult(i, app=client) for i in told]
 
 
 @pytest.mark.parametrize("what, wanted", [
-    ("delay", 5), ("kwargs", 6), ("countdown", 2), ("eta", 3), ("priority", 4), ("retry", 2), ("chain", 113), ("chord", 12)])
+    ("delay", 5), ("kwargs", 6), ("countdown", 2), ("eta", 3), ("priority", 4), ("retry", 2),
+    ("headers", {"tenant": "blue", "shadow": "shown"})])
 def test_a_cpp_client_and_a_python_worker(client, start_worker, python_worker, what, wanted):
     start_worker("-c", "4")
-    assert AsyncResult(from_cpp(client, what), app=client).get(timeout=30) == wanted
+    assert from_cpp(client, what).get(timeout=30) == wanted
 
 
-@pytest.mark.parametrize("what, error", [("revoke_during", TaskRevokedError), ("limit", TimeLimitExceeded)])
+def test_canvases_of_a_cpp_client(client, server, start_worker, python_worker):
+    start_worker("-c", "4")
+    for what, wanted in [
+            ("python first", 113), ("cpp first", 113), ("a group within", 107), ("python last, cpp body", 12),
+            ("python last, python body", 12), ("cpp last, cpp body", 12), ("cpp last, python body", 12),
+            ("chains as members", 12), ("a chord as a member", 12)]:
+        assert from_cpp(client, what, "canvas").get(timeout=30) == wanted, what
+    assert [r.get(timeout=30) for r in from_cpp(client, "plain", "group")] == [2, 4, 6]
+    assert [r.get(timeout=30) for r in from_cpp(client, "after a chain", "group")] == [4, 6]
+    assert cpp(client, "group_get").delay().get(timeout=40) == [2, 4, 6]  # awaited in C++
+    eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chords' keys are gone")
+
+
+@pytest.mark.parametrize("what, error", [
+    ("cpp fails", "TypeError"), ("python fails", "ChordError"), ("cpp member fails", "ChordError")])
+def test_failing_canvases_of_a_cpp_client(client, start_worker, python_worker, what, error):
+    start_worker("-c", "4")
+    with pytest.raises(Exception) as caught:
+        from_cpp(client, what, "canvas").get(timeout=30)
+    assert type(caught.value).__name__ == error
+
+
+def test_callbacks_of_a_cpp_client(client, start_worker, python_worker):
+    start_worker()
+    from_cpp(client, "callback")
+    assert AsyncResult("linked", app=client).get(timeout=30) == 42
+    failed = from_cpp(client, "errback")
+    assert AsyncResult("noted", app=client).get(timeout=30) == f"noted {failed.id}"
+
+
+def test_a_cpp_client_ignores_the_result_of_a_python_task(client, server, start_worker, python_worker):
+    start_worker()
+    ignored = from_cpp(client, "ignore")
+    eventually(lambda: client.control.inspect(["py1@test"], timeout=1).stats()["py1@test"]["total"].get("py.add"))
+    assert from_cpp(client, "delay").get(timeout=30) == 5
+    assert not stored(server, ignored.id)
+
+
+def test_python_workers_serve_the_priorities_of_cpp_clients(client, start_worker, start_python_worker, tmp_path):
+    start_worker()
+    marks = tmp_path / "order"
+    cpp(client, "marks", str(marks)).delay().get(timeout=10)
+    start_python_worker(concurrency=1)
+    eventually(lambda: marks.exists() and len(marks.read_text().split()) == 4)
+    assert marks.read_text().split() == ["p0", "p3", "p6", "p9"]
+
+
+@pytest.mark.parametrize("what, error", [
+    ("revoke_before", TaskRevokedError), ("revoke_during", TaskRevokedError), ("expires", TaskRevokedError),
+    ("limit", TimeLimitExceeded)])
 def test_a_cpp_client_ends_a_task_of_a_python_worker(client, start_worker, python_worker, what, error):
     start_worker()
     with pytest.raises(error):
-        AsyncResult(from_cpp(client, what), app=client).get(timeout=30)
+        from_cpp(client, what).get(timeout=30)
 
 
 def test_ignore_result_and_unknown_tasks(client, server, start_worker):
@@ -286,11 +390,12 @@ def test_every_control_command(client, start_worker):
     assert worker.process.wait(20) == 0
 
 
-def test_events_as_monitors_see_them(client, start_worker):
-    start_worker("-E")
+@pytest.fixture()
+def watch(client):
+    """The events that a monitor sees from now on."""
     seen, stop = [], threading.Event()
 
-    def watch():
+    def listen():
         with client.connection_for_read() as connection:
             receiver = client.events.Receiver(connection, handlers={"*": seen.append})
             while not stop.is_set():
@@ -299,20 +404,37 @@ def test_events_as_monitors_see_them(client, start_worker):
                 except OSError:
                     pass
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=listen)
     thread.start()
+    yield lambda: seen
+    stop.set()
+    thread.join()
+
+
+def test_events_as_monitors_see_them(client, start_worker, watch):
+    start_worker("-E")
+    seen = watch()
     eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
     good = cpp(client, "add", 1, 2).delay()
     bad = cpp(client, "fail", "x").delay()
+    again = cpp(client, "flaky", 1).delay()
     good.get(timeout=10)
     eventually(lambda: {e["type"] for e in seen if e.get("uuid") == bad.id} >= {"task-received", "task-failed"})
+    eventually(lambda: {e["type"] for e in seen if e.get("uuid") == again.id} >= {"task-retried", "task-succeeded"})
     eventually(lambda: any(e["type"] == "task-succeeded" and e["uuid"] == good.id for e in seen))
-    stop.set()
-    thread.join()
     of_good = {e["type"]: e for e in seen if e.get("uuid") == good.id}
     assert of_good["task-received"]["name"] == "cpp.add" and of_good["task-received"]["args"] == "(1, 2)"
     assert of_good["task-succeeded"]["result"] == "3" and of_good["task-succeeded"]["runtime"] >= 0
     assert "task-started" in of_good
+
+
+def test_a_cpp_client_tells_monitors_what_it_sends(client, start_worker, watch):
+    start_worker(SENT_EVENTS="1")
+    seen = watch()
+    eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
+    sent = from_cpp(client, "priority")
+    told = eventually(lambda: next((e for e in seen if e["type"] == "task-sent" and e["uuid"] == sent.id), None))
+    assert told["name"] == "py.add" and told["args"] == "(1, 3)" and told["queue"] == "py" and told["parent_id"]
 
 
 def test_dead_letter_after_n_failures(client, server, start_worker):

@@ -93,3 +93,31 @@ def test_beat_fails_over_without_a_double_or_missed_run(skirmish, server):
     assert abs((now - last) - round(now - last)) < 0.01
     second.send_signal(signal.SIGTERM)
     assert second.wait(20) == 0
+
+
+def test_inspect_and_control_of_python_workers(skirmish, server, start_python_worker):
+    worker = start_python_worker()
+
+    def ask(what, method, arguments="{}"):
+        code, told = skirmish("task", what, method, "-a", arguments)
+        assert code == 0, (method, told)
+        return json.loads(told)["py1@test"]
+
+    for method in ("active", "reserved", "scheduled", "revoked"):
+        assert ask("inspect", method) == []
+    assert ask("inspect", "ping") == {"ok": "pong"}
+    assert ask("inspect", "stats")["pool"]["max-concurrency"] == 2
+    assert "py.add" in ask("inspect", "registered")
+    assert ask("inspect", "active_queues")[0]["name"] == "py"
+    assert ask("inspect", "conf")["task_default_queue"] == "py"
+    assert ask("inspect", "clock")["clock"] > 0 and "py" in ask("inspect", "report")["ok"]
+    assert ask("inspect", "query_task", '{"ids": ["x"]}') == {}
+    for method, arguments in [
+            ("rate_limit", {"task_name": "py.add", "rate_limit": "5/s"}), ("pool_grow", {"n": 1}), ("pool_shrink", {"n": 1}),
+            ("time_limit", {"task_name": "py.add", "hard": 60}), ("add_consumer", {"queue": "other"}),
+            ("cancel_consumer", {"queue": "other"}), ("disable_events", {}), ("enable_events", {}),
+            ("revoke", {"task_id": "x"})]:
+        assert "ok" in ask("control", method, json.dumps(arguments)), method
+    assert ask("inspect", "revoked") == ["x"]
+    skirmish("task", "control", "shutdown")
+    assert worker.wait(30) == 0

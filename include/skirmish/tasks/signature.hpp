@@ -1,9 +1,11 @@
 // Work described but not yet sent: single calls, chains, groups and chords, in Celery's own JSON
 // form.
 //
-//   auto flow = chain({add.s(2, 3), add.s(4)});             // the result of one is the first
-//   argument of the next auto both = chord({add.s(1, 1), add.s(2, 2)}, total.s());  // total([2,
-//   4]) once both have ended app.send(flow).get(5s);
+//   // The result of one is the first argument of the next.
+//   auto flow = chain({add.s(2, 3), add.s(4)});
+//   // total([2, 4]) once both have ended.
+//   auto both = chord({add.s(1, 1), add.s(2, 2)}, total.s());
+//   app.send(flow).get(5s);
 //
 // Names may be those of Python tasks as well.
 #pragma once

@@ -168,7 +168,7 @@ struct app_options {
       {};  // glob of task names → queue; the first that fits
   milliseconds result_expires{std::chrono::hours{24}};  // 0: never
   bool track_started = false;
-  bool send_sent_event = false;
+  bool send_sent_event = false;  // monitors learn of what this program sends, too
   bool result_extended = false;
   std::string global_key_prefix = {};  // Celery's broker option `global_keyprefix`
   std::string result_key_prefix = {};  // Celery's result option `global_keyprefix`
