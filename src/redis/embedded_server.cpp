@@ -109,7 +109,7 @@ std::vector<std::string> server_arguments(const fs::path& socket) {
           // machine's.
           "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
           // Writing the file anew takes a core for seconds, so not before that is worth it.
-          "--auto-aof-rewrite-min-size", "512mb", "--latency-tracking", "no",
+          "--auto-aof-rewrite-min-size", "1gb", "--latency-tracking", "no",
           // Nothing may be dropped to make room: a full memory is an error that the caller sees.
           "--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "notice",
           "--logfile", ""};
