@@ -60,11 +60,10 @@ class committer {
     std::optional<redis::value> reply;
     std::optional<error> lost;
   };
-  struct progress;  // of one batch
 
   awaitable<attempt> send(commit_request& request, std::uint64_t number);
   awaitable<void> wait_turn(std::uint64_t ticket);
-  awaitable<void> finish(batch& b, commit_request& request, attempt first, timestamp now);
+  awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now);
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);

@@ -123,7 +123,7 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
         f.events.push_back(std::move(*e));
         f.indices.push_back(index);
       } else {
-        f.rejected.push_back({index, std::move(e.error())});
+        f.rejected.push_back({index, e.error()});
       }
       ++index;
     }

@@ -3,6 +3,7 @@
 #include "skirmish/tasks/signature.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace skirmish::tasks {
 namespace {
@@ -146,8 +147,8 @@ class expander {
   // A group or chord with something behind it becomes a chord whose body is all that follows.
   static json_array fold(json_array flat) {
     json_array rest;
-    for (auto step = flat.rbegin(); step != flat.rend(); ++step) {
-      const auto& sig = step->get_object();
+    for (const auto& step : flat | std::views::reverse) {
+      const auto& sig = step.get_object();
       const auto kind = kind_of(sig);
       if (kind == "group" && !rest.empty()) {
         rest = json_array{chord_of(list_in(sig, "tasks"), chain_of(std::move(rest)))};
@@ -155,7 +156,7 @@ class expander {
         rest.insert(rest.begin(), body_of_chord(sig));
         rest = json_array{chord_of(list_in(sig, "header"), chain_of(std::move(rest)))};
       } else {
-        rest.insert(rest.begin(), *step);
+        rest.insert(rest.begin(), step);
       }
     }
     return rest;
