@@ -172,7 +172,7 @@ def test_a_reader_that_sleeps_gets_the_latest_and_stays(server):
 
     async def watch():
         # Small buffers on its side, and it reads nothing for a while.
-        async with server.ws(max_queue=1, read_limit=1024) as socket:
+        async with server.ws(max_queue=1) as socket:
             watcher = Watcher(socket, f"near:{a}")
             await watcher.subscribe(limit=1000)
             for step in range(30):
