@@ -1,6 +1,7 @@
 #include "builtin_tasks/inner_worker.hpp"
 
 #include "core/log.hpp"
+#include "core/run_loop.hpp"
 #include "tasks/builtin_service.hpp"
 #include "tasks/worker_main.hpp"
 
@@ -84,7 +85,7 @@ void inner_worker::start() {
       }
       io_.stop();
     });
-    io_.run();
+    run_loop(io_);
   });
 }
 
