@@ -17,7 +17,7 @@ engine_settings settings_with_limits(std::int64_t filed, std::int64_t pending) {
   engine_settings s;
   s.committer.restore_players = nobody;
   s.committer.restore_levels = nobody;
-  s.committer.commit.attacks_filed_limit = filed;
+  s.committer.commit.small_commit_limit = filed;
   s.committer.commit.attacks_pending_limit = pending;
   return s;
 }

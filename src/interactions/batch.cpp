@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace skirmish::interactions {
 namespace {
@@ -163,7 +164,10 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
   body.add(static_cast<std::int64_t>(all.ids().size()));
   for (const auto* id : all.ids()) body.add(*id);
   std::vector<std::string> texts;
-  all.append_to(body, texts, {settings.actions_limit, now, settings.refreshes_profile});
+  fold_settings how{settings.actions_limit, now, {}};
+  if (std::cmp_greater(all.event_count(), settings.small_commit_limit))
+    how.refreshes_profile = settings.refreshes_profile;
+  all.append_to(body, texts, how);
   const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
   commit_request out;
   out.arguments = {settings.prefix,
@@ -184,7 +188,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
                    std::to_string(settings.game.chat_history_limit),
                    std::to_string(settings.game.chat_history_ttl.count()),
                    settings.game.achievement_rules,
-                   std::to_string(settings.attacks_filed_limit),
+                   std::to_string(settings.small_commit_limit),
                    std::to_string(settings.attacks_pending_limit),
                    body.take()};
   std::ranges::move(texts, std::back_inserter(out.arguments));

@@ -4,7 +4,7 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         attacks_filed_limit, attacks_pending_limit, body, text…
+--         small_commit_limit, attacks_pending_limit, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
@@ -33,7 +33,7 @@ local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
-local attacks_filed_limit, attacks_pending_limit = tonumber(ARGV[19]), tonumber(ARGV[20])
+local small_commit_limit, attacks_pending_limit = tonumber(ARGV[19]), tonumber(ARGV[20])
 local B, at = cmsgpack.unpack(ARGV[21]), 0
 local function next_arg() at = at + 1; return B[at] end
 local text_at = 21
@@ -238,7 +238,7 @@ if attack_count == 0 then
   at = at + 1
 else
   local pending, ttl = tonumber(call('GET', pending_key) or 0), tonumber(attack_ttl)
-  local files = pending == 0 and attack_count <= attacks_filed_limit
+  local files = pending == 0 and attack_count <= small_commit_limit
   if not files then pending = call('INCRBY', pending_key, attack_count) end
   for _ = 1, next_arg() do
     local part, records = pending_key .. ':' .. next_arg(), next_text()

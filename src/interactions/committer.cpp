@@ -257,9 +257,8 @@ void committer::stop() {
   pulse_.cancel();
 }
 
-// At every activity; once a minute is enough while one commit follows the other.
+// Once a minute.
 bool committer::keeps_profile(const std::string& player_id) {
-  if (in_flight() < in_flight_limit) return true;
   const auto minute = std::chrono::floor<std::chrono::minutes>(clock_.now().time_since_epoch());
   if (minute != kept_minute_) {
     kept_minute_ = minute;
