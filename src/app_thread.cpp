@@ -108,7 +108,8 @@ awaitable<std::string> outcome_of(Check check) {
 
 app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint& at,
                        std::size_t number)
-    : redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
+    : commits_(shared.redis, fmt::format("skirmish-commits-{}", number)),
+      redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
       caches_(io_, redis_, group_,
               {.space = shared.keys,
@@ -125,7 +126,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
-      engine_(io_, redis_, shared.keys, shared.time,
+      engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
       task_keys_{.prefix = shared.keys.prefix(),
@@ -149,6 +150,9 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       pulse_(io_, redis_, shared.keys, gateway_),
       event_log_(redis_, shared.keys, shared.time),
       attack_records_(redis_, shared.keys, shared.time),
+      pending_acts_(io_, redis_, shared.keys, shared.time,
+                    window_settings_of(shared.settings).slice,
+                    shared.settings.interactions.actions_limit),
       log_age_(shared.settings.interactions.log_age),
       sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
@@ -207,9 +211,12 @@ void app_thread::add_operations(const shared_parts& shared) {
   auto live = [](http::exchange&) -> awaitable<http::response> {
     co_return http::text_response("ok\n");
   };
-  auto ready = [this, &shared_db = shared.db,
-                &prepared = shared.prepared](http::exchange&) -> awaitable<http::response> {
-    auto ask_redis = [this]() -> awaitable<void> {
+  auto ready = [this, &shared_db = shared.db, &prepared = shared.prepared,
+                &threads = shared.threads](http::exchange&) -> awaitable<http::response> {
+    auto ask_redis = [this, &threads]() -> awaitable<void> {
+      // Another request may come to another thread.
+      for (const auto& t : threads)
+        if (!t->is_connected()) throw failure(errc::unavailable, "a thread has no connection");
       redis::checked(co_await redis_.command("PING"));
     };
     auto ask_sql = [&shared_db]() -> awaitable<void> { co_await shared_db.ping(); };
@@ -246,6 +253,7 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
 }
 
 void app_thread::start() {
+  commits_.start();
   group_.spawn("redis", [this] { return redis_.run(); });
   group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
   group_.spawn("interactions", [this] { return engine_.run(); });
@@ -256,6 +264,7 @@ void app_thread::start() {
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
     group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
+    group_.spawn("acts_filer", [this] { return pending_acts_.run_filer(); });
     group_.spawn("attack_filer", [this] { return attack_records_.run_filer(io_); });
     group_.spawn("task_history", [this] { return history_->run(); });
   }
@@ -272,6 +281,7 @@ void app_thread::stop() {
   if (!thread_.joinable()) return;
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
+  commits_.stop();
 }
 
 awaitable<void> app_thread::shut_down() {

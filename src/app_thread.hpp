@@ -18,6 +18,7 @@
 #include "interactions/attack_records.hpp"
 #include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
+#include "interactions/pending_acts.hpp"
 #include "inventory/inventory.hpp"
 #include "jobs/jobs.hpp"
 #include "leaderboards/leaderboards.hpp"
@@ -33,15 +34,20 @@
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
+#include "redis/threaded_client.hpp"
 #include "skirmish/cache.hpp"
 #include "status/service.hpp"
 #include "tasks/history.hpp"
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace skirmish {
+
+class app_thread;
 
 // What all threads share: immutable, atomic or thread-safe.
 struct shared_parts {
@@ -56,6 +62,7 @@ struct shared_parts {
   api_key_verifier& keys_of_callers;
   const std::atomic<bool>& prepared;
   status::worker& status;
+  const std::vector<std::unique_ptr<app_thread>>& threads;
 };
 
 class app_thread {
@@ -69,6 +76,10 @@ class app_thread {
   void stop();
 
   [[nodiscard]] asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  // To Redis. May be asked on any thread.
+  [[nodiscard]] bool is_connected() const noexcept {
+    return redis_.connected() && commits_.connected();
+  }
 
  private:
   void add_features(const shared_parts& shared);
@@ -77,6 +88,7 @@ class app_thread {
   awaitable<void> shut_down();
 
   asio::io_context io_{1};
+  redis::threaded_client commits_;
   task_group group_{io_};
   task_group control_{io_};
   redis::client redis_;
@@ -109,6 +121,7 @@ class app_thread {
   activity::pulse pulse_;
   interactions::event_log event_log_;
   interactions::attack_records attack_records_;
+  interactions::pending_acts pending_acts_;
   const std::chrono::milliseconds log_age_;
   const bool sweeps_;  // this thread keeps the window
   const bool first_;   // of the server's threads: it does what one must do

@@ -45,7 +45,7 @@ struct report {
   double server_rss_mb = 0;
   double idle_socket_kb = 0;
   double redis_used_mb = 0;
-  std::int64_t attacks_pending = 0;
+  double attacks_pending_mb = 0;
   std::int64_t faults = 0;
 };
 
@@ -97,7 +97,7 @@ class interactions_bench {
     out.faults = co_await beside(work, true);
     out.server_rss_mb = world_.server_memory_mb("VmHWM");
     out.redis_used_mb = co_await world_.redis_used_mb();
-    out.attacks_pending = co_await world_.attacks_pending();
+    out.attacks_pending_mb = co_await world_.attacks_pending_mb();
     if (!plan_.verify) co_return;
     say("audit");
     out.audit = co_await world_.audit(out.load.expected, plan_.load.trades > 0);
@@ -163,7 +163,7 @@ bool print(const interactions_plan& plan, const report& r) {
                             {"duplicated", nullptr},
                             {"server_rss_mb", r.server_rss_mb},
                             {"redis_used_mb", r.redis_used_mb},
-                            {"attacks_pending", r.attacks_pending},
+                            {"attacks_pending_mb", r.attacks_pending_mb},
                             {"aof", "everysec"},
                             {"acked", r.load.acked},
                             {"unconfirmed", r.load.unconfirmed},
@@ -193,7 +193,7 @@ bool print(const interactions_plan& plan, const report& r) {
   fmt::print("{:<28}{:>12.1f}\n", "server memory, MB", r.server_rss_mb);
   if (plan.idle > 0) fmt::print("{:<28}{:>12.1f}\n", "idle WebSocket, KB", r.idle_socket_kb);
   fmt::print("{:<28}{:>12.1f}\n", "Redis memory, MB", r.redis_used_mb);
-  fmt::print("{:<28}{:>12}\n", "attack records to be filed", r.attacks_pending);
+  fmt::print("{:<28}{:>12.1f}\n", "attack records to file, MB", r.attacks_pending_mb);
   if (!complete) fmt::print("{:<28}{:>12}\n", "not confirmed", r.load.unconfirmed);
   if (plan.verify)
     fmt::print("{:<28}{:>12}\n{:<28}{:>12}\n{:<28}{:>12}\n", "lost", r.audit.lost, "duplicated",

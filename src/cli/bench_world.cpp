@@ -26,6 +26,7 @@ constexpr std::int64_t start_hp = 1'000'000'000;
 constexpr std::int64_t start_coins = 1'000'000;
 constexpr std::size_t pipeline_size = 1'000;
 constexpr auto frozen = 5s;
+constexpr auto counted_within = 30s;  // what is pending at the end of the load
 
 constexpr std::array<std::pair<fault, const char*>, 4> names{{{fault::kill_redis, "kill-redis"},
                                                               {fault::kill_server, "kill-server"},
@@ -158,6 +159,13 @@ awaitable<audit_result> bench_world::audit(const std::vector<expectation>& expec
                                            bool with_trades) {
   audit_result out;
   co_await redis_.client().wait_connected(60s);
+  const auto pending_key = interactions::acts_key(redis::key_space(), "bytes");
+  const auto limit = std::chrono::steady_clock::now() + counted_within;
+  auto pending = co_await number_at(pending_key);
+  while (pending > 0 && std::chrono::steady_clock::now() < limit) {
+    co_await pause(50ms);
+    pending = co_await number_at(pending_key);
+  }
   std::int64_t coins = 0;
   for (std::size_t first = 0; first < expected.size(); first += pipeline_size) {
     const auto last = std::min(first + pipeline_size, expected.size());
@@ -210,10 +218,14 @@ awaitable<double> bench_world::redis_used_mb() {
   co_return static_cast<double>(used.value_or(0)) / 1024 / 1024;
 }
 
-awaitable<std::int64_t> bench_world::attacks_pending() {
-  const auto key = interactions::pending_count_key(redis::key_space());
-  const auto count = redis::checked(co_await redis_.client().command("GET", key));
-  co_return count.as_integer().value_or(0);
+awaitable<double> bench_world::attacks_pending_mb() {
+  const auto bytes = co_await number_at(interactions::pending_bytes_key(redis::key_space()));
+  co_return static_cast<double>(bytes) / 1024 / 1024;
+}
+
+awaitable<std::int64_t> bench_world::number_at(std::string key) {
+  const auto reply = redis::checked(co_await redis_.client().command("GET", key));
+  co_return reply.as_integer().value_or(0);
 }
 
 awaitable<void> bench_world::pause(std::chrono::milliseconds duration) {

@@ -48,18 +48,20 @@ class bench_world {
   // Does it, and mends what it broke: a killed process is started again.
   awaitable<void> cause(fault f);
 
+  // Waits until everything acknowledged is counted, and compares.
   awaitable<audit_result> audit(const std::vector<expectation>& expected, bool with_trades);
   // A line of the server's /proc/…/status, such as VmRSS.
   [[nodiscard]] double server_memory_mb(const std::string& line) const;
   awaitable<double> redis_used_mb();
   // Attack records that are still to be filed under their own keys.
-  awaitable<std::int64_t> attacks_pending();
+  awaitable<double> attacks_pending_mb();
 
   [[nodiscard]] const redis::connection_config& redis_config() const { return redis_.config(); }
   [[nodiscard]] const server_address& server() const noexcept { return address_; }
   [[nodiscard]] const std::string& api_key() const noexcept { return key_; }
 
  private:
+  awaitable<std::int64_t> number_at(std::string key);
   void launch_server();
   awaitable<void> wait_for_server();
   awaitable<void> pause(std::chrono::milliseconds duration);

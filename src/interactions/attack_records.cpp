@@ -91,14 +91,14 @@ awaitable<result<attack_record>> attack_records::latest(std::string attacker_id,
 }
 
 awaitable<std::int64_t> attack_records::file_some() {
-  const auto count = pending_count_key(keys_);
+  const auto bytes = pending_bytes_key(keys_);
   const auto part = pending_key(keys_, next_part_);
   next_part_ = (next_part_ + 1) % attack_parts;
   const auto now = std::to_string(clock_.now().time_since_epoch().count());
   const auto ttl = std::to_string(attack_ttl / 1ms);
   const auto limit = std::to_string(records_a_script);
   const auto prefix = keys_.prefix();
-  const std::string_view keys[] = {count, part};
+  const std::string_view keys[] = {bytes, part};
   const std::string_view args[] = {prefix, now, ttl, limit};
   const auto reply = redis::checked(co_await redis_.eval(file_script, keys, args));
   co_return reply.as_integer().value_or(0);

@@ -32,7 +32,7 @@ class attack_records {
   // not_found when the pair has had none in the last 24 hours. Throws unavailable.
   awaitable<result<attack_record>> latest(std::string attacker_id, std::string target_id);
 
-  // Files some records; returns how many are still pending. Throws unavailable.
+  // Files some records; returns how many bytes are still pending. Throws unavailable.
   awaitable<std::int64_t> file_some();
 
   // Files what is pending until cancelled, in at most a tenth of Redis' time.

@@ -17,7 +17,8 @@ engine_settings settings_with_limits(std::int64_t filed, std::int64_t pending) {
   engine_settings s;
   s.committer.restore_players = nobody;
   s.committer.restore_levels = nobody;
-  s.committer.commit.small_commit_limit = filed;
+  s.committer.small_commit_limit = filed;
+  s.committer.busy_from = 0;
   s.committer.commit.attacks_pending_limit = pending;
   return s;
 }
@@ -37,7 +38,7 @@ class attack_records_fixture : public testing::redis_fixture {
   }
 
   void start(std::int64_t filed, std::int64_t pending) {
-    events.emplace(io, redis, keys, time, settings_with_limits(filed, pending), numbers);
+    events.emplace(io, redis, redis, keys, time, settings_with_limits(filed, pending), numbers);
     tasks.spawn("engine", [this] { return events->run(); });
   }
   awaitable<void> commit(std::vector<attack> attacks) {
@@ -55,7 +56,7 @@ class attack_records_fixture : public testing::redis_fixture {
     co_return (co_await redis.command("HGET", key, "damage")).as_integer().value_or(0);
   }
   awaitable<std::int64_t> pending() {
-    co_return (co_await redis.command("GET", pending_count_key(keys))).as_integer().value_or(0);
+    co_return (co_await redis.command("GET", pending_bytes_key(keys))).as_integer().value_or(0);
   }
   // What a round over every part leaves.
   awaitable<std::int64_t> file_all() {
@@ -84,7 +85,7 @@ TEST_F(attack_records_fixture, many_are_pending_until_they_are_filed_and_told_al
     std::vector<attack> two{hit("a", "b", 5), hit("b", "a", 6)};
     two[0].id = "x-1";
     co_await commit(two);
-    EXPECT_EQ(co_await pending(), 2);
+    EXPECT_GT(co_await pending(), 0);
     EXPECT_EQ(co_await damage_in_key("attack:a:b"), 0);
     const auto early = co_await records.latest("a", "b");
     EXPECT_EQ(early.value().damage, 5);
@@ -146,13 +147,13 @@ TEST_F(attack_records_fixture, what_is_older_than_a_day_is_not_told_nor_filed) {
 }
 
 TEST_F(attack_records_fixture, too_many_pending_ones_are_filed_by_those_that_come) {
-  start(1, 2);
+  start(1, 100);  // bytes: two records with the times of their commits
   run([this]() -> awaitable<void> {
     for (int damage = 1; damage <= 5; ++damage) {
       const std::vector<attack> hits{hit("a", "b", damage), hit("b", "a", damage)};
       co_await commit(hits);
     }
-    EXPECT_EQ(co_await pending(), 2);
+    EXPECT_LE(co_await pending(), 100);
     EXPECT_EQ(co_await damage_in_key("attack:a:b"), 4);
     const auto latest = co_await records.latest("a", "b");
     EXPECT_EQ(latest.value().damage, 5);

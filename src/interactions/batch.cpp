@@ -165,8 +165,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
   for (const auto* id : all.ids()) body.add(*id);
   std::vector<std::string> texts;
   fold_settings how{settings.actions_limit, now, {}};
-  if (std::cmp_greater(all.event_count(), settings.small_commit_limit))
-    how.refreshes_profile = settings.refreshes_profile;
+  if (settings.leaves_pending) how.refreshes_profile = settings.refreshes_profile;
   all.append_to(body, texts, how);
   const auto slice = now.time_since_epoch() / settings.slice_length * settings.slice_length;
   commit_request out;
@@ -188,8 +187,9 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
                    std::to_string(settings.game.chat_history_limit),
                    std::to_string(settings.game.chat_history_ttl.count()),
                    settings.game.achievement_rules,
-                   std::to_string(settings.small_commit_limit),
+                   settings.leaves_pending ? "1" : "0",
                    std::to_string(settings.attacks_pending_limit),
+                   std::to_string(settings.acts_pending_limit),
                    body.take()};
   std::ranges::move(texts, std::back_inserter(out.arguments));
   return out;

@@ -62,11 +62,12 @@ struct commit_settings {
   std::int64_t log_limit = 1'000'000;
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
-  // A commit with more events than this, or more attack records, spares Redis what can wait: it
-  // renews the profiles that `refreshes_profile` names, not all, and leaves its records pending
-  // (attack_records.hpp), up to so many in all.
-  std::int64_t small_commit_limit = 64;
-  std::int64_t attacks_pending_limit = 10'000'000;
+  // Spares Redis what can wait: renews the profiles that `refreshes_profile` names, not all, and
+  // leaves attack records (attack_records.hpp) and what players did (pending_acts.hpp) pending, up
+  // to so many bytes in all.
+  bool leaves_pending = false;
+  std::int64_t attacks_pending_limit = std::int64_t{1} << 30;
+  std::int64_t acts_pending_limit = std::int64_t{1} << 28;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;
   game_settings game;

@@ -1,5 +1,6 @@
 #include "interactions/batch_fold.hpp"
 
+#include "interactions/acts_text.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "positions/cell.hpp"
 
@@ -105,39 +106,40 @@ void batch_fold::add(const event& e) {
   }
 }
 
-void batch_fold::append_players(packed_values& out, std::vector<std::string>& texts,
-                                const fold_settings& settings) const {
+void batch_fold::append_players(packed_values& out) const {
   out.add(static_cast<std::int64_t>(players_.size()));
-  std::int64_t active = 0;
-  std::string lines;
   for (const auto& p : players_) {
     out.add(*p.id);
-    if (p.activity > 0) {
-      out.add(fmt::format_int(p.activity).c_str());
-      out.add(fmt::format("{:05}", active++));
-      const bool refreshes = !settings.refreshes_profile || settings.refreshes_profile(*p.id);
-      out.add(refreshes ? 1 : 0);
-    } else {
-      out.add("");
-    }
     out.add(p.dealt);
     out.add(p.interaction);
     out.add(p.target);
     out.add(p.last_move ? move_text(*p.last_move) : std::string());
-    const auto kept = std::min(std::int64_t{p.action_count}, settings.actions_limit);
-    auto skipped = p.action_count - kept;
-    lines.clear();
-    for (auto at = p.first_action; at != none; at = actions_[at].next)
-      if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
-    if (!lines.empty()) lines.pop_back();
-    out.add(kept);
-    if (kept > 0) texts.push_back(lines);
     out.add(std::int64_t{p.op_count});
     for (auto at = p.first_op; at != none; at = ops_[at].next) {
       out.add(ops_[at].amount);
       out.add(ops_[at].attacker ? std::string_view(*ops_[at].attacker) : std::string_view());
     }
   }
+}
+
+void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts,
+                             const fold_settings& settings) const {
+  std::string text;
+  std::string lines;
+  std::size_t place = 0;
+  for (const auto& p : players_) {
+    if (p.activity == 0) continue;
+    const auto kept = std::min(std::int64_t{p.action_count}, settings.actions_limit);
+    auto skipped = p.action_count - kept;
+    lines.clear();
+    for (auto at = p.first_action; at != none; at = actions_[at].next)
+      if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
+    if (!lines.empty()) lines.pop_back();
+    const bool keeps = !settings.refreshes_profile || settings.refreshes_profile(*p.id);
+    append_act(text, {*p.id, p.activity, fmt::format("{:05}", place++), keeps, kept, lines});
+  }
+  out.add(std::int64_t{!text.empty()});
+  if (!text.empty()) texts.push_back(std::move(text));
 }
 
 void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& texts,
@@ -155,7 +157,6 @@ void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& te
     text.append(times(a->ts)) += ' ';
     text.append(a->id) += '\n';
   }
-  out.add(static_cast<std::int64_t>(pairs_.size()));
   out.add(attack_parts - std::ranges::count(parts, std::string()));
   for (std::size_t part = 0; part < parts.size(); ++part) {
     if (parts[part].empty()) continue;
@@ -169,7 +170,8 @@ void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
   const auto levels = game_.levels();
   out.add(static_cast<std::int64_t>(levels.size()));
   for (const auto& level : levels) out.add(level);
-  append_players(out, texts, settings);
+  append_players(out);
+  append_acts(out, texts, settings);
   append_attacks(out, texts, settings.now);
   out.add(static_cast<std::int64_t>(scores_.size()));
   for (const auto& s : scores_) {

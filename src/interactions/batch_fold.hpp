@@ -71,8 +71,9 @@ class batch_fold {
   void add_op(std::uint32_t who, std::int64_t amount, const std::string* attacker);
   void add_attack(const attack& a);
   void add_score(const score& s);
-  void append_players(packed_values& out, std::vector<std::string>& texts,
-                      const fold_settings& settings) const;
+  void append_players(packed_values& out) const;
+  void append_acts(packed_values& out, std::vector<std::string>& texts,
+                   const fold_settings& settings) const;
   void append_attacks(packed_values& out, std::vector<std::string>& texts, timestamp now) const;
 
   boost::unordered_flat_map<std::string_view, std::uint32_t> index_;  // player id → players_

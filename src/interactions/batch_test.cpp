@@ -113,16 +113,16 @@ TEST_F(batch_fixture, the_same_batch_gives_the_same_arguments) {
   EXPECT_EQ(first.arguments, b.request({}, now).arguments);
 }
 
-TEST_F(batch_fixture, a_small_commit_renews_every_profile_and_a_big_one_those_it_is_told) {
+TEST_F(batch_fixture, a_commit_renews_every_profile_and_under_load_those_it_is_told) {
   commit_settings s;
-  s.small_commit_limit = 2;
   std::vector<std::string> asked;
   s.refreshes_profile = [&](const std::string& id) {
     asked.push_back(id);
     return false;
   };
-  gather({{{hit, hit}}}).request(s, now);
+  gather({{{hit, hit, hit}}}).request(s, now);
   EXPECT_TRUE(asked.empty());
+  s.leaves_pending = true;
   gather({{{hit, hit, hit}}}).request(s, now);
   EXPECT_EQ(asked, std::vector<std::string>{"a"});
 }

@@ -4,18 +4,16 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         small_commit_limit, attacks_pending_limit, body, text…
+--         leaves_pending, attacks_pending_limit, acts_pending_limit, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
 --           levels   id                                           must be members of levels:popular
---           players  id, activity or '', [order, keep], dealt, interaction, target, move, actions, ops
---                      activity: a number as text; with it come order, the player's place among the active ones of this
---                      batch in five digits, and keep, 1 when the cached profile is to live for another hour
+--           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
---                      actions: a count; when there are some, the next text holds their lines, oldest first
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
---           attacks  part     the next text holds its records (file_attacks.lua); before the count stands how many in all
+--           acts     (nothing; when the count is above 0, the next text holds them all, without its first line: acts_text.hpp)
+--           attacks  part     the next text holds its records (file_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 -- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
@@ -33,10 +31,10 @@ local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
-local small_commit_limit, attacks_pending_limit = tonumber(ARGV[19]), tonumber(ARGV[20])
-local B, at = cmsgpack.unpack(ARGV[21]), 0
+local leaves_pending, attacks_pending_limit, acts_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
+local B, at = cmsgpack.unpack(ARGV[22]), 0
 local function next_arg() at = at + 1; return B[at] end
-local text_at = 21
+local text_at = 22
 local function next_text() text_at = text_at + 1; return ARGV[text_at] end
 
 -- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
@@ -86,9 +84,7 @@ local first_player = at
 local player_key = prefix .. 'player:'
 local hit, hit_at, hitting, hitting_at = {}, {}, {}, {}
 for i = 1, player_count do
-  local id = B[at + 1]
-  at = at + (B[at + 2] ~= '' and 4 or 2)
-  local dealt, op_count = B[at + 1], B[at + 6]
+  local id, dealt, op_count = B[at + 1], B[at + 2], B[at + 6]
   if op_count > 0 or dealt == 0 then
     hit[#hit + 1] = id
     hit_at[#hit_at + 1] = i
@@ -133,42 +129,16 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-local active, activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
+world.active, world.activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
+world.actions_limit, world.profile_ttl_s = actions_limit, profile_ttl
 local cells = {}  -- of those who moved
--- The board `active` is written here only, so its numbers come as a block for each commit: the block's number, and the
--- place in it.
-local block, marks, mark_count = nil, {}, 0
-local active_ids, counts = {}, {}
 local after_players = at
 local fields = {'updated_at', now}  -- one table for all: making one costs as much as a command
 at = first_player
 for i = 1, player_count do
-  local id, count_text = B[at + 1], B[at + 2]
-  local key = player_key .. id
-  at = at + 2
-  if count_text ~= '' then
-    if not block then block = string.sub(string.format('%.0f', call('INCRBY', active .. '@seq', '100000')), 1, -6) end
-    mark_count = mark_count + 1
-    active_ids[mark_count], counts[mark_count] = id, count_text
-    marks[2 * mark_count - 1], marks[2 * mark_count] = id, block .. B[at + 1]
-    if B[at + 2] == 1 then call('EXPIRE', prefix .. 'user:' .. id, profile_ttl) end
-    at = at + 2
-  end
-  local dealt, interaction, target, move, action_count = B[at + 1], B[at + 2], B[at + 3], B[at + 4], B[at + 5]
-  at = at + 5
+  local id, dealt, interaction, target, move, op_count = unpack(B, at + 1, at + 6)
   local n = 2
-  if action_count > 0 then
-    local actions_key = key .. ':actions'
-    local kept = call('LPUSH', actions_key, next_text())
-    -- Cut off now and then: a reader takes no more than the limit.
-    if action_count >= actions_limit and kept > 1 then
-      call('LTRIM', actions_key, 0, 0)
-    elseif kept > actions_limit + 20 then
-      call('LTRIM', actions_key, 0, actions_limit - 1)
-    end
-  end
-  local op_count = B[at + 1]
-  at = at + 1
+  at = at + 6
   if op_count > 0 then
     local hp = hp_before[i]
     for k = at + 1, at + 2 * op_count, 2 do
@@ -210,49 +180,54 @@ for i = 1, player_count do
     fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
     n = n + 4
   end
-  call('HSET', key, unpack(fields, 1, n))
+  call('HSET', player_key .. id, unpack(fields, 1, n))
 end
 at = after_players
--- A few commands for all of them, in parts: unpack() takes less than 8,000 values.
-for k = 1, mark_count, 3500 do
-  local last = math.min(k + 3499, mark_count)
-  local totals = call('ZMSCORE', active, unpack(active_ids, k, last))
-  local in_slice = call('HMGET', activity, unpack(active_ids, k, last))
-  local scores, fields = {}, {}
-  for i = k, last do
-    local n, count = 2 * (i - k), tonumber(counts[i])
-    scores[n + 1] = totals[i - k + 1] and string.format('%d', totals[i - k + 1] + count) or counts[i]
-    scores[n + 2] = active_ids[i]
-    fields[n + 1] = active_ids[i]
-    fields[n + 2] = in_slice[i - k + 1] and string.format('%d', in_slice[i - k + 1] + count) or counts[i]
-  end
-  call('ZADD', active, unpack(scores))
-  call('HSET', activity, unpack(fields))
-  call('HSET', active .. '@moved', unpack(marks, 2 * k - 1, 2 * last))
-end
 for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 
--- A few attack records are filed at once. Many are left pending, which costs a small part of that (attack_records.hpp).
-local attack_count, pending_key = next_arg(), prefix .. 'attacks:pending'
-if attack_count == 0 then
-  at = at + 1
-else
-  local pending, ttl = tonumber(call('GET', pending_key) or 0), tonumber(attack_ttl)
-  local files = pending == 0 and attack_count <= small_commit_limit
-  if not files then pending = call('INCRBY', pending_key, attack_count) end
-  for _ = 1, next_arg() do
-    local part, records = pending_key .. ':' .. next_arg(), next_text()
-    if files then
-      file_attacks(prefix, records, world.now_ms, ttl)
-    else
-      call('RPUSH', part, records)
-      -- Too many: as many as come are filed.
-      if pending > attacks_pending_limit then
-        call('DECRBY', pending_key, file_attacks(prefix, call('LPOP', part), world.now_ms, ttl))
-      end
+-- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
+-- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
+local acts_key = prefix .. 'acts:pending'
+local files_acts = not leaves_pending and call('EXISTS', acts_key, prefix .. 'acts:filing') == 0
+                   or tonumber(call('GET', prefix .. 'acts:bytes') or 0) > acts_pending_limit
+local function leave_acts(text)
+  if files_acts then
+    local acts = new_acts()
+    add_acts_text(acts, text, actions_limit)
+    file_acts(world, acts)
+  else
+    call('RPUSH', acts_key, text)
+    call('INCRBY', prefix .. 'acts:bytes', string.format('%d', #text))
+  end
+end
+if next_arg() > 0 then
+  -- The board `active` is written from acts, so its numbers come as a block for each commit: the block's number, and the
+  -- place in it.
+  local block = string.sub(string.format('%.0f', call('INCRBY', world.active .. '@seq', '100000')), 1, -6)
+  leave_acts(block .. '\n' .. next_text())
+end
+-- Called by trades: `line` is the last that `player` did.
+function world.add_action(player, line) leave_acts('0\n' .. player .. ' 0 00000 0 1 ' .. #line .. '\n' .. line) end
+
+-- Attack records likewise, part by part: leaving them pending costs a small part of filing them (attack_records.hpp).
+local pending_key, ttl = prefix .. 'attacks:pending', tonumber(attack_ttl)
+local pending, change = tonumber(call('GET', pending_key) or 0), 0
+for _ = 1, next_arg() do
+  local part, records = pending_key .. ':' .. next_arg(), next_text()
+  if not leaves_pending and call('EXISTS', part) == 0 then
+    file_attacks(prefix, records, world.now_ms, ttl)
+  else
+    call('RPUSH', part, records)
+    change = change + #records
+    -- Too many: as many as come are filed.
+    if pending + change > attacks_pending_limit then
+      local oldest = call('LPOP', part)
+      change = change - #oldest
+      file_attacks(prefix, oldest, world.now_ms, ttl)
     end
   end
 end
+if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end
 
 for _ = 1, next_arg() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
@@ -287,9 +262,7 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
-world.active, world.activity, world.profile_ttl_s = active, activity, profile_ttl
-world.actions_limit, world.id_sets = actions_limit, {current, before}
-world.note_move = note_move
+world.id_sets, world.note_move = {current, before}, note_move
 apply_game(world, next_arg, outcome)
 
 for board, list in pairs(moved) do

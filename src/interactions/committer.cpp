@@ -7,6 +7,8 @@
 
 #include <boost/asio/redirect_error.hpp>
 
+#include <cmath>
+
 namespace skirmish::interactions {
 namespace {
 
@@ -20,6 +22,7 @@ const redis::script commit_script{
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
 #include "activity/open_slice.lua.inc"
+#include "interactions/file_acts.lua.inc"
 #include "interactions/file_attacks.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
@@ -27,6 +30,7 @@ const redis::script commit_script{
 
 constexpr std::uint64_t in_flight_limit = 2;
 constexpr auto durability_pulse = 50ms;
+constexpr std::chrono::duration<double> load_memory{3};  // an event counts e times less each
 
 const error redis_down{errc::unavailable, "the store is down; try again"};
 
@@ -71,6 +75,7 @@ bool committer::has_room() const noexcept {
 awaitable<void> committer::write(batch b) {
   const auto ticket = next_ticket_++;
   const auto now = clock_.now();
+  settings_.commit.leaves_pending = is_busy(b.event_count());
   attempt first;
   commit_request request;
   if (!troubled_) {
@@ -97,10 +102,15 @@ awaitable<void> committer::wait_turn(std::uint64_t ticket) {
 }
 
 awaitable<committer::attempt> committer::send(commit_request& request, std::uint64_t number) {
+  request.number() = std::to_string(number);
+  const auto work = [this, &request, number] { return send_now(request, number); };
+  co_return co_await on_redis(work);
+}
+
+awaitable<committer::attempt> committer::send_now(commit_request& request, std::uint64_t number) {
   attempt out;
   out.number = number;
   out.client = redis_.client_id();
-  request.number() = std::to_string(number);
   const auto key = commit_key(keys_, writer_);
   const std::string_view keys[] = {key};
   const std::vector<std::string_view> views(request.arguments.begin(), request.arguments.end());
@@ -120,7 +130,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
   while (!b.empty()) {
     const bool is_due = last.number == committed_ + 1;
     if (last.reply && is_due && (*last.reply)[0].as_string() == "ok") {
-      applied(b, std::move(request), *last.reply);
+      applied(b, std::move(request), last);
       co_return;
     }
     if (last.number != 0) troubled_ = true;
@@ -158,12 +168,12 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
   }
 }
 
-void committer::applied(batch& b, commit_request request, const redis::value& reply) {
+void committer::applied(batch& b, commit_request request, const attempt& last) {
   ++committed_;
   commits_.add();
-  caught_up_ = redis_.client_id();
+  caught_up_ = last.client;
   redo_.push(committed_, std::move(request));
-  b.take_back(verdicts_of(reply.as_strings()));
+  b.take_back(verdicts_of(last.reply->as_strings()));
   accepted_.add(b.event_count());
   b.succeed();
 }
@@ -187,6 +197,7 @@ awaitable<void> committer::amend(batch& b, const redis::value& reply) {
 // Sends it again. False when that is not known any more.
 awaitable<bool> committer::redo(std::uint64_t found) {
   log::warn("redis_lost_commits", {{"confirmed", committed_}, {"found", found}});
+  auto caught_up = redis_.client_id();
   for (auto number = found + 1; number <= committed_; ++number) {
     const auto* entry = redo_.find(number);
     if (!entry) {
@@ -205,8 +216,9 @@ awaitable<bool> committer::redo(std::uint64_t found) {
     if ((*again.reply)[0].as_string() != "ok")
       log::error("commit_not_redone", {{"number", number}, {"reply", again.reply->to_text()}});
     redone_.add();
+    caught_up = again.client;
   }
-  caught_up_ = redis_.client_id();
+  caught_up_ = caught_up;
   co_return true;
 }
 
@@ -217,13 +229,15 @@ awaitable<void> committer::catch_up() {
   co_await wait_turn(ticket);
   std::exception_ptr problem;
   try {
-    const auto reply = redis::checked(co_await redis_.command("GET", commit_key(keys_, writer_)));
+    const auto client = redis_.client_id();
+    const auto look = [this] { return redis_.command("GET", commit_key(keys_, writer_)); };
+    const auto reply = redis::checked(co_await on_redis(look));
     const auto& text = reply.as_string();
     const auto found = parse_integer(text.substr(0, text.find(' '))).value_or(0);
     if (static_cast<std::uint64_t>(found) < committed_)
       co_await redo(static_cast<std::uint64_t>(found));
     else
-      caught_up_ = redis_.client_id();
+      caught_up_ = client;
   } catch (...) {
     problem = std::current_exception();
   }
@@ -241,7 +255,8 @@ awaitable<void> committer::watch_durability() {
     const auto mark = committed_;
     bool written = false;
     try {
-      const auto info = co_await redis_.command("INFO", "persistence");
+      const auto ask = [this] { return redis_.command("INFO", "persistence"); };
+      const auto info = co_await on_redis(ask);
       // A server that does not tell is taken at its word.
       written = info.is_error() || says_written(info.as_string());
     } catch (const failure&) {
@@ -257,6 +272,16 @@ void committer::stop() {
   pulse_.cancel();
 }
 
+// A match that is replayed at once is no load yet: whoever looks into Redis then finds all of it.
+bool committer::is_busy(std::size_t events) {
+  const auto now = steady::now();
+  const std::chrono::duration<double> passed = now - counted_at_;
+  counted_at_ = now;
+  recent_events_ = recent_events_ * std::exp(-passed / load_memory) + static_cast<double>(events);
+  return std::cmp_greater(events, settings_.small_commit_limit) &&
+         recent_events_ > settings_.busy_from;
+}
+
 // Once a minute.
 bool committer::keeps_profile(const std::string& player_id) {
   const auto minute = std::chrono::floor<std::chrono::minutes>(clock_.now().time_since_epoch());
@@ -270,15 +295,20 @@ bool committer::keeps_profile(const std::string& player_id) {
 // After a lost reply: waits for a connection and makes sure that the old one executes nothing more.
 awaitable<void> committer::settle(std::int64_t lost_client) {
   try {
-    co_await redis_.wait_connected(500ms);
-    if (lost_client != 0 && lost_client != redis_.client_id())
-      co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
+    const auto work = [this, lost_client] { return kill_when_connected(lost_client); };
+    co_await on_redis(work);
     co_return;
   } catch (const failure&) {
   }
   asio::steady_timer pause(io_, 50ms);
   error_code ignored;
   co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+}
+
+awaitable<void> committer::kill_when_connected(std::int64_t lost_client) {
+  co_await redis_.wait_connected(500ms);
+  if (lost_client != 0 && lost_client != redis_.client_id())
+    co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
 }
 
 void committer::start_anew() {

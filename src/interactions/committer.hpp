@@ -13,6 +13,7 @@
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -30,6 +31,10 @@ struct committer_settings {
   commit_settings commit;
   restorer restore_players;
   restorer restore_levels;
+  // Under load, a commit with more events than this leaves pending what can wait
+  // (commit_settings::leaves_pending). Load is more than `busy_from` events in the last seconds.
+  std::int64_t small_commit_limit = 64;
+  double busy_from = 90'000;
   // How long a batch of which nothing was sent waits for Redis before it is refused.
   std::chrono::milliseconds patience{2'000};
   // Confirmed commits kept until Redis has written them to its file; then commits wait.
@@ -38,6 +43,7 @@ struct committer_settings {
 
 class committer {
  public:
+  // `redis` may run on a thread of its own (redis/threaded_client.hpp).
   committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
             const clock& time, committer_settings settings, metrics::registry& metrics);
 
@@ -62,13 +68,21 @@ class committer {
   };
 
   awaitable<attempt> send(commit_request& request, std::uint64_t number);
+  awaitable<attempt> send_now(commit_request& request, std::uint64_t number);
+  // Awaits `work()` on the client's thread.
+  template <class Work>
+  auto on_redis(Work work) {
+    return asio::co_spawn(redis_.context(), std::move(work), use_awaitable);
+  }
   awaitable<void> wait_turn(std::uint64_t ticket);
   awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now);
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
+  awaitable<void> kill_when_connected(std::int64_t lost_client);
+  bool is_busy(std::size_t events);
   bool keeps_profile(const std::string& player_id);
-  void applied(batch& b, commit_request request, const redis::value& reply);
+  void applied(batch& b, commit_request request, const attempt& last);
   void start_anew();
 
   asio::io_context& io_;
@@ -86,6 +100,8 @@ class committer {
   asio::steady_timer turn_;   // cancelled when serving_ changes
   asio::steady_timer pulse_;  // of watch_durability()
   bool stopping_ = false;
+  double recent_events_ = 0;  // the older, the less
+  std::chrono::steady_clock::time_point counted_at_{};
   // Players whose cached profile was kept alive in this minute.
   boost::unordered_flat_set<std::string> kept_profiles_;
   std::chrono::minutes kept_minute_{};

@@ -62,7 +62,7 @@ class committer_fixture : public testing::redis_fixture {
   manual_clock time;
   redis::key_space keys;
   metrics::registry numbers;
-  engine events{io, redis, keys, time, settings_for_tests(), numbers};
+  engine events{io, redis, redis, keys, time, settings_for_tests(), numbers};
 };
 
 TEST_F(committer_fixture, an_attack_leaves_its_record_and_the_players_state) {

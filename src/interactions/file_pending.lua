@@ -1,12 +1,13 @@
 -- Files about `limit` of the attack records that are pending in one part, the oldest first.
 --
--- KEYS[1] attacks:pending, their number   KEYS[2] attacks:pending:<part>, a list of records (file_attacks.lua)
+-- KEYS[1] attacks:pending, their bytes   KEYS[2] attacks:pending:<part>, a list of records (file_attacks.lua)
 -- ARGV    prefix, now in ms since 1970, attack_ttl_ms, limit
--- Returns how many are pending now in all.
-local limit, filed = tonumber(ARGV[4]), 0
+-- Returns how many bytes are pending now in all.
+local limit, filed, taken = tonumber(ARGV[4]), 0, 0
 while filed < limit do
   local records = redis.call('LPOP', KEYS[2])
   if not records then break end
+  taken = taken + #records
   filed = filed + file_attacks(ARGV[1], records, tonumber(ARGV[2]), tonumber(ARGV[3]))
 end
-return redis.call('DECRBY', KEYS[1], filed)
+return redis.call('DECRBY', KEYS[1], taken)

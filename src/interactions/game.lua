@@ -8,8 +8,8 @@
 --   completion  id, level, player, score
 --   chat        channel, from, text, ts
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
--- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice),
--- profile_ttl_s, actions_limit, id_sets (keys of the remembered event ids: current, before).
+-- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
+-- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
 -- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
 -- 'banned'.
 
@@ -66,10 +66,7 @@ function game.trade(world, next_arg)
   end
   local key = world.prefix .. 'player:' .. from
   if is_last == '1' then redis.call('HSET', key, 'interaction', 'trade', 'target', to) end
-  if world.actions_limit > 0 then
-    redis.call('LPUSH', key .. ':actions', action)
-    redis.call('LTRIM', key .. ':actions', 0, world.actions_limit - 1)
-  end
+  if world.actions_limit > 0 then world.add_action(from, action) end
   add_score(world, world.active, from, 1)
   redis.call('HINCRBY', world.activity, from, 1)
   redis.call('EXPIRE', world.prefix .. 'user:' .. from, world.profile_ttl_s)

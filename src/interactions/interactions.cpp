@@ -10,20 +10,23 @@ namespace skirmish::interactions {
 namespace {
 
 using namespace std::chrono_literals;
+using steady = std::chrono::steady_clock;
 
 constexpr auto caller_patience = 10s;
+constexpr double overlap_after = 0.5;  // of the time that a commit is expected to take
 
 const error busy{errc::unavailable, "too much is waiting to be written; try again"};
 
 }  // namespace
 
-engine::engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-               const clock& time, engine_settings settings, metrics::registry& metrics)
+engine::engine(asio::io_context& io, redis::client& redis, redis::client& commits,
+               const redis::key_space& keys, const clock& time, engine_settings settings,
+               metrics::registry& metrics)
     : io_(io),
       redis_(redis),
       keys_(keys),
       settings_(std::move(settings)),
-      committer_(io, redis, keys, time, settings_.committer, metrics),
+      committer_(io, commits, keys, time, settings_.committer, metrics),
       wake_(io),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),
@@ -88,17 +91,19 @@ std::vector<frame> engine::take() {
 awaitable<void> engine::run() {
   asio::co_spawn(io_, [this] { return committer_.watch_durability(); }, asio::detached);
   while (!stopping_ || committer_.in_flight() > 0) {
-    if (stopping_ || queue_.empty() || !committer_.has_room() ||
-        (committer_.in_flight() > 0 && queued_events_ < settings_.overlap_from)) {
-      // Room that comes back without a commit's end is found by a look now and then.
-      wake_.expires_after(queue_.empty() ? std::chrono::milliseconds(1h) : 5ms);
+    const auto due = next_commit_at();
+    if (due > steady::now()) {
+      wake_.expires_at(due);
       error_code ignored;
       co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
       continue;
     }
     auto b = std::make_shared<batch>(take());
     if (b->empty()) continue;
-    const auto write = [this, b] { return write_batch(b); };
+    const auto events = b->event_count();
+    const auto write = [this, b, events] { return write_batch(b, events); };
+    under_way_.push_back(events);
+    if (under_way_.size() == 1) began_ = steady::now();
     asio::co_spawn(io_, write, asio::detached);
   }
   committer_.stop();
@@ -106,12 +111,28 @@ awaitable<void> engine::run() {
   left.fail(busy);
 }
 
-awaitable<void> engine::write_batch(std::shared_ptr<batch> b) {
-  const auto start = std::chrono::steady_clock::now();
+awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events) {
+  const auto start = steady::now();
   co_await committer_.write(std::move(*b));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  duration_.observe(took.count());
+  const auto now = steady::now();
+  duration_.observe(std::chrono::duration<double>(now - start).count());
+  pace_ = std::chrono::duration<double>(now - began_) / std::max<std::size_t>(events, 1);
+  under_way_.pop_front();
+  began_ = now;
   wake_.cancel();
+}
+
+// A second commit goes when the first has had most of the time that it is expected to take: late
+// enough to take many events along, early enough that Redis never waits.
+steady::time_point engine::next_commit_at() const {
+  const auto now = steady::now();
+  if (stopping_ || queue_.empty()) return now + 1h;
+  // Room that comes back without a commit's end is found by a look now and then.
+  if (!committer_.has_room()) return now + 5ms;
+  if (under_way_.empty()) return now;
+  if (queued_events_ < settings_.overlap_from) return now + 1h;
+  const auto expected = pace_ * static_cast<double>(under_way_.front());
+  return began_ + std::chrono::duration_cast<steady::duration>(overlap_after * expected);
 }
 
 void engine::stop() {

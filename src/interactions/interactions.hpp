@@ -29,8 +29,10 @@ struct engine_settings {
 
 class engine {
  public:
-  engine(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-         const clock& time, engine_settings settings, metrics::registry& metrics);
+  // Writes through `commits`, which may run on a thread of its own, and reads through `redis`.
+  engine(asio::io_context& io, redis::client& redis, redis::client& commits,
+         const redis::key_space& keys, const clock& time, engine_settings settings,
+         metrics::registry& metrics);
 
   // Queues a frame. Its `done` is called on this thread, maybe before this returns: a full queue
   // refuses at once.
@@ -49,7 +51,8 @@ class engine {
 
  private:
   std::vector<frame> take();
-  awaitable<void> write_batch(std::shared_ptr<batch> b);
+  [[nodiscard]] std::chrono::steady_clock::time_point next_commit_at() const;
+  awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events);
 
   asio::io_context& io_;
   redis::client& redis_;
@@ -60,6 +63,9 @@ class engine {
   std::size_t queued_events_ = 0;
   asio::steady_timer wake_;
   bool stopping_ = false;
+  std::deque<std::size_t> under_way_;            // events of each commit
+  std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
+  std::chrono::duration<double> pace_{};         // time that the last commit took for each event
 
   metrics::counter& refused_;
   metrics::gauge& waiting_;

@@ -19,14 +19,22 @@ inline std::string attack_key(const redis::key_space& keys, std::string_view att
 inline constexpr std::chrono::seconds attack_ttl{86'400};
 
 // attacks:pending:<part>, a list: lines of attack records (see file_attacks.lua) that are not under
-// their own keys yet, and newer than what is there. attacks:pending, a number: how many, in all.
-inline std::string pending_count_key(const redis::key_space& keys) {
+// their own keys yet, and newer than what is there. attacks:pending, a number: their bytes, in all.
+inline std::string pending_bytes_key(const redis::key_space& keys) {
   return keys.key("attacks", "pending");
 }
 inline std::string pending_key(const redis::key_space& keys, std::size_t part) {
   return keys.key("attacks", "pending", std::to_string(part));
 }
 inline constexpr std::size_t attack_parts = 32;
+
+// acts:pending, a list: what players did in commits under load and what is not counted yet
+// (acts_text.hpp), a commit each. acts:filing, a list: the same, taken by the filer. acts:filed, a
+// hash: how many players have been filed ever (`players`), and had been before those (`first`).
+// acts:bytes, a number: bytes of both lists.
+inline std::string acts_key(const redis::key_space& keys, std::string_view what) {
+  return keys.key("acts", what);
+}
 
 // The part of a pair. FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
 inline std::size_t attack_part(std::string_view attacker, std::string_view target) {

@@ -82,10 +82,6 @@ client::~client() = default;
 
 void client::set_events(events handlers) { events_ = std::move(handlers); }
 
-bool client::connected() const noexcept { return link_ && link_->ready; }
-
-std::int64_t client::client_id() const noexcept { return connected() ? link_->client_id : 0; }
-
 void client::stop() {
   stopping_ = true;
   pause_.cancel();
@@ -117,7 +113,8 @@ awaitable<void> client::attempt() {
   if (!current) co_return;
   link_ = current;
   co_await (current->run() || attend(current));
-  const bool was_ready = std::exchange(current->ready, false);
+  const bool was_ready = connected_.exchange(false);
+  client_id_ = 0;
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
   changed_.cancel();
@@ -135,7 +132,7 @@ void client::report_loss(std::string problem) {
 
 awaitable<void> client::attend(std::shared_ptr<link> at) {
   co_await greet(at);
-  if (!at->ready) co_return;
+  if (!connected_) co_return;
   co_await relay_pushes(at);
 }
 
@@ -144,13 +141,14 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
   request hello;
   hello.push("CLIENT", "ID");
   hello.push("PING");
+  std::int64_t number = 0;
   while (true) {
     std::vector<value> replies;
     any_adapter adapter(replies);
     const auto [problem, bytes] = co_await at->connection.async_exec(hello, std::move(adapter),
                                                                      asio::as_tuple(use_awaitable));
     if (problem) co_return;
-    at->client_id = replies.at(0).as_integer().value_or(0);
+    number = replies.at(0).as_integer().value_or(0);
     const auto& answer = replies.at(1).as_string();
     if (answer == "PONG") break;
     last_problem_ = answer;  // LOADING, for example
@@ -159,7 +157,8 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   at->set_no_delay();
-  at->ready = true;
+  client_id_ = number;
+  connected_ = true;
   failed_attempts_ = 0;
   stats_.connections += 1;
   log::info("redis_connected", {{"client", name_}, {"server", to_string_masked(config_)}});

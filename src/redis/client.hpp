@@ -22,6 +22,7 @@
 #include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -64,7 +65,8 @@ class client {
   void stop();
 
   // True while commands can be sent: connected, authenticated, and the server has loaded its data.
-  [[nodiscard]] bool connected() const noexcept;
+  // May be asked on any thread.
+  [[nodiscard]] bool connected() const noexcept { return connected_; }
   // Waits for that. Throws unavailable when `deadline` passes first; the text says what the last
   // attempt met.
   awaitable<void> wait_connected(std::chrono::steady_clock::duration deadline);
@@ -100,8 +102,9 @@ class client {
 
   // The server's number for the current connection (CLIENT ID); 0 when not connected or when the
   // server hides it. After a lost reply, CLIENT KILL ID of the old number makes sure that nothing
-  // sent on it is still to be executed.
-  [[nodiscard]] std::int64_t client_id() const noexcept;
+  // sent on it is still to be executed. This one may be asked on any thread.
+  [[nodiscard]] std::int64_t client_id() const noexcept { return client_id_; }
+  [[nodiscard]] asio::io_context& context() const noexcept { return io_; }
   [[nodiscard]] const client_stats& stats() const noexcept { return stats_; }
   [[nodiscard]] const connection_config& config() const noexcept { return config_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -126,6 +129,8 @@ class client {
   std::shared_ptr<link> link_;  // the current attempt; null before the first
   asio::steady_timer pause_;    // between attempts
   asio::steady_timer changed_;  // cancelled whenever connected() changes
+  std::atomic<bool> connected_{false};
+  std::atomic<std::int64_t> client_id_{0};
   std::string last_problem_;
   unsigned failed_attempts_ = 0;
   bool stopping_ = false;

@@ -26,8 +26,6 @@ struct client::link {
     return problem_.empty() ? "connection lost" : problem_;
   }
 
-  std::int64_t client_id = 0;
-  bool ready = false;
   std::vector<value> pushes;  // received and not yet relayed
 
  private:

@@ -1,0 +1,139 @@
+#include "interactions/pending_acts.hpp"
+
+#include "core/log.hpp"
+#include "interactions/interactions_keys.hpp"
+#include "players/players_keys.hpp"
+#include "redis/lease.hpp"
+
+#include <algorithm>
+
+namespace skirmish::interactions {
+namespace {
+
+using namespace std::chrono_literals;
+
+// clang-format off: in this order
+const std::string filing =
+#include "activity/open_slice.lua.inc"
+#include "interactions/file_acts.lua.inc"
+#include "interactions/acts_world.lua.inc"
+    ;
+// clang-format on
+const redis::script take_script{"interactions/take_pending_acts", filing +
+#include "interactions/take_pending_acts.lua.inc"
+};
+const redis::script file_script{"interactions/file_some_acts", filing +
+#include "interactions/file_some_acts.lua.inc"
+};
+
+constexpr auto interval = 1s;
+constexpr auto rest_limit = 10ms;
+constexpr int few_bytes = 32 * 1024;           // filed by one script: about a millisecond
+constexpr std::size_t players_a_script = 200;  // two milliseconds
+constexpr int texts_a_page = 32;
+
+std::vector<std::string_view> views(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+}  // namespace
+
+pending_acts::pending_acts(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+                           const clock& time, std::chrono::seconds slice,
+                           std::int64_t actions_limit)
+    : io_(io),
+      redis_(redis),
+      keys_(keys),
+      clock_(time),
+      slice_(slice),
+      actions_limit_(actions_limit),
+      rest_(io) {}
+
+// What both scripts begin with.
+std::vector<std::string> pending_acts::arguments() const {
+  const auto slice = clock_.now().time_since_epoch() / slice_ * slice_;
+  return {std::string(keys_.prefix()), std::to_string(slice.count()),
+          std::to_string(slice_.count()), std::to_string(actions_limit_),
+          std::to_string(players::profile_ttl.count())};
+}
+
+// Nothing when there is nothing to file.
+awaitable<std::optional<pending_acts::progress>> pending_acts::take_pending() {
+  const std::vector<std::string> keys{acts_key(keys_, "pending"), acts_key(keys_, "filing"),
+                                      acts_key(keys_, "filed"), acts_key(keys_, "bytes")};
+  auto args = arguments();
+  args.push_back(std::to_string(few_bytes));
+  const auto key_views = views(keys);
+  const auto arg_views = views(args);
+  const auto reply = redis::checked(co_await redis_.eval(take_script, key_views, arg_views));
+  if (reply.size() == 0) co_return std::nullopt;
+  co_return progress{reply[0].as_integer().value_or(0), reply[1].as_integer().value_or(0)};
+}
+
+// The list does not change, so it can be read in pieces.
+awaitable<pending_acts::taken> pending_acts::read_taken(std::int64_t first_filed) {
+  taken out{gathered_acts(actions_limit_), first_filed, 0};
+  const auto key = acts_key(keys_, "filing");
+  bool is_last = false;
+  for (int first = 0; !is_last; first += texts_a_page) {
+    const auto page =
+        redis::checked(co_await redis_.command("LRANGE", key, first, first + texts_a_page - 1));
+    is_last = page.size() < texts_a_page;
+    for (const auto& text : page.as_strings()) {
+      if (!out.acts.add(text)) log::error("acts_unreadable", {{"text", text}});
+      out.bytes += text.size();
+    }
+  }
+  co_return out;
+}
+
+// False when somebody else did.
+awaitable<bool> pending_acts::file_some(const taken& from, std::size_t first, std::size_t last) {
+  const auto& players = from.acts.players();
+  const std::vector<std::string> keys{acts_key(keys_, "filing"), acts_key(keys_, "filed"),
+                                      acts_key(keys_, "bytes")};
+  auto args = arguments();
+  args.push_back(std::to_string(from.first + static_cast<std::int64_t>(first)));
+  args.push_back(last == players.size() ? std::to_string(from.bytes) : std::string());
+  for (auto i = first; i < last; ++i) {
+    const auto& p = players[i];
+    args.insert(args.end(), {p.player_id, std::to_string(p.count), p.mark,
+                             p.keeps_profile ? "1" : "0", std::to_string(p.lines), p.text});
+  }
+  const auto key_views = views(keys);
+  const auto arg_views = views(args);
+  const auto reply = redis::checked(co_await redis_.eval(file_script, key_views, arg_views));
+  co_return reply.as_bool();
+}
+
+awaitable<void> pending_acts::file_all() {
+  const auto filed = co_await take_pending();
+  if (!filed) co_return;
+  const auto from = co_await read_taken(filed->first);
+  const auto count = from.acts.players().size();
+  auto first = std::min(static_cast<std::size_t>(filed->now - filed->first), count);
+  bool is_done = false;
+  while (!is_done) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto last = std::min(first + players_a_script, count);
+    const bool mine = co_await file_some(from, first, last);
+    if (!mine) co_return;
+    first = last;
+    is_done = last == count;
+    // Others get Redis for as long as this had it.
+    const std::chrono::steady_clock::duration took = std::chrono::steady_clock::now() - start;
+    rest_.expires_after(std::min<std::chrono::steady_clock::duration>(took, rest_limit));
+    co_await rest_.async_wait(use_awaitable);
+  }
+}
+
+awaitable<void> pending_acts::run_filer() {
+  redis::lease mine(redis_, acts_key(keys_, "filer"), 3 * interval);
+  const auto work = [this]() -> awaitable<bool> {
+    co_await file_all();
+    co_return false;
+  };
+  co_await redis::run_led(io_, redis_, mine, interval, "acts_filer", work);
+}
+
+}  // namespace skirmish::interactions

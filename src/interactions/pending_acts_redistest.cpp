@@ -1,0 +1,191 @@
+#include "interactions/pending_acts.hpp"
+
+#include "interactions/interactions.hpp"
+#include "interactions/interactions_keys.hpp"
+#include "support/redis_fixture.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace skirmish::interactions {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+
+awaitable<std::vector<std::string>> nobody(std::vector<std::string> ids) { co_return ids; }
+
+engine_settings settings_for_tests(std::int64_t pending) {
+  engine_settings s;
+  s.committer.restore_players = nobody;
+  s.committer.restore_levels = nobody;
+  s.committer.small_commit_limit = 2;
+  s.committer.busy_from = 0;
+  s.committer.commit.acts_pending_limit = pending;
+  return s;
+}
+
+constexpr std::int64_t actions_limit = 3;
+
+class pending_acts_fixture : public testing::redis_fixture {
+ protected:
+  void TearDown() override {
+    if (events) events->stop();
+    redis_fixture::TearDown();
+  }
+
+  awaitable<void> start(std::int64_t pending, int players) {
+    auto s = settings_for_tests(pending);
+    s.committer.commit.actions_limit = actions_limit;
+    events.emplace(io, redis, redis, keys, time, s, numbers);
+    tasks.spawn("engine", [this] { return events->run(); });
+    for (int i = 0; i < players; ++i) co_await redis.command("HSET", "player:" + name(i), "hp", 1);
+  }
+  static std::string name(int i) { return fmt::format("p{}", i); }
+
+  // Each moves once, in this order.
+  awaitable<void> commit(std::vector<int> players) {
+    frame f;
+    for (const int i : players) {
+      move m;
+      m.player_id = name(i);
+      m.lat = 1 + step;
+      m.lon = 2;
+      m.ttl = 60s;
+      m.ts = time.now();
+      f.events.emplace_back(m);
+      f.indices.push_back(f.indices.size());
+    }
+    ++step;
+    const auto out = co_await events->commit(std::move(f));
+    EXPECT_EQ(out.accepted, players.size());
+  }
+  awaitable<std::int64_t> number(std::string command, std::string key, std::string field) {
+    co_return (co_await redis.command(command, key, field)).as_double().value_or(-1);
+  }
+  awaitable<std::int64_t> left_behind() {
+    const auto keys_left =
+        co_await redis.command("EXISTS", "acts:pending", "acts:filing", "acts:bytes");
+    co_return keys_left.as_integer().value_or(-1);
+  }
+  awaitable<std::int64_t> in_slice(int player) {
+    const auto start = time.now().time_since_epoch() / 60s * 60;
+    co_return co_await number("HGET", fmt::format("activity:{}", start), name(player));
+  }
+  // The latitudes of a player's last actions, newest first.
+  awaitable<std::vector<std::string>> latitudes(int player) {
+    const auto list =
+        co_await redis.command("LRANGE", "player:" + name(player) + ":actions", 0, -1);
+    std::vector<std::string> out;
+    const auto begin = fmt::format("[\"move\",\"{}\",", name(player));
+    for (const auto& text : list.as_strings()) {
+      std::vector<std::string> of_element;
+      for (auto at = text.find(begin); at != text.npos; at = text.find(begin, at + 1))
+        of_element.push_back(text.substr(at + begin.size(), 1));
+      out.insert(out.end(), of_element.rbegin(), of_element.rend());
+    }
+    co_return out;
+  }
+
+  manual_clock time;
+  redis::key_space keys;
+  metrics::registry numbers;
+  std::optional<engine> events;
+  pending_acts filer{io, redis, keys, time, 60s, actions_limit};
+  int step = 0;
+};
+
+TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it_is_filed) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 3);
+    const std::vector<int> few{0, 1};
+    const std::vector<int> many{1, 0, 2};
+    const std::vector<int> one{2};
+    co_await commit(few);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 1);
+    EXPECT_EQ(co_await in_slice(1), 1);
+    co_await commit(many);
+    co_await commit(one);  // behind what is pending
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 1);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p2"), -1);
+    EXPECT_EQ(co_await number("HGET", "player:p0", "lat"), 2) << "its state is not put off";
+
+    co_await filer.file_all();
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 2);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p2"), 2);
+    EXPECT_EQ(co_await in_slice(2), 2);
+    const auto newest_first = co_await latitudes(2);
+    EXPECT_THAT(newest_first, ElementsAre("3", "2"));
+    EXPECT_EQ(co_await left_behind(), 0);
+    co_await commit(one);
+    EXPECT_EQ(co_await in_slice(2), 3) << "small ones count at once again";
+  });
+}
+
+TEST_F(pending_acts_fixture, who_came_to_a_score_first_is_before_the_others) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 4);
+    const std::vector<int> first{3, 1, 2};
+    const std::vector<int> second{2, 3, 0};
+    const std::vector<int> third{1, 0, 0};
+    co_await commit(first);
+    co_await commit(second);
+    co_await commit(third);
+    co_await filer.file_all();
+    // All but p0 have two, p2 and p3 since the second commit, p1 since the third.
+    std::vector<std::int64_t> marks;
+    for (const int i : {2, 3, 1})
+      marks.push_back(co_await number("HGET", "leaderboard:active@moved", name(i)));
+    EXPECT_LT(marks[0], marks[1]);
+    EXPECT_LT(marks[1], marks[2]);
+  });
+}
+
+TEST_F(pending_acts_fixture, two_filers_count_everything_once_and_a_third_ends_what_one_began) {
+  run([this]() -> awaitable<void> {
+    constexpr int count = 900;
+    co_await start(1 << 20, count);
+    std::vector<int> all;
+    for (int i = 0; i < count; ++i) all.push_back(i);
+    for (int round = 0; round < 3; ++round) co_await commit(all);
+    // One has taken the acts and counted some when it stops.
+    pending_acts other{io, redis, keys, time, 60s, actions_limit};
+    task_group others{io};
+    others.spawn("filer", [&] { return other.file_all(); });
+    bool began = false;
+    while (!began) began = co_await number("ZSCORE", "leaderboard:active", "p0") == 3;
+    others.close();
+    co_await others.wait(5s);
+    EXPECT_EQ((co_await redis.command("EXISTS", "acts:filing")).as_integer(), 1);
+    co_await commit(all);
+
+    task_group both{io};
+    both.spawn("filer", [&] { return filer.file_all(); });
+    pending_acts third{io, redis, keys, time, 60s, actions_limit};
+    both.spawn("filer", [&] { return third.file_all(); });
+    co_await both.wait(10s);
+    co_await filer.file_all();
+    co_await filer.file_all();
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", name(i)), 4) << i;
+      EXPECT_EQ(co_await in_slice(i), 4) << i;
+    }
+    EXPECT_EQ(co_await left_behind(), 0);
+  });
+}
+
+TEST_F(pending_acts_fixture, with_too_much_pending_commits_count_at_once) {
+  run([this]() -> awaitable<void> {
+    co_await start(100, 3);
+    const std::vector<int> all{0, 1, 2};
+    for (int i = 0; i < 3; ++i) co_await commit(all);
+    EXPECT_EQ((co_await redis.command("LLEN", "acts:pending")).as_integer(), 1);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 2);
+    co_await filer.file_all();
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 3);
+  });
+}
+
+}  // namespace
+}  // namespace skirmish::interactions
