@@ -105,16 +105,17 @@ client_loop::guest::~guest() {
 }
 
 void client_loop::guest::await(const std::atomic<bool>& ready) {
-  if (!drives_) return loop_.look_out(ready);
+  loop_.look_out(ready, drives_);
+  if (!drives_) return;
   const auto until = begin_ + drive_limit;
   while (!ready && steady::now() < until) guarded([&] { loop_.io_.run_one_until(until); });
   drives_ = false;
   loop_.hand_back(ready);
 }
 
-void client_loop::look_out(const std::atomic<bool>& ready) noexcept {
+void client_loop::look_out(const std::atomic<bool>& ready, bool drives) noexcept {
   static const bool one_core = std::thread::hardware_concurrency() < 2;
-  constexpr auto moment = std::chrono::microseconds(150);
+  constexpr auto moment = std::chrono::microseconds(100);
   constexpr int longest_rest = 64;
   if (one_core || looking_out_.exchange(true, std::memory_order_acquire)) return;
   if (rest_ > 0) {
@@ -123,8 +124,10 @@ void client_loop::look_out(const std::atomic<bool>& ready) noexcept {
     const auto until = std::chrono::steady_clock::now() + moment;
     bool seen = ready.load(std::memory_order_acquire);
     while (!seen && std::chrono::steady_clock::now() < until) {
-      // The loop's thread or Redis may wait for this very core.
-      std::this_thread::yield();
+      std::size_t ran = 0;
+      if (drives) guarded([&] { ran = io_.poll_one(); });
+      // Redis, or the loop's own thread, may wait for this very core.
+      if (ran == 0) std::this_thread::yield();
       seen = ready.load(std::memory_order_acquire);
     }
     missed_ = seen ? 0 : std::min(2 * missed_ + 1, longest_rest);

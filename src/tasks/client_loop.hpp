@@ -101,9 +101,10 @@ class client_loop {
   bool take_over(std::chrono::steady_clock::time_point now);
   void hand_back(bool keep_others_off);
 
-  // Watches for the answer a moment before its thread sleeps. One caller at a time; each time the
+  // Watches for the answer a moment before its thread sleeps, and runs the loop meanwhile if it
+  // `drives`: a core that idles is the slowest to wake. One caller at a time; each time the
   // answer took longer (Redis is elsewhere, or every core is busy) the next ones rest for longer.
-  void look_out(const std::atomic<bool>& ready) noexcept;
+  void look_out(const std::atomic<bool>& ready, bool drives) noexcept;
 
   std::atomic<bool> looking_out_{false};
   int missed_ = 0, rest_ = 0;  // belong to who looks out

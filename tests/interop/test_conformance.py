@@ -177,7 +177,8 @@ def test_a_group_at_the_end_of_a_chord_member_stands_apart(client, server, start
     assert chord([chain(add[first](1, 1), group(ends)), slow], body)().get(timeout=20) == [[3, 4], 6]
     # A group that is itself a member is flattened.
     assert sorted(chord([group(add[first](1, 1), add[first](2, 2)), slow], body)().get(timeout=20)) == [2, 4, 6]
-    eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chord's keys are gone")
+    if first == "cpp":  # Python leaves the size of the group
+        eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chord's keys are gone")
 
 
 def test_a_chord_learns_that_an_early_step_of_a_member_failed(client, start_worker, python_worker):
