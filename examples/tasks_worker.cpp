@@ -151,7 +151,8 @@ void register_marks(app& app) {
 void register_canvases(app& app) {
   const auto py = app.remote("py.add"), cpp = app.remote("cpp.add"),
              py_slow = app.remote("py.slow_add"), cpp_slow = app.remote("cpp.slow_add"),
-             py_total = app.remote("py.total"), cpp_total = app.remote("cpp.total");
+             py_total = app.remote("py.total"), cpp_total = app.remote("cpp.total"),
+             echo = app.remote("cpp.echo"), fail = app.remote("cpp.fail");
   const auto chains = [=](const std::string& what) -> std::optional<signature> {
     if (what == "python first") return chain({py.s(1, 2), cpp.s(10), py.s(100)});
     if (what == "cpp first") return chain({cpp.s(1, 2), py.s(10), cpp.s(100)});
@@ -173,6 +174,12 @@ void register_canvases(app& app) {
       return chord({chain({py.s(1, 1), cpp.s(2)}), chain({cpp.s(1, 1), py.s(6)})}, py_total.s());
     if (what == "a chord as a member")
       return chord({chord({py.s(1, 1), cpp.s(2, 2)}, py_total.s()), cpp.s(3, 3)}, cpp_total.s());
+    if (what == "a chain that ends in a group")
+      return chord({chain({cpp.s(1, 1), group({py.s(1), cpp.s(2)})}), cpp_slow.s(3, 3)}, echo.s());
+    if (what == "an early step fails")
+      return chord({chain({fail.s("no"), py.s(1)}), py.s(3, 3)}, py_total.s());
+    if (what == "a chord as a member fails")
+      return chord({chord({fail.s("no"), cpp.s(1, 1)}, py_total.s()), py.s(3, 3)}, cpp_total.s());
     if (what == "python fails")
       return chord({cpp.s(1, 1), signature("py.fail", {"no"}), py.s(3, 3)}, cpp_total.s());
     if (what == "cpp member fails")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/cli.hpp"
+#include "core/log.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 #include "tasks/operator.hpp"
@@ -37,6 +38,11 @@ struct broker_flags {
            std::filesystem::absolute(std::filesystem::path(c.server.data_dir) / "redis.sock")
                .string();
   }
+  // An operator wants the answer alone, not news of connections. Call it last: loading the settings
+  // sets the level.
+  void be_quiet() const {
+    if (settings.load().server.log_level == "info") log::set_level(log::level::warn);
+  }
   // The world whose tasks these are.
   [[nodiscard]] redis::key_space keys() const {
     auto made = redis::key_space::of_world(settings.load().server.world);
@@ -53,6 +59,7 @@ auto with_broker(const broker_flags& flags, Work work) {
   tasks::key_names keys;
   keys.prefix = keys.result_prefix = flags.keys().prefix();
   keys.database = parsed->database;
+  flags.be_quiet();
   return run([&](asio::io_context& io) -> std::invoke_result_t<Work, tasks::broker_view> {
     redis::client client(io, *parsed, "skirmish-task");
     task_group group(io);

@@ -94,6 +94,7 @@ int call(const call_flags& f) {
   }
   try {
     tasks::app app(f.resolve(), builtin_tasks::options_of(f.keys()));
+    f.be_quiet();
     const auto sent = app.send(f.name, args.get_array(), kwargs.get_object(), options);
     if (f.timeout_s > 0)
       print(sent.get(from_seconds(f.timeout_s)));

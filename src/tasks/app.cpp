@@ -36,10 +36,6 @@ redis::connection_config parse(const std::string& url, std::chrono::milliseconds
   return *parsed;
 }
 
-std::string chord_size_key(const key_names& keys, const std::string& gid) {
-  return keys.group(gid) + ".s";
-}
-
 }  // namespace
 
 running_scope::running_scope(task_context& context, child_handler on_child) {
@@ -59,6 +55,15 @@ addressed address(const key_names& keys, const outgoing& m) {
   out.list = keys.queue(m.queue, priority_step(m.priority));
   out.envelope.reserve(900);
   append_task_envelope(out.envelope, m);
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> chord_keys(const key_names& keys,
+                                                            const new_chord& chord) {
+  const auto base = keys.group(chord.group_id);
+  std::vector<std::pair<std::string, std::string>> out;
+  out.emplace_back(base + ".s", std::to_string(chord.size));
+  if (!chord.nesting.empty()) out.emplace_back(base, chord.nesting);
   return out;
 }
 
@@ -160,7 +165,7 @@ client_loop& app::impl::client() {
 
 namespace {
 
-// The commands of a plan, in pipelines of bounded size. The sizes of chords go first.
+// The commands of a plan, in pipelines of bounded size. What chords need goes before them.
 std::vector<redis::request> pipelines(const app::impl& app, const plan& what) {
   std::vector<redis::request> out(1);
   std::map<std::string, std::vector<std::string>> by_list;
@@ -180,14 +185,14 @@ std::vector<redis::request> pipelines(const app::impl& app, const plan& what) {
   return out;
 }
 
-redis::request chord_sizes(const app::impl& app, const plan& what) {
+redis::request new_chords(const app::impl& app, const plan& what) {
   redis::request out;
   const auto ttl = std::max<std::int64_t>(1, app.options.result_expires.count() / 1000);
-  for (const auto& [gid, size] : what.chords) {
-    const auto key = chord_size_key(app.keys, gid);
-    out.push("SETEX", key, ttl, size);
-    out.push("PUBLISH", key, size);
-  }
+  for (const auto& chord : what.chords)
+    for (const auto& [key, value] : chord_keys(app.keys, chord)) {
+      out.push("SETEX", key, ttl, value);
+      out.push("PUBLISH", key, value);
+    }
   return out;
 }
 
@@ -197,6 +202,13 @@ std::vector<std::string> app::impl::sent_events(const std::vector<outgoing>& mes
   if (!options.send_sent_event) return {};
   const std::lock_guard lock(events_mutex_);
   for (const auto& m : messages) events_.sent(m);
+  return events_.take_envelopes();
+}
+
+std::vector<std::string> app::impl::sent_events(const std::vector<std::string>& fields) {
+  if (fields.empty()) return {};
+  const std::lock_guard lock(events_mutex_);
+  for (const auto& one : fields) events_.sent(one);
   return events_.take_envelopes();
 }
 
@@ -210,8 +222,8 @@ void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy)
   std::size_t sent = 0;
   const auto attempt = [&]() -> awaitable<void> {
     co_await loop.broker().wait_connected(options.operation_timeout);
-    auto sizes = chord_sizes(*this, what);
-    if (sizes.get_commands() > 0) redis::checked(co_await loop.results().exec(std::move(sizes)));
+    auto chords = new_chords(*this, what);
+    if (chords.get_commands() > 0) redis::checked(co_await loop.results().exec(std::move(chords)));
     for (; sent < parts.size(); ++sent) redis::checked(co_await loop.broker().exec(parts[sent]));
   };
   auto pause = policy ? policy->interval_start : milliseconds{0};

@@ -51,6 +51,8 @@ struct app::impl {
   void publish(plan&& what, const std::optional<publish_retry>& policy);
   // The task-sent events of these messages, if they are wanted.
   std::vector<std::string> sent_events(const std::vector<outgoing>& messages);
+  // The same from raw fields (sent_fields()), for what a worker sends.
+  std::vector<std::string> sent_events(const std::vector<std::string>& fields);
 
  private:
   std::mutex events_mutex_;
@@ -66,6 +68,10 @@ struct addressed {
   std::string envelope;
 };
 addressed address(const key_names& keys, const outgoing& m);
+
+// What has to be stored, key and value, before the members of a chord are sent.
+std::vector<std::pair<std::string, std::string>> chord_keys(const key_names& keys,
+                                                            const new_chord& chord);
 
 // The task that runs on this thread, if any: what is sent from inside a task gets it as parent.
 class running_scope {

@@ -32,37 +32,80 @@ std::string stored(wall_time t) { return fmt::format("{:.6f}", to_unix_s(t)); }
 
 }  // namespace
 
-result<periodic_task> parse_periodic(std::string name, const json_object& d) {
-  periodic_task out;
-  out.name = std::move(name);
-  out.task = text_at(d, "task");
-  if (out.task.empty()) return bad(fmt::format("the periodic task {} names no task", out.name));
+namespace {
+
+result<void> read_when(periodic_task& to, const json_object& d) {
   const auto every = text_at(d, "every");
   const auto line = text_at(d, "cron");
   if (every.empty() == line.empty())
-    return bad(fmt::format("{} needs either every or cron", out.name));
-  if (!every.empty()) {
-    out.every = parse_duration(every);
-    if (!out.every || out.every->count() == 0)
-      return bad(fmt::format("{}: every is no duration", out.name));
-  } else {
-    auto at = cron::parse(line, text_at(d, "timezone"));
-    if (!at) return bad(fmt::format("{}: {}", out.name, at.error().message));
-    out.at = std::move(*at);
+    return bad(fmt::format("{} needs either every or cron", to.name));
+  if (line.empty()) {
+    to.every = parse_duration(every);
+    if (!to.every || to.every->count() == 0)
+      return bad(fmt::format("{}: every is no duration", to.name));
+    if (d.contains("timezone")) return bad(fmt::format("{}: timezone is for cron", to.name));
+    return {};
   }
-  if (const auto* args = d.if_contains("args"); args && args->is_array())
-    out.args = args->get_array();
-  if (const auto* kwargs = d.if_contains("kwargs"); kwargs && kwargs->is_object())
-    out.kwargs = kwargs->get_object();
+  auto at = cron::parse(line, text_at(d, "timezone"));
+  if (!at) return bad(fmt::format("{}: {}", to.name, at.error().message));
+  to.at = std::move(*at);
+  return {};
+}
+
+// A mistake must not pass for an entry that does something else.
+result<void> check_fields(const std::string& entry, const json_object& d) {
+  using check = bool (*)(const json&);
+  const check text = [](const json& v) { return v.is_string(); };
+  const check array = [](const json& v) { return v.is_array(); };
+  const check object = [](const json& v) { return v.is_object(); };
+  const check priority = [](const json& v) {
+    return v.is_int64() && v.get_int64() >= 0 && v.get_int64() <= 9;
+  };
+  const check positive = [](const json& v) { return v.is_number() && v.to_number<double>() > 0; };
+  const check missed = [](const json& v) { return v == json("once") || v == json("skip"); };
+  const std::map<std::string_view, std::pair<check, const char*>> known{
+      {"task", {text, "a name"}},
+      {"every", {text, "a duration such as \"30s\""}},
+      {"cron", {text, "a line of five fields"}},
+      {"timezone", {text, "a name such as \"Europe/Paris\""}},
+      {"args", {array, "an array"}},
+      {"kwargs", {object, "an object"}},
+      {"queue", {text, "a name"}},
+      {"priority", {priority, "an integer from 0 to 9"}},
+      {"expires_s", {positive, "a number of seconds"}},
+      {"missed", {missed, "once or skip"}}};
+  for (const auto& [key, value] : d) {
+    const auto found = known.find(key);
+    if (found == known.end()) {
+      std::vector<std::string> names;
+      for (const auto& [one, what] : known) names.emplace_back(one);
+      const auto meant = nearest(key, names);
+      return bad(fmt::format("{}: there is no `{}`{}", entry, std::string(key),
+                             meant.empty() ? "" : fmt::format("; `{}`?", meant)));
+    }
+    if (!found->second.first(value))
+      return bad(fmt::format("{}: {} is {}", entry, std::string(key), found->second.second));
+  }
+  return {};
+}
+
+}  // namespace
+
+result<periodic_task> parse_periodic(std::string name, const json_object& d) {
+  periodic_task out;
+  out.name = std::move(name);
+  if (const auto ok = check_fields(out.name, d); !ok) return ok.error();
+  out.task = text_at(d, "task");
+  if (out.task.empty()) return bad(fmt::format("the periodic task {} names no task", out.name));
+  if (const auto ok = read_when(out, d); !ok) return ok.error();
+  if (const auto* args = d.if_contains("args")) out.args = args->get_array();
+  if (const auto* kwargs = d.if_contains("kwargs")) out.kwargs = kwargs->get_object();
   out.options.queue = text_at(d, "queue");
-  if (const auto* p = d.if_contains("priority"); p && p->is_int64())
+  if (const auto* p = d.if_contains("priority"))
     out.options.priority = static_cast<int>(p->get_int64());
-  if (const auto* e = d.if_contains("expires_s"); e && e->is_number())
+  if (const auto* e = d.if_contains("expires_s"))
     out.options.expires = expiry(std::chrono::duration<double>(e->to_number<double>()));
-  const auto missed = text_at(d, "missed");
-  if (!missed.empty() && missed != "once" && missed != "skip")
-    return bad(fmt::format("{}: missed is once or skip", out.name));
-  out.run_missed = missed != "skip";
+  out.run_missed = text_at(d, "missed") != "skip";
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "tasks/canvas.hpp"
 
 #include "skirmish/tasks/signature.hpp"
+#include "tasks/canvas_ends.hpp"
 
 #include <algorithm>
 #include <ranges>
@@ -8,34 +9,10 @@
 namespace skirmish::tasks {
 namespace {
 
-// A hostile message must not make us recurse or allocate without end.
-constexpr int depth_limit = 64;
+// A hostile message must not make us allocate without end.
 constexpr std::size_t message_limit = 1'000'000;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
-
-std::string_view text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
-}
-
-const json_object* object_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v ? v->if_object() : nullptr;
-}
-
-std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
-
-// The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a
-// list or a group).
-json_array list_in(const json_object& sig, std::string_view name) {
-  const auto* kwargs = object_at(sig, "kwargs");
-  const auto* v = kwargs ? kwargs->if_contains(name) : nullptr;
-  if (v == nullptr) return {};
-  if (v->is_array()) return v->get_array();
-  if (v->is_object()) return list_in(v->get_object(), "tasks");
-  return {};
-}
 
 json body_of_chord(const json_object& sig) {
   const auto* kwargs = object_at(sig, "kwargs");
@@ -46,32 +23,6 @@ json body_of_chord(const json_object& sig) {
 json chain_of(json_array steps) {
   if (steps.size() == 1) return std::move(steps[0]);
   return make_signature("chain", {{"tasks", std::move(steps)}});
-}
-
-std::string ensure_id(json_object& sig) {
-  auto& options = own_object_at(sig, "options");
-  if (const auto id = text_at(options, "task_id"); !id.empty()) return std::string(id);
-  auto id = new_uuid();
-  options["task_id"] = id;
-  return id;
-}
-
-// The signature whose end is the end of `sig`: the last step of a chain, the body of a chord.
-json_object* last_of(json_object& sig, int depth = 0) {
-  if (depth > depth_limit) return nullptr;
-  const auto kind = kind_of(sig);
-  auto* kwargs = sig.contains("kwargs") ? sig["kwargs"].if_object() : nullptr;
-  if (kind == "chain" && kwargs) {
-    auto* tasks = kwargs->if_contains("tasks");
-    if (!tasks || !tasks->is_array() || tasks->get_array().empty()) return nullptr;
-    auto* last = tasks->get_array().back().if_object();
-    return last ? last_of(*last, depth + 1) : nullptr;
-  }
-  if (kind == "chord" && kwargs) {
-    auto* body = kwargs->if_contains("body");
-    return body && body->is_object() ? last_of(body->get_object(), depth + 1) : nullptr;
-  }
-  return &sig;
 }
 
 // What was said of the whole holds for its last step, but an id that this step has already stays:
@@ -111,16 +62,12 @@ class expander {
                     std::make_reverse_iterator(folded.begin() + 1));
     auto* last = last_of(rest[0].get_object());
     if (last == nullptr) return bad("a chain whose last step is empty");
+    const auto end = name_ends(rest[0].get_object(), {}, depth);
+    if (!end) return end.error();
     auto last_id = ensure_id(*last);
-    std::optional<std::vector<std::string>> member_ids;
-    if (kind_of(*last) == "group") {
-      auto members = name_members(*last, depth);
-      if (!members) return members.error();
-      member_ids = std::move(*members);
-    }
     if (auto ok = single(first, fed, std::move(rest)); !ok) return ok;
     to_.last_id = std::move(last_id);
-    to_.member_ids = std::move(member_ids);
+    to_.member_ids = members_in(*end);
     return {};
   }
 
@@ -179,55 +126,26 @@ class expander {
     return steps(std::move(all), fed, depth);
   }
 
-  // Groups inside groups become their members.
-  result<void> members_of(const json_array& from, json_array& into, int depth) {
-    if (depth > depth_limit) return bad("the group is nested too deeply");
-    for (const auto& member : from) {
-      if (!member.is_object()) return bad("a member of a group is no signature");
-      if (kind_of(member.get_object()) == "group") {
-        if (auto ok = members_of(list_in(member.get_object(), "tasks"), into, depth + 1); !ok)
-          return ok;
-      } else {
-        into.push_back(member);
-      }
-    }
-    return {};
-  }
-
-  // Gives the results of a group that somebody else will start their ids, and returns these.
-  result<std::vector<std::string>> name_members(json_object& group, int depth) {
-    json_array members;
-    if (auto ok = members_of(list_in(group, "tasks"), members, depth); !ok) return ok.error();
-    std::vector<std::string> ids;
-    for (auto& member : members) {
-      auto* last = last_of(member.get_object());
-      if (last == nullptr) return bad("a member of a group is empty");
-      ids.push_back(ensure_id(*last));
-    }
-    own_object_at(group, "kwargs")["tasks"] = std::move(members);
-    return ids;
-  }
-
   result<void> send_members(json_array members, const std::string& gid, const json& chord_body,
                             const json_array& fed, int depth) {
-    json_array tuples;
+    json_array ends;
     std::vector<std::string> ids;
     std::int64_t index = 0;
     for (auto& member : members) {
-      auto* last = last_of(member.get_object());
-      if (last == nullptr) return bad("a member of a group is empty");
-      auto& options = own_object_at(*last, "options");
+      auto end = name_ends(member.get_object(), chord_body.is_null() ? "" : gid, depth);
+      if (!end) return end.error();
+      add_ends(*end, ids);
+      ends.push_back(std::move(*end));
+      // The result of a member is that of its last step.
+      auto& options = own_object_at(*last_of(member.get_object()), "options");
       options["group_id"] = gid;
       options["group_index"] = index++;
       if (!chord_body.is_null()) options["chord"] = chord_body;
       if (auto ok = apply(std::move(member.get_object()), fed, depth + 1); !ok) return ok;
-      // The result of a member is that of its last step.
-      tuples.push_back(json_array{json_array{to_.last_id, nullptr}, nullptr});
-      ids.push_back(to_.last_id);
     }
     to_.last_id = gid;
     to_.member_ids = std::move(ids);
-    to_.result_tuple = json_array{json_array{gid, nullptr}, std::move(tuples)};
+    to_.result_tuple = json_array{json_array{gid, nullptr}, std::move(ends)};
     return {};
   }
 
@@ -239,6 +157,11 @@ class expander {
       for (const auto name : {"link", "link_error"})
         if (const auto* v = options->if_contains(name))
           for (auto& member : members) append_option(member.get_object(), name, *v);
+      // The end of a member of a chord: its members are the chord's, which has counted them.
+      const auto* body = options->if_contains("chord");
+      const auto chord_id = text_at(*options, "group_id");
+      if (body && body->is_object() && !chord_id.empty())
+        return send_members(std::move(members), std::string(chord_id), *body, fed, depth);
     }
     return send_members(std::move(members), gid, nullptr, fed, depth);
   }
@@ -263,13 +186,21 @@ class expander {
       no_results.emplace_back(json_array());
       return apply(std::move(body.get_object()), no_results, depth + 1);
     }
+    auto end = name_ends(body.get_object(), {}, depth);
+    if (!end) return end.error();
     const auto gid = new_uuid();
-    to_.chords.emplace_back(gid, members.size());
+    const auto which = to_.chords.size();
+    to_.chords.push_back({gid, 0, {}});
     if (auto ok = send_members(std::move(members), gid, body, fed, depth); !ok) return ok;
+    to_.chords[which].size = to_.member_ids->size();
+    auto header = std::move(to_.result_tuple.get_array());
+    const auto nests = [](const json& member) { return !member.get_array()[1].is_null(); };
+    if (std::ranges::any_of(header[1].get_array(), nests))
+      append_json(to_.chords[which].nesting, json_object{{"result", header}});
     to_.last_id = id;
-    to_.member_ids.reset();
-    auto header_tuple = std::move(to_.result_tuple);
-    to_.result_tuple = json_array{json_array{id, std::move(header_tuple)}, nullptr};
+    to_.member_ids = members_in(*end);
+    to_.result_tuple = std::move(*end);
+    to_.result_tuple.get_array()[0].get_array()[1] = std::move(header);
     return {};
   }
 

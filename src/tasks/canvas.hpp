@@ -26,12 +26,20 @@ struct sending {
   std::string reply_to;
 };
 
+// A chord that begins; stored before anything is sent.
+struct new_chord {
+  std::string group_id;
+  std::size_t size = 0;
+  // As Celery saves groups: in it the results of members that end in a group stand apart. Empty
+  // when there is no such member.
+  std::string nesting;
+};
+
 struct plan {
-  std::vector<std::pair<std::string, std::size_t>>
-      chords;  // group id → size; stored before anything is sent
+  std::vector<new_chord> chords;
   std::vector<outgoing> messages;
   std::string last_id;  // of the result of the whole
-  // When the whole ends in a group: the ids of its members' results, in order.
+  // When the whole ends in a group: the ids of its members' results, in order, groups in it opened.
   std::optional<std::vector<std::string>> member_ids;
   json result_tuple;  // of what starts now, as it stands in `children`
 };

@@ -2,6 +2,7 @@
 #include "tasks/canvas.hpp"
 
 #include "skirmish/tasks/signature.hpp"
+#include "tasks/canvas_ends.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -56,8 +57,9 @@ TEST(canvas, a_group_with_a_successor_becomes_a_chord) {
   ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
   ASSERT_EQ(made.messages.size(), 2U);
   ASSERT_EQ(made.chords.size(), 1U);
-  EXPECT_EQ(made.chords[0].second, 2U);
-  EXPECT_EQ(made.messages[0].group, made.chords[0].first);
+  EXPECT_EQ(made.chords[0].size, 2U);
+  EXPECT_EQ(made.chords[0].nesting, "");
+  EXPECT_EQ(made.messages[0].group, made.chords[0].group_id);
   EXPECT_EQ(made.messages[1].group_index, 1);
   EXPECT_EQ(made.messages[0].chord.at("subtask_type"), "chain");
   EXPECT_EQ(made.messages[0].chord.at("options").at("task_id").as_string(), made.last_id);
@@ -119,6 +121,81 @@ TEST(canvas, a_chain_may_end_in_a_group) {
   ASSERT_TRUE(expand_chain_step(made.messages[0].chain.as_array(), fed, how(), next));
   EXPECT_EQ(next.last_id, made.last_id);
   EXPECT_EQ(next.member_ids, made.member_ids);
+}
+
+// Celery flattens a group in a chord's header, but not one in which a chain ends.
+TEST(canvas, a_member_of_a_chord_may_end_in_a_group) {
+  plan made;
+  const auto inner = chain({s("d"), group({s("e"), s("f").task_id("f")})});
+  const auto work =
+      chord({s("a"), group({s("b"), chain({s("c"), group({s("x"), inner})})})}, s("body"));
+  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
+  ASSERT_EQ(made.chords.size(), 1U);
+  const auto& chord = made.chords[0];
+  EXPECT_EQ(chord.size, 5U);  // a, b, x, e, f
+  ASSERT_EQ(made.messages.size(), 3U);
+  const auto saved = parse(chord.nesting.c_str());
+  std::map<std::string, json, std::less<>> results;
+  const auto& tree = saved.at("result");
+  EXPECT_EQ(tree.at(0).at(0), json(chord.group_id));
+  const auto id_of = [](const json& end) { return std::string(end.at(0).at(0).as_string()); };
+  const auto& third = tree.at(1).at(2);
+  results[made.messages[0].id] = 1;
+  results[id_of(tree.at(1).at(1))] = 2;
+  results[id_of(third.at(1).at(0))] = 3;
+  results[id_of(third.at(1).at(1).at(1).at(0))] = 4;
+  results["f"] = 5;
+  const auto nested = nest_results(saved, results);
+  ASSERT_TRUE(nested);
+  EXPECT_EQ(json(*nested), parse("[1, 2, [3, [4, 5]]]"));
+  results.erase("f");
+  EXPECT_FALSE(nest_results(saved, results));
+
+  // Whoever ends `c` starts the group; its members report to the same chord, which has begun.
+  plan next;
+  ASSERT_TRUE(expand_chain_step(made.messages[2].chain.as_array(), {}, how(), next));
+  EXPECT_TRUE(next.chords.empty());
+  ASSERT_EQ(next.messages.size(), 2U);
+  EXPECT_EQ(next.messages[0].group, chord.group_id);
+  EXPECT_EQ(next.messages[0].chord.at("task"), "body");
+  EXPECT_EQ(next.messages[0].id, id_of(third.at(1).at(0)));
+  plan last;
+  ASSERT_TRUE(expand_chain_step(next.messages[1].chain.as_array(), {}, how(), last));
+  ASSERT_EQ(last.messages.size(), 2U);
+  EXPECT_EQ(last.messages[1].id, "f");
+  EXPECT_EQ(last.messages[1].group, chord.group_id);
+  EXPECT_EQ(last.messages[1].chord.at("task"), "body");
+}
+
+TEST(canvas, a_step_that_will_not_run_tells_whom_that_concerns) {
+  plan made;
+  const auto work =
+      chord({chain({s("a"), s("b").task_id("b"), group({s("c"), s("d")})}), s("e")}, s("body"));
+  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
+  const auto& rest = made.messages[0].chain.as_array();
+  ASSERT_EQ(rest.size(), 2U);
+  const auto end = abandon(rest[0]);
+  EXPECT_EQ(end.ends.size(), 2U);
+  EXPECT_EQ(end.group_id, made.chords[0].group_id);
+  EXPECT_EQ(end.chord.at("task"), "body");
+  const auto step = abandon(rest[1]);
+  EXPECT_EQ(step.ids, std::vector<std::string>{"b"});
+  EXPECT_TRUE(step.chord.is_null());
+  plan chained;
+  const auto before_a_chord = chain({s("a"), group({s("b"), s("c")}), s("d").task_id("d")});
+  ASSERT_TRUE(expand(json(before_a_chord.document()), {}, how(), chained));
+  EXPECT_EQ(abandon(chained.messages[0].chain.as_array()[0]).ids, std::vector<std::string>{"d"});
+}
+
+TEST(canvas, a_group_at_the_end_of_a_member_stands_for_its_members) {
+  plan made;
+  const auto work = group(
+      {s("a"), chain({s("b"), group({s("c"), s("d")})}), chord({s("e")}, group({s("f"), s("g")}))});
+  ASSERT_TRUE(expand(json(work.document()), {}, how(), made));
+  ASSERT_TRUE(made.member_ids);
+  EXPECT_EQ(made.member_ids->size(), 5U);
+  EXPECT_EQ(made.result_tuple.at(1).at(1).at(1).as_array().size(), 2U);
+  EXPECT_EQ(made.result_tuple.at(1).at(2).at(1).as_array().size(), 2U);
 }
 
 TEST(canvas, refuses_what_is_no_signature) {

@@ -1,10 +1,36 @@
 #include "tasks/client_loop.hpp"
 
-#include "core/run_loop.hpp"
+#include "core/log.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace skirmish::tasks {
+namespace {
+
+using namespace std::chrono_literals;
+using steady = std::chrono::steady_clock;
+
+// A caller whose last answer is no older sends one thing after the other.
+constexpr auto burst_gap = 1ms;
+// What takes longer is left to the loop's own thread: it may be a wait for a result.
+constexpr auto drive_limit = 2ms;
+// After two callers were seen at once.
+constexpr auto crowd_memory = 100ms;
+
+// As run_loop() does it.
+template <class Run>
+void guarded(Run run) {
+  try {
+    run();
+  } catch (const std::exception& e) {
+    log::error("unhandled_exception", {{"error", e.what()}});
+  }
+}
+
+}  // namespace
 
 client_loop::client_loop(const redis::connection_config& broker,
                          const redis::connection_config& results)
@@ -15,23 +41,97 @@ client_loop::client_loop(const redis::connection_config& broker,
   tasks_.spawn("tasks_broker", [this] { return broker_.run(); });
   if (results_) tasks_.spawn("tasks_results", [this] { return results_->run(); });
   tasks_.spawn("tasks_subscriber", [this] { return subscriber_.run(); });
-  thread_ = std::thread([this] { run_loop(io_); });
+  thread_ = std::thread([this] { run(); });
 }
 
-void client_loop::look_out(const std::atomic<bool>& ready) noexcept {
+void client_loop::run() {
+  const auto keep = asio::make_work_guard(io_);
+  std::unique_lock lock(turn_);
+  while (!io_.stopped()) {
+    while (reserved_ || driven_) {
+      const auto seen = drives_;
+      parked_.wait_for(lock, burst_gap, [this] { return !reserved_ && !driven_; });
+      // Nobody came in all that time.
+      if (!driven_ && drives_ == seen) reserved_ = false;
+    }
+    running_ = true;
+    lock.unlock();
+    while (!reserved_ && !io_.stopped()) guarded([this] { io_.run_one(); });
+    lock.lock();
+    running_ = false;
+    left_.notify_all();
+  }
+}
+
+bool client_loop::take_over(steady::time_point now) {
+  std::unique_lock lock(turn_);
+  ++callers_;
+  if (callers_ > 1) crowded_until_ = now + crowd_memory;
+  if (now < crowded_until_) {
+    if (reserved_.exchange(false)) {
+      parked_.notify_one();
+      left_.notify_all();
+    }
+    return false;
+  }
+  if (driven_ || now - last_quick_ > burst_gap) return false;
+  reserved_ = true;
+  if (running_) {
+    asio::post(io_, [] {});  // makes it look
+    left_.wait(lock, [this] { return !running_ || !reserved_; });
+    if (!reserved_) return false;
+  }
+  driven_ = true;
+  return true;
+}
+
+void client_loop::hand_back(bool keep_others_off) {
+  const std::lock_guard lock(turn_);
+  driven_ = false;
+  ++drives_;
+  if (!keep_others_off) reserved_ = false;
+  if (!reserved_) parked_.notify_one();
+}
+
+client_loop::guest::guest(client_loop& loop)
+    : loop_(loop), begin_(steady::now()), drives_(loop.take_over(begin_)) {}
+
+client_loop::guest::~guest() {
+  if (drives_) loop_.hand_back(false);
+  const auto now = steady::now();
+  const std::lock_guard lock(loop_.turn_);
+  --loop_.callers_;
+  if (now - begin_ < drive_limit) loop_.last_quick_ = now;
+}
+
+void client_loop::guest::await(const std::atomic<bool>& ready) {
+  loop_.look_out(ready, drives_);
+  if (!drives_) return;
+  const auto until = begin_ + drive_limit;
+  while (!ready && steady::now() < until) guarded([&] { loop_.io_.run_one_until(until); });
+  drives_ = false;
+  loop_.hand_back(ready);
+}
+
+void client_loop::look_out(const std::atomic<bool>& ready, bool drives) noexcept {
   static const bool one_core = std::thread::hardware_concurrency() < 2;
-  constexpr auto moment = std::chrono::microseconds(60);
-  constexpr int rest = 50;
+  constexpr auto moment = std::chrono::microseconds(100);
+  constexpr int longest_rest = 64;
   if (one_core || looking_out_.exchange(true, std::memory_order_acquire)) return;
-  if (look_outs_to_skip_.load(std::memory_order_relaxed) > 0) {
-    look_outs_to_skip_.fetch_sub(1, std::memory_order_relaxed);
+  if (rest_ > 0) {
+    --rest_;
   } else {
     const auto until = std::chrono::steady_clock::now() + moment;
-    while (!ready.load(std::memory_order_acquire)) {
-      if (std::chrono::steady_clock::now() < until) continue;
-      look_outs_to_skip_.store(rest, std::memory_order_relaxed);
-      break;
+    bool seen = ready.load(std::memory_order_acquire);
+    while (!seen && std::chrono::steady_clock::now() < until) {
+      std::size_t ran = 0;
+      if (drives) guarded([&] { ran = io_.poll_one(); });
+      // Redis, or the loop's own thread, may wait for this very core.
+      if (ran == 0) std::this_thread::yield();
+      seen = ready.load(std::memory_order_acquire);
     }
+    missed_ = seen ? 0 : std::min(2 * missed_ + 1, longest_rest);
+    rest_ = missed_;
   }
   looking_out_.store(false, std::memory_order_release);
 }

@@ -94,6 +94,20 @@ class in_zone {
   std::optional<std::string> old_;
 };
 
+// The first time that has these hands on that day; nothing when a change of clocks skips it. Which
+// of two mktime() would choose by itself depends on what it was asked before.
+std::optional<std::time_t> moment_of(const std::tm& day, int hour, int minute) {
+  for (const int summer_time : {1, 0}) {
+    std::tm at = day;
+    at.tm_hour = hour;
+    at.tm_min = minute;
+    at.tm_isdst = summer_time;
+    const auto seconds = std::mktime(&at);
+    if (seconds != -1 && at.tm_hour == hour && at.tm_min == minute) return seconds;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 result<cron> cron::parse(std::string_view line, std::string zone) {
@@ -137,6 +151,16 @@ std::optional<wall_time> cron::next_after(wall_time t) const {
   const std::time_t after = std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
   std::tm local{};
   localtime_r(&after, &local);
+  // A line of every hour follows the minutes as they pass, however the clocks are set meanwhile.
+  if (hours_.all()) {
+    for (std::time_t at = after - after % 60 + 60; at <= after + 3600; at += 60) {
+      std::tm then{};
+      localtime_r(&at, &then);
+      if (minutes_.test(static_cast<std::size_t>(then.tm_min)) &&
+          day_fits(then.tm_mon + 1, then.tm_mday, then.tm_wday))
+        return wall_time{std::chrono::seconds{at}};
+    }
+  }
   constexpr int eight_years_days = 8 * 366;
   for (int offset = 0; offset <= eight_years_days; ++offset) {
     // Noon exists on every day and on no other.
@@ -150,15 +174,8 @@ std::optional<wall_time> cron::next_after(wall_time t) const {
       if (!hours_.test(static_cast<std::size_t>(hour))) continue;
       for (int minute = 0; minute < 60; ++minute) {
         if (!minutes_.test(static_cast<std::size_t>(minute))) continue;
-        std::tm at = day;
-        at.tm_hour = hour;
-        at.tm_min = minute;
-        at.tm_isdst = -1;
-        const auto seconds = std::mktime(&at);
-        // A skipped local time comes back as another one.
-        if (seconds == -1 || seconds <= after || at.tm_hour != hour || at.tm_min != minute)
-          continue;
-        return wall_time{std::chrono::seconds{seconds}};
+        const auto seconds = moment_of(day, hour, minute);
+        if (seconds && *seconds > after) return wall_time{std::chrono::seconds{*seconds}};
       }
     }
   }

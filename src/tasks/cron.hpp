@@ -14,7 +14,7 @@ namespace skirmish::tasks {
 // Five fields as in crontab(5): minute, hour, day of month, month, day of week (0 and 7 are Sunday;
 // names work), with lists, ranges and steps. As there, when both days are restricted, either is
 // enough. A local time that a change of clocks skips does not happen that day; one that it repeats
-// happens once.
+// happens once, unless the line is one of every hour.
 class cron {
  public:
   // `zone` is a name of the tz database ("Europe/Paris"); empty is UTC.

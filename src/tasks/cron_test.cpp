@@ -30,6 +30,17 @@ TEST(cron, finds_the_next_time) {
 TEST(cron, knows_time_zones_and_changes_of_clocks) {
   EXPECT_EQ(next("0 4 * * *", "Europe/Paris", "2026-07-01T00:00:00"), "2026-07-01T02:00");
   EXPECT_EQ(next("0 4 * * *", "Europe/Paris", "2026-12-01T00:00:00"), "2026-12-01T03:00");
+  // What runs every hour runs in the hour that comes twice, too: 00:00 and 01:00 UTC are both
+  // 02:00.
+  EXPECT_EQ(next("*/30 * * * *", "Europe/Paris", "2026-10-25T00:30:00"), "2026-10-25T01:00");
+  EXPECT_EQ(next("*/30 * * * *", "Europe/Paris", "2026-10-25T01:00:00"), "2026-10-25T01:30");
+  // The first of the two.
+  EXPECT_EQ(next("0 2 * * *", "Europe/Paris", "2026-10-24T12:00:00"), "2026-10-25T00:00");
+  EXPECT_EQ(next("0 2 * * *", "Europe/Paris", "2026-10-25T00:00:00"), "2026-10-26T01:00");
+  EXPECT_EQ(next("0 2 * * *", "Asia/Tokyo", "2026-10-25T00:00:00"), "2026-10-25T17:00");
+  EXPECT_EQ(next("0 2 * * *", "America/Sao_Paulo", "2026-01-25T00:00:00"), "2026-01-25T05:00");
+  EXPECT_EQ(next("*/30 * * * *", "Europe/Paris", "2026-03-29T00:45:00"), "2026-03-29T01:00");
+  EXPECT_EQ(next("*/30 * * * mon", "Europe/Paris", "2026-03-29T00:45:00"), "2026-03-29T22:00");
   // 02:30 does not exist on 29 March 2026.
   EXPECT_EQ(next("30 2 * * *", "Europe/Paris", "2026-03-28T12:00:00"), "2026-03-30T00:30");
 }
@@ -52,6 +63,16 @@ TEST(beat, reads_its_entries) {
   EXPECT_FALSE(parse_periodic("e", {{"task", "t"}, {"every", "0s"}}));
   EXPECT_FALSE(parse_periodic("e", {{"task", "t"}, {"every", "1s"}, {"cron", "* * * * *"}}));
   EXPECT_FALSE(parse_periodic("e", {{"task", "t"}, {"every", "1s"}, {"missed", "never"}}));
+  // What is misspelt or of another type is refused, not ignored.
+  for (const json_object& more :
+       {json_object{{"misssed", "skip"}}, json_object{{"args", 3}}, json_object{{"kwargs", "x"}},
+        json_object{{"priority", 10}}, json_object{{"priority", "high"}},
+        json_object{{"expires_s", 0}}, json_object{{"queue", 1}}, json_object{{"cron", 5}},
+        json_object{{"timezone", "Europe/Paris"}}}) {
+    json_object entry{{"task", "t"}, {"every", "1s"}};
+    entry.insert(more.begin(), more.end());
+    EXPECT_FALSE(parse_periodic("e", entry)) << json(more);
+  }
 }
 
 TEST(rate, limits_as_celery_writes_them) {

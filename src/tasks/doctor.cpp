@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 
 namespace skirmish::tasks {
@@ -79,45 +82,55 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
                           "skirmish task deadletter list, then requeue or drop"));
 }
 
+// What a worker says of its visibility timeout; nothing when it does not answer for itself.
+std::optional<std::int64_t> visibility_timeout_s(const json& stats, const json* conf) {
+  const auto number_at = [](const json* in, std::string_view part, std::string_view name) {
+    const auto* outer = in && in->is_object() ? in->get_object().if_contains(part) : nullptr;
+    const auto* v = outer && outer->is_object() ? outer->get_object().if_contains(name) : nullptr;
+    return v && v->is_number() ? std::optional(v->to_number<std::int64_t>()) : std::nullopt;
+  };
+  if (const auto own = number_at(&stats, "skirmish", "visibility_timeout_s")) return own;
+  if (conf == nullptr || !conf->is_object()) return std::nullopt;
+  // Python tells only what is not the default.
+  return number_at(conf, "broker_transport_options", "visibility_timeout").value_or(3600);
+}
+
 awaitable<void> examine_workers(broker_view at, json_array& out) {
   // Named, here and below: g++ 12 miscompiles braces and ranges inside co_await.
   const json_object no_arguments;
   const std::vector<std::string> everybody;
-  const auto stats = co_await broadcast(at, "stats", no_arguments, everybody, 1s);
-  const auto registered = co_await broadcast(at, "registered", no_arguments, everybody, 1s);
-  std::set<std::int64_t> timeouts;
-  for (const auto& [node, s] : stats) {
-    if (!s.is_object()) continue;
-    const auto* own = s.get_object().if_contains("skirmish");
-    if (own && own->is_object())
-      if (const auto* t = own->get_object().if_contains("visibility_timeout_s"); t && t->is_int64())
-        timeouts.insert(t->get_int64());
-  }
+  const auto stats = co_await gather(at, "stats", no_arguments, everybody, 1s);
   const auto confs = co_await broadcast(at, "conf", no_arguments, everybody, 1s);
-  for (const auto& [node, c] : confs) {
-    if (!c.is_object()) continue;
-    const auto* options = c.get_object().if_contains("broker_transport_options");
-    if (options && options->is_object())
-      if (const auto* t = options->get_object().if_contains("visibility_timeout");
-          t && t->is_int64())
-        timeouts.insert(t->get_int64());
+  std::set<std::int64_t> timeouts;
+  std::map<std::string, int> names;
+  for (const auto& [node, s] : stats) {
+    ++names[node];
+    if (const auto t = visibility_timeout_s(s, confs.if_contains(node))) timeouts.insert(*t);
   }
   if (timeouts.size() > 1)
     out.push_back(finding("clashing visibility timeouts", "workers",
                           fmt::format("between {} and {} s; the shortest wins", *timeouts.begin(),
                                       *timeouts.rbegin()),
                           "give all workers of this broker the same"));
-  std::set<std::string> names, twice;
+  // One that hangs does not answer, but stands in the list.
+  std::map<std::string, int> listed;
   const auto alive = co_await workers(at);
-  for (const auto& w : alive) {
-    const auto* node = w.as_object().if_contains("node");
-    if (node == nullptr || !node->is_string()) continue;
-    if (!names.insert(std::string(node->get_string())).second)
-      twice.insert(std::string(node->get_string()));
-  }
-  for (const auto& node : twice)
-    out.push_back(finding("duplicate node name", node, "two instances answer to it",
-                          "start workers with distinct -n"));
+  for (const auto& w : alive)
+    if (const auto* node = w.as_object().if_contains("node"); node && node->is_string())
+      ++listed[std::string(node->get_string())];
+  for (const auto& [node, count] : listed) names[node] = std::max(names[node], count);
+  for (const auto& [node, count] : names)
+    if (count > 1)
+      out.push_back(finding("duplicate node name", node,
+                            fmt::format("{} workers answer to it", count),
+                            "start workers with distinct -n"));
+}
+
+// Messages that wait: tasks that nobody knows, and what is no message.
+awaitable<void> examine_waiting(broker_view at, json_array& out) {
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto registered = co_await broadcast(at, "registered", no_arguments, everybody, 1s);
   std::set<std::string> known;
   for (const auto& [node, list] : registered)
     if (list.is_array())
@@ -126,18 +139,27 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
           std::string text(name.get_string());
           known.insert(text.substr(0, text.find(" [")));
         }
-  if (known.empty()) co_return;
   std::set<std::string> unknown;
   const auto all_queues = co_await queue_names(at);
   for (const auto& queue : all_queues) {
-    const auto waiting = co_await at.redis.command("LRANGE", at.keys.queue(queue, 0), -100, -1);
-    for (const auto& envelope : waiting.as_strings()) {
-      message m(envelope);
-      if (parse_envelope(m) && !m.task.starts_with("celery.") &&
-          !known.contains(std::string(m.task)))
-        unknown.insert(std::string(m.task));
-    }
+    redis::request ask;
+    for (const int step : priority_steps) ask.push("LRANGE", at.keys.queue(queue, step), -100, -1);
+    const auto waiting = redis::checked(co_await at.redis.exec(std::move(ask)));
+    std::size_t unreadable = 0;
+    for (const auto& list : waiting)
+      for (const auto& envelope : list.as_strings()) {
+        message m(envelope);
+        if (!parse_envelope(m))
+          ++unreadable;
+        else if (!m.task.starts_with("celery.") && !known.contains(std::string(m.task)))
+          unknown.insert(std::string(m.task));
+      }
+    if (unreadable > 0)
+      out.push_back(
+          finding("poison", queue, fmt::format("{} messages that cannot be read wait", unreadable),
+                  "a C++ worker moves them to the dead letters; a Python worker may end"));
   }
+  if (known.empty()) co_return;
   for (const auto& name : unknown)
     out.push_back(finding("unregistered task", name,
                           "messages wait for it and no worker that answers knows it",
@@ -151,6 +173,7 @@ awaitable<json_array> diagnose(broker_view at) {
   co_await examine_chords(at, out);
   co_await examine_keys(at, out);
   co_await examine_workers(at, out);
+  co_await examine_waiting(at, out);
   co_return out;
 }
 

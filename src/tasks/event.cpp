@@ -11,6 +11,24 @@ namespace {
 // A million events are about a gigabyte; Redis being away must not cost that.
 constexpr std::size_t gathered_limit_events = 50'000;
 
+void append_text(std::string& out, std::string_view name, std::string_view value) {
+  out.append(", \"").append(name).append("\": ");
+  append_json_string(out, value);
+}
+
+void append_time(std::string& out, std::string_view name, const std::optional<wall_time>& at) {
+  if (at)
+    append_text(out, name, to_iso(*at));
+  else
+    out.append(", \"").append(name).append("\": null");
+}
+
+void append_destination(std::string& out, std::string_view queue) {
+  append_text(out, "queue", queue);
+  append_text(out, "exchange", "");
+  append_text(out, "routing_key", queue);
+}
+
 }  // namespace
 
 int utc_offset_hours(wall_time at) {
@@ -21,6 +39,38 @@ int utc_offset_hours(wall_time at) {
   const long west_s = -local.tm_gmtoff;
   // Python's floor division.
   return static_cast<int>(west_s >= 0 ? west_s / 3600 : -((-west_s + 3599) / 3600));
+}
+
+std::string sent_fields(const outgoing& m) {
+  std::string out;
+  append_text(out, "uuid", m.id);
+  append_text(out, "name", m.shadow.empty() ? m.task : m.shadow);
+  append_text(out, "args", python_repr_tuple(m.args));
+  append_text(out, "kwargs", m.kwargs.empty() ? "{}" : python_repr(json(m.kwargs)));
+  append_text(out, "root_id", m.root_id.empty() ? m.id : m.root_id);
+  if (m.parent_id.empty())
+    out += ", \"parent_id\": null";
+  else
+    append_text(out, "parent_id", m.parent_id);
+  fmt::format_to(std::back_inserter(out), ", \"retries\": {}", m.retries);
+  append_time(out, "eta", m.eta);
+  append_time(out, "expires", m.expires);
+  append_destination(out, m.queue);
+  return out;
+}
+
+std::string sent_again_fields(const message& m, int retries, wall_time eta) {
+  std::string out;
+  append_text(out, "uuid", m.id);
+  append_text(out, "name", m.display_name());
+  out.append(", \"args\": ").append(m.args_repr).append(", \"kwargs\": ").append(m.kwargs_repr);
+  append_text(out, "root_id", m.root());
+  append_text(out, "parent_id", m.id);
+  fmt::format_to(std::back_inserter(out), ", \"retries\": {}", retries);
+  append_time(out, "eta", eta);
+  out.append(", \"expires\": ").append(m.expires_token);
+  append_destination(out, m.queue);
+  return out;
 }
 
 event_writer::event_writer(std::string node) : node_(std::move(node)) {
@@ -45,7 +95,7 @@ void event_writer::append_common(std::string& out, std::string_view type) {
                  tick(), seconds, now.time_since_epoch().count() % 1'000'000);
 }
 
-bool event_writer::begin(std::string_view type, std::string_view id) {
+bool event_writer::begin(std::string_view type) {
   if (!enabled_) return false;
   if (count_ >= gathered_limit_events) {
     ++dropped_;
@@ -54,6 +104,11 @@ bool event_writer::begin(std::string_view type, std::string_view id) {
   if (count_ > 0 && count_ % events_per_message == 0) full_.push_back(std::exchange(current_, {}));
   current_ += current_.empty() ? '[' : ',';
   append_common(current_, type);
+  return true;
+}
+
+bool event_writer::begin(std::string_view type, std::string_view id) {
+  if (!begin(type)) return false;
   current_ += ", \"uuid\": ";
   append_json_string(current_, id);
   return true;
@@ -65,31 +120,12 @@ void event_writer::end() {
 }
 
 void event_writer::sent(const outgoing& m) {
-  if (!begin("task-sent", m.id)) return;
-  const auto text = [this](std::string_view name, std::string_view value) {
-    current_.append(", \"").append(name).append("\": ");
-    append_json_string(current_, value);
-  };
-  text("name", m.shadow.empty() ? m.task : m.shadow);
-  text("args", python_repr_tuple(m.args));
-  text("kwargs", m.kwargs.empty() ? "{}" : python_repr(json(m.kwargs)));
-  text("root_id", m.root_id.empty() ? m.id : m.root_id);
-  if (m.parent_id.empty())
-    current_ += ", \"parent_id\": null";
-  else
-    text("parent_id", m.parent_id);
-  fmt::format_to(std::back_inserter(current_), ", \"retries\": {}", m.retries);
-  const auto moment = [&](std::string_view name, const std::optional<wall_time>& at) {
-    if (at)
-      text(name, to_iso(*at));
-    else
-      current_.append(", \"").append(name).append("\": null");
-  };
-  moment("eta", m.eta);
-  moment("expires", m.expires);
-  text("queue", m.queue);
-  text("exchange", "");
-  text("routing_key", m.queue);
+  if (enabled_) sent(sent_fields(m));
+}
+
+void event_writer::sent(std::string_view fields) {
+  if (!begin("task-sent")) return;
+  current_ += fields;
   end();
 }
 

@@ -16,6 +16,11 @@ namespace skirmish::tasks {
 // holds).
 int utc_offset_hours(wall_time at);
 
+// What a task-sent event says, as raw JSON with a comma in front: of a new message, or of one that
+// is sent once more.
+std::string sent_fields(const outgoing& m);
+std::string sent_again_fields(const message& m, int retries, wall_time eta);
+
 // What all events of a node have in common. One for a worker, one for a client; not for several
 // threads at once.
 class event_writer {
@@ -32,6 +37,7 @@ class event_writer {
 
   // Task events; nothing happens while events are disabled.
   void sent(const outgoing& m);
+  void sent(std::string_view fields);  // of sent_fields()
   void received(const message& m);
   void started(const message& m);
   void succeeded(const message& m, std::string_view result_repr, double runtime_s);
@@ -55,6 +61,7 @@ class event_writer {
   [[nodiscard]] const std::string& headers_json() const noexcept { return headers_json_; }
 
  private:
+  bool begin(std::string_view type);
   bool begin(std::string_view type, std::string_view id);
   void end();
   void append_common(std::string& out, std::string_view type);

@@ -1,6 +1,7 @@
 #include "tasks/history.hpp"
 
 #include "core/log.hpp"
+#include "core/parse.hpp"
 #include "tasks/message.hpp"
 #include "tasks/scripts.hpp"
 
@@ -111,7 +112,7 @@ awaitable<void> history_recorder::write() {
   const auto limit = std::to_string(limit_tasks_);
   const auto ttl = std::to_string(task_ttl_s);
   while (!pending_.empty()) {
-    std::vector<std::string_view> args{limit, ttl, ""};
+    std::vector<std::string_view> args{limit, ttl};
     const auto count = std::min(batch_events, pending_.size());
     for (std::size_t i = 0; i < count; ++i)
       args.insert(args.end(), pending_[i].words.begin(), pending_[i].words.end());
@@ -145,11 +146,14 @@ json_object to_object(const std::string& id, const redis::value& hash) {
   for (const auto& [field, text] : hash.as_pairs()) {
     const bool is_time =
         field == "sent" || field == "received" || field == "started" || field == "ended";
-    const bool is_number = field == "runtime" || field == "retries";
     if (is_time)
       out[field] = to_iso(from_unix_s(std::strtod(text.c_str(), nullptr)));
-    else if (is_number)
-      out[field == "runtime" ? "runtime_s" : "retries"] = std::strtod(text.c_str(), nullptr);
+    else if (field == "runtime")
+      out["runtime_s"] = std::strtod(text.c_str(), nullptr);
+    else if (field == "retries")
+      out[field] = parse_integer(text).value_or(0);
+    else if (field == "terminated" || field == "expired")
+      out[field] = text == "true";
     else
       out[field] = text;
   }

@@ -1,7 +1,7 @@
 // What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a
 // restart forgets nothing. `H` is skirmish:tasks:history:
 //
-//   Hall            zset    id → time of its last event
+//   Hall            zset    id → time of its last event; this and the next ones 7 days
 //   Hstate:<STATE>  zset    the same, of the tasks in that state
 //   Hname:<task>    zset    the same by name; Hworker:<node> by worker
 //   Htask:<id>      hash    name, state, args, kwargs, worker, times…; 7 days

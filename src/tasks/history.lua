@@ -1,10 +1,15 @@
 -- Notes events of tasks. Each index is a sorted set of task ids by the time of their last event.
 -- KEYS: [1] prefix of the history's keys
--- ARGV: [1] how many tasks are kept  [2] TTL of a task's hash, seconds  [3] time of the leader's lease or ''
---       then for each event: id, time (seconds), state ('' keeps it), number of fields, field, value, …
+-- ARGV: [1] how many tasks are kept  [2] for how many seconds after their last event
+--       then for each event: id, time (seconds), state, number of fields, field, value, …
 -- Returns how many tasks are kept.
 local prefix = KEYS[1]
-local at = 4
+local touched = {}
+local function add(index, time, id)
+  redis.call('ZADD', prefix .. index, time, id)
+  touched[index] = true
+end
+local at = 3
 while at <= #ARGV do
   local id, time, state, fields = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
   at = at + 4
@@ -15,18 +20,28 @@ while at <= #ARGV do
   at = at + fields * 2
   -- Events of one task can overtake each other: an end stays an end.
   local ended = old[1] == 'SUCCESS' or old[1] == 'FAILURE' or old[1] == 'REVOKED' or old[1] == 'REJECTED'
-  if state ~= '' and not (ended and (state == 'RECEIVED' or state == 'STARTED' or state == 'PENDING')) then
+  if not (ended and (state == 'RECEIVED' or state == 'STARTED' or state == 'PENDING')) then
     if old[1] and old[1] ~= state then redis.call('ZREM', prefix .. 'state:' .. old[1], id) end
     words[#words + 1] = 'state'
     words[#words + 1] = state
-    redis.call('ZADD', prefix .. 'state:' .. state, time, id)
+    add('state:' .. state, time, id)
   end
   if #words > 0 then redis.call('HSET', key, unpack(words)) end
   redis.call('EXPIRE', key, ARGV[2])
   local new = redis.call('HMGET', key, 'name', 'worker')
-  redis.call('ZADD', prefix .. 'all', time, id)
-  if new[1] then redis.call('ZADD', prefix .. 'name:' .. new[1], time, id) end
-  if new[2] then redis.call('ZADD', prefix .. 'worker:' .. new[2], time, id) end
+  add('all', time, id)
+  if new[1] then add('name:' .. new[1], time, id) end
+  if new[2] then add('worker:' .. new[2], time, id) end
+  -- A retry may run elsewhere.
+  if old[3] and old[3] ~= new[2] then redis.call('ZREM', prefix .. 'worker:' .. old[3], id) end
+end
+-- What has expired leaves its indexes, and an index that nothing is added to goes as a whole.
+local oldest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[2])
+for index in pairs(touched) do
+  local key = prefix .. index
+  local expired = redis.call('ZRANGEBYSCORE', key, '-inf', oldest, 'LIMIT', 0, 1000)
+  if #expired > 0 then redis.call('ZREM', key, unpack(expired)) end
+  redis.call('EXPIRE', key, ARGV[2])
 end
 local surplus = redis.call('ZCARD', prefix .. 'all') - tonumber(ARGV[1])
 if surplus > 0 then

@@ -1,6 +1,7 @@
 #include "tasks/job.hpp"
 
 #include "core/log.hpp"
+#include "tasks/canvas_ends.hpp"
 
 #include <fmt/format.h>
 
@@ -76,9 +77,13 @@ sending sending_after(const job& j) {
 }
 
 void take_plan(job& j, plan&& made) {
-  for (auto& chord : made.chords) j.follower_chords.push_back(std::move(chord));
-  for (const auto& message : made.messages)
-    j.followers.push_back(address(j.host.owner().keys, message));
+  const auto& owner = j.host.owner();
+  for (const auto& chord : made.chords)
+    for (auto& entry : chord_keys(owner.keys, chord)) j.follower_chords.push_back(std::move(entry));
+  for (const auto& message : made.messages) {
+    j.followers.push_back(address(owner.keys, message));
+    if (owner.options.send_sent_event) j.follower_events.push_back(sent_fields(message));
+  }
   if (!made.result_tuple.is_null()) {
     const std::lock_guard lock(j.children_mutex);
     j.children.push_back(std::move(made.result_tuple));
@@ -121,22 +126,39 @@ void follow_failure(job& j, message_body& body) {
     }
   }
   if (!body.chain.is_array()) return;
-  // Whoever waits for the chain's end learns that it will not come.
+  // Whoever waits for the chain's end learns that it will not come, and so does the chord that its
+  // end is a member of.
   std::string failure_json;
   append_json(failure_json, j.problem.to_json());
   for (const auto& step : body.chain.get_array()) {
-    const auto* options = step.is_object() ? step.get_object().if_contains("options") : nullptr;
-    const auto* id =
-        options && options->is_object() ? options->get_object().if_contains("task_id") : nullptr;
-    if (id == nullptr || !id->is_string()) continue;
-    std::string document;
-    const std::string id_text(id->get_string());
-    append_result_document(document, {.id = id_text,
-                                      .status = "FAILURE",
-                                      .result_json = failure_json,
-                                      .traceback = j.problem.traceback});
-    j.more_results.emplace_back(id_text, std::move(document));
+    const auto given_up = abandon(step);
+    for (const auto& id : given_up.ids) {
+      std::string document;
+      append_result_document(document, {.id = id,
+                                        .status = "FAILURE",
+                                        .result_json = failure_json,
+                                        .traceback = j.problem.traceback});
+      j.more_results.emplace_back(id, std::move(document));
+    }
+    if (!given_up.chord.is_object() || given_up.group_id.empty()) continue;
+    for (const auto& id : given_up.ends)
+      j.chord_parts.push_back(part_of({j.m.id, j.m.root()}, given_up.group_id, given_up.group_index,
+                                      id, given_up.chord, "FAILURE", failure_json));
   }
+}
+
+// The part of the job itself, when it is a member of a chord.
+void note_chord_part(job& j, const json& chord) {
+  const bool has_ended =
+      j.ended == outcome::success || j.ended == outcome::failure || j.ended == outcome::revoked;
+  if (!has_ended || !chord.is_object() || j.m.group.empty()) return;
+  std::string result = j.result_json;
+  if (j.ended != outcome::success) {
+    result.clear();
+    append_json(result, j.problem.to_json());
+  }
+  j.chord_parts.push_back(part_of({j.m.id, j.m.root()}, j.m.group, j.m.group_index, j.m.id, chord,
+                                  state_name(j.ended), result));
 }
 
 double retry_delay_s(const job& j, const retry_options& asked) {
@@ -185,8 +207,11 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
     write_document(j, outcome::failure);
     return true;
   }
+  const auto& owner = j.host.owner();
   j.followers.push_back(
-      {j.host.owner().keys.queue(j.m.queue, priority_step(j.m.priority)), std::move(*again)});
+      {owner.keys.queue(j.m.queue, priority_step(j.m.priority)), std::move(*again)});
+  if (owner.options.send_sent_event)
+    j.follower_events.push_back(sent_again_fields(j.m, *edit.retries, *edit.eta));
   j.problem = reason;
   j.ended = outcome::retry;
   write_document(j, outcome::retry);
@@ -207,6 +232,23 @@ void settle_failure(job& j, message_body& body, failure_info problem) {
 }
 
 }  // namespace
+
+chord_part part_of(const chord_part_origin& from, std::string_view group_id,
+                   const std::optional<std::int64_t>& index, std::string_view member,
+                   const json& chord, std::string_view state, std::string_view result_json) {
+  chord_part out;
+  out.group_id = group_id;
+  out.score = index ? std::to_string(*index) : "+inf";
+  out.member = member;
+  out.part = "[1, ";
+  append_json_string(out.part, member);
+  out.part.append(", \"").append(state).append("\", ").append(result_json).append("]");
+  append_json(out.how, json_object{{"body", chord},
+                                   {"parent_id", std::string(from.id)},
+                                   {"root_id", std::string(from.root_id)},
+                                   {"at", unix_now_s()}});
+  return out;
+}
 
 std::optional<double> parse_rate_interval_s(std::string_view text) {
   if (text.empty() || text == "None") return 0.0;
@@ -294,16 +336,17 @@ bool run_job(job& j) {
   return settle(j, std::move(*parsed), thrown, std::move(value));
 }
 
-bool settle(job& j, message_body body, const std::exception_ptr& thrown, json value) {
-  if (j.settled.exchange(true)) return false;
-  j.chord = std::move(body.chord);
+namespace {
+
+// Says how the job ended, and prepares what follows from it.
+void conclude(job& j, message_body& body, const std::exception_ptr& thrown, const json& value) {
   if (!thrown) {
     j.ended = outcome::success;
     append_json(j.result_json, value);
     j.result_repr = python_repr(value);
     follow_success(j, body, value);
     write_document(j, outcome::success);
-    return true;
+    return;
   }
   try {
     std::rethrow_exception(thrown);
@@ -325,6 +368,14 @@ bool settle(job& j, message_body body, const std::exception_ptr& thrown, json va
     else
       settle_failure(j, body, std::move(problem));
   }
+}
+
+}  // namespace
+
+bool settle(job& j, message_body body, const std::exception_ptr& thrown, json value) {
+  if (j.settled.exchange(true)) return false;
+  conclude(j, body, thrown, value);
+  note_chord_part(j, body.chord);
   return true;
 }
 
@@ -332,11 +383,11 @@ bool settle_failed(job& j, failure_info problem, outcome how) {
   if (j.settled.exchange(true)) return false;
   message_body body;
   if (auto parsed = parse_body(j.m)) body = std::move(*parsed);
-  j.chord = std::move(body.chord);
   j.ended = how;
   j.problem = std::move(problem);
   if (how == outcome::failure || how == outcome::revoked) follow_failure(j, body);
   write_document(j, how);
+  note_chord_part(j, body.chord);
   return true;
 }
 

@@ -40,6 +40,23 @@ class job_host {
   [[nodiscard]] virtual const std::string& node() const = 0;
 };
 
+// What a chord is told of one member that has ended.
+struct chord_part {
+  std::string group_id;
+  std::string score;   // the member's index, or +inf
+  std::string member;  // its id
+  std::string part;    // JSON as Celery has it
+  std::string how;     // JSON: how to fire the chord when this is the last part
+};
+
+// `from` is the task whose end this is (or that of a step on which the member depends).
+struct chord_part_origin {
+  std::string_view id, root_id;
+};
+chord_part part_of(const chord_part_origin& from, std::string_view group_id,
+                   const std::optional<std::int64_t>& index, std::string_view member,
+                   const json& chord, std::string_view state, std::string_view result_json);
+
 enum class outcome { success, failure, retry, ignored, rejected, requeued, revoked };
 
 struct job final : task_context {
@@ -72,9 +89,10 @@ struct job final : task_context {
   double runtime_s = 0;
   std::string document;              // to be stored; empty: nothing
   std::vector<addressed> followers;  // messages to be sent with the acknowledgement
-  std::vector<std::pair<std::string, std::size_t>> follower_chords;
+  std::vector<std::pair<std::string, std::string>> follower_chords;  // key, value: see chord_keys()
+  std::vector<std::string> follower_events;  // task-sent, raw fields; when they are wanted
   std::vector<std::pair<std::string, std::string>> more_results;  // id, document: failed chains
-  json chord;  // the chord's body, when this is a member
+  std::vector<chord_part> chord_parts;  // of the chord that it is a member of, or its failed chain
   std::mutex children_mutex;
   json_array children;
 

@@ -2,6 +2,7 @@
 
 #include "tasks/app_impl.hpp"
 #include "tasks/message.hpp"
+#include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -60,18 +61,49 @@ awaitable<std::vector<std::string>> queue_names(broker_view at) {
   co_return std::vector<std::string>(names.begin(), names.end());
 }
 
+namespace {
+
+// What Celery's clients do as well: a queue becomes known by its binding.
+void push_binding(redis::request& to, const key_names& keys, const std::string& queue) {
+  to.push("SADD", keys.binding(queue), fmt::format("{0}{1}{1}{0}", queue, separator));
+}
+
+}  // namespace
+
 awaitable<void> publish(broker_view at, outgoing m) {
   const auto to = address(at.keys, m);
   redis::request send;
-  // What Celery's clients do as well: the queue becomes known by its binding.
-  send.push("SADD", at.keys.binding(m.queue),
-            fmt::format("{}{}{}{}", m.queue, separator, separator, m.queue));
+  push_binding(send, at.keys, m.queue);
   send.push("LPUSH", to.list, to.envelope);
   redis::checked(co_await at.redis.exec(std::move(send)));
 }
 
+awaitable<std::string> publish_once(broker_view at, outgoing m, std::string key,
+                                    milliseconds remember) {
+  const auto to = address(at.keys, m);
+  redis::request bind;
+  push_binding(bind, at.keys, m.queue);
+  redis::checked(co_await at.redis.exec(std::move(bind)));
+  const auto once = at.keys.own("once:", key);
+  const auto remember_ms = std::to_string(remember.count());
+  const std::vector<std::string_view> keys{once, to.list};
+  const std::vector<std::string_view> args{m.id, remember_ms, to.envelope};
+  co_return redis::checked(co_await at.redis.eval(scripts::publish_once, keys, args)).as_string();
+}
+
 awaitable<json_object> broadcast(broker_view at, std::string method, json_object arguments,
                                  std::vector<std::string> destinations, milliseconds timeout) {
+  const auto answers = co_await gather(at, std::move(method), std::move(arguments),
+                                       std::move(destinations), timeout);
+  json_object out;
+  for (const auto& [node, answer] : answers) out[node] = answer;
+  co_return out;
+}
+
+awaitable<std::vector<std::pair<std::string, json>>> gather(broker_view at, std::string method,
+                                                            json_object arguments,
+                                                            std::vector<std::string> destinations,
+                                                            milliseconds timeout) {
   const auto oid = new_uuid();
   const auto list_name = oid + ".reply.celery.pidbox";
   const auto list = at.keys.prefix + list_name;
@@ -84,14 +116,15 @@ awaitable<json_object> broadcast(broker_view at, std::string method, json_object
   send.push("SADD", binding, member);
   send.push("PUBLISH", at.keys.pidbox(), request_envelope);
   redis::checked(co_await at.redis.exec(std::move(send)));
-  json_object answers;
+  std::vector<std::pair<std::string, json>> answers;
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (std::chrono::steady_clock::now() < deadline && (wanted == 0 || answers.size() < wanted)) {
     const auto reply = redis::checked(co_await at.redis.command("RPOP", list, 100));
     for (const auto& envelope : reply.as_strings()) {
       const auto body = plain_body(envelope);
       if (!body || !body->is_object()) continue;
-      for (const auto& [node, answer] : body->get_object()) answers[node] = answer;
+      for (const auto& [node, answer] : body->get_object())
+        answers.emplace_back(std::string(node), answer);
     }
     co_await pause(at.io, 10ms);
   }

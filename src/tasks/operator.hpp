@@ -26,11 +26,20 @@ struct broker_view {
 
 // Sends a task. A failure whose reply was lost may mean that it was sent.
 awaitable<void> publish(broker_view at, outgoing m);
+// Sends it unless one was sent under this key in the last `remember`; the id of the one that
+// counts. After a failure it may be called again: it sends once all the same.
+awaitable<std::string> publish_once(broker_view at, outgoing m, std::string key,
+                                    milliseconds remember);
 
 // Broadcasts a control command and gathers the answers, node → answer. With destinations it returns
 // as soon as all of them have answered.
 awaitable<json_object> broadcast(broker_view at, std::string method, json_object arguments,
                                  std::vector<std::string> destinations, milliseconds timeout);
+// The same with every answer that came: of two workers with one name, both.
+awaitable<std::vector<std::pair<std::string, json>>> gather(broker_view at, std::string method,
+                                                            json_object arguments,
+                                                            std::vector<std::string> destinations,
+                                                            milliseconds timeout);
 
 // Every queue that is bound or served: {"name", "depth", "by_priority", "paused", "consumers"}.
 awaitable<json_array> queues(broker_view at);

@@ -129,11 +129,15 @@ class child_host final : public job_host {
 };
 
 std::string report_of(const job& j) {
-  json_array followers, chords, more;
+  json_array followers, chords, events, more, parts;
   for (const auto& [list, envelope] : j.followers)
     followers.push_back(json_array{json(list), json(envelope)});
-  for (const auto& [gid, size] : j.follower_chords)
-    chords.push_back(json_array{json(gid), json(size)});
+  for (const auto& [key, value] : j.follower_chords)
+    chords.push_back(json_array{json(key), json(value)});
+  for (const auto& fields : j.follower_events) events.push_back(json(fields));
+  for (const auto& p : j.chord_parts)
+    parts.push_back(
+        json_array{json(p.group_id), json(p.score), json(p.member), json(p.part), json(p.how)});
   for (const auto& [id, document] : j.more_results)
     more.push_back(json_array{json(id), json(document)});
   std::string out;
@@ -146,8 +150,9 @@ std::string report_of(const job& j) {
                                {"document", j.document},
                                {"followers", std::move(followers)},
                                {"chords", std::move(chords)},
+                               {"events", std::move(events)},
                                {"more", std::move(more)},
-                               {"chord", j.chord}});
+                               {"parts", std::move(parts)}});
   return out;
 }
 
@@ -164,10 +169,15 @@ void take_report(job& j, const json_object& r) {
   for (const auto& f : r.at("followers").as_array())
     j.followers.push_back({text(f.as_array()[0]), text(f.as_array()[1])});
   for (const auto& c : r.at("chords").as_array())
-    j.follower_chords.emplace_back(text(c.as_array()[0]), c.as_array()[1].to_number<std::size_t>());
+    j.follower_chords.emplace_back(text(c.as_array()[0]), text(c.as_array()[1]));
+  for (const auto& e : r.at("events").as_array()) j.follower_events.push_back(text(e));
   for (const auto& m : r.at("more").as_array())
     j.more_results.emplace_back(text(m.as_array()[0]), text(m.as_array()[1]));
-  j.chord = r.at("chord");
+  for (const auto& p : r.at("parts").as_array()) {
+    const auto& words = p.as_array();
+    j.chord_parts.push_back(
+        {text(words[0]), text(words[1]), text(words[2]), text(words[3]), text(words[4])});
+  }
 }
 
 [[noreturn]] void child_main(app::impl& owner, int fd) {

@@ -9,7 +9,8 @@
 //   P_kombu.binding.<exchange>    set     who is bound to an exchange
 //   celery-task-meta-<id>         string  result, 24 h; also the channel that announces it
 //   celery-taskset-meta-<gid>.j   zset    parts of a chord, 24 h; .s: its size, .t: correction,
-//                                         .d: members counted, .c: who sends the body, 5 min
+//                                         .d: members counted, .c: who sends the body, 5 min;
+//                                         without suffix: its nesting, if members end in groups
 //   P/<db>.celery.pidbox          channel remote control
 //   P/<db>.celeryev/<type>        channel events
 //

@@ -1,11 +1,15 @@
 #include "tasks/tasks_routes.hpp"
 
+#include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
 #include "tasks/builtin_service.hpp"
 #include "tasks/history.hpp"
 
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace skirmish::tasks {
 namespace {
@@ -43,7 +47,8 @@ shape call_shape() {
        {"eta", shape::time(), optional, "not before"},
        {"expires", shape::time(), optional, "not after"},
        {"priority", shape::integer(0, 9), optional, "0 is served first"},
-       {"retry", shape::boolean(), optional, "accepted; publishing is tried once here"}});
+       {"retry", shape::boolean(), optional,
+        "true: when Redis fails, try for a moment more; it is sent once at most"}});
 }
 
 result<outgoing> message_of(const exchange& x) {
@@ -69,14 +74,45 @@ result<outgoing> message_of(const exchange& x) {
   return m;
 }
 
+// The library's policy for publishing. What was sent under a key is not sent again, so a lost reply
+// may be followed by another try.
+awaitable<std::string> publish_persistently(shared r, outgoing m, std::string key,
+                                            milliseconds remember) {
+  const publish_retry policy;
+  asio::steady_timer timer(r->io);
+  auto pause = policy.interval_start;
+  for (int tries = 0;; ++tries) {
+    try {
+      co_await r->broker.wait_connected(answer_timeout);
+      co_return co_await publish_once(r->view(), m, key, remember);
+    } catch (const failure&) {
+      if (tries >= policy.max_retries) throw;
+    }
+    timer.expires_after(pause);
+    co_await timer.async_wait(use_awaitable);
+    pause = std::min(pause + policy.interval_step, policy.interval_max);
+  }
+}
+
 awaitable<response> create(shared r, exchange& x) {
   const auto m = message_of(x);
   if (!m) co_return problem(m.error(), x.request_id);
-  co_await publish(r->view(), *m);
+  const std::string key(x.req.header("idempotency-key"));
+  if (!key.empty() && !is_valid_id(key))
+    co_return problem({errc::invalid_argument, "Idempotency-Key must be an id"}, x.request_id);
+  const auto* retry = x.body.as_object().if_contains("retry");
+  std::string once = "request:" + (key.empty() ? m->id : key);
+  const auto remember = key.empty() ? milliseconds(1min) : milliseconds(24h);
+  auto id = m->id;
+  if (retry && retry->as_bool())
+    id = co_await publish_persistently(r, *m, std::move(once), remember);
+  else if (!key.empty())
+    id = co_await publish_once(r->view(), *m, std::move(once), remember);
+  else
+    co_await publish(r->view(), *m);
   auto answer = json_response(
-      json_object{{"id", m->id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}},
-      202);
-  answer.with("Location", "/api/tasks/" + m->id);
+      json_object{{"id", id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}}, 202);
+  answer.with("Location", "/api/tasks/" + id);
   co_return answer;
 }
 
@@ -115,9 +151,9 @@ awaitable<response> list(shared r, exchange& x) {
       json_object{{"items", std::move(page.items)}, {"next_cursor", std::move(next)}});
 }
 
-awaitable<response> list_workers(shared r, exchange&) {
+// C++ workers as they stand in Redis, and Python workers, which say that they live by answering.
+awaitable<json_array> all_workers(shared r) {
   auto items = co_await workers(r->view());
-  // Python workers say that they live by answering.
   const json_object no_arguments;
   const std::vector<std::string> everybody;
   const auto pings = co_await broadcast(r->view(), "ping", no_arguments, everybody, answer_timeout);
@@ -128,7 +164,24 @@ awaitable<response> list_workers(shared r, exchange&) {
     });
     if (!known) items.push_back(json_object{{"node", std::string(node)}});
   }
+  co_return items;
+}
+
+awaitable<response> list_workers(shared r, exchange&) {
+  auto items = co_await all_workers(r);
   co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
+// The nodes whose names begin like this up to the '@'.
+std::vector<std::string> nodes_called(std::string_view short_name, const json_array& of) {
+  std::vector<std::string> out;
+  for (const auto& w : of) {
+    const auto* node = w.as_object().if_contains("node");
+    if (node == nullptr || !node->is_string()) continue;
+    std::string name(node->get_string());
+    if (name.substr(0, name.find('@')) == short_name) out.push_back(std::move(name));
+  }
+  return out;
 }
 
 awaitable<response> list_queues(shared r, exchange&) {
@@ -141,12 +194,11 @@ awaitable<response> list_queues(shared r, exchange&) {
 awaitable<response> command(shared r, exchange& x) {
   std::vector<std::string> to;
   if (x.path("name") != "all") {
-    const auto alive = co_await workers(r->view());
-    for (const auto& w : alive) {
-      const auto* node = w.as_object().if_contains("node");
-      if (node == nullptr || !node->is_string()) continue;
-      const std::string name(node->get_string());
-      if (name.substr(0, name.find('@')) == x.path("name")) to.push_back(name);
+    const auto listed = co_await workers(r->view());
+    to = nodes_called(x.path("name"), listed);
+    if (to.empty()) {
+      const auto answering = co_await all_workers(r);
+      to = nodes_called(x.path("name"), answering);
     }
     if (to.empty()) co_return problem({errc::not_found, "there is no such worker"}, x.request_id);
   }
@@ -177,7 +229,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
   to.add({verb::post,
           "/api/tasks",
           access::server,
-          "Send a task to C++ or Python workers",
+          "Send a task to C++ or Python workers; once for each Idempotency-Key",
           [r](exchange& x) { return create(r, x); },
           call_shape(),
           {},

@@ -97,7 +97,8 @@ class worker final : public job_host {
     std::vector<std::string> forget;
     std::vector<std::pair<std::string, std::string>> results;  // key, document
     std::vector<std::string> events;
-    std::vector<job_ptr> chord_parts;
+    std::vector<chord_part> chord_parts;
+    std::vector<std::string> sent;      // task-sent events, raw fields
     std::vector<std::string> put_back;  // arguments of put_back.lua
     std::size_t bytes = 0;
     [[nodiscard]] bool empty() const;
@@ -151,11 +152,13 @@ class worker final : public job_host {
   void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
 
   // worker_chords.cpp
-  void push_chord_parts(redis::request& to, const turn_request& t) const;
-  void after_chord_parts(const std::vector<job_ptr>& members,
+  void push_chord_parts(redis::request& to, const std::vector<chord_part>& parts) const;
+  void after_chord_parts(const std::vector<chord_part>& parts,
                          const std::vector<redis::value>& replies, std::size_t offset);
   awaitable<void> sweep_chords();
   awaitable<void> fire_chord(std::string gid, std::string how, std::vector<std::string> parts);
+  awaitable<void> fail_chord_body(const json& body, const std::string& failed,
+                                  const sending& sender, plan& errbacks);
 
   // worker_upkeep.cpp
   awaitable<void> heartbeat_loop();

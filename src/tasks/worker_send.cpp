@@ -113,7 +113,7 @@ void worker::push_put_back(redis::request& to, const turn_request& t) const {
 
 redis::request worker::build_turn(const turn_request& t, bool with_results) const {
   redis::request out;
-  if (with_results) push_chord_parts(out, t);
+  if (with_results) push_chord_parts(out, t.chord_parts);
   push_turn(out, t);
   push_put_back(out, t);
   for (const auto& envelope : t.events)
@@ -231,7 +231,7 @@ awaitable<void> worker::send_results_apart(const turn_request& t) {
     try {
       co_await results_->wait_connected(1s);
       redis::request writes;
-      push_chord_parts(writes, t);
+      push_chord_parts(writes, t.chord_parts);
       for (const auto& [key, value] : t.results) {
         if (ttl > 0)
           writes.push("SETEX", key, ttl, value);

@@ -79,6 +79,7 @@ awaitable<void> worker::take_turn() {
   gather_states(t);
   if (!stopping_) choose_starts(t);
   t.events = events_.take_envelopes();
+  for (auto& envelope : app_.sent_events(t.sent)) t.events.push_back(std::move(envelope));
   const auto want = fetch_wish();
   if (t.empty() && want == 0) {
     if (pool_->spread()) {
@@ -200,8 +201,9 @@ void worker::finish(const job_ptr& j, turn_request& t) {
     t.acks.push_back(j->m.tag);
   }
   if (j->noted) t.done.push_back(j->m.tag);
-  for (auto& [gid, size] : j->follower_chords)
-    t.results.emplace_back(app_.keys.group(gid) + ".s", std::to_string(size));
+  for (auto& entry : j->follower_chords) t.results.push_back(std::move(entry));
+  for (auto& fields : j->follower_events) t.sent.push_back(std::move(fields));
+  for (auto& part : j->chord_parts) t.chord_parts.push_back(std::move(part));
   for (auto& follower : j->followers) t.pushes.push_back(std::move(follower));
   if (!j->document.empty()) {
     t.bytes += j->document.size();
@@ -209,9 +211,6 @@ void worker::finish(const job_ptr& j, turn_request& t) {
   }
   for (auto& [other, document] : j->more_results)
     t.results.emplace_back(app_.keys.result(other), std::move(document));
-  const bool has_ended =
-      j->ended == outcome::success || j->ended == outcome::failure || j->ended == outcome::revoked;
-  if (j->chord.is_object() && !j->m.group.empty() && has_ended) t.chord_parts.push_back(j);
 }
 
 void worker::choose_starts(turn_request& t) {

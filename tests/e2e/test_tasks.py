@@ -5,6 +5,7 @@ import base64
 import datetime
 import json
 import subprocess
+import threading
 import time
 import uuid
 
@@ -256,6 +257,46 @@ def test_routes_of_tasks_workers_and_queues(server):
     assert outcome(server, running)["result"]["exc_message"] == ["terminated"]
 
 
+class PythonWorker:
+    """Answers remote control as a worker that stands nowhere in Redis: `{"ok": <method>}`."""
+
+    def __init__(self, client, node):
+        self.client, self.node, self.ended = client, node, threading.Event()
+        self.channel = client.pubsub()
+        self.channel.subscribe("/0.celery.pidbox")
+        wait_until(lambda: client.pubsub_numsub("/0.celery.pidbox")[0][1] > 0)
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        while not self.ended.is_set():
+            message = self.channel.get_message(ignore_subscribe_messages=True, timeout=0.1)
+            if message is None:
+                continue
+            asked = json.loads(base64.b64decode(json.loads(message["data"])["body"]))
+            if self.node in (asked["destination"] or [self.node]) and asked.get("reply_to"):
+                body = base64.b64encode(json.dumps({self.node: {"ok": asked["method"]}}).encode()).decode()
+                self.client.lpush(asked["reply_to"]["routing_key"] + ".reply.celery.pidbox",
+                                  json.dumps({"body": body, "properties": {"body_encoding": "base64"}}))
+
+    def end(self):
+        self.ended.set()
+        self.thread.join()
+
+
+def test_python_workers_are_listed_and_commanded(own_server):
+    server = own_server
+    python = PythonWorker(server.redis(), "py1@elsewhere")
+    try:
+        nodes = [w["node"] for w in server.http("GET", "/api/workers").json["items"]]
+        assert "py1@elsewhere" in nodes and len(nodes) == 2
+        assert server.http("POST", "/api/workers/py1/pool_grow", {"n": 1}).json["answers"] == {
+            "py1@elsewhere": {"ok": "pool_grow"}}
+    finally:
+        python.end()
+    assert server.http("POST", "/api/workers/py1/ping", {}).status == 404
+
+
 @pytest.mark.parametrize("method, path, body, status", [
     ("POST", "/api/tasks", {}, 400), ("POST", "/api/tasks", {"name": ""}, 400),
     ("POST", "/api/tasks", {"name": "echo", "args": {}}, 400),
@@ -264,6 +305,7 @@ def test_routes_of_tasks_workers_and_queues(server):
     ("POST", "/api/tasks", {"name": "echo", "countdown_s": -1}, 400),
     ("POST", "/api/tasks", {"name": "echo", "priority": 10}, 400),
     ("GET", "/api/tasks/unheard-of", None, 404), ("GET", "/api/tasks?cursor=x", None, 400),
+    ("POST", "/api/tasks", {"name": "echo", "retry": 1}, 400),
     ("POST", "/api/workers/nobody/ping", {}, 404), ("POST", "/api/workers/all/explode", {}, 404),
     ("POST", "/api/workers/all/ping", [], 400),
     ("POST", "/api/jobs", {"kind": ""}, 400), ("POST", "/api/jobs", {"kind": "k", "job_id": "no id"}, 400),
@@ -273,6 +315,24 @@ def test_routes_of_tasks_workers_and_queues(server):
     ("DELETE", "/api/players/p/notifications/no", None, 400)])
 def test_bad_requests(server, method, path, body, status):
     assert server.http(method, path, body).status == status
+
+
+def test_a_task_is_sent_once_for_an_idempotency_key(own_server):
+    server = own_server
+    server.http("POST", "/api/tasks", {"name": "echo", "args": [0], "queue": "unserved"})
+
+    def send(key, **body):
+        return server.http("POST", "/api/tasks", {"name": "echo", "args": [1], "queue": "unserved", **body},
+                           headers={"Idempotency-Key": key})
+
+    first = send("order-1")
+    again = send("order-1", retry=True)
+    other = send("order-2", retry=True)
+    assert [r.status for r in (first, again, other)] == [202] * 3
+    assert first.json["id"] == again.json["id"] != other.json["id"]
+    assert server.http("POST", "/api/tasks", {"name": "echo", "queue": "unserved", "retry": True}).status == 202
+    assert server.redis().llen("unserved") == 4
+    assert send("no id!").status == 400
 
 
 @pytest.mark.parametrize("method, path", [
@@ -302,7 +362,7 @@ def test_history_survives_a_restart(own_server):
     assert server.http("GET", "/api/tasks?since=lately").status == 400
     told = server.http("GET", f"/api/tasks/{good}").json
     assert told["result"] == "remembered" and told["name"] == "echo" and told["worker"].startswith("serve-")
-    assert told["runtime_s"] >= 0 and told["received"] and told["ended"]
+    assert told["runtime_s"] >= 0 and told["received"] and told["ended"] and told["retries"] == 0
     server.redis().delete(f"celery-task-meta-{good}")
     assert server.http("GET", f"/api/tasks/{good}").json["state"] == "SUCCESS"  # from the events
     first = server.http("GET", "/api/tasks?limit=1").json

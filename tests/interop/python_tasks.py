@@ -25,6 +25,11 @@ def total(values):
     return sum(values)
 
 
+@app.task(name="py.echo")
+def echo(value):
+    return value
+
+
 @app.task(name="py.fail")
 def fail(why):
     raise ValueError(why)

@@ -165,6 +165,34 @@ def test_canvases_of_a_python_client(client, start_worker, python_worker):
         assert work().get(timeout=20) == wanted, work
 
 
+# Celery's worker overwrites the chord's size when it starts the group, after which a Python member may end the chord early:
+# so when Python comes first, C++ does the rest.
+@pytest.mark.parametrize("first, inner", [("cpp", "cpp"), ("cpp", "py"), ("cpp", "both"), ("py", "cpp")])
+def test_a_group_at_the_end_of_a_chord_member_stands_apart(client, server, start_worker, python_worker, first, inner):
+    """A C++ member ends last."""
+    start_worker("-c", "4")
+    add = {"cpp": lambda *a: cpp(client, "add", *a), "py": lambda *a: py(client, "add", *a)}
+    slow, body = cpp(client, "slow_add", 3, 3), cpp(client, "echo")
+    ends = [add["py" if inner == "both" else inner](1), add["cpp" if inner == "both" else inner](2)]
+    assert chord([chain(add[first](1, 1), group(ends)), slow], body)().get(timeout=20) == [[3, 4], 6]
+    # A group that is itself a member is flattened.
+    assert sorted(chord([group(add[first](1, 1), add[first](2, 2)), slow], body)().get(timeout=20)) == [2, 4, 6]
+    if first == "cpp":  # Python leaves the size of the group
+        eventually(lambda: not server.client.keys("celery-taskset-meta-*.[jstd]"), what="the chord's keys are gone")
+
+
+def test_a_chord_learns_that_an_early_step_of_a_member_failed(client, start_worker, python_worker):
+    start_worker("-c", "4")
+    add = cpp(client, "add", 1, 1)
+    for broken in (chain(cpp(client, "fail", "no"), cpp(client, "add", 1), py(client, "add", 1)),
+                   chain(cpp(client, "fail", "no"), group(cpp(client, "add", 1), py(client, "add", 1))),
+                   chord([cpp(client, "fail", "no"), add], cpp(client, "total"))):
+        result = chord([broken, add, py(client, "add", 1, 1)], cpp(client, "total"))()
+        with pytest.raises(Exception) as caught:
+            AsyncResult(result.id, app=client).get(timeout=20)  # without its parents, whose error would come first
+        assert type(caught.value).__name__ == "ChordError", broken
+
+
 @pytest.mark.parametrize("last", ["cpp", "py"])
 @pytest.mark.parametrize("body", ["cpp", "py"])
 def test_whoever_ends_last_completes_the_chord(client, server, start_worker, python_worker, last, body):
@@ -229,7 +257,7 @@ def test_canvases_of_a_cpp_client(client, server, start_worker, python_worker):
     for what, wanted in [
             ("python first", 113), ("cpp first", 113), ("a group within", 107), ("python last, cpp body", 12),
             ("python last, python body", 12), ("cpp last, cpp body", 12), ("cpp last, python body", 12),
-            ("chains as members", 12), ("a chord as a member", 12)]:
+            ("chains as members", 12), ("a chord as a member", 12), ("a chain that ends in a group", [[3, 4], 6])]:
         assert from_cpp(client, what, "canvas").get(timeout=30) == wanted, what
     assert [r.get(timeout=30) for r in from_cpp(client, "plain", "group")] == [2, 4, 6]
     assert [r.get(timeout=30) for r in from_cpp(client, "after a chain", "group")] == [4, 6]
@@ -238,7 +266,8 @@ def test_canvases_of_a_cpp_client(client, server, start_worker, python_worker):
 
 
 @pytest.mark.parametrize("what, error", [
-    ("cpp fails", "TypeError"), ("python fails", "ChordError"), ("cpp member fails", "ChordError")])
+    ("cpp fails", "TypeError"), ("python fails", "ChordError"), ("cpp member fails", "ChordError"),
+    ("an early step fails", "ChordError"), ("a chord as a member fails", "ChordError")])
 def test_failing_canvases_of_a_cpp_client(client, start_worker, python_worker, what, error):
     start_worker("-c", "4")
     with pytest.raises(Exception) as caught:
@@ -435,6 +464,33 @@ def test_a_cpp_client_tells_monitors_what_it_sends(client, start_worker, watch):
     sent = from_cpp(client, "priority")
     told = eventually(lambda: next((e for e in seen if e["type"] == "task-sent" and e["uuid"] == sent.id), None))
     assert told["name"] == "py.add" and told["args"] == "(1, 3)" and told["queue"] == "py" and told["parent_id"]
+
+
+@pytest.mark.parametrize("mode", [(), ("--sandbox",)])
+def test_a_cpp_worker_tells_monitors_what_it_sends(client, start_worker, watch, mode):
+    """Steps, callbacks, retries and bodies of chords, with or without -E, as Celery's workers do."""
+    start_worker("-c", "4", *mode, SENT_EVENTS="1")
+    seen = watch()
+    eventually(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
+    add = cpp(client, "add", 1, 1)
+
+    def sent(task_id, count=1):
+        return eventually(lambda: (told := [e for e in seen if e["type"] == "task-sent" and e["uuid"] == task_id])[count - 1:]
+                          and told, what="the event")
+
+    steps = chain(add, cpp(client, "add", 5))()
+    told, = sent(steps.id)
+    assert told["name"] == "cpp.add" and told["args"] == "(2, 5)" and told["queue"] == "cpp" and told["retries"] == 0
+    assert told["parent_id"] == told["root_id"] == steps.parent.id and told["hostname"].startswith("gen")
+    add.clone().apply_async(link=cpp(client, "echo").set(task_id="linked-event"))
+    assert sent("linked-event")[0]["args"] == "(2,)"
+    body = chord([add.clone(), add.clone()], cpp(client, "total"))()
+    assert sent(body.id)[0]["args"] == "([2, 2],)"
+    again = cpp(client, "flaky", 2).delay()
+    first, second = sent(again.id, 2)
+    assert first["retries"] == 1 and second["retries"] == 2 and second["eta"] and first["args"] == "(2,)"
+    failing = cpp(client, "fail", "x").apply_async(link_error=cpp(client, "echo").set(task_id="errback-event"))
+    assert sent("errback-event")[0]["args"] == f"('{failing.id}',)"
 
 
 def test_dead_letter_after_n_failures(client, server, start_worker):

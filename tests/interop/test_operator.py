@@ -27,6 +27,7 @@ def skirmish(server):
             started.append(subprocess.Popen(command, stderr=log, env=environment))
             return started[-1]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+        assert " info " not in done.stderr, done.stderr  # the answer alone
         return done.returncode, done.stdout.strip()
 
     yield run
