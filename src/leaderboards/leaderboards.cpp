@@ -3,10 +3,12 @@
 // most ten times a second a thread and board.
 #include "leaderboards/leaderboards.hpp"
 
+#include "core/parse.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace skirmish::leaderboards {
@@ -47,10 +49,10 @@ std::vector<std::string_view> views(const std::vector<std::string>& texts) {
 }
 
 entry to_entry(std::string_view member, bool best_is_high, std::int64_t rank,
-               const redis::value* metadata) {
+               const std::string* metadata) {
   const auto at = read_place(member, best_is_high);
   return {rank, std::string(at.player_id), at.score, at.subscore,
-          metadata ? metadata->as_string() : std::string()};
+          metadata ? *metadata : std::string()};
 }
 
 }  // namespace
@@ -64,12 +66,19 @@ struct service::slice {
   std::int64_t position = -1;  // of the first
   std::int64_t rank = 0;
   std::vector<std::string> members;
-  redis::value metadata;
+  std::vector<std::string> metadata;  // of each, or of none
   bool best_is_high = true;
   rank_mode mode = rank_mode::ordinal;
   bool exact = false;  // whatever is behind
 
   [[nodiscard]] bool settled() const noexcept { return behind == 0 || exact; }
+  // Takes the entries [first, first + limit) from the parts of the top that read.lua tells. False
+  // when somebody moved untold.
+  bool take_top(const redis::value& parts, std::size_t first, std::size_t limit);
+  // Takes a reply of read.lua but for the top.
+  void take(const redis::value& r);
+  [[nodiscard]] std::int64_t rank_in(std::span<const std::pair<std::string, std::size_t>> top,
+                                     std::size_t position) const;
   [[nodiscard]] std::vector<entry> entries() const;
   [[nodiscard]] std::string cursor_at(direction to) const;
   [[nodiscard]] board_page page() const {
@@ -94,6 +103,60 @@ std::vector<entry> service::slice::entries() const {
   return out;
 }
 
+void service::slice::take(const redis::value& r) {
+  behind = r[0].as_integer().value_or(0);
+  version = r[1].as_integer().value_or(0);
+  total = r[2].as_integer().value_or(0);
+  placed = r[3].as_integer().value_or(0);
+  position = r[4].as_integer().value_or(-1);
+  rank = r[5].as_integer().value_or(0);
+  members = r[6].as_strings();
+  metadata = r[7].as_strings();
+  best_is_high = r[8].as_string() != "asc";
+  mode = from_word<rank_mode>(r[9].as_string(), rank_mode_words).value_or(rank_mode::ordinal);
+}
+
+bool service::slice::take_top(const redis::value& parts, std::size_t first, std::size_t limit) {
+  const auto players = parts[0].as_strings();
+  std::vector<std::pair<std::string, std::size_t>> top;  // entry of @order, index in the parts
+  for (std::size_t i = 0; i < players.size(); ++i) {
+    const auto sub = i < parts[2].size() ? parts[2][i].as_double().value_or(0) : 0;
+    auto member = sortable_pair(parts[1][i].as_double().value_or(0), sub, best_is_high);
+    const auto& change = parts[3][i];
+    const auto& at = parts[4][i].as_string();
+    if (!change.is_nil())
+      member += sortable_seq(static_cast<std::uint64_t>(change.as_integer().value_or(0)));
+    else if (at.starts_with(member))
+      member = at;
+    else
+      return false;
+    top.emplace_back(member + players[i], i);
+  }
+  std::ranges::sort(top);
+  placed = total;
+  if (first >= top.size()) return true;
+  position = static_cast<std::int64_t>(first);
+  rank = rank_in(top, first);
+  for (auto i = first; i < std::min(first + limit, top.size()); ++i) {
+    members.push_back(top[i].first);
+    if (parts[5].size() > 0) metadata.push_back(parts[5][top[i].second].as_string());
+  }
+  return true;
+}
+
+// Of the entry at `position`, among all before it.
+std::int64_t service::slice::rank_in(std::span<const std::pair<std::string, std::size_t>> top,
+                                     std::size_t position) const {
+  if (mode == rank_mode::ordinal) return static_cast<std::int64_t>(position) + 1;
+  std::int64_t better = 0;
+  std::int64_t steps = 0;
+  for (std::size_t i = 0; i < position && !is_tie(top[i].first, top[position].first); ++i) {
+    if (i == 0 || !is_tie(top[i].first, top[i - 1].first)) ++steps;
+    ++better;
+  }
+  return (mode == rank_mode::dense ? steps : better) + 1;
+}
+
 std::string service::slice::cursor_at(direction to) const {
   if (members.empty()) return {};
   const auto end = position + static_cast<std::int64_t>(members.size());
@@ -107,21 +170,18 @@ awaitable<service::slice> service::read_once(const std::vector<std::string>& key
                                              const std::string& where, bool search_untold) {
   const auto count = std::to_string(limit);
   const auto key_views = views(keys);
-  const std::vector<std::string_view> args{place_limit, count, from, where,
-                                           search_untold ? "1" : "0"};
+  std::vector<std::string_view> args{place_limit, count, from, where, search_untold ? "1" : "0",
+                                     "1"};
   auto r = redis::checked(co_await redis_.eval(read_script, key_views, args));
   slice s;
-  s.behind = r[0].as_integer().value_or(0);
-  s.version = r[1].as_integer().value_or(0);
-  s.total = r[2].as_integer().value_or(0);
-  s.placed = r[3].as_integer().value_or(0);
-  s.position = r[4].as_integer().value_or(-1);
-  s.rank = r[5].as_integer().value_or(0);
-  s.members = r[6].as_strings();
-  s.metadata = r[7];
-  s.best_is_high = r[8].as_string() != "asc";
-  s.mode = from_word<rank_mode>(r[9].as_string(), rank_mode_words).value_or(rank_mode::ordinal);
-  s.exact = r[10].as_bool();
+  s.take(r);
+  if (r[10].size() == 0) co_return s;
+  const auto first = static_cast<std::size_t>(parse_integer(where).value_or(0));
+  s.exact = s.take_top(r[10], first, static_cast<std::size_t>(limit));
+  if (s.exact) co_return s;
+  args.back() = "0";
+  r = redis::checked(co_await redis_.eval(read_script, key_views, args));
+  s.take(r);
   co_return s;
 }
 
@@ -220,7 +280,7 @@ awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std:
     for (std::size_t i = 2; i < reply.size(); ++i) {
       const auto& found = reply[i];
       if (found.size() < 2) continue;
-      const auto* note = found.size() > 2 ? &found[2] : nullptr;
+      const auto* note = found.size() > 2 ? &found[2].as_string() : nullptr;
       out.push_back(
           to_entry(found[0].as_string(), best_is_high, found[1].as_integer().value_or(0), note));
     }

@@ -24,7 +24,26 @@ double read_number(std::string_view bytes, bool best_is_high) {
   return std::bit_cast<double>(bits);
 }
 
+std::string text_of(std::uint64_t bits) {
+  std::string out(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) out[i] = static_cast<char>(bits >> (56 - 8 * i) & 0xff);
+  return out;
+}
+
+std::string sortable(double number, bool best_is_high) {
+  constexpr std::uint64_t sign = std::uint64_t{1} << 63;
+  auto bits = std::bit_cast<std::uint64_t>(number + 0.0);  // no negative zero
+  bits = (bits & sign) != 0 ? ~bits : bits | sign;
+  return text_of(best_is_high ? ~bits : bits);
+}
+
 }  // namespace
+
+std::string sortable_pair(double score, double subscore, bool best_is_high) {
+  return sortable(score, best_is_high) + sortable(subscore, best_is_high);
+}
+
+std::string sortable_seq(std::uint64_t seq) { return text_of(seq); }
 
 place read_place(std::string_view text, bool best_is_high) {
   return {read_number(text, best_is_high), read_number(text.substr(8), best_is_high),

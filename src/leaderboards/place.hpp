@@ -18,6 +18,10 @@ struct place {
   std::string_view player_id;  // of the text it was read from
 };
 
+// What board.lua's sortable() makes of a score and a subscore, and of the sequence number.
+std::string sortable_pair(double score, double subscore, bool best_is_high);
+std::string sortable_seq(std::uint64_t seq);
+
 // `text` has at least place_bytes bytes.
 place read_place(std::string_view text, bool best_is_high);
 

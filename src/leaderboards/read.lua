@@ -2,10 +2,11 @@
 -- ARGV: 1 how many moved players to place first, 2 how many entries, 3 from where:
 --       "at" 4 a position (0 is the best), "after" or "before" 4 an entry of @order,
 --       "around" 4 a player, with as many entries on each side,
---       5 "1" to look for players who moved untold
+--       5 "1" to look for players who moved untold, 6 "1" when the top may be told by parts
 -- Returns {moved players left, seq, players on the board, players in @order, position of the first,
---          its rank, {entries}, {metadata}, order, rank mode, 1 when this is exact whoever is left};
---          position -1 when there is nothing.
+--          its rank, {entries}, {metadata}, order, rank mode, top}; position -1 when there is nothing.
+--          top: {}, or the parts of the first entries instead of them, which are exact whoever is left:
+--          {players, scores, subscores, changes not in @order yet, places, metadata}
 local limit, from, where = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local function look()
@@ -30,81 +31,37 @@ local function look()
   return found, players, position
 end
 
--- The first `last` entries as @order will have them when everybody is in place: the board knows who
--- they are, and @moved or @entries when each reached its score. So the top of a board that changes
--- all the time is exact, and costs no more than reading. Nothing when too many are tied at the end,
--- or when somebody has moved untold.
+-- What it takes to know the first `last` entries as @order will have them when everybody is in place: the board knows who
+-- they are, and @moved or @entries when each reached its score. So the top of a board that changes all the time is exact, and
+-- costs no more than reading; the caller puts it in order (place.hpp). Nothing when too many are tied at the end.
 local function top(last)
   local scored = redis.call(best_is_high and 'ZREVRANGE' or 'ZRANGE', board, 0, last - 1, 'WITHSCORES')
-  local best, score_of = {}, {}
+  local best, scores, known = {}, {}, {}
   for i = 1, #scored, 2 do
-    best[#best + 1] = scored[i]
-    score_of[scored[i]] = scored[i + 1]
+    best[#best + 1], scores[#scores + 1] = scored[i], scored[i + 1]
+    known[scored[i]] = true
   end
   if #best == last then
     local score, most = scored[#scored], 2 * last + 100
     local tied = redis.call('ZRANGEBYSCORE', board, score, score, 'LIMIT', 0, most)
     if #tied == most then return nil end
     for _, player in ipairs(tied) do
-      if not score_of[player] then best[#best + 1] = player end
-      score_of[player] = score
+      if not known[player] then best[#best + 1], scores[#scores + 1] = player, score end
     end
   end
   if #best == 0 then return nil end
-  local changes = redis.call('HMGET', moved, unpack(best))
-  local places = redis.call('HMGET', entries, unpack(best))
   local subs = redis.call('EXISTS', subscores) == 1 and redis.call('HMGET', subscores, unpack(best)) or {}
-  -- The board has them by score already, so only those who are tied need to be sorted.
-  local no_sub, tied_from = sortable(0), 1
-  local function sort_tied(last_tied)
-    if last_tied > tied_from then
-      local run = {unpack(best, tied_from, last_tied)}
-      table.sort(run)
-      for k, member in ipairs(run) do best[tied_from + k - 1] = member end
-    end
-    tied_from = last_tied + 1
-  end
-  for i, player in ipairs(best) do
-    local tuple = sortable(score_of[player]) .. (subs[i] and sortable(subs[i]) or no_sub)
-    local place = places[i] or ''
-    if changes[i] then
-      place = tuple .. struct.pack('>I8', tonumber(changes[i]))
-    elseif string.sub(place, 1, 16) ~= tuple then
-      return nil
-    end
-    best[i] = place .. player
-    if not best[i + 1] or score_of[best[i + 1]] ~= score_of[player] then sort_tied(i) end
-  end
-  return best
+  local notes = redis.call('EXISTS', metadata) == 1 and redis.call('HMGET', metadata, unpack(best)) or {}
+  return {best, scores, subs, redis.call('HMGET', moved, unpack(best)), redis.call('HMGET', entries, unpack(best)), notes}
 end
 
--- How many of the first entries rank better than the entry at `position`, and its rank.
-local function rank_in(list, position)
-  if settings[2] ~= 'competition' and not dense then return position, position + 1 end
-  local better, tuples, last = 0, 0, nil
-  local mine = string.sub(list[position + 1], 1, 16)
-  for i = 1, position do
-    local tuple = string.sub(list[i], 1, 16)
-    if tuple == mine then break end
-    if tuple ~= last then tuples = tuples + 1 end
-    better, last = i, tuple
-  end
-  return position, (dense and tuples or better) + 1
-end
-
-local found, players, position, rank, list
+local found, players, position, list = {}, {}, nil, nil
 local behind = redis.call('HLEN', moved)
 local first = from == 'at' and tonumber(where)
-if behind > 0 and first and first + limit <= 200 then list = top(first + limit) end
+if behind > 0 and first and first + limit <= 200 and ARGV[6] == '1' then list = top(first + limit) end
 if list then
   -- Few are placed on the way. Of many that would be a fifth of this, and others see to them.
   if behind <= 10 or ARGV[5] == '1' then behind = place_moved(10) end
-  found, players = {}, {}
-  for i = first + 1, math.min(first + limit, #list) do
-    found[#found + 1] = list[i]
-    players[#players + 1] = string.sub(list[i], 25)
-  end
-  if #found > 0 then position, rank = rank_in(list, first) end
 else
   behind = place_moved(tonumber(ARGV[1]))
   found, players, position = look()
@@ -129,14 +86,14 @@ if mark_untold(suspects) then
   found, players, position = look()
 end
 
-local notes = {}
+local notes, rank = {}, 0
 if #found > 0 then
-  if not rank then position, rank = rank_of(found[1]) end
+  position, rank = rank_of(found[1])
   if redis.call('EXISTS', metadata) == 1 then
     notes = redis.call('HMGET', metadata, unpack(players))
   end
 end
 local total = redis.call('ZCARD', board)
 return {behind, redis.call('GET', seq) or '0', total, list and total or redis.call('ZCARD', order),
-        position or -1, rank or 0, found, notes, settings[1] or 'desc', settings[2] or 'ordinal',
-        list and 1 or 0}
+        position or -1, rank, found, notes, settings[1] or 'desc', settings[2] or 'ordinal',
+        list or {}}
