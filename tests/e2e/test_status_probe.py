@@ -8,6 +8,7 @@ and one from Debian: what those understand, the probe must understand, too.
 
 import http.server
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -125,6 +126,40 @@ def test_a2s(servers, mode):
     d = wait_until(lambda: (lambda s: s if s.get("online") else None)(status(server)), what="an observation")
     assert (d["players"], d["max_players"], d["map"], d["name"], d["version"]) == (7, 32, "de_interop", "Interop", "1.2.3.4")
     assert 0 <= d["latency_ms"] < 600 and d["observed_at"]
+
+
+@pytest.fixture(scope="session")
+def a2s_server_of_another_make():
+    """A program around an A2S implementation of the Rust registry: npm and Debian have clients only."""
+    cargo = shutil.which("cargo") or pytest.skip("skipped: cargo is not installed")
+    place = ROOT / "build/peers/a2s_server"
+    shutil.copytree(INTEROP / "a2s_server", place, dirs_exist_ok=True)
+    env = {**os.environ, "CARGO_HOME": str(place / "cargo"), "CARGO_TARGET_DIR": str(place / "target")}
+
+    def run(*args):
+        done = subprocess.run([cargo, *args], cwd=place, env=env, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            pytest.skip(f"skipped: cargo cannot fetch or build the other make: {done.stderr[-300:]}")
+
+    run("info", "netget-tool@0.3.5", "--registry", "crates-io")  # fetches it, and none of its dependencies
+    wire = next(place.glob("cargo/registry/src/*/netget-tool-0.3.5/src/server/a2s/wire.rs"))
+    shutil.copy(wire, place / "src/wire.rs")
+    run("build", "--release")
+    return place / "target/release/a2s_server"
+
+
+@pytest.mark.long
+def test_a2s_of_another_make(a2s_server_of_another_make, servers):
+    info = {"name": "Elsewhere ünd", "map": "cp_badlands", "folder": "tf", "game": "Team Fortress", "app_id": 440,
+            "players": 21, "max_players": 24, "bots": 3, "version": "9.8.7", "port": 27015, "keywords": "alltalk", "game_id": 440}
+    game = subprocess.Popen([a2s_server_of_another_make, json.dumps(info)], stdout=subprocess.PIPE, text=True)
+    try:
+        server = servers(f"a2s://127.0.0.1:{int(game.stdout.readline())}")
+        d = wait_until(lambda: (lambda s: s if s.get("online") else None)(status(server)), what="an observation")
+        assert (d["players"], d["max_players"], d["map"], d["name"], d["version"]) == (21, 24, "cp_badlands", "Elsewhere ünd", "9.8.7")
+    finally:
+        game.kill()
+        game.wait(10)
 
 
 def test_a2s_flapping_is_damped_and_times_are_true(servers):
