@@ -50,16 +50,21 @@ std::string shown(std::string_view text) {
   return "`" + clean_text(text.substr(0, 40)) + (text.size() > 40 ? "…`" : "`");
 }
 
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+// Clean, and at most so many bytes.
 std::string cut(std::string_view text, std::size_t limit) {
   std::string out;
   // Pieces of 256 bytes at most, because clean_text() goes no further.
   while (!text.empty() && out.size() < limit) {
     auto length = std::min<std::size_t>(text.size(), 128);
-    while (length < text.size() && length > 120 &&
-           (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U)
-      --length;
+    while (length < text.size() && length > 120 && is_continuation(text[length])) --length;
     out += clean_text(text.substr(0, length));
     text.remove_prefix(length);
+  }
+  if (out.size() > limit) {
+    while (limit > 0 && is_continuation(out[limit])) --limit;
+    out.resize(limit);
   }
   return out;
 }

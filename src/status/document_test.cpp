@@ -104,6 +104,12 @@ TEST(status_document, reads_what_others_wrote) {
   EXPECT_FALSE(d.game);
   for (const auto* bad : {"", "{", "[]", "null", "nonsense"})
     EXPECT_FALSE(parse_document(bad)) << bad;
+
+  std::string name = "name";
+  for (int i = 0; i < 100; ++i) name += "\xE2\x82\xAC\x7F";
+  const auto cut = parse_document(R"({"_meta":{")" + name + R"(":"x"}})").value();
+  EXPECT_EQ(cut.meta.begin()->first.size(), 64U);
+  EXPECT_EQ(to_json(parse_document(to_json(cut)).value()), to_json(cut));
 }
 
 TEST(status_document, etag_changes_with_the_content) {
