@@ -105,6 +105,7 @@ def test_without_sql_the_cached_is_served_and_the_rest_refused_quickly(maria, ma
         maria.process.wait(20)
     else:
         maria.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)  # until each of its threads has stopped, and copies in memory know what was deleted
     try:
         assert profile(server, player).status == 200
         took = []
