@@ -305,10 +305,11 @@ awaitable<void> committer::settle(std::int64_t lost_client) {
   co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
 }
 
-awaitable<void> committer::kill_when_connected(std::int64_t lost_client) {
+awaitable<bool> committer::kill_when_connected(std::int64_t lost_client) {
   co_await redis_.wait_connected(500ms);
   if (lost_client != 0 && lost_client != redis_.client_id())
     co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
+  co_return true;
 }
 
 void committer::start_anew() {

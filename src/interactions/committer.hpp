@@ -21,6 +21,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 namespace skirmish::interactions {
 
@@ -69,17 +70,31 @@ class committer {
 
   awaitable<attempt> send(commit_request& request, std::uint64_t number);
   awaitable<attempt> send_now(commit_request& request, std::uint64_t number);
-  // Awaits `work()` on the client's thread.
+  // Awaits `work()` on the client's thread. Its failure comes as a value and is thrown here, so
+  // that no exception is shared by two threads.
   template <class Work>
-  auto on_redis(Work work) {
-    return asio::co_spawn(redis_.context(), std::move(work), use_awaitable);
+  awaitable<typename std::invoke_result_t<Work>::value_type> on_redis(Work work) {
+    using outcome = result<typename std::invoke_result_t<Work>::value_type>;
+    auto guarded = [work]() -> awaitable<outcome> {
+      std::optional<error> problem;
+      try {
+        auto value = co_await work();
+        co_return outcome(std::move(value));
+      } catch (const failure& e) {
+        problem = error{e.code(), e.what()};
+      }
+      co_return outcome(std::move(*problem));
+    };
+    auto out = co_await asio::co_spawn(redis_.context(), std::move(guarded), use_awaitable);
+    if (out.has_error()) throw failure(out.error().code, out.error().message);
+    co_return std::move(*out);
   }
   awaitable<void> wait_turn(std::uint64_t ticket);
   awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now);
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
-  awaitable<void> kill_when_connected(std::int64_t lost_client);
+  awaitable<bool> kill_when_connected(std::int64_t lost_client);
   bool is_busy(std::size_t events);
   bool keeps_profile(const std::string& player_id);
   void applied(batch& b, commit_request request, const attempt& last);

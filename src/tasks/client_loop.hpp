@@ -7,6 +7,7 @@
 // round trips a second across two cores of a virtual machine, 125,000 on one).
 #pragma once
 
+#include "core/error.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
@@ -64,11 +65,23 @@ class client_loop {
     void finish(const std::exception_ptr& p, Outcome&&... outcome) {
       // Notifying under the lock: the waiter may be gone as soon as it is released.
       const std::lock_guard lock(mutex);
-      problem = p;
+      problem = own_copy(p);
       if constexpr (sizeof...(Outcome) > 0)
         if (!p) value.emplace(std::forward<Outcome>(outcome)...);
       ready = true;
       changed.notify_one();
+    }
+    // Of what the loop throws: an exception that two threads share is freed by whichever lets go of
+    // it last, and that is the loop as often as the one who still reads it.
+    static std::exception_ptr own_copy(const std::exception_ptr& p) {
+      if (!p) return p;
+      try {
+        std::rethrow_exception(p);
+      } catch (const failure& e) {
+        return std::make_exception_ptr(failure(e.code(), std::string(e.what())));
+      } catch (...) {
+        return p;
+      }
     }
     T wait() {
       std::unique_lock lock(mutex);
