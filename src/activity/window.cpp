@@ -5,6 +5,7 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
+#include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -33,10 +34,6 @@ const redis::script sweep_script{
 constexpr std::size_t piece_bytes = std::size_t{1} << 16;  // of a packed slice, read at once
 constexpr std::string_view scan_count = "500";             // players of an open slice, read at once
 constexpr std::size_t run_players = 8'000;                 // sorted together: about 2 ms
-
-std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
 
 struct indexed_slice {
   std::string name;
@@ -144,8 +141,8 @@ awaitable<bool> window::seal(std::string slice) {
   const std::vector<std::string> keys{key, sealing, open_key(keys_), sealed_key(keys_),
                                       closed_key(keys_)};
   const std::vector<std::string> args{slice, std::to_string(seen.size())};
-  const auto key_views = views(keys);
-  const auto arg_views = views(args);
+  const auto key_views = redis::views(keys);
+  const auto arg_views = redis::views(args);
   const auto done = redis::checked(co_await redis_.eval(seal_script, key_views, arg_views));
   if (done.as_bool()) sealed_.add();
   co_return done.as_bool();
@@ -219,7 +216,7 @@ awaitable<bool> window::subtract(const std::string& slice, const std::string& fr
                                       board_key + "@seq",      board_key + "@moved"};
   std::vector<std::string_view> args{slice, from, to};
   args.insert(args.end(), counts.begin(), counts.end());
-  const auto key_views = views(keys);
+  const auto key_views = redis::views(keys);
   const auto done = redis::checked(co_await redis_.eval(sweep_script, key_views, args));
   co_return done.as_bool();
 }

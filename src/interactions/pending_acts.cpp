@@ -4,6 +4,7 @@
 #include "interactions/interactions_keys.hpp"
 #include "players/players_keys.hpp"
 #include "redis/lease.hpp"
+#include "redis/views.hpp"
 
 #include <algorithm>
 
@@ -32,10 +33,6 @@ constexpr int few_bytes = 32 * 1024;           // filed by one script: about a m
 constexpr std::size_t players_a_script = 200;  // two milliseconds
 constexpr int texts_a_page = 32;
 
-std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
-
 }  // namespace
 
 pending_acts::pending_acts(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
@@ -63,8 +60,8 @@ awaitable<std::optional<pending_acts::progress>> pending_acts::take_pending() {
                                       acts_key(keys_, "filed"), acts_key(keys_, "bytes")};
   auto args = arguments();
   args.push_back(std::to_string(few_bytes));
-  const auto key_views = views(keys);
-  const auto arg_views = views(args);
+  const auto key_views = redis::views(keys);
+  const auto arg_views = redis::views(args);
   const auto reply = redis::checked(co_await redis_.eval(take_script, key_views, arg_views));
   if (reply.size() == 0) co_return std::nullopt;
   co_return progress{reply[0].as_integer().value_or(0), reply[1].as_integer().value_or(0)};
@@ -100,8 +97,8 @@ awaitable<bool> pending_acts::file_some(const taken& from, std::size_t first, st
     args.insert(args.end(), {p.player_id, std::to_string(p.count), p.mark,
                              p.keeps_profile ? "1" : "0", std::to_string(p.lines), p.text});
   }
-  const auto key_views = views(keys);
-  const auto arg_views = views(args);
+  const auto key_views = redis::views(keys);
+  const auto arg_views = redis::views(args);
   const auto reply = redis::checked(co_await redis_.eval(file_script, key_views, arg_views));
   co_return reply.as_bool();
 }

@@ -6,6 +6,7 @@
 #include "core/parse.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
+#include "redis/views.hpp"
 
 #include <algorithm>
 #include <span>
@@ -43,10 +44,6 @@ constexpr int help_steps = 10;
 constexpr auto help_interval = 100ms;
 constexpr std::size_t remembered_boards = 1'000;
 constexpr std::size_t ids_a_script = 100;
-
-std::vector<std::string_view> views(const std::vector<std::string>& texts) {
-  return {texts.begin(), texts.end()};
-}
 
 entry to_entry(std::string_view member, bool best_is_high, std::int64_t rank,
                const std::string* metadata) {
@@ -169,7 +166,7 @@ awaitable<service::slice> service::read_once(const std::vector<std::string>& key
                                              std::int64_t limit, std::string_view from,
                                              const std::string& where, bool search_untold) {
   const auto count = std::to_string(limit);
-  const auto key_views = views(keys);
+  const auto key_views = redis::views(keys);
   std::vector<std::string_view> args{place_limit, count, from, where, search_untold ? "1" : "0",
                                      "1"};
   auto r = redis::checked(co_await redis_.eval(read_script, key_views, args));
@@ -209,7 +206,7 @@ awaitable<service::slice> service::read(std::string board, std::int64_t season, 
 }
 
 awaitable<void> service::place_some(const std::vector<std::string>& keys, int steps) {
-  const auto key_views = views(keys);
+  const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{place_limit};
   for (int i = 0; i < steps; ++i) {
     const auto left = redis::checked(co_await redis_.eval(place_script, key_views, args));
@@ -233,7 +230,7 @@ awaitable<void> service::reindex(std::string board, std::int64_t season) {
     const std::string& mine;
     ~ending() { all.erase(mine); }
   } const ended{reindexing_, keys[0]};
-  const auto key_views = views(keys);
+  const auto key_views = redis::views(keys);
   for (const std::string_view walked : {"board", "entries"}) {
     std::string position = "0";
     do {
@@ -268,7 +265,7 @@ awaitable<result<std::vector<entry>>> service::around(std::string board, std::st
 awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std::string> ids,
                                              std::int64_t season) {
   const auto keys = board_keys(keys_, board, season);
-  const auto key_views = views(keys);
+  const auto key_views = redis::views(keys);
   std::vector<entry> out;
   for (std::size_t first = 0; first < ids.size(); first += ids_a_script) {
     const auto last = std::min(first + ids_a_script, ids.size());
