@@ -50,25 +50,6 @@ std::string shown(std::string_view text) {
   return "`" + clean_text(text.substr(0, 40)) + (text.size() > 40 ? "…`" : "`");
 }
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
-
-// Clean, and at most so many bytes.
-std::string cut(std::string_view text, std::size_t limit) {
-  std::string out;
-  // Pieces of 256 bytes at most, because clean_text() goes no further.
-  while (!text.empty() && out.size() < limit) {
-    auto length = std::min<std::size_t>(text.size(), 128);
-    while (length < text.size() && length > 120 && is_continuation(text[length])) --length;
-    out += clean_text(text.substr(0, length));
-    text.remove_prefix(length);
-  }
-  if (out.size() > limit) {
-    while (limit > 0 && is_continuation(out[limit])) --limit;
-    out.resize(limit);
-  }
-  return out;
-}
-
 // 1.0 is written as 1.0, not as 1 or 1E0, so that readers with types see a fraction.
 std::string number(double value) {
   auto out = fmt::format("{}", value);
@@ -149,7 +130,7 @@ reading read_constants(const std::vector<constant_row>& rows, timestamp now) {
       out.complaints.emplace_back("a row has no Name");
       continue;
     }
-    const auto name = cut(*row.name, name_limit_bytes);
+    const auto name = clean_text(*row.name, name_limit_bytes);
     if (!seen.insert(name).second) {
       out.complaints.push_back(fmt::format("{} stands there twice; the first row counts", name));
       continue;
@@ -160,7 +141,7 @@ reading read_constants(const std::vector<constant_row>& rows, timestamp now) {
         out.complaints.push_back(
             fmt::format("the Description of {} is cut, it has {} bytes", name, description.size()));
       out.made.meta[name] =
-          cut(description.substr(0, description_limit_bytes), description_limit_bytes);
+          clean_text(description.substr(0, description_limit_bytes), description_limit_bytes);
     } else if (out.made.meta.size() == meta_entries_max && seen.size() == meta_entries_max + 1) {
       out.complaints.push_back(
           fmt::format("only the first {} descriptions are shown", meta_entries_max));
@@ -221,9 +202,9 @@ std::optional<document> parse_document(std::string_view text) {
     for (const auto& [name, description] : meta->get_object()) {
       if (out.meta.size() == meta_entries_max) break;
       if (description.is_string())
-        out.meta[cut(name, name_limit_bytes)] =
-            cut(std::string_view(description.get_string()).substr(0, description_limit_bytes),
-                description_limit_bytes);
+        out.meta[clean_text(name, name_limit_bytes)] = clean_text(
+            std::string_view(description.get_string()).substr(0, description_limit_bytes),
+            description_limit_bytes);
     }
   }
   out.game = read_game(*object);

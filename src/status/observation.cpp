@@ -5,8 +5,6 @@
 namespace skirmish::status {
 namespace {
 
-constexpr std::size_t text_limit_bytes = 256;
-
 // The length of the well-formed UTF-8 sequence (RFC 3629) at the start of `text`; 0 when there is
 // none.
 std::size_t sequence_length(std::string_view text) {
@@ -32,16 +30,16 @@ std::size_t sequence_length(std::string_view text) {
 
 }  // namespace
 
-std::string clean_text(std::string_view text) {
+std::string clean_text(std::string_view text, std::size_t limit_bytes) {
   std::string out;
   while (!text.empty()) {
     const auto length = sequence_length(text);
     const auto piece = length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
-    if (out.size() + piece.size() > text_limit_bytes) break;
     const auto first = static_cast<unsigned char>(piece.front());
     const bool is_control =
         first < 0x20 || first == 0x7F ||
         (first == 0xC2 && static_cast<unsigned char>(piece[1]) < 0xA0);  // U+0080 to U+009F
+    if (!is_control && out.size() + piece.size() > limit_bytes) break;
     if (!is_control) out += piece;
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }

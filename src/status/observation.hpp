@@ -27,8 +27,8 @@ struct observation {
   std::string problem;      // why it is not online; empty when it is
 };
 
-// A text of a game server as it may stand in our JSON: valid UTF-8 without control characters, at
-// most 256 bytes. What is not UTF-8 becomes U+FFFD.
-std::string clean_text(std::string_view text);
+// A foreign text as it may stand in our JSON: valid UTF-8 without control characters, at most
+// `limit_bytes` and no character cut in two. What is not UTF-8 becomes U+FFFD.
+std::string clean_text(std::string_view text, std::size_t limit_bytes = 256);
 
 }  // namespace skirmish::status
