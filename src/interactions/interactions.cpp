@@ -122,7 +122,7 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
   wake_.cancel();
 }
 
-// A second commit goes when the first has had most of the time that it is expected to take: late
+// A second commit goes when the first has had half of the time that it is expected to take: late
 // enough to take many events along, early enough that Redis never waits.
 steady::time_point engine::next_commit_at() const {
   const auto now = steady::now();

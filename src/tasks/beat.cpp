@@ -30,10 +30,6 @@ std::string text_at(const json_object& in, std::string_view name) {
 
 std::string stored(wall_time t) { return fmt::format("{:.6f}", to_unix_s(t)); }
 
-}  // namespace
-
-namespace {
-
 result<void> read_when(periodic_task& to, const json_object& d) {
   const auto every = text_at(d, "every");
   const auto line = text_at(d, "cron");
