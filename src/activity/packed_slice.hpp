@@ -31,7 +31,7 @@ struct player_count {
   bool operator==(const player_count&) const = default;
 };
 
-inline constexpr std::size_t block_players = 100;
+inline constexpr std::size_t block_players = 50;
 inline constexpr std::size_t first_block_offset = 1;
 
 class slice_packer {

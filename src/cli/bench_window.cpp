@@ -58,7 +58,7 @@ struct window_options {
   std::int64_t slice_s = 60;
   std::int64_t rate = 60'000;
   std::int64_t load_s = 25;
-  std::int64_t batch_players = 100;
+  std::int64_t batch_players = 50;
   std::int64_t read_rate = 100;
   std::int64_t time_limit_s = 170;
   bool bulk = false;

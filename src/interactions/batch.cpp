@@ -66,6 +66,7 @@ batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
       }
     }
   }
+  stream_count_ = last.size();
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
   take_out([&](frame&, const event& e) -> std::optional<error> {
     const auto* id = id_of(e);

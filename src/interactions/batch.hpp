@@ -103,6 +103,8 @@ class batch {
 
   [[nodiscard]] bool empty() const noexcept { return frames_.empty(); }
   [[nodiscard]] std::size_t event_count() const noexcept;
+  // Streams whose frames it was made of.
+  [[nodiscard]] std::size_t stream_count() const noexcept { return stream_count_; }
 
  private:
   template <class Test>
@@ -111,6 +113,7 @@ class batch {
   void answer_empty();
 
   std::vector<frame> frames_;
+  std::size_t stream_count_ = 0;
 };
 
 }  // namespace skirmish::interactions

@@ -7,6 +7,7 @@
 
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace skirmish::interactions {
@@ -75,7 +76,7 @@ bool committer::has_room() const noexcept {
 awaitable<void> committer::write(batch b) {
   const auto ticket = next_ticket_++;
   const auto now = clock_.now();
-  settings_.commit.leaves_pending = is_busy(b.event_count());
+  settings_.commit.leaves_pending = is_busy(b);
   attempt first;
   commit_request request;
   if (!troubled_) {
@@ -273,11 +274,16 @@ void committer::stop() {
 }
 
 // A match that is replayed at once is no load yet: whoever looks into Redis then finds all of it.
-bool committer::is_busy(std::size_t events) {
+bool committer::is_busy(const batch& b) {
+  const auto events = b.event_count();
   const auto now = steady::now();
   const std::chrono::duration<double> passed = now - counted_at_;
   counted_at_ = now;
   recent_events_ = recent_events_ * std::exp(-passed / load_memory) + static_cast<double>(events);
+  const bool is_backlog = std::cmp_greater(events, settings_.backlog_events) &&
+                          std::cmp_greater_equal(b.stream_count(), settings_.backlog_streams);
+  // Not to be left by the next commit, which is smaller for it.
+  if (is_backlog) recent_events_ = std::max(recent_events_, 2 * settings_.busy_from);
   return std::cmp_greater(events, settings_.small_commit_limit) &&
          recent_events_ > settings_.busy_from;
 }

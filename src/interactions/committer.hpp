@@ -36,6 +36,9 @@ struct committer_settings {
   // (commit_settings::leaves_pending). Load is more than `busy_from` events in the last seconds.
   std::int64_t small_commit_limit = 64;
   double busy_from = 90'000;
+  // So is one commit with more events than this, of at least so many streams: they wait for Redis.
+  std::int64_t backlog_events = 1'000;
+  std::int64_t backlog_streams = 8;
   // How long a batch of which nothing was sent waits for Redis before it is refused.
   std::chrono::milliseconds patience{2'000};
   // Confirmed commits kept until Redis has written them to its file; then commits wait.
@@ -95,7 +98,7 @@ class committer {
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
   awaitable<bool> kill_when_connected(std::int64_t lost_client);
-  bool is_busy(std::size_t events);
+  bool is_busy(const batch& b);
   bool keeps_profile(const std::string& player_id);
   void applied(batch& b, commit_request request, const attempt& last);
   void start_anew();

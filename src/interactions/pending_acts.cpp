@@ -29,8 +29,11 @@ const redis::script file_script{"interactions/file_some_acts", filing +
 
 constexpr auto interval = 1s;
 constexpr auto rest_limit = 10ms;
-constexpr int few_bytes = 32 * 1024;           // filed by one script: about a millisecond
-constexpr std::size_t players_a_script = 200;  // two milliseconds
+constexpr int few_bytes = 16 * 1024;          // filed by one script: about half a millisecond
+constexpr std::size_t players_a_script = 50;  // half a millisecond
+// Once each of them has long to wait for its turn. Nobody's wait is then for these two
+// milliseconds.
+constexpr std::size_t players_when_full = 200;
 constexpr int texts_a_page = 32;
 
 }  // namespace
@@ -109,16 +112,18 @@ awaitable<void> pending_acts::file_all() {
   const auto from = co_await read_taken(filed->first);
   const auto count = from.acts.players().size();
   auto first = std::min(static_cast<std::size_t>(filed->now - filed->first), count);
+  std::chrono::steady_clock::duration took{};
   bool is_done = false;
   while (!is_done) {
     const auto start = std::chrono::steady_clock::now();
-    const auto last = std::min(first + players_a_script, count);
+    const auto some = took < rest_limit ? players_a_script : players_when_full;
+    const auto last = std::min(first + some, count);
     const bool mine = co_await file_some(from, first, last);
     if (!mine) co_return;
     first = last;
     is_done = last == count;
     // Others get Redis for as long as this had it.
-    const std::chrono::steady_clock::duration took = std::chrono::steady_clock::now() - start;
+    took = std::chrono::steady_clock::now() - start;
     rest_.expires_after(std::min<std::chrono::steady_clock::duration>(took, rest_limit));
     co_await rest_.async_wait(use_awaitable);
   }

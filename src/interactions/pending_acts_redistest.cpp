@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 namespace skirmish::interactions {
 namespace {
 
@@ -45,7 +47,7 @@ class pending_acts_fixture : public testing::redis_fixture {
   static std::string name(int i) { return fmt::format("p{}", i); }
 
   // Each moves once, in this order.
-  awaitable<void> commit(std::vector<int> players) {
+  frame moves(const std::vector<int>& players) {
     frame f;
     for (const int i : players) {
       move m;
@@ -58,6 +60,10 @@ class pending_acts_fixture : public testing::redis_fixture {
       f.indices.push_back(f.indices.size());
     }
     ++step;
+    return f;
+  }
+  awaitable<void> commit(std::vector<int> players) {
+    auto f = moves(players);
     const auto out = co_await events->commit(std::move(f));
     EXPECT_EQ(out.accepted, players.size());
   }
@@ -95,6 +101,34 @@ class pending_acts_fixture : public testing::redis_fixture {
   pending_acts filer{io, redis, keys, time, 60s, actions_limit};
   int step = 0;
 };
+
+TEST_F(pending_acts_fixture, a_big_commit_of_many_streams_is_load_at_once) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 2);
+    auto s = settings_for_tests(1 << 20).committer;
+    s.busy_from = 1e9;
+    s.backlog_events = 3;
+    s.backlog_streams = 2;
+    committer alone(io, redis, keys, time, s, numbers);
+    std::map<std::string, std::uint64_t> written;
+    // A frame of two events of each of these streams, in one commit.
+    const auto frames_of = [&](const std::vector<std::string>& streams) {
+      std::vector<frame> frames;
+      for (const auto& stream : streams) {
+        frames.push_back(moves({0, 1}));
+        frames.back().position = {stream, ++written[stream]};
+        frames.back().done = [](const outcome& out) { EXPECT_EQ(out.accepted, 2U); };
+      }
+      return batch(std::move(frames));
+    };
+    auto of_one = frames_of({"one", "one"});
+    co_await alone.write(std::move(of_one));
+    EXPECT_EQ(co_await left_behind(), 0);
+    auto of_two = frames_of({"one", "other"});
+    co_await alone.write(std::move(of_two));
+    EXPECT_EQ(co_await left_behind(), 2);  // the acts, and how many bytes they are
+  });
+}
 
 TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it_is_filed) {
   run([this]() -> awaitable<void> {

@@ -38,9 +38,10 @@ const redis::script compare_script{
 #include "leaderboards/compare.lua.inc"
 };
 
-// Players placed a script: about a millisecond of Redis' time at most.
-constexpr std::string_view place_limit = "100";
-constexpr int help_steps = 10;
+// Players placed a script: about half a millisecond of Redis' time, for others wait meanwhile.
+constexpr std::int64_t place_players = 50;
+const std::string place_limit = std::to_string(place_players);
+constexpr int help_steps = 20;
 constexpr auto help_interval = 100ms;
 constexpr std::size_t remembered_boards = 1'000;
 constexpr std::size_t ids_a_script = 100;
@@ -218,7 +219,7 @@ awaitable<void> service::catch_up(std::string board) {
   const auto keys = board_keys(keys_, board);
   // A board under steady change may never be done: as many steps as it can have players.
   const auto count = redis::checked(co_await redis_.command("HLEN", keys[3]));
-  const auto steps = count.as_integer().value_or(0) / 100 + 1;
+  const auto steps = count.as_integer().value_or(0) / place_players + 1;
   co_await place_some(keys, static_cast<int>(std::min<std::int64_t>(steps, 1'000'000)));
 }
 
