@@ -1,6 +1,8 @@
 // `skirmish task doctor`: looks for what is known to go wrong on a Celery broker.
+#include "core/parse.hpp"
 #include "tasks/message.hpp"
 #include "tasks/operator.hpp"
+#include "tasks/text.hpp"
 
 #include <fmt/format.h>
 
@@ -21,34 +23,67 @@ json_object finding(std::string what, std::string subject, std::string detail, s
           {"cure", std::move(cure)}};
 }
 
+// What is known of a chord that waits. Redis tells how long a key has not been touched, and looking
+// touches it: so what each look found is kept for the next one.
+struct chord_state {
+  std::int64_t ended = 0;  // members
+  std::int64_t since_s = 0;
+};
+
+std::string to_text(const chord_state& c) { return fmt::format("{} {}", c.ended, c.since_s); }
+
+chord_state read_chord_state(std::string_view text) {
+  const auto space = text.find(' ');
+  if (space == text.npos) return {-1, 0};
+  return {parse_integer(text.substr(0, space)).value_or(-1),
+          parse_integer(text.substr(space + 1)).value_or(0)};
+}
+
 awaitable<void> examine_chords(broker_view at, json_array& out) {
-  const auto chords = co_await keys_like(at, at.keys.group("*") + ".j");
-  for (const auto& key : chords) {
-    const auto base = key.substr(0, key.size() - 2);
+  std::set<std::string> chords;
+  for (const auto* part : {".j", ".s"}) {
+    const auto found = co_await keys_like(at, at.keys.group("*") + part);
+    for (const auto& key : found) chords.insert(key.substr(0, key.size() - 2));
+  }
+  const auto memory = at.keys.own("doctor");
+  const auto remembered = co_await at.redis.command("HGETALL", memory);
+  std::map<std::string, chord_state> before;
+  for (const auto& [gid, text] : remembered.as_pairs()) before[gid] = read_chord_state(text);
+  redis::request remember;
+  remember.push("DEL", memory);
+  const auto now_s = static_cast<std::int64_t>(unix_now_s());
+  for (const auto& base : chords) {
     redis::request ask;
-    ask.push("ZCARD", key);
+    for (const auto* part : {".j", ".s"}) ask.push("OBJECT", "IDLETIME", base + part);
+    ask.push("ZCARD", base + ".j");
     ask.push("GET", base + ".s");
     ask.push("GET", base + ".t");
-    ask.push("OBJECT", "IDLETIME", key);
     const auto r = co_await at.redis.exec(std::move(ask));
-    const auto parts = r[0].as_integer().value_or(0);
-    const auto size = r[1].as_integer().value_or(-1) + r[2].as_integer().value_or(0);
-    const auto idle = r[3].as_integer().value_or(0);
+    const auto ended = r[2].as_integer().value_or(0);
+    const auto size = r[3].as_integer().value_or(-1) + r[4].as_integer().value_or(0);
+    const auto untouched = (ended > 0 ? r[0] : r[1]).as_integer().value_or(0);
     const auto gid = base.substr(at.keys.group("").size());
-    if (r[1].is_nil())
+    chord_state state{ended, now_s - untouched};
+    if (const auto seen = before.find(gid); seen != before.end() && seen->second.ended == ended)
+      state.since_s = std::min(state.since_s, seen->second.since_s);
+    remember.push("HSET", memory, gid, to_text(state));
+    const auto idle = now_s - state.since_s;
+    if (ended > 0 && r[3].is_nil())
       out.push_back(finding("stuck chord", gid,
-                            fmt::format("its size is not stored; {} members have ended", parts),
+                            fmt::format("its size is not stored; {} members have ended", ended),
                             "its body will never run; send it by hand and delete the key"));
-    else if (parts < size && idle > 3600)
+    else if (ended < size && idle > 3600)
       out.push_back(
           finding("stuck chord", gid,
-                  fmt::format("{} of {} members ended, the last {} s ago", parts, size, idle),
+                  fmt::format("{} of {} members ended, none in the last {} s", ended, size, idle),
                   "look for members that were lost or revoked by a worker that is gone"));
-    else if (parts >= size && idle > 60)
+    else if (ended > 0 && ended >= size && idle > 60)
       out.push_back(finding("complete chord that was not fired", gid,
-                            fmt::format("{} of {} members", parts, size),
+                            fmt::format("{} of {} members", ended, size),
                             "a C++ worker fires it within 20 s; is one running?"));
   }
+  remember.push("EXPIRE", memory, 86'400);
+  co_await at.redis.exec(std::move(remember));
 }
 
 awaitable<void> examine_keys(broker_view at, json_array& out) {

@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::becomes_true;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::task_worker;
 
@@ -60,6 +61,24 @@ TEST_F(doctor, names_stuck_chords_leaked_keys_and_poison) {
   EXPECT_THAT(found, Contains("poison: dead letters"));
   EXPECT_THAT(found, Contains("poison: unread"));
   EXPECT_EQ(found.size(), 6U);
+}
+
+TEST_F(doctor, names_a_chord_that_stands_still_and_remembers_since_when) {
+  command("SET", "celery-taskset-meta-fresh.s", 2);
+  command("SET", "celery-taskset-meta-none.s", 2);
+  command("SET", "celery-taskset-meta-one.s", 2);
+  command("ZADD", "celery-taskset-meta-one.j", 0, R"([1, "id", "SUCCESS", 1])");
+  EXPECT_THAT(findings(), IsEmpty());
+  // As if that had been more than an hour ago.
+  const auto long_ago =
+      std::to_string(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) - 3700);
+  command("HSET", "skirmish:tasks:doctor", "none", "0 " + long_ago, "one", "1 " + long_ago);
+  for (int look = 0; look < 2; ++look)
+    EXPECT_THAT(findings(), ElementsAre("stuck chord: none", "stuck chord: one"));
+  command("ZADD", "celery-taskset-meta-one.j", 0, R"([1, "id2", "SUCCESS", 1])");
+  EXPECT_THAT(findings(), ElementsAre("stuck chord: none"));
+  command("DEL", "celery-taskset-meta-none.s");
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(doctor, names_clashing_workers_and_tasks_that_nobody_knows) {

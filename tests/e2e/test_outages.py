@@ -130,6 +130,27 @@ def test_without_redis_reads_say_unavailable_and_recover(short_tmp):
         server.stop()
 
 
+def test_a_task_waits_for_redis_when_its_sender_says_retry(short_tmp):
+    from redis_process import RedisProcess
+    with RedisProcess(short_tmp / unique("redis")) as backend:
+        server = Server(short_tmp / unique("own"), {"REDIS_URL": backend.url}).start()
+        task = {"name": "echo", "args": [7]}
+        backend.stop()
+        answer = wait_until(lambda: (x := server.http("POST", "/api/tasks", task)).status == 503 and x, 20)
+        assert answer.headers["Retry-After"]
+        answers = []
+        sender = threading.Thread(target=lambda: answers.append(server.http("POST", "/api/tasks", {**task, "retry": True})))
+        sender.start()
+        time.sleep(0.3)
+        assert not answers
+        backend.start()
+        sender.join(30)
+        assert answers[0].status == 202
+        path = f"/api/tasks/{answers[0].json['id']}"
+        wait_until(lambda: server.http("GET", path).json.get("result") == 7, 20)
+        server.stop()
+
+
 def test_without_sql_what_redis_knows_is_served(short_tmp):
     directory = short_tmp / unique("maria")
     directory.mkdir()

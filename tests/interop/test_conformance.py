@@ -64,19 +64,23 @@ def test_retry_autoretry_and_progress(client, start_worker):
     assert progress.get(timeout=10) == "done"
 
 
-def test_revoke_before_and_during(client, server, start_worker):
-    start_worker("-c", "4")
+@pytest.mark.parametrize("mode", [(), ("--sandbox",)])
+def test_revoke_before_and_during(client, server, start_worker, mode):
+    start_worker("-c", "4", *mode)
     waiting = cpp(client, "add", 1, 1).apply_async(countdown=1.2)
     waiting.revoke()
     with pytest.raises(TaskRevokedError):
         waiting.get(timeout=10)
-    running = cpp(client, "sleep", 30).delay()
-    inspect = client.control.inspect(timeout=1)
-    eventually(lambda: any(t["id"] == running.id for t in (inspect.active() or {}).get("cpp1@test", [])))
-    running.revoke(terminate=True)
-    with pytest.raises(TaskRevokedError):
-        running.get(timeout=10)
-    assert stored(server, running.id)["result"]["exc_message"] == ["terminated"]
+    # A task that looks at nothing ends only where it has a process of its own.
+    for name in ("sleep", "block") if mode else ("sleep",):
+        running = cpp(client, name, 30).delay()
+        inspect = client.control.inspect(timeout=1)
+        eventually(lambda: any(t["id"] == running.id for t in (inspect.active() or {}).get("cpp1@test", [])))
+        running.revoke(terminate=True)
+        with pytest.raises(TaskRevokedError):
+            running.get(timeout=10)
+        assert stored(server, running.id)["result"]["exc_message"] == ["terminated"]
+    assert cpp(client, "add", 1, 2).delay().get(timeout=10) == 3
 
 
 def stamped(sig, **stamps):
