@@ -5,6 +5,7 @@
 #include "core/task_group.hpp"
 #include "tasks/message.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/text.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -23,11 +24,6 @@ constexpr auto missed_after = 30s;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
-std::string text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string(v->get_string()) : std::string();
-}
-
 std::string stored(wall_time t) { return fmt::format("{:.6f}", to_unix_s(t)); }
 
 result<void> read_when(periodic_task& to, const json_object& d) {
@@ -42,7 +38,7 @@ result<void> read_when(periodic_task& to, const json_object& d) {
     if (d.contains("timezone")) return bad(fmt::format("{}: timezone is for cron", to.name));
     return {};
   }
-  auto at = cron::parse(line, text_at(d, "timezone"));
+  auto at = cron::parse(line, std::string(text_at(d, "timezone")));
   if (!at) return bad(fmt::format("{}: {}", to.name, at.error().message));
   to.at = std::move(*at);
   return {};

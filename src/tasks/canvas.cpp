@@ -2,6 +2,7 @@
 
 #include "skirmish/tasks/signature.hpp"
 #include "tasks/canvas_ends.hpp"
+#include "tasks/text.hpp"
 
 #include <algorithm>
 #include <ranges>

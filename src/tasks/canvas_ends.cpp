@@ -1,6 +1,7 @@
 #include "tasks/canvas_ends.hpp"
 
 #include "tasks/canvas.hpp"
+#include "tasks/text.hpp"
 
 #include <algorithm>
 
@@ -10,11 +11,6 @@ namespace {
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
 }  // namespace
-
-std::string_view text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
-}
 
 const json_object* object_at(const json_object& in, std::string_view name) {
   const auto* v = in.if_contains(name);

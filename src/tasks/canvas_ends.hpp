@@ -17,7 +17,6 @@ namespace skirmish::tasks {
 // A hostile message must not make us recurse without end.
 inline constexpr int depth_limit = 64;
 
-std::string_view text_at(const json_object& in, std::string_view name);
 const json_object* object_at(const json_object& in, std::string_view name);
 std::string_view kind_of(const json_object& sig);  // "", "chain", "group", "chord", …
 // The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a

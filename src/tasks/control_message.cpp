@@ -3,6 +3,7 @@
 #include "tasks/envelope.hpp"
 #include "tasks/glob.hpp"
 #include "tasks/message.hpp"
+#include "tasks/text.hpp"
 
 #include <algorithm>
 #include <regex>
@@ -11,11 +12,6 @@ namespace skirmish::tasks {
 namespace {
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
-
-std::string text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string(v->get_string()) : std::string();
-}
 
 bool matches(const std::string& matcher, const std::string& pattern, std::string_view node) {
   if (matcher == "glob") return glob_match(pattern, node);

@@ -4,6 +4,7 @@
 #include "tasks/client_loop.hpp"
 #include "tasks/control_message.hpp"
 #include "tasks/message.hpp"
+#include "tasks/text.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,11 +16,6 @@ bool is_final(std::string_view state) {
   return state == "SUCCESS" || state == "FAILURE" || state == "REVOKED";
 }
 
-std::string text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string(v->get_string()) : std::string();
-}
-
 // The document, or null when the text is none.
 json parse_document(std::string_view text) {
   auto parsed = parse_json(text);
@@ -27,12 +23,12 @@ json parse_document(std::string_view text) {
 }
 
 std::string state_of(const json& document) {
-  return document.is_object() ? text_at(document.get_object(), "status") : std::string("PENDING");
+  return std::string(document.is_object() ? text_at(document.get_object(), "status") : "PENDING");
 }
 
 [[noreturn]] void throw_failed(const json_object& document) {
-  const auto state = text_at(document, "status");
-  const auto traceback = text_at(document, "traceback");
+  const std::string state(text_at(document, "status"));
+  const std::string traceback(text_at(document, "traceback"));
   const auto* thrown = document.if_contains("result");
   if (thrown == nullptr || !thrown->is_object())
     throw task_failed("RuntimeError", json_array{json(thrown ? python_repr(*thrown) : "failed")},
@@ -41,8 +37,8 @@ std::string state_of(const json& document) {
   json_array arguments;
   if (const auto* message = info.if_contains("exc_message"))
     arguments = message->is_array() ? message->get_array() : json_array{json(*message)};
-  throw task_failed(text_at(info, "exc_type"), std::move(arguments), text_at(info, "exc_module"),
-                    traceback, state);
+  throw task_failed(std::string(text_at(info, "exc_type")), std::move(arguments),
+                    std::string(text_at(info, "exc_module")), traceback, state);
 }
 
 json value_of(const json& document) {

@@ -308,6 +308,11 @@ std::optional<wall_time> parse_iso(std::string_view text) {
   return out + hours{hour} + minutes{minute - *offset} + seconds{second} + microseconds{micros};
 }
 
+std::string_view text_at(const boost::json::object& in, std::string_view name) noexcept {
+  const auto* v = in.if_contains(name);
+  return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
+}
+
 void append_json(std::string& out, const boost::json::value& v) {
   switch (v.kind()) {
     case boost::json::kind::null: out += "null"; return;

@@ -2,6 +2,7 @@
 // Python's repr.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <chrono>
@@ -45,6 +46,9 @@ std::string python_repr(const boost::json::value& v, std::size_t limit_bytes = 1
 // The same as a tuple: "(2, 3)", "(1,)".
 std::string python_repr_tuple(const boost::json::array& items, std::size_t limit_bytes = 1024);
 std::string python_repr(std::string_view text);
+
+// The text under a name; empty when there is none.
+std::string_view text_at(const boost::json::object& in, std::string_view name) noexcept;
 
 // Serialises into `out` without an intermediate string.
 void append_json(std::string& out, const boost::json::value& v);

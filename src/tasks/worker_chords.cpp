@@ -2,6 +2,7 @@
 #include "core/log.hpp"
 #include "tasks/canvas_ends.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/text.hpp"
 #include "tasks/worker.hpp"
 
 #include <fmt/format.h>

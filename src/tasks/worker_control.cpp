@@ -1,5 +1,6 @@
 #include "core/log.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/text.hpp"
 #include "tasks/worker.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -17,11 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr auto reply_ttl_ms = 10'000;
 constexpr std::size_t scheduled_shown = 1000;
-
-std::string text_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v && v->is_string() ? std::string(v->get_string()) : std::string();
-}
 
 std::int64_t integer_at(const json_object& in, std::string_view name, std::int64_t fallback) {
   const auto* v = in.if_contains(name);
@@ -194,7 +190,7 @@ json worker::answer_pool(const std::string& method, const json_object& arguments
 }
 
 json worker::answer_consumer(const std::string& method, const json_object& arguments) {
-  const auto queue = text_at(arguments, "queue");
+  const std::string queue(text_at(arguments, "queue"));
   if (queue.empty()) return control_error("TypeError(\"missing argument: 'queue'\")");
   const auto at = std::find_if(config_.queues.begin(), config_.queues.end(),
                                [&](const auto& q) { return q.first == queue; });
@@ -231,7 +227,7 @@ json worker::answer_limits(const std::string& method, const json_object& argumen
     state.hard_limit_s = seconds("hard");
     return control_ok("time limits set successfully");
   }
-  auto text = text_at(arguments, "rate_limit");
+  std::string text(text_at(arguments, "rate_limit"));
   if (const auto n = integer_at(arguments, "rate_limit", 0); text.empty() && n > 0)
     text = std::to_string(n);
   if (text == "0") text.clear();
