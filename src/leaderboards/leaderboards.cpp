@@ -17,24 +17,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script read_script{
-    "leaderboards_read",
+const std::string board_lua =
 #include "leaderboards/board.lua.inc"
+    ;
+const redis::script read_script{"leaderboards_read", board_lua +
 #include "leaderboards/read.lua.inc"
 };
-const redis::script ranks_script{
-    "leaderboards_ranks",
-#include "leaderboards/board.lua.inc"
+const redis::script ranks_script{"leaderboards_ranks", board_lua +
 #include "leaderboards/ranks.lua.inc"
 };
-const redis::script place_script{
-    "leaderboards_place",
-#include "leaderboards/board.lua.inc"
+const redis::script place_script{"leaderboards_place", board_lua +
 #include "leaderboards/place.lua.inc"
 };
-const redis::script compare_script{
-    "leaderboards_compare",
-#include "leaderboards/board.lua.inc"
+const redis::script compare_script{"leaderboards_compare", board_lua +
 #include "leaderboards/compare.lua.inc"
 };
 

@@ -56,8 +56,7 @@ std::string to_text(const cursor& c) {
   const auto raw = (c.to == direction::after ? "a" : "b") + c.entry;
   std::string out(sodium_base64_encoded_len(raw.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING),
                   '\0');
-  sodium_bin2base64(out.data(), out.size(),
-                    static_cast<const unsigned char*>(static_cast<const void*>(raw.data())),
+  sodium_bin2base64(out.data(), out.size(), reinterpret_cast<const unsigned char*>(raw.data()),
                     raw.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   out.pop_back();  // the terminating zero
   return out;
@@ -67,8 +66,8 @@ std::optional<cursor> parse_cursor(std::string_view text) {
   std::string raw(1 + place_bytes + id_max_bytes, '\0');
   std::size_t size = 0;
   const char* end = nullptr;
-  const auto broken = sodium_base642bin(static_cast<unsigned char*>(static_cast<void*>(raw.data())),
-                                        raw.size(), text.data(), text.size(), nullptr, &size, &end,
+  const auto broken = sodium_base642bin(reinterpret_cast<unsigned char*>(raw.data()), raw.size(),
+                                        text.data(), text.size(), nullptr, &size, &end,
                                         sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   if (broken != 0 || end != text.data() + text.size() || size <= 1 + place_bytes)
     return std::nullopt;

@@ -17,19 +17,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const redis::script configure_script{
-    "leaderboards_configure",
+const std::string board_lua =
 #include "leaderboards/board.lua.inc"
+    ;
+const redis::script configure_script{"leaderboards_configure", board_lua +
 #include "leaderboards/configure.lua.inc"
 };
-const redis::script close_script{
-    "leaderboards_close_season",
-#include "leaderboards/board.lua.inc"
+const redis::script close_script{"leaderboards_close_season", board_lua +
 #include "leaderboards/close_season.lua.inc"
 };
-const redis::script delete_script{
-    "leaderboards_delete",
-#include "leaderboards/board.lua.inc"
+const redis::script delete_script{"leaderboards_delete", board_lua +
 #include "leaderboards/delete.lua.inc"
 };
 

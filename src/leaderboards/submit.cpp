@@ -12,14 +12,13 @@
 namespace skirmish::leaderboards {
 namespace {
 
-const redis::script submit_script{
-    "leaderboards_submit",
+const std::string board_lua =
 #include "leaderboards/board.lua.inc"
+    ;
+const redis::script submit_script{"leaderboards_submit", board_lua +
 #include "leaderboards/submit.lua.inc"
 };
-const redis::script remove_script{
-    "leaderboards_remove",
-#include "leaderboards/board.lua.inc"
+const redis::script remove_script{"leaderboards_remove", board_lua +
 #include "leaderboards/remove.lua.inc"
 };
 

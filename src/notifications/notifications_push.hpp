@@ -27,9 +27,9 @@ class pusher {
 
   // Answers `{"subscribe":{"channel":"notifications:<player_id>"}}`: for the player itself, and for
   // game servers.
-  awaitable<result<void>> join(realtime::connection& c, std::string channel,
+  awaitable<result<void>> join(realtime::connection& c, std::string name,
                                const realtime::json::object& message);
-  void leave(realtime::connection& c, const std::string& channel);
+  void leave(realtime::connection& c, const std::string& name);
 
   static constexpr std::string_view channel_prefix = "notifications:";
 

@@ -121,7 +121,7 @@ TEST_F(redis_subscriber, all_is_restored_after_a_lost_connection) {
       const auto all_told = [&told, round] { return told == 2 * round; };
       co_await testing::eventually(all_told);
       co_await publish("news", "again");
-      co_await until_seen(static_cast<std::size_t>(2 * round));
+      co_await until_seen(2 * static_cast<std::size_t>(round));
     }
     EXPECT_EQ(co_await subscribers_of("gone"), 0);
     EXPECT_EQ(told, 6);

@@ -34,6 +34,8 @@ TEST(status_document, missing_rows_take_the_defaults) {
 }
 
 TEST(status_document, bad_rows_are_told_of_and_the_others_count) {
+  std::string endless;
+  endless.resize(10'000'000, 'x');
   const auto made = read_constants({{"RateExp", "many", ""},
                                     {"RatePvp", std::nullopt, ""},
                                     {"RatePve", "3", "first"},
@@ -41,7 +43,7 @@ TEST(status_document, bad_rows_are_told_of_and_the_others_count) {
                                     {std::nullopt, "5", ""},
                                     {"RateSkill", "inf", ""},
                                     {"RateColorMob", "1,5", ""},
-                                    {"ServerStatus", "0", std::string(10'000'000, 'x')}},
+                                    {"ServerStatus", "0", endless}},
                                    now);
   EXPECT_THAT(
       made.complaints,

@@ -7,7 +7,7 @@ namespace skirmish::status {
 
 result<std::optional<int>> parse_http_status(std::string_view received) {
   constexpr std::string_view start = "HTTP/1.";
-  const error bad{errc::unavailable, "http: the answer is not HTTP/1"};
+  error bad{errc::unavailable, "http: the answer is not HTTP/1"};
   if (received.substr(0, start.size()) != start.substr(0, received.size())) return bad;
   const auto end = received.find('\n');
   if (end == std::string_view::npos) {

@@ -93,7 +93,7 @@ std::string minecraft_request(std::string_view host, std::uint16_t port) {
 }
 
 result<std::optional<server_info>> parse_minecraft_answer(std::string_view received) {
-  const std::optional<server_info> more_needed;
+  std::optional<server_info> more_needed;
   auto length = read_varint(received);
   if (!length) return length.error();
   if (length->bytes == 0) return more_needed;

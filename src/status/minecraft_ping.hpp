@@ -30,6 +30,6 @@ std::string minecraft_request(std::string_view host, std::uint16_t port);
 result<std::optional<server_info>> parse_minecraft_answer(std::string_view received);
 
 // The JSON of a status response.
-result<server_info> parse_minecraft_status(std::string_view json);
+result<server_info> parse_minecraft_status(std::string_view text);
 
 }  // namespace skirmish::status

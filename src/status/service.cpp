@@ -6,6 +6,7 @@
 #include "status/history.hpp"
 
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::status {

@@ -134,7 +134,7 @@ TEST(canvas, a_member_of_a_chord_may_end_in_a_group) {
   const auto& chord = made.chords[0];
   EXPECT_EQ(chord.size, 5U);  // a, b, x, e, f
   ASSERT_EQ(made.messages.size(), 3U);
-  const auto saved = parse(chord.nesting.c_str());
+  const auto saved = parse(chord.nesting);
   std::map<std::string, json, std::less<>> results;
   const auto& tree = saved.at("result");
   EXPECT_EQ(tree.at(0).at(0), json(chord.group_id));

@@ -14,8 +14,6 @@
 namespace skirmish::tasks {
 namespace {
 
-namespace json = boost::json;
-
 constexpr std::size_t inflated_limit_bytes = 256 << 20;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
@@ -187,9 +185,9 @@ result<void> check_content(const message& m) {
 
 result<message_body> body_of_protocol_1(const message& m) {
   message_body out;
-  const auto value_of = [&m](std::string_view name) -> json::value {
+  const auto value_of = [&m](std::string_view name) -> boost::json::value {
     const auto* found = m.body_1.if_contains(name);
-    return found ? *found : json::value();
+    return found ? *found : boost::json::value();
   };
   if (auto args = value_of("args"); args.is_array()) out.args = args.get_array();
   if (auto kwargs = value_of("kwargs"); kwargs.is_object()) out.kwargs = kwargs.get_object();
@@ -216,7 +214,7 @@ result<void> read_protocol_1(message& m) {
   for (const auto& [key, value] : m.body_1) {
     if (value.is_null() || key == "args" || key == "kwargs") continue;
     read_header(m, key == "taskset" ? std::string_view("group") : std::string_view(key),
-                keep(json::serialize(value)), problems);
+                keep(boost::json::serialize(value)), problems);
   }
   if (problems.eta) return bad("eta or expires is no time");
   const auto repr_token = [&](std::string text_of_repr) {
@@ -233,13 +231,13 @@ result<void> read_protocol_1(message& m) {
 
 }  // namespace
 
-result<json::value> parse_json(std::string_view text, json::storage_ptr storage) {
-  json::parse_options options;
+result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage) {
+  boost::json::parse_options options;
   options.allow_infinity_and_nan = true;
   options.max_depth = 128;
   options.allow_invalid_utf8 = true;
   boost::system::error_code ec;
-  auto parsed = json::parse(text, ec, std::move(storage), options);
+  auto parsed = boost::json::parse(text, ec, std::move(storage), options);
   if (ec) return bad("not JSON: " + ec.message());
   return parsed;
 }
@@ -296,14 +294,15 @@ result<message_body> parse_body(const message& m) {
   auto text = decode_body_text(m);
   if (!text) return text.error();
   // One shared arena: a task may move its arguments away, and they keep it alive.
-  auto parsed = parse_json(*text, json::make_shared_resource<json::monotonic_resource>(1024));
+  auto parsed =
+      parse_json(*text, boost::json::make_shared_resource<boost::json::monotonic_resource>(1024));
   if (!parsed) return bad("the body is " + parsed.error().message);
   auto* triple = parsed->if_array();
   if (triple == nullptr || triple->size() < 2) return bad("the body is no [args, kwargs, embed]");
   if (!(*triple)[0].is_array()) return bad("the arguments are no list");
   if (!(*triple)[1].is_object()) return bad("the keyword arguments are no object");
-  message_body out{json::array(std::move((*triple)[0].get_array())),
-                   json::object(std::move((*triple)[1].get_object())),
+  message_body out{boost::json::array(std::move((*triple)[0].get_array())),
+                   boost::json::object(std::move((*triple)[1].get_object())),
                    {},
                    {},
                    {},
@@ -313,13 +312,13 @@ result<message_body> parse_body(const message& m) {
     if (value.is_null()) continue;
     // Copied out of the arena: these outlive the call.
     if (key == "callbacks")
-      out.callbacks = json::value(value, json::storage_ptr());
+      out.callbacks = boost::json::value(value, boost::json::storage_ptr());
     else if (key == "errbacks")
-      out.errbacks = json::value(value, json::storage_ptr());
+      out.errbacks = boost::json::value(value, boost::json::storage_ptr());
     else if (key == "chain")
-      out.chain = json::value(value, json::storage_ptr());
+      out.chain = boost::json::value(value, boost::json::storage_ptr());
     else if (key == "chord")
-      out.chord = json::value(value, json::storage_ptr());
+      out.chord = boost::json::value(value, boost::json::storage_ptr());
   }
   return out;
 }
@@ -329,9 +328,10 @@ result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edi
   if (!parsed) return parsed.error();
   if (!parsed->is_object()) return bad("the message is no JSON object");
   auto& envelope = parsed->get_object();
-  const auto object_at = [](json::object& in, std::string_view name) -> json::object& {
+  const auto object_at = [](boost::json::object& in,
+                            std::string_view name) -> boost::json::object& {
     auto& member = in[name];
-    if (!member.is_object()) member = json::object();
+    if (!member.is_object()) member = boost::json::object();
     return member.get_object();
   };
   auto& headers = object_at(envelope, "headers");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 #include <thread>
 
 namespace skirmish::tasks {
@@ -236,8 +237,8 @@ awaitable<void> worker::give_back_held() {
   for (const auto& j : given_up_) held.push_back(j);
   given_up_.clear();
   std::vector<std::string> args;
-  for (auto j = held.rbegin(); j != held.rend(); ++j) {
-    const auto& m = (*j)->m;
+  for (const auto& j : std::views::reverse(held)) {
+    const auto& m = j->m;
     envelope_edit edit;
     edit.mark_redelivered = true;
     auto again = edit_envelope(m.raw, edit);

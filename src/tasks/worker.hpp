@@ -152,7 +152,7 @@ class worker final : public job_host {
   void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
 
   // worker_chords.cpp
-  void push_chord_parts(redis::request& to, const std::vector<chord_part>& parts) const;
+  void push_chord_parts(redis::request& to, const std::vector<chord_part>& all) const;
   void after_chord_parts(const std::vector<chord_part>& parts,
                          const std::vector<redis::value>& replies, std::size_t offset);
   awaitable<void> sweep_chords();
@@ -179,8 +179,9 @@ class worker final : public job_host {
 
   // worker_control.cpp
   void on_control(std::string_view envelope);
-  awaitable<void> reply(received_request to, json answer);
+  awaitable<void> reply(received_request to, json said);
   awaitable<json> answer(const received_request& r);
+  awaitable<json> answer_scheduled();
   json answer_pool(const std::string& method, const json_object& arguments);
   json answer_consumer(const std::string& method, const json_object& arguments);
   json answer_limits(const std::string& method, const json_object& arguments);
@@ -198,6 +199,7 @@ class worker final : public job_host {
   json stats() const;
   json active_queues() const;
   json answer_query(const std::vector<std::string>& ids) const;
+  std::optional<json> answer_question(const received_request& r) const;
   void send_event(std::string_view type, std::string fields);
   std::string worker_fields() const;
 

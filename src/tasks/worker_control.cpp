@@ -3,13 +3,9 @@
 #include "tasks/text.hpp"
 #include "tasks/worker.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace skirmish::tasks {
 namespace {
@@ -61,56 +57,35 @@ awaitable<void> worker::reply(received_request to, json said) {
   if (send.get_commands() > 0) redis::checked(co_await side_.exec(std::move(send)));
 }
 
+// Those that wait here, and the first of those that wait in Redis.
+awaitable<json> worker::answer_scheduled() {
+  json_array out;
+  const auto add = [&](const job& j) {
+    out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
+                              {"priority", 6},
+                              {"request", request_info(j, true)}});
+  };
+  for (const auto& [at, j] : waiting_) add(*j);
+  const auto far = redis::checked(
+      co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
+  for (const auto& member : far.as_strings()) {
+    job j(*this, member.substr(member.find('\n') + 1));
+    if (!parse_envelope(j.m)) continue;
+    j.m.queue = j.m.routing_key;
+    add(j);
+  }
+  co_return out;
+}
+
 awaitable<json> worker::answer(const received_request& r) {
   const auto& m = r.method;
   const auto& args = r.arguments;
   if (m == "ping") co_return control_ok("pong");
-  if (m == "stats") co_return stats();
-  if (m == "clock") co_return json_object{{"clock", events_.clock()}};
-  if (m == "active" || m == "dump_active" || m == "reserved" || m == "dump_reserved") {
-    const auto* safe = args.if_contains("safe");
-    const bool as_text = safe && safe->is_bool() && safe->get_bool();
-    json_array out;
-    if (m.ends_with("active"))
-      for (const auto& [tag, j] : running_) out.push_back(request_info(*j, as_text));
-    else
-      for (const auto& j : ready_) out.push_back(request_info(*j, as_text));
-    co_return out;
-  }
+  if (auto told = answer_question(r)) co_return std::move(*told);
   if (m == "scheduled" || m == "dump_schedule") {
-    json_array out;
-    for (const auto& [at, j] : waiting_)
-      out.push_back(json_object{{"eta", j->m.eta ? json(to_iso(*j->m.eta)) : json()},
-                                {"priority", 6},
-                                {"request", request_info(*j, true)}});
-    const auto far = redis::checked(
-        co_await side_.command("ZRANGE", app_.keys.own("eta"), 0, scheduled_shown - 1));
-    for (const auto& member : far.as_strings()) {
-      job j(*this, member.substr(member.find('\n') + 1));
-      if (!parse_envelope(j.m)) continue;
-      j.m.queue = j.m.routing_key;
-      out.push_back(json_object{{"eta", j.m.eta ? json(to_iso(*j.m.eta)) : json()},
-                                {"priority", 6},
-                                {"request", request_info(j, true)}});
-    }
+    auto out = co_await answer_scheduled();
     co_return out;
   }
-  if (m == "registered" || m == "dump_tasks") {
-    json_array out;
-    for (const auto& [name, state] : task_states_)
-      out.push_back(json(state->rate_limit.empty()
-                             ? name
-                             : fmt::format("{} [rate_limit={}]", name, state->rate_limit)));
-    co_return out;
-  }
-  if (m == "revoked" || m == "dump_revoked") {
-    json_array out;
-    for (const auto& [id, until] : revoked_)
-      if (!id.starts_with(revoked_stamp)) out.push_back(json(id));
-    co_return out;
-  }
-  if (m == "query_task") co_return answer_query(strings_at(args, "ids"));
-  if (m == "active_queues") co_return active_queues();
   if (m == "add_consumer" || m == "cancel_consumer") co_return answer_consumer(m, args);
   if (m.starts_with("pool_") || m == "autoscale") co_return answer_pool(m, args);
   if (m == "rate_limit" || m == "time_limit") co_return answer_limits(m, args);
@@ -137,23 +112,6 @@ awaitable<json> worker::answer(const received_request& r) {
     append_json_string(id, text_at(args, "id"));
     send_event("worker-elect-ack", ", \"id\": " + id);
     co_return nullptr;
-  }
-  if (m == "conf" || m == "dump_conf") {
-    co_return json_object{{"broker_url", redis::to_string_masked(app_.broker)},
-                          {"result_backend", redis::to_string_masked(app_.results)},
-                          {"task_default_queue", app_.options.default_queue},
-                          {"result_expires", app_.options.result_expires.count() / 1000},
-                          {"worker_concurrency", config_.concurrency},
-                          {"worker_prefetch_multiplier", config_.prefetch_multiplier},
-                          {"task_track_started", app_.options.track_started},
-                          {"worker_send_task_events", events_.enabled()}};
-  }
-  if (m == "report")
-    co_return control_ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
-  if (m == "memsample" || m == "memdump" || m == "objgraph") {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    co_return json(fmt::format("{} MB", usage.ru_maxrss / 1024));
   }
   if (m == "shutdown") {
     stop();

@@ -182,4 +182,56 @@ void worker::send_event(std::string_view type, std::string fields) {
   group_.spawn("task_event", std::move(work));
 }
 
+// Nothing when it is no question, or one that takes Redis.
+std::optional<json> worker::answer_question(const received_request& r) const {
+  const auto& m = r.method;
+  const auto& args = r.arguments;
+  if (m == "stats") return stats();
+  if (m == "clock") return json_object{{"clock", events_.clock()}};
+  if (m == "active" || m == "dump_active" || m == "reserved" || m == "dump_reserved") {
+    const auto* safe = args.if_contains("safe");
+    const bool as_text = safe && safe->is_bool() && safe->get_bool();
+    json_array out;
+    if (m.ends_with("active"))
+      for (const auto& [tag, j] : running_) out.push_back(request_info(*j, as_text));
+    else
+      for (const auto& j : ready_) out.push_back(request_info(*j, as_text));
+    return out;
+  }
+  if (m == "registered" || m == "dump_tasks") {
+    json_array out;
+    for (const auto& [name, state] : task_states_)
+      out.push_back(json(state->rate_limit.empty()
+                             ? name
+                             : fmt::format("{} [rate_limit={}]", name, state->rate_limit)));
+    return out;
+  }
+  if (m == "revoked" || m == "dump_revoked") {
+    json_array out;
+    for (const auto& [id, until] : revoked_)
+      if (!id.starts_with(revoked_stamp)) out.push_back(json(id));
+    return out;
+  }
+  if (m == "query_task") return answer_query(strings_at(args, "ids"));
+  if (m == "active_queues") return active_queues();
+  if (m == "conf" || m == "dump_conf") {
+    return json_object{{"broker_url", redis::to_string_masked(app_.broker)},
+                       {"result_backend", redis::to_string_masked(app_.results)},
+                       {"task_default_queue", app_.options.default_queue},
+                       {"result_expires", app_.options.result_expires.count() / 1000},
+                       {"worker_concurrency", config_.concurrency},
+                       {"worker_prefetch_multiplier", config_.prefetch_multiplier},
+                       {"task_track_started", app_.options.track_started},
+                       {"worker_send_task_events", events_.enabled()}};
+  }
+  if (m == "report")
+    return control_ok("software -> skirmish:" SKIRMISH_VERSION " (C++), transport: redis\n");
+  if (m == "memsample" || m == "memdump" || m == "objgraph") {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return json(fmt::format("{} MB", usage.ru_maxrss / 1024));
+  }
+  return std::nullopt;
+}
+
 }  // namespace skirmish::tasks

@@ -3,6 +3,7 @@
 #include "tasks/message.hpp"
 #include "tasks/operator.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -313,8 +314,7 @@ TEST_F(worker_options, the_janitor_removes_what_dead_clients_leave) {
   command("SADD", bindings, "gone" + sep + sep + "gone.reply.celery.pidbox");
   command("SADD", bindings, "silent" + sep + sep + "silent.reply.celery.pidbox");
   for (int i = 0; i < 101; ++i)
-    command("SADD", "_kombu.binding.celeryev",
-            "worker.#" + sep + sep + "celeryev." + std::to_string(i));
+    command("SADD", "_kombu.binding.celeryev", fmt::format("worker.#{}{}celeryev.{}", sep, sep, i));
   auto c = quick({{"none", 1}});
   c.reply_idle_limit = 2s;
   task_worker worker(app, c);
