@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -59,6 +60,10 @@ class bench_redis {
   std::unique_ptr<redis::client> client_;
   std::vector<redis::client*> others_;
 };
+
+// The longest pause of threads that do nothing but read the clock, one a core: what the machine
+// itself adds to the longest of anything. Takes that long.
+double longest_pause_ms(std::chrono::seconds measured);
 
 // Thousands of sockets need as many descriptors.
 void raise_descriptor_limit();
