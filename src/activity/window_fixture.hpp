@@ -4,6 +4,7 @@
 #include "activity/activity_keys.hpp"
 #include "activity/window.hpp"
 #include "leaderboards/leaderboards.hpp"
+#include "redis/views.hpp"
 #include "support/redis_fixture.hpp"
 
 #include <fmt/format.h>
@@ -60,7 +61,7 @@ class window_fixture : public testing::redis_fixture {
     }
     const std::string board = "leaderboard:active";
     const std::string_view script_keys[] = {board};
-    const std::vector<std::string_view> views(args.begin(), args.end());
+    const auto views = redis::views(args);
     redis::checked(co_await redis.eval(credit_script, script_keys, views));
   }
 

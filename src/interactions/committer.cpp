@@ -4,6 +4,7 @@
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "redis/views.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 
@@ -114,7 +115,7 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
   out.client = redis_.client_id();
   const auto key = commit_key(keys_, writer_);
   const std::string_view keys[] = {key};
-  const std::vector<std::string_view> views(request.arguments.begin(), request.arguments.end());
+  const auto views = redis::views(request.arguments);
   try {
     out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
   } catch (const failure& e) {

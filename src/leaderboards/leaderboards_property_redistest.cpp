@@ -1,5 +1,6 @@
 // Thousands of random operations against a plain sorted vector.
 #include "leaderboards/leaderboards_fixture.hpp"
+#include "redis/views.hpp"
 
 #include <gmock/gmock.h>
 
@@ -127,7 +128,7 @@ class leaderboards_property : public leaderboards_fixture,
       words.push_back(std::to_string(by));
     }
     const std::vector<std::string_view> key_views{"leaderboard:b"};
-    const std::vector<std::string_view> args(words.begin(), words.end());
+    const auto args = redis::views(words);
     redis::checked(co_await redis.eval(foreign_script, key_views, args));
   }
 

@@ -3,6 +3,7 @@
 #include "cache/cache_keys.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
+#include "redis/views.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -260,7 +261,7 @@ awaitable<std::string> service::try_refresh(std::int64_t count, std::string toke
   }
   const auto lease = popular_lease_key(keys_);
   const std::string_view keys[] = {lease};
-  const std::vector<std::string_view> views(args.begin(), args.end());
+  const auto views = redis::views(args);
   const auto outcome = redis::checked(co_await redis_.eval(refresh_script, keys, views));
   co_return outcome.as_string();
 }

@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
+#include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -57,7 +58,7 @@ awaitable<std::size_t> level_writer::write_some() {
   };
   co_await db_.transaction(std::move(update), retry::safe);
   const std::string_view keys[] = {key};
-  const std::vector<std::string_view> views(args.begin(), args.end());
+  const auto views = redis::views(args);
   redis::checked(co_await redis_.eval(levels_written_script, keys, views));
   co_return ids.size();
 }

@@ -4,6 +4,7 @@
 #include "core/parse.hpp"
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
+#include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -283,7 +284,7 @@ awaitable<result<live_state>> service::update_state(std::string player_id, state
   const auto key = state_key(keys_, player_id);
   const auto profile = keys_.key(profile_name(player_id));
   const std::string_view keys[] = {key, profile};
-  const std::vector<std::string_view> views(args.begin(), args.end());
+  const auto views = redis::views(args);
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto reply = redis::checked(co_await redis_.eval(update_state_script, keys, views));
     if (reply.as_bool()) co_return co_await state(player_id);

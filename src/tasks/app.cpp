@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <tuple>
 
 namespace skirmish::tasks {
 namespace {
@@ -34,6 +35,12 @@ redis::connection_config parse(const std::string& url, std::chrono::milliseconds
   // A batch of messages may be large, and all of a caller's threads share the connection.
   parsed->outstanding_limit_bytes = std::size_t{512} << 20;
   return *parsed;
+}
+
+// After fork() the child has no such thread, and the parent's connections are not the child's to
+// close.
+void forget_parents(std::unique_ptr<client_loop>& loop, pid_t owner) {
+  if (loop && owner != ::getpid()) std::ignore = loop.release();
 }
 
 }  // namespace
@@ -83,11 +90,7 @@ app::impl::impl(std::string given_url, app_options given)
   events_.set_enabled(options.send_sent_event);
 }
 
-app::impl::~impl() {
-  // After fork() the child has no such thread, and the parent's connections are not the child's to
-  // close.
-  if (client_ && client_pid_ != ::getpid()) static_cast<void>(client_.release());
-}
+app::impl::~impl() { forget_parents(client_, client_pid_); }
 
 std::string app::impl::route(std::string_view task) const {
   if (const auto found = tasks.find(task);
@@ -155,7 +158,7 @@ outgoing app::impl::prepare(std::string_view name, json_array args, json_object 
 
 client_loop& app::impl::client() {
   const std::lock_guard lock(start_mutex_);
-  if (client_ && client_pid_ != ::getpid()) static_cast<void>(client_.release());
+  forget_parents(client_, client_pid_);
   if (!client_) {
     client_ = std::make_unique<client_loop>(broker, results);
     client_pid_ = ::getpid();

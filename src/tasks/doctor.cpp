@@ -23,32 +23,19 @@ json_object finding(std::string what, std::string subject, std::string detail, s
           {"cure", std::move(cure)}};
 }
 
-// What is known of a chord that waits. Redis tells how long a key has not been touched, and looking
-// touches it: so what each look found is kept for the next one.
-struct chord_state {
-  std::int64_t ended = 0;  // members
-  std::int64_t since_s = 0;
-};
-
-std::string to_text(const chord_state& c) { return fmt::format("{} {}", c.ended, c.since_s); }
-
-chord_state read_chord_state(std::string_view text) {
-  const auto space = text.find(' ');
-  if (space == text.npos) return {-1, 0};
-  return {parse_integer(text.substr(0, space)).value_or(-1),
-          parse_integer(text.substr(space + 1)).value_or(0)};
-}
-
 awaitable<void> examine_chords(broker_view at, json_array& out) {
   std::set<std::string> chords;
   for (const auto* part : {".j", ".s"}) {
     const auto found = co_await keys_like(at, at.keys.group("*") + part);
     for (const auto& key : found) chords.insert(key.substr(0, key.size() - 2));
   }
+  // Redis tells how long a key has not been touched, and looking touches it: so what each look
+  // found is kept for the next one.
   const auto memory = at.keys.own("doctor");
   const auto remembered = co_await at.redis.command("HGETALL", memory);
-  std::map<std::string, chord_state> before;
-  for (const auto& [gid, text] : remembered.as_pairs()) before[gid] = read_chord_state(text);
+  std::map<std::string, std::int64_t> before;
+  for (const auto& [state, text] : remembered.as_pairs())
+    if (const auto since_s = parse_integer(text)) before[state] = *since_s;
   redis::request remember;
   remember.push("DEL", memory);
   const auto now_s = static_cast<std::int64_t>(unix_now_s());
@@ -63,11 +50,12 @@ awaitable<void> examine_chords(broker_view at, json_array& out) {
     const auto size = r[3].as_integer().value_or(-1) + r[4].as_integer().value_or(0);
     const auto untouched = (ended > 0 ? r[0] : r[1]).as_integer().value_or(0);
     const auto gid = base.substr(at.keys.group("").size());
-    chord_state state{ended, now_s - untouched};
-    if (const auto seen = before.find(gid); seen != before.end() && seen->second.ended == ended)
-      state.since_s = std::min(state.since_s, seen->second.since_s);
-    remember.push("HSET", memory, gid, to_text(state));
-    const auto idle = now_s - state.since_s;
+    const auto state = fmt::format("{} {}", gid, ended);
+    auto since_s = now_s - untouched;
+    if (const auto seen = before.find(state); seen != before.end())
+      since_s = std::min(since_s, seen->second);
+    remember.push("HSET", memory, state, since_s);
+    const auto idle = now_s - since_s;
     if (ended > 0 && r[3].is_nil())
       out.push_back(finding("stuck chord", gid,
                             fmt::format("its size is not stored; {} members have ended", ended),

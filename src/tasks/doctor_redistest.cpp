@@ -72,7 +72,7 @@ TEST_F(doctor, names_a_chord_that_stands_still_and_remembers_since_when) {
   // As if that had been more than an hour ago.
   const auto long_ago =
       std::to_string(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()) - 3700);
-  command("HSET", "skirmish:tasks:doctor", "none", "0 " + long_ago, "one", "1 " + long_ago);
+  command("HSET", "skirmish:tasks:doctor", "none 0", long_ago, "one 1", long_ago);
   for (int look = 0; look < 2; ++look)
     EXPECT_THAT(findings(), ElementsAre("stuck chord: none", "stuck chord: one"));
   command("ZADD", "celery-taskset-meta-one.j", 0, R"([1, "id2", "SUCCESS", 1])");

@@ -185,9 +185,9 @@ result<void> check_content(const message& m) {
 
 result<message_body> body_of_protocol_1(const message& m) {
   message_body out;
-  const auto value_of = [&m](std::string_view name) -> boost::json::value {
+  const auto value_of = [&m](std::string_view name) -> json {
     const auto* found = m.body_1.if_contains(name);
-    return found ? *found : boost::json::value();
+    return found ? *found : json();
   };
   if (auto args = value_of("args"); args.is_array()) out.args = args.get_array();
   if (auto kwargs = value_of("kwargs"); kwargs.is_object()) out.kwargs = kwargs.get_object();
@@ -231,7 +231,7 @@ result<void> read_protocol_1(message& m) {
 
 }  // namespace
 
-result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage) {
+result<json> parse_json(std::string_view text, boost::json::storage_ptr storage) {
   boost::json::parse_options options;
   options.allow_infinity_and_nan = true;
   options.max_depth = 128;
@@ -301,8 +301,8 @@ result<message_body> parse_body(const message& m) {
   if (triple == nullptr || triple->size() < 2) return bad("the body is no [args, kwargs, embed]");
   if (!(*triple)[0].is_array()) return bad("the arguments are no list");
   if (!(*triple)[1].is_object()) return bad("the keyword arguments are no object");
-  message_body out{boost::json::array(std::move((*triple)[0].get_array())),
-                   boost::json::object(std::move((*triple)[1].get_object())),
+  message_body out{json_array(std::move((*triple)[0].get_array())),
+                   json_object(std::move((*triple)[1].get_object())),
                    {},
                    {},
                    {},
@@ -312,13 +312,13 @@ result<message_body> parse_body(const message& m) {
     if (value.is_null()) continue;
     // Copied out of the arena: these outlive the call.
     if (key == "callbacks")
-      out.callbacks = boost::json::value(value, boost::json::storage_ptr());
+      out.callbacks = json(value, boost::json::storage_ptr());
     else if (key == "errbacks")
-      out.errbacks = boost::json::value(value, boost::json::storage_ptr());
+      out.errbacks = json(value, boost::json::storage_ptr());
     else if (key == "chain")
-      out.chain = boost::json::value(value, boost::json::storage_ptr());
+      out.chain = json(value, boost::json::storage_ptr());
     else if (key == "chord")
-      out.chord = boost::json::value(value, boost::json::storage_ptr());
+      out.chord = json(value, boost::json::storage_ptr());
   }
   return out;
 }
@@ -328,10 +328,9 @@ result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edi
   if (!parsed) return parsed.error();
   if (!parsed->is_object()) return bad("the message is no JSON object");
   auto& envelope = parsed->get_object();
-  const auto object_at = [](boost::json::object& in,
-                            std::string_view name) -> boost::json::object& {
+  const auto object_at = [](json_object& in, std::string_view name) -> json_object& {
     auto& member = in[name];
-    if (!member.is_object()) member = boost::json::object();
+    if (!member.is_object()) member = json_object();
     return member.get_object();
   };
   auto& headers = object_at(envelope, "headers");

@@ -3,6 +3,7 @@
 #include "tasks/app_impl.hpp"
 #include "tasks/message.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/text.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -243,10 +244,7 @@ awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id) {
   for (const auto& text : items) {
     const auto entry = parse_json(text);
     if (!entry || !entry->is_object()) continue;
-    const auto field = [&](std::string_view name) -> std::string {
-      const auto* v = entry->get_object().if_contains(name);
-      return v && v->is_string() ? std::string(v->get_string()) : std::string();
-    };
+    const auto field = [&](std::string_view name) { return text_at(entry->get_object(), name); };
     if (!id.empty() && field("id") != id) continue;
     const auto queue = field("queue");
     envelope_edit edit;

@@ -28,8 +28,8 @@
 //   Tbeat                 hash    entry → {"task", "every", …}, added at run time
 //   Tbeat:last            hash    entry → when it last ran (Unix seconds)
 //   Tbeat:leader          string  the leading beat's token, 10 s
-//   Tdoctor               hash    gid of an unfinished chord → members ended, and since when
-//                                 (Unix seconds) as far as the doctor has seen, 1 day
+//   Tdoctor               hash    "<gid> <members ended>" of an unfinished chord → since when
+//                                 (Unix seconds), as far as the doctor has seen, 1 day
 //   Thistory:…            see history.hpp
 #pragma once
 

@@ -1,5 +1,6 @@
 // Chords: a member's part goes with its turn; whoever brings the last one sends the body.
 #include "core/log.hpp"
+#include "redis/views.hpp"
 #include "tasks/canvas_ends.hpp"
 #include "tasks/scripts.hpp"
 #include "tasks/text.hpp"
@@ -177,7 +178,7 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how,
   const auto chords = app_.keys.own("chords"), j = base + ".j", t = base + ".t", s = base + ".s",
              d = base + ".d", c = base + ".c";
   const std::vector<std::string_view> keys{chords, j, t, s, d, c};
-  const std::vector<std::string_view> args(words.begin(), words.end());
+  const auto args = redis::views(words);
   const auto fired = redis::checked(co_await at.eval(scripts::fire_chord, keys, args));
   if (!fired.as_bool()) co_return;
   for (const auto& events : app_.sent_events(made.messages))

@@ -1,5 +1,6 @@
 // Revoking: by id, and by the stamps that Celery 5.3 puts into headers. Both are kept in Redis, too
 // (load_revoked), so a worker that starts later knows them.
+#include "tasks/text.hpp"
 #include "tasks/worker.hpp"
 
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ std::string joined(const std::vector<std::string>& items) {
 int signal_number(const json_object& in) {
   const auto* v = in.if_contains("signal");
   if (v && v->is_int64()) return static_cast<int>(v->get_int64());
-  std::string_view name = v && v->is_string() ? std::string_view(v->get_string()) : "";
+  auto name = text_at(in, "signal");
   if (name.starts_with("SIG")) name.remove_prefix(3);
   return name == "KILL"   ? SIGKILL
          : name == "INT"  ? SIGINT

@@ -1,5 +1,6 @@
 // The turn's round trip: exactly once, whatever happens to the connection.
 #include "core/log.hpp"
+#include "redis/views.hpp"
 #include "tasks/json_scan.hpp"
 #include "tasks/scripts.hpp"
 #include "tasks/worker.hpp"
@@ -107,7 +108,7 @@ void worker::push_put_back(redis::request& to, const turn_request& t) const {
   if (t.put_back.empty()) return;
   const auto unacked = app_.keys.unacked(), index = app_.keys.unacked_index();
   const std::vector<std::string_view> keys{unacked, index};
-  const std::vector<std::string_view> args(t.put_back.begin(), t.put_back.end());
+  const auto args = redis::views(t.put_back);
   redis::push_evalsha(to, scripts::put_back, keys, args);
 }
 
@@ -140,7 +141,7 @@ void worker::push_fetch(redis::request& to, std::size_t want) {
     append_json_string(quoted, name);
     words.push_back(std::move(quoted));
   }
-  const std::vector<std::string_view> views(words.begin(), words.end());
+  const auto views = redis::views(words);
   const std::span<const std::string_view> all(views);
   // Of all that is read, only the lists found empty are watched. Without tracking this is an error
   // that nobody reads.

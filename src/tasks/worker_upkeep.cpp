@@ -1,4 +1,5 @@
 #include "core/log.hpp"
+#include "redis/views.hpp"
 #include "tasks/json_scan.hpp"
 #include "tasks/scripts.hpp"
 #include "tasks/worker.hpp"
@@ -235,7 +236,7 @@ awaitable<void> worker::flush_far() {
                    {m.tag, fmt::format("{:.6f}", to_unix_s(*m.eta)),
                     app_.keys.queue(m.queue, priority_step(m.priority)) + "\n" + m.raw});
     }
-    const std::vector<std::string_view> args(words.begin(), words.end());
+    const auto args = redis::views(words);
     bool moved = true;
     try {
       redis::checked(co_await side_.eval(scripts::schedule, keys, args));

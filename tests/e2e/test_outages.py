@@ -9,6 +9,7 @@ import threading
 import time
 
 from conftest import BINARY, ROOT, MariaDB, Server, unique, wait_until
+from redis_process import RedisProcess
 from test_replay import DATA, check_world, totals_of
 
 
@@ -112,7 +113,6 @@ def test_a_frozen_redis_delays_but_loses_nothing(own_server):
 
 
 def test_without_redis_reads_say_unavailable_and_recover(short_tmp):
-    from redis_process import RedisProcess
     (short_tmp / unique("r")).mkdir()
     with RedisProcess(short_tmp / unique("redis")) as backend:
         server = Server(short_tmp / unique("own"), {"REDIS_URL": backend.url}).start()
@@ -131,7 +131,6 @@ def test_without_redis_reads_say_unavailable_and_recover(short_tmp):
 
 
 def test_a_task_waits_for_redis_when_its_sender_says_retry(short_tmp):
-    from redis_process import RedisProcess
     with RedisProcess(short_tmp / unique("redis")) as backend:
         server = Server(short_tmp / unique("own"), {"REDIS_URL": backend.url}).start()
         task = {"name": "echo", "args": [7]}
