@@ -122,6 +122,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                shared.settings.db.demo_delay),
       levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
       leaderboards_(redis_, shared.keys, shared.time),
+      busy_leaderboards_(leaderboards_, group_),
       live_boards_(io_, leaderboards_, leaderboards::live_channel::limit_max),
       live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
@@ -175,7 +176,7 @@ void app_thread::add_features(const shared_parts& shared) {
   positions::add_routes(router_, positions_);
   gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
-  leaderboards::add_routes(router_, leaderboards_);
+  leaderboards::add_routes(router_, leaderboards_, busy_leaderboards_);
   live_leaderboards_.add_to(gateway_);
   levels::add_completion_routes(router_, engine_);
   inventory::add_routes(router_, inventories_, players_);

@@ -21,6 +21,7 @@
 #include "interactions/pending_acts.hpp"
 #include "inventory/inventory.hpp"
 #include "jobs/jobs.hpp"
+#include "leaderboards/busy_pages.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/live_channel.hpp"
 #include "levels/levels.hpp"
@@ -99,6 +100,7 @@ class app_thread {
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;
+  leaderboards::busy_pages busy_leaderboards_;
   leaderboards::live_boards live_boards_;
   leaderboards::live_channel live_leaderboards_;
   inventory::service inventories_;

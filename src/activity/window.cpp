@@ -61,8 +61,8 @@ window::window(asio::io_context& io, redis::client& redis, const redis::key_spac
       redis_(redis),
       keys_(keys),
       clock_(time),
-      settings_(settings),
-      interval_(interval_of(settings)),
+      settings_(std::move(settings)),
+      interval_(interval_of(settings_)),
       lease_(redis, lease_key(keys), 3 * interval_),
       sealed_(metrics.add_counter("skirmish_window_slices_sealed_total", "Slices packed.")),
       swept_(metrics.add_counter("skirmish_window_slices_swept_total",
@@ -196,9 +196,11 @@ awaitable<bool> window::sweep_block(const std::string& slice, std::size_t offset
   }
   const auto next = offset + bytes;
   const auto to = next < total ? std::to_string(next) : std::string();
+  settings_.on_step(false);
   const auto begin = steady::now();
   const bool done = co_await subtract(slice, std::to_string(offset), to, counts);
   const auto took = steady::now() - begin;
+  settings_.on_step(true);
   if (!done) co_return false;
   step_duration_.observe(std::chrono::duration<double>(took).count());
   subtracted_.add(block->players.size());

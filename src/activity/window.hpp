@@ -3,7 +3,7 @@
 //
 // Commits add to the board and to the open slice of time (open_slice.lua). When a slice has ended
 // it is closed (nothing is added to it any more) and sealed: its hash becomes a packed string. When
-// its end is 24 hours old it is swept: its counts are subtracted from the board, a block of 100
+// its end is 24 hours old it is swept: its counts are subtracted from the board, a block of 50
 // players an atomic step, and it goes. Slices live until then, so a pause of all servers, however
 // long, loses no count: whoever comes first afterwards catches up.
 //
@@ -22,6 +22,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace skirmish::activity {
@@ -29,6 +30,8 @@ namespace skirmish::activity {
 struct window_settings {
   std::chrono::seconds slice{60};       // what the window's edge is exact to
   std::chrono::seconds length{86'400};  // of the window
+  // For benchmarks: called when a subtracting step is sent, and when it has been answered.
+  std::function<void(bool is_answered)> on_step = [](bool) {};
 };
 
 class window {

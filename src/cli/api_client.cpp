@@ -79,6 +79,10 @@ awaitable<api_response> http_client::get(std::string target) {
   return exchange("GET", std::move(target), {});
 }
 
+awaitable<api_response> http_client::get_now(std::string target) {
+  return exchange("GET", std::move(target), {}, "no-cache");
+}
+
 awaitable<api_response> http_client::send(std::string method, std::string target,
                                           json::value body) {
   return exchange(std::move(method), std::move(target),
@@ -86,7 +90,7 @@ awaitable<api_response> http_client::send(std::string method, std::string target
 }
 
 awaitable<api_response> http_client::exchange(std::string method, std::string target,
-                                              std::string body) {
+                                              std::string body, std::string_view cache_control) {
   if (!connection_) co_await connect();
   beast::http::request<beast::http::string_body> request;
   request.method_string(method);
@@ -94,6 +98,7 @@ awaitable<api_response> http_client::exchange(std::string method, std::string ta
   request.version(11);
   request.set(beast::http::field::host, server_.host);
   if (!api_key_.empty()) request.set("X-API-Key", api_key_);
+  if (!cache_control.empty()) request.set(beast::http::field::cache_control, cache_control);
   if (!body.empty()) request.set(beast::http::field::content_type, "application/json");
   request.body() = std::move(body);
   request.prepare_payload();

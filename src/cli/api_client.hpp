@@ -40,12 +40,15 @@ class http_client {
   ~http_client();
 
   awaitable<api_response> get(std::string target);
+  // With `Cache-Control: no-cache`: nothing that was kept for others.
+  awaitable<api_response> get_now(std::string target);
   awaitable<api_response> send(std::string method, std::string target, json::value body);
 
  private:
   struct connection;
   awaitable<void> connect();
-  awaitable<api_response> exchange(std::string method, std::string target, std::string body);
+  awaitable<api_response> exchange(std::string method, std::string target, std::string body,
+                                   std::string_view cache_control = {});
 
   asio::io_context& io_;
   server_address server_;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 #include <utility>
 
 namespace skirmish::cli {
@@ -63,23 +62,6 @@ awaitable<void> bench_redis::stop() {
   if (server_) co_await server_->stop();
   tasks_.close();
   co_await tasks_.wait(10s);
-}
-
-double longest_pause_ms(std::chrono::seconds measured) {
-  using steady = std::chrono::steady_clock;
-  const auto end = steady::now() + measured;
-  std::vector<steady::duration> longest(std::max(1U, std::thread::hardware_concurrency()));
-  std::vector<std::jthread> threads;
-  for (auto& mine : longest)
-    threads.emplace_back([&mine, end] {
-      for (auto last = steady::now(); last < end;) {
-        const auto now = steady::now();
-        mine = std::max(mine, now - last);
-        last = now;
-      }
-    });
-  threads.clear();  // waits
-  return std::chrono::duration<double, std::milli>(*std::ranges::max_element(longest)).count();
 }
 
 void raise_descriptor_limit() {

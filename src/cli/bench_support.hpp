@@ -61,10 +61,6 @@ class bench_redis {
   std::vector<redis::client*> others_;
 };
 
-// The longest pause of threads that do nothing but read the clock, one a core: what the machine
-// itself adds to the longest of anything. Takes that long.
-double longest_pause_ms(std::chrono::seconds measured);
-
 // Thousands of sockets need as many descriptors.
 void raise_descriptor_limit();
 

@@ -1,12 +1,47 @@
 #include "cli/redis_probes.hpp"
 
+#include "core/parse.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <fstream>
+
 namespace skirmish::cli {
 namespace {
 
 constexpr redis::exec_options patient{std::chrono::seconds(30)};
 constexpr int noted_limit = 100'000;
 
+// A line `name:value` of INFO; 0 when it is not there.
+awaitable<std::int64_t> info(redis::client& redis, std::string section, std::string name) {
+  const auto told = redis::checked(co_await redis.command("INFO", section));
+  const std::string_view text = told.as_string();
+  const auto at = text.find(name + ":");
+  if (at == text.npos) co_return 0;
+  const auto value = text.substr(at + name.size() + 1);
+  co_return parse_integer(value.substr(0, value.find('\r'))).value_or(0);
+}
+
 }  // namespace
+
+process_times times_of(pid_t process) {
+  process_times out;
+  clockid_t id{};
+  timespec worked{};
+  if (::clock_getcpuclockid(process, &id) == 0 && ::clock_gettime(id, &worked) == 0)
+    out.worked = std::chrono::seconds(worked.tv_sec) + std::chrono::nanoseconds(worked.tv_nsec);
+  // Nanoseconds on a core, nanoseconds ready, turns (Documentation/scheduler/sched-stats of Linux).
+  std::ifstream stat(fmt::format("/proc/{}/schedstat", process));
+  std::int64_t on_core = 0;
+  std::int64_t ready = 0;
+  if (stat >> on_core >> ready) out.waited = std::chrono::nanoseconds(ready);
+  return out;
+}
+
+awaitable<pid_t> process_of(redis::client& redis) {
+  co_return static_cast<pid_t>(co_await info(redis, "server", "process_id"));
+}
 
 awaitable<void> watch_scripts(redis::client& redis, std::chrono::microseconds longer_than) {
   redis::request set;
@@ -32,11 +67,7 @@ awaitable<std::vector<double>> slow_scripts(redis::client& redis, std::string fi
 }
 
 awaitable<double> used_memory_mb(redis::client& redis) {
-  const auto info = redis::checked(co_await redis.command("INFO", "memory"));
-  const auto& text = info.as_string();
-  const std::string_view name = "used_memory:";
-  const auto at = text.find(name);
-  co_return at == std::string::npos ? 0 : std::stod(text.substr(at + name.size())) / 1e6;
+  co_return static_cast<double>(co_await info(redis, "memory", "used_memory")) / 1e6;
 }
 
 awaitable<double> memory_of_keys_mb(redis::client& redis, std::string pattern) {

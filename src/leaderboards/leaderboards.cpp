@@ -75,8 +75,13 @@ struct service::slice {
   [[nodiscard]] std::vector<entry> entries() const;
   [[nodiscard]] std::string cursor_at(direction to) const;
   [[nodiscard]] board_page page() const {
-    return {entries(), cursor_at(direction::after), cursor_at(direction::before), total, version,
-            settled()};
+    return {entries(),
+            cursor_at(direction::after),
+            cursor_at(direction::before),
+            total,
+            version,
+            settled(),
+            behind};
   }
 };
 

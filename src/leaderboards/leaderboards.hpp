@@ -67,9 +67,10 @@ struct board_page {
   std::vector<entry> entries;
   std::string next;  // cursors; empty at the ends
   std::string previous;
-  std::int64_t total = 0;    // players on the board
-  std::int64_t version = 0;  // grows with every change of the board
-  bool settled = true;       // false: more changed than could be put in place in time
+  std::int64_t total = 0;     // players on the board
+  std::int64_t version = 0;   // grows with every change of the board
+  bool settled = true;        // false: more changed than could be put in place in time
+  std::int64_t unplaced = 0;  // players who moved and are not in @order yet; may be settled
 };
 
 struct score {

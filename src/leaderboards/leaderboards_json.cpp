@@ -8,6 +8,14 @@ namespace skirmish::leaderboards {
 
 namespace json = boost::json;
 
+namespace {
+
+json::value cursor_json(const std::string& text) {
+  return text.empty() ? json::value() : json::value(text);
+}
+
+}  // namespace
+
 json::value to_json(double n) {
   if (std::trunc(n) == n && std::abs(n) <= score_max) return static_cast<std::int64_t>(n);
   return n;
@@ -18,6 +26,20 @@ json::object to_json(const entry& e) {
   if (e.subscore != 0) out["subscore"] = to_json(e.subscore);
   if (!e.metadata.empty()) out["metadata"] = json::parse(e.metadata);
   return out;
+}
+
+json::array to_json(const std::vector<entry>& entries) {
+  json::array out;
+  for (const auto& e : entries) out.push_back(to_json(e));
+  return out;
+}
+
+json::object to_json(const board_page& page) {
+  return {{"items", to_json(page.entries)},
+          {"next_cursor", cursor_json(page.next)},
+          {"previous_cursor", cursor_json(page.previous)},
+          {"total", page.total},
+          {"version", page.version}};
 }
 
 }  // namespace skirmish::leaderboards

@@ -1,6 +1,7 @@
 // The top of a board on which many have moved and are not in place yet: it must be what it will be
 // when they are.
 #include "leaderboards/leaderboards.hpp"
+#include "redis/views.hpp"
 #include "support/redis_fixture.hpp"
 
 #include <fmt/format.h>
@@ -40,7 +41,7 @@ class hot_board : public testing::redis_fixture, public ::testing::WithParamInte
     }
     const std::string key = "leaderboard:hot";
     const std::string_view keys[] = {key};
-    const std::vector<std::string_view> views(args.begin(), args.end());
+    const auto views = redis::views(args);
     redis::checked(co_await redis.eval(hot_script, keys, views));
   }
 

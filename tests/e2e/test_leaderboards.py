@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import unique
+from conftest import unique, wait_until
 
 
 def submit(server, board, player, score, **more):
@@ -60,6 +60,28 @@ def test_a_repeated_submission_counts_once(server):
     for _ in range(3):
         answer = server.http("POST", f"/api/leaderboards/{board}/scores", body, headers=headers)
         assert answer.status == 200 and answer.json["score"] == 5 and answer.json["rank"] == 1
+
+
+def test_the_top_of_a_busy_board_may_be_a_moment_old(server):
+    board, redis = unique("b"), server.redis()
+    players = [f"p{i}" for i in range(2_000)]
+
+    def move(points):
+        """Everybody moves, and nobody is put in place: what a commit under load leaves."""
+        key = f"leaderboard:{board}"
+        last = redis.incr(f"{key}@seq", len(players))
+        redis.zadd(key, {p: points - i for i, p in enumerate(players)})
+        redis.hset(f"{key}@moved", mapping={p: last - len(players) + i for i, p in enumerate(players)})
+
+    def best(**headers):
+        answer = server.http("GET", f"/api/leaderboards/{board}?limit=3", key=None, headers=headers)
+        assert names(answer.json["items"]) == players[:3]
+        return answer.json["items"][0]["score"]
+
+    for points in (5_000, 6_000, 7_000):
+        move(points)
+        assert best(**{"Cache-Control": "no-cache"}) == points
+        wait_until(lambda: best() == points)
 
 
 def test_seasons(server):
