@@ -126,9 +126,12 @@ class window_bench {
     // Scripts of the window have a slice, or what is known about slices, as their first key.
     const auto own = co_await slow_scripts(feeding_, "activity:");
     const auto all = co_await slow_scripts(feeding_, "");
-    out["sweep_steps"] = steps_;
-    out["sweep_worked_ms"] = to_ms(longest_.worked);
-    out["sweep_waited_ms"] = to_ms(longest_.waited);
+    out["sweep_steps"] = worked_ms_.size();
+    const auto worked = summarise(worked_ms_);
+    out["sweep_worked_p50_ms"] = worked.p50_ms;
+    out["sweep_worked_p99_ms"] = worked.p99_ms;
+    out["sweep_worked_max_ms"] = worked.max_ms;
+    out["sweep_waited_max_ms"] = summarise(waited_ms_).max_ms;
     out["sweep_pauses_over_5_ms"] = std::count_if(own.begin(), own.end(), is_pause);
     out["sweep_max_ms"] = own.empty() ? 0 : *std::max_element(own.begin(), own.end());
     out["script_max_ms"] = all.empty() ? 0 : *std::max_element(all.begin(), all.end());
@@ -158,9 +161,8 @@ class window_bench {
   void time_step(bool is_answered) {
     const auto now = times_of(redis_process_);
     if (is_answered) {
-      ++steps_;
-      longest_.worked = std::max(longest_.worked, now.worked - step_.worked);
-      longest_.waited = std::max(longest_.waited, now.waited - step_.waited);
+      worked_ms_.push_back(to_ms(now.worked - step_.worked));
+      waited_ms_.push_back(to_ms(now.waited - step_.waited));
     }
     step_ = now;
   }
@@ -294,9 +296,9 @@ class window_bench {
   asio::steady_timer settled_;
   steady::time_point deadline_;
   pid_t redis_process_ = 0;
-  process_times step_;     // when the step under way was sent
-  process_times longest_;  // during one step
-  std::int64_t steps_ = 0;
+  process_times step_;  // when the step under way was sent
+  std::vector<double> worked_ms_;
+  std::vector<double> waited_ms_;
   bool settling_ = false;
   std::uint64_t interactions_ = 0;
   std::int64_t swept_ = 0;
@@ -322,9 +324,11 @@ void report(const json::object& r) {
   line("growth of Redis' memory, MB", "redis_growth_mb", "");
   line("wrong places in the top 100, settled", "rank_errors", "0");
   line("wrong places in the top 100, while it is swept", "live_rank_errors", "0");
-  line("longest sweeping step, ms that Redis worked", "sweep_worked_ms", "<= 5");
+  line("sweeping step, ms that Redis worked, p50", "sweep_worked_p50_ms", "");
+  line("  p99", "sweep_worked_p99_ms", "");
+  line("  longest", "sweep_worked_max_ms", "<= 5");
   line("longest sweeping script by the clock, ms (0: under 1)", "sweep_max_ms", "<= 5");
-  line("  longest wait of Redis for a core during a step, ms", "sweep_waited_ms", "");
+  line("  longest wait of Redis for a core during a step, ms", "sweep_waited_max_ms", "");
   line("  scripts over 5 ms", "sweep_pauses_over_5_ms", "");
   line("GET active?limit=100 under load, p50 ms", "read_p50_ms", "");
   line("GET active?limit=100 under load, p99 ms", "read_p99_ms", "<= 3");
@@ -334,7 +338,7 @@ void report(const json::object& r) {
 bool reached(const json::object& r) {
   const auto n = [&](const char* name) { return r.at(name).to_number<double>(); };
   return n("window_mb") <= 260 && n("rank_errors") == 0 && n("live_rank_errors") == 0 &&
-         n("sweep_worked_ms") <= 5 && n("read_p99_ms") <= 3 && n("reads_failed") == 0;
+         n("sweep_worked_max_ms") <= 5 && n("read_p99_ms") <= 3 && n("reads_failed") == 0;
 }
 
 bool run_window(const window_options& chosen) {
