@@ -13,8 +13,7 @@ namespace skirmish::cli {
 
 // A process of this machine, as the kernel accounts for it. Costs microseconds.
 struct process_times {
-  std::chrono::nanoseconds
-      worked{};  // on a core, all threads; what the host took away is not in it
+  std::chrono::nanoseconds worked{};  // on a core, all threads
   std::chrono::nanoseconds waited{};  // ready to run, but without a core; the main thread
 };
 process_times times_of(pid_t process);

@@ -51,10 +51,10 @@ awaitable<std::shared_ptr<const std::string>> busy_pages::read(name page) {
 void busy_pages::keep(name page, kept_page made) {
   if (page.second > limit_max) return;
   if (const auto* newer = find(page); newer && newer->read_at > made.read_at) return;
-  if (kept_.size() >= kept_boards && !kept_.contains(page))
+  if (kept_.size() >= kept_max && !kept_.contains(page))
     std::erase_if(kept_,
                   [&](const auto& k) { return made.read_at - k.second.read_at >= limits_.stale; });
-  if (kept_.size() < kept_boards || kept_.contains(page))
+  if (kept_.size() < kept_max || kept_.contains(page))
     kept_.insert_or_assign(std::move(page), std::move(made));
 }
 

@@ -23,7 +23,7 @@ class busy_pages {
   // A board is busy while more players than this wait for their places (board_page::unplaced).
   static constexpr std::int64_t busy_above = 1'000;
   static constexpr std::int64_t limit_max = 100;  // longer pages are not kept
-  static constexpr std::size_t kept_boards = 32;  // pages, at most
+  static constexpr std::size_t kept_max = 32;     // pages
 
   struct ages {
     std::chrono::milliseconds fresh{100};  // given as it is
