@@ -2,11 +2,14 @@
 
 #include "core/error.hpp"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
 #include <utility>
 
 namespace skirmish::cli {
@@ -62,6 +65,20 @@ awaitable<void> bench_redis::stop() {
   if (server_) co_await server_->stop();
   tasks_.close();
   co_await tasks_.wait(10s);
+}
+
+process_times times_of(pid_t process) {
+  process_times out;
+  clockid_t id{};
+  timespec worked{};
+  if (::clock_getcpuclockid(process, &id) == 0 && ::clock_gettime(id, &worked) == 0)
+    out.worked = std::chrono::seconds(worked.tv_sec) + std::chrono::nanoseconds(worked.tv_nsec);
+  // Nanoseconds on a core, nanoseconds ready, turns (Documentation/scheduler/sched-stats of Linux).
+  std::ifstream stat(fmt::format("/proc/{}/schedstat", process));
+  std::int64_t on_core = 0;
+  std::int64_t ready = 0;
+  if (stat >> on_core >> ready) out.waited = std::chrono::nanoseconds(ready);
+  return out;
 }
 
 void raise_descriptor_limit() {

@@ -7,6 +7,7 @@
 #include "redis/embedded_server.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <sys/types.h>
 
 #include <chrono>
 #include <filesystem>
@@ -60,6 +61,13 @@ class bench_redis {
   std::unique_ptr<redis::client> client_;
   std::vector<redis::client*> others_;
 };
+
+// A process of this machine, as the kernel accounts for it. Costs microseconds.
+struct process_times {
+  std::chrono::nanoseconds worked{};  // on a core, all threads
+  std::chrono::nanoseconds waited{};  // ready to run, but without a core; the main thread
+};
+process_times times_of(pid_t process);
 
 // Thousands of sockets need as many descriptors.
 void raise_descriptor_limit();

@@ -24,9 +24,7 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <sstream>
 #include <thread>
 
 namespace skirmish::cli {
@@ -215,16 +213,7 @@ json_object latency(const std::string& url, const flags& f) {
           {"max_ms", late_s.back() * 1000}};
 }
 
-double cpu_s(pid_t pid) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string word;
-  double ticks = 0;
-  for (int i = 3; fields >> word && i <= 15; ++i)
-    if (i >= 14) ticks += std::stod(word);
-  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
+double cpu_s(pid_t pid) { return std::chrono::duration<double>(times_of(pid).worked).count(); }
 
 double idle_percent(const std::string& url, const flags& f) {
   const worker_process worker(url, f.concurrency, false, -1);

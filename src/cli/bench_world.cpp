@@ -1,8 +1,8 @@
 #include "cli/bench_world.hpp"
 
 #include "cli/own_server.hpp"
+#include "cli/redis_probes.hpp"
 #include "core/ids.hpp"
-#include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -209,13 +209,7 @@ double bench_world::server_memory_mb(const std::string& line) const {
 
 awaitable<double> bench_world::redis_used_mb() {
   co_await redis_.client().wait_connected(60s);
-  const auto info = redis::checked(co_await redis_.client().command("INFO", "memory"));
-  const auto& text = info.as_string();
-  const auto at = text.find("used_memory:");
-  if (at == std::string::npos) co_return 0;
-  const auto from = at + std::string_view("used_memory:").size();
-  const auto used = parse_integer(text.substr(from, text.find('\r', from) - from));
-  co_return static_cast<double>(used.value_or(0)) / 1024 / 1024;
+  co_return static_cast<double>(co_await used_memory(redis_.client())) / 1024 / 1024;
 }
 
 awaitable<double> bench_world::attacks_pending_mb() {

@@ -2,11 +2,6 @@
 
 #include "core/parse.hpp"
 
-#include <fmt/format.h>
-
-#include <ctime>
-#include <fstream>
-
 namespace skirmish::cli {
 namespace {
 
@@ -24,20 +19,6 @@ awaitable<std::int64_t> info(redis::client& redis, std::string section, std::str
 }
 
 }  // namespace
-
-process_times times_of(pid_t process) {
-  process_times out;
-  clockid_t id{};
-  timespec worked{};
-  if (::clock_getcpuclockid(process, &id) == 0 && ::clock_gettime(id, &worked) == 0)
-    out.worked = std::chrono::seconds(worked.tv_sec) + std::chrono::nanoseconds(worked.tv_nsec);
-  // Nanoseconds on a core, nanoseconds ready, turns (Documentation/scheduler/sched-stats of Linux).
-  std::ifstream stat(fmt::format("/proc/{}/schedstat", process));
-  std::int64_t on_core = 0;
-  std::int64_t ready = 0;
-  if (stat >> on_core >> ready) out.waited = std::chrono::nanoseconds(ready);
-  return out;
-}
 
 awaitable<pid_t> process_of(redis::client& redis) {
   co_return static_cast<pid_t>(co_await info(redis, "server", "process_id"));
@@ -66,8 +47,8 @@ awaitable<std::vector<double>> slow_scripts(redis::client& redis, std::string fi
   co_return out;
 }
 
-awaitable<double> used_memory_mb(redis::client& redis) {
-  co_return static_cast<double>(co_await info(redis, "memory", "used_memory")) / 1e6;
+awaitable<std::int64_t> used_memory(redis::client& redis) {
+  return info(redis, "memory", "used_memory");
 }
 
 awaitable<double> memory_of_keys_mb(redis::client& redis, std::string pattern) {

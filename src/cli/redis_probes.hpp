@@ -1,4 +1,5 @@
-// What benchmarks ask a Redis of their own about itself, and the kernel about it.
+// What benchmarks ask a Redis of their own about itself. They slow it down: ask when nothing is
+// measured.
 #pragma once
 
 #include "redis/client.hpp"
@@ -6,19 +7,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace skirmish::cli {
-
-// A process of this machine, as the kernel accounts for it. Costs microseconds.
-struct process_times {
-  std::chrono::nanoseconds worked{};  // on a core, all threads
-  std::chrono::nanoseconds waited{};  // ready to run, but without a core; the main thread
-};
-process_times times_of(pid_t process);
-
-// The rest slows Redis down: ask when nothing is measured.
 
 awaitable<pid_t> process_of(redis::client& redis);
 // Lets Redis note every command that takes longer.
@@ -26,7 +19,7 @@ awaitable<void> watch_scripts(redis::client& redis, std::chrono::microseconds lo
 // Milliseconds of each script that it noted and whose first key begins so.
 awaitable<std::vector<double>> slow_scripts(redis::client& redis, std::string first_key);
 
-awaitable<double> used_memory_mb(redis::client& redis);
+awaitable<std::int64_t> used_memory(redis::client& redis);  // bytes
 // MEMORY USAGE of all keys that fit a pattern, together.
 awaitable<double> memory_of_keys_mb(redis::client& redis, std::string pattern);
 

@@ -5,6 +5,7 @@
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
+#include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -57,7 +58,7 @@ awaitable<result<board_info>> service::configure(std::string board, settings cho
   const auto next = to_ms(next_end(chosen.reset, clock_.now()));
   const auto kept = std::to_string(chosen.seasons_kept);
   const auto now = to_ms(clock_.now());
-  const std::vector<std::string_view> key_views(keys.begin(), keys.end());
+  const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{board,
                                            to_string(chosen.order),
                                            to_string(chosen.op),
@@ -106,7 +107,7 @@ awaitable<std::int64_t> service::end_season(std::string board, const board_info&
   const bool is_due = now.next_reset && *now.next_reset <= clock_.now();
   const auto ended = to_ms(is_due ? *now.next_reset : clock_.now());
   const auto next = to_ms(next_end(now.chosen.reset, clock_.now()));
-  const std::vector<std::string_view> key_views(keys.begin(), keys.end());
+  const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{board, expected, ended, next};
   const auto reply = redis::checked(co_await redis_.eval(close_script, key_views, args));
   const auto season = reply.as_integer().value_or(1);
@@ -148,7 +149,7 @@ awaitable<bool> service::delete_board(std::string board) {
   auto keys = board_keys(keys_, board);
   keys.push_back(resets_key(keys_));
   keys.push_back(keys[0] + "@seasons");
-  const std::vector<std::string_view> key_views(keys.begin(), keys.end());
+  const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{board};
   const auto reply = redis::checked(co_await redis_.eval(delete_script, key_views, args));
   co_return reply.as_bool();

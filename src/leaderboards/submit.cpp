@@ -3,6 +3,7 @@
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
+#include "redis/views.hpp"
 
 #include <fmt/format.h>
 
@@ -53,10 +54,10 @@ awaitable<std::vector<submitted>> service::submit(std::string board, std::vector
   for (std::size_t first = 0; first < scores.size();) {
     const auto last = std::min(first + scores_a_script, scores.size());
     const auto step_key = done_key + ':' + std::to_string(first);
-    std::vector<std::string_view> key_views(keys.begin(), keys.end());
+    auto key_views = redis::views(keys);
     key_views.push_back(step_key);
     const auto args = arguments(scores, first, last, clock_.now(), !submission_id.empty());
-    const std::vector<std::string_view> arg_views(args.begin(), args.end());
+    const auto arg_views = redis::views(args);
     const auto reply = redis::checked(co_await redis_.eval(submit_script, key_views, arg_views));
     if (reply.is_string()) {
       if (++resets > reset_tries)
@@ -77,7 +78,7 @@ awaitable<std::vector<submitted>> service::submit(std::string board, std::vector
 
 awaitable<bool> service::remove(std::string board, std::string player_id) {
   const auto keys = board_keys(keys_, board);
-  const std::vector<std::string_view> key_views(keys.begin(), keys.end());
+  const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{player_id};
   const auto reply = redis::checked(co_await redis_.eval(remove_script, key_views, args));
   co_return reply.as_bool();

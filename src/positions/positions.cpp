@@ -2,6 +2,7 @@
 
 #include "players/players_keys.hpp"
 #include "positions/positions_keys.hpp"
+#include "redis/views.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -53,7 +54,7 @@ awaitable<std::optional<std::vector<service::candidate>>> service::candidates(co
   std::int64_t total = 0;
   do {
     args[1] = std::to_string(read);
-    const std::vector<std::string_view> views(args.begin(), args.end());
+    const auto views = redis::views(args);
     const auto found = redis::checked(co_await redis_.eval(candidates_script, keys, views));
     total = found[0].as_integer().value_or(0);
     if (total > most) co_return std::nullopt;
