@@ -17,7 +17,7 @@
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
-#include "tasks/history.hpp"
+#include "tasks/admin/history.hpp"
 #include "tasks/tasks_routes.hpp"
 
 #include <boost/asio/post.hpp>

@@ -38,7 +38,7 @@
 #include "redis/threaded_client.hpp"
 #include "skirmish/cache.hpp"
 #include "status/service.hpp"
-#include "tasks/history.hpp"
+#include "tasks/admin/history.hpp"
 
 #include <atomic>
 #include <future>

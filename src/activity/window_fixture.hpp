@@ -22,7 +22,7 @@ inline const redis::script credit_script{
     "test_credit",
 // clang-format off: in this order
 #include "activity/open_slice.lua.inc"
-#include "activity/credit.lua.inc"
+#include "bench/credit.lua.inc"
     // clang-format on
 };
 

@@ -4,7 +4,7 @@
 #include "interactions/event_text.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "skirmish/tasks/coroutine.hpp"
-#include "tasks/builtin_service.hpp"
+#include "builtin_tasks/builtin_service.hpp"
 
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>

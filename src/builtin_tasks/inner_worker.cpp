@@ -2,8 +2,8 @@
 
 #include "core/log.hpp"
 #include "core/run_loop.hpp"
-#include "tasks/builtin_service.hpp"
-#include "tasks/worker_main.hpp"
+#include "builtin_tasks/builtin_service.hpp"
+#include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>

@@ -5,7 +5,7 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "config.hpp"
 #include "metrics/registry.hpp"
-#include "tasks/worker.hpp"
+#include "tasks/worker/worker.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -5,7 +5,7 @@
 #include "core/log.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
-#include "tasks/operator.hpp"
+#include "tasks/admin/operator.hpp"
 
 #include <fmt/format.h>
 

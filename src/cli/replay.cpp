@@ -1,7 +1,7 @@
 // `skirmish replay FILE`: a real match log into a live world.
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
-#include "cli/replayer.hpp"
+#include "replay/replayer.hpp"
 #include "core/parse.hpp"
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 // `skirmish serve`: the API server.
 #include "app.hpp"
 #include "cli/cli.hpp"
-#include "cli/demo.hpp"
+#include "simulation/demo.hpp"
 #include "cli/own_server.hpp"
-#include "cli/replayer.hpp"
+#include "replay/replayer.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 

@@ -1,6 +1,6 @@
 // `skirmish simulate`: a small world that plays by itself.
 #include "cli/cli.hpp"
-#include "cli/demo.hpp"
+#include "simulation/demo.hpp"
 #include "cli/own_server.hpp"
 #include "core/parse.hpp"
 

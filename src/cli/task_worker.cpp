@@ -6,8 +6,8 @@
 #include "core/log.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
-#include "tasks/builtin_service.hpp"
-#include "tasks/worker_main.hpp"
+#include "builtin_tasks/builtin_service.hpp"
+#include "tasks/worker/worker_main.hpp"
 
 #include <optional>
 

@@ -1,5 +1,5 @@
 // What networks do to the connection with a server.
-#include "cli/relay.hpp"
+#include "testing/relay.hpp"
 #include "support/sql_fixture.hpp"
 
 #include <gmock/gmock.h>

@@ -2,7 +2,7 @@
 
 #include "core/ids.hpp"
 #include "http/problem.hpp"
-#include "tasks/builtin_service.hpp"
+#include "builtin_tasks/builtin_service.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>

@@ -3,7 +3,7 @@
 
 #include "http/router.hpp"
 #include "jobs/jobs.hpp"
-#include "tasks/operator.hpp"
+#include "tasks/admin/operator.hpp"
 
 namespace skirmish::jobs {
 

@@ -1,5 +1,5 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
-#include "cli/relay.hpp"
+#include "testing/relay.hpp"
 #include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
 

@@ -2,8 +2,8 @@
 #include "core/parse.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
-#include "tasks/glob.hpp"
-#include "tasks/message.hpp"
+#include "tasks/protocol/glob.hpp"
+#include "tasks/protocol/message.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>

@@ -4,8 +4,8 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "skirmish/tasks.hpp"
-#include "tasks/canvas.hpp"
-#include "tasks/event.hpp"
+#include "tasks/canvas/canvas.hpp"
+#include "tasks/protocol/event.hpp"
 #include "tasks/tasks_keys.hpp"
 
 #include <sys/types.h>

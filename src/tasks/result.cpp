@@ -2,9 +2,9 @@
 #include "core/log.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
-#include "tasks/control_message.hpp"
-#include "tasks/message.hpp"
-#include "tasks/text.hpp"
+#include "tasks/protocol/control_message.hpp"
+#include "tasks/protocol/message.hpp"
+#include "tasks/protocol/text.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>

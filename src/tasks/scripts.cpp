@@ -4,35 +4,35 @@ namespace skirmish::tasks::scripts {
 
 const redis::script fetch{
     "tasks_fetch",
-#include "tasks/fetch.lua.inc"
+#include "tasks/worker/fetch.lua.inc"
 };
 const redis::script turn{
     "tasks_turn",
-#include "tasks/turn.lua.inc"
+#include "tasks/worker/turn.lua.inc"
 };
 const redis::script due{
     "tasks_due",
-#include "tasks/due.lua.inc"
+#include "tasks/worker/due.lua.inc"
 };
 const redis::script schedule{
     "tasks_schedule",
-#include "tasks/schedule.lua.inc"
+#include "tasks/worker/schedule.lua.inc"
 };
 const redis::script put_back{
     "tasks_put_back",
-#include "tasks/put_back.lua.inc"
+#include "tasks/worker/put_back.lua.inc"
 };
 const redis::script heartbeat{
     "tasks_heartbeat",
-#include "tasks/heartbeat.lua.inc"
+#include "tasks/worker/heartbeat.lua.inc"
 };
 const redis::script chord_part{
     "tasks_chord_part",
-#include "tasks/chord_part.lua.inc"
+#include "tasks/worker/chord_part.lua.inc"
 };
 const redis::script fire_chord{
     "tasks_fire_chord",
-#include "tasks/fire_chord.lua.inc"
+#include "tasks/worker/fire_chord.lua.inc"
 };
 const redis::script publish_once{
     "tasks_publish_once",
@@ -40,16 +40,16 @@ const redis::script publish_once{
 };
 const redis::script rate{
     "tasks_rate",
-#include "tasks/rate.lua.inc"
+#include "tasks/worker/rate.lua.inc"
 };
 
 const redis::script beat_fire{
     "tasks_beat_fire",
-#include "tasks/beat_fire.lua.inc"
+#include "tasks/beat/beat_fire.lua.inc"
 };
 const redis::script history{
     "tasks_history",
-#include "tasks/history.lua.inc"
+#include "tasks/admin/history.lua.inc"
 };
 
 }  // namespace skirmish::tasks::scripts

@@ -1,7 +1,7 @@
 // Signatures as programs build them.
 #include "skirmish/tasks/signature.hpp"
 
-#include "tasks/canvas.hpp"
+#include "tasks/canvas/canvas.hpp"
 
 namespace skirmish::tasks {
 

@@ -3,8 +3,8 @@
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
-#include "tasks/builtin_service.hpp"
-#include "tasks/history.hpp"
+#include "builtin_tasks/builtin_service.hpp"
+#include "tasks/admin/history.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>

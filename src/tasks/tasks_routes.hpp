@@ -2,7 +2,7 @@
 #pragma once
 
 #include "http/router.hpp"
-#include "tasks/operator.hpp"
+#include "tasks/admin/operator.hpp"
 
 #include <memory>
 

@@ -1,10 +1,10 @@
 // The wire: bytes that real Celery clients wrote, and what this library makes of them.
 #include "skirmish/tasks/call.hpp"
-#include "tasks/control_message.hpp"
-#include "tasks/envelope.hpp"
-#include "tasks/event.hpp"
-#include "tasks/message.hpp"
-#include "tasks/result_document.hpp"
+#include "tasks/protocol/control_message.hpp"
+#include "tasks/protocol/envelope.hpp"
+#include "tasks/protocol/event.hpp"
+#include "tasks/protocol/message.hpp"
+#include "tasks/protocol/result_document.hpp"
 #include "tasks/tasks_keys.hpp"
 
 #include <boost/json/parse.hpp>

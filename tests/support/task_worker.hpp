@@ -2,7 +2,7 @@
 // killed process.
 #pragma once
 
-#include "tasks/worker.hpp"
+#include "tasks/worker/worker.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>

@@ -1,0 +1,43 @@
+#include "builtin_tasks/builtin_service.hpp"
+
+#include "skirmish/tasks/coroutine.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace skirmish::tasks {
+namespace {
+
+constexpr double sleep_limit_s = 86'400;
+
+boost::asio::awaitable<json> sleep(double seconds) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  const std::chrono::duration<double> how_long(std::clamp(seconds, 0.0, sleep_limit_s));
+  timer.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(how_long));
+  co_await timer.async_wait(boost::asio::use_awaitable);
+  co_return seconds;
+}
+
+}  // namespace
+
+std::string builtin::queue_of(std::string_view task) {
+  const bool ours = std::find(names.begin(), names.end(), task) != names.end();
+  return ours ? queue : app_options().default_queue;
+}
+
+std::vector<std::pair<std::string, std::string>> builtin::routes() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto* name : names) out.emplace_back(name, queue);
+  return out;
+}
+
+void add_diagnostic_tasks(app& to) {
+  to.task(builtin::echo, [](json value) { return value; },
+          {.parameters = {"value"}, .queue = builtin::queue});
+  to.task(builtin::sleep, sleep, {.parameters = {"seconds"}, .queue = builtin::queue});
+}
+
+}  // namespace skirmish::tasks

@@ -1,0 +1,80 @@
+#include "simulation/demo.hpp"
+
+#include "cli/cli.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace skirmish::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t feed_lines = 12;
+constexpr const char* home_and_clear = "\x1b[H\x1b[J";
+
+}  // namespace
+
+simulation_view demo_view::callbacks() {
+  return {[this](const std::string& channel, const std::string& text) { line(channel, text); },
+          [this](const std::vector<screen_section>& sections) { report(sections); }};
+}
+
+void demo_view::line(const std::string& channel, const std::string& text) {
+  const auto shown = channel.empty() ? text : fmt::format("[{}] {}", channel, text);
+  if (!live_) {
+    fmt::print("{}\n", shown);
+    std::fflush(stdout);
+    return;
+  }
+  if (channel.empty()) {
+    notes_.push_back(shown);
+  } else {
+    feed_.push_back(shown);
+    if (feed_.size() > feed_lines) feed_.pop_front();
+  }
+  if (std::chrono::steady_clock::now() - drawn_ > 100ms) draw();
+}
+
+void demo_view::report(const std::vector<screen_section>& sections) {
+  report_ = sections;
+  if (live_) {
+    draw();
+    return;
+  }
+  for (const auto& section : sections) {
+    fmt::print("{}\n", section.title);
+    for (const auto& l : section.lines) fmt::print("  {}\n", l);
+  }
+  std::fflush(stdout);
+}
+
+void demo_view::draw() {
+  drawn_ = std::chrono::steady_clock::now();
+  screen_size size;
+  winsize window{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_row > 0 && window.ws_col > 0)
+    size = {window.ws_row, window.ws_col};
+  auto sections = report_;
+  sections.push_back({"Channels", {feed_.begin(), feed_.end()}, true});
+  fmt::print("{}{}", home_and_clear, to_screen(notes_, sections, size));
+  std::fflush(stdout);
+}
+
+bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
+                    bool live, const std::atomic<bool>& stop) {
+  const auto server = parse_server_url(url);
+  if (!server) throw usage_error{server.error().message};
+  demo_view view(live);
+  const auto callbacks = view.callbacks();
+  const auto totals = run(
+      [&](asio::io_context& io) { return simulate(io, plan, *server, api_key, callbacks, stop); });
+  fmt::print("\n{}", to_table(totals));
+  std::fflush(stdout);
+  return all_agree(totals);
+}
+
+}  // namespace skirmish::cli

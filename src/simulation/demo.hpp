@@ -1,0 +1,36 @@
+// How a simulation is shown: as a live view on a terminal, as plain lines elsewhere.
+#pragma once
+
+#include "simulation/simulation.hpp"
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace skirmish::cli {
+
+class demo_view {
+ public:
+  // `live`: redraws the screen; else prints a line for everything.
+  explicit demo_view(bool live) : live_(live) {}
+
+  // The callbacks; they refer to this object.
+  simulation_view callbacks();
+
+ private:
+  void line(const std::string& channel, const std::string& text);
+  void report(const std::vector<screen_section>& sections);
+  void draw();
+
+  bool live_;
+  std::vector<std::string> notes_;  // what the simulation itself has to say
+  std::vector<screen_section> report_;
+  std::deque<std::string> feed_;
+  std::chrono::steady_clock::time_point drawn_{};
+};
+
+// Simulates against a server and prints the totals. False when they do not agree.
+bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
+                    bool live, const std::atomic<bool>& stop);
+
+}  // namespace skirmish::cli

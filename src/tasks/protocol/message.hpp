@@ -1,0 +1,94 @@
+// A task message as it comes from a queue: the envelope of kombu, and the headers of Celery's
+// protocols 1 and 2.
+#pragma once
+
+#include "core/error.hpp"
+#include "skirmish/tasks/types.hpp"
+#include "tasks/protocol/text.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace skirmish::tasks {
+
+// The views point into `raw` (or into `decoded`), so a message stays where it was made.
+struct message {
+  explicit message(std::string envelope) : raw(std::move(envelope)) {}
+  message(const message&) = delete;
+  message& operator=(const message&) = delete;
+
+  std::string raw;
+  std::string tag;    // under which it is held in `unacked`
+  std::string queue;  // where it came from
+
+  // Decoded texts; empty when absent or null.
+  std::string_view task, id, root_id, parent_id, group, shadow, origin, correlation_id, reply_to;
+  std::string_view content_type, content_encoding, compression, body_encoding, delivery_tag,
+      exchange, routing_key;
+  std::string_view dedup_key;
+  // Raw JSON tokens, to be passed on as they are.
+  std::string_view args_repr = "\"\"", kwargs_repr = "\"\"", body = {}, headers = "{}",
+                   eta_token = "null", expires_token = "null";
+  std::optional<std::int64_t> group_index;
+  std::optional<wall_time> eta, expires;
+  std::optional<double> hard_limit_s, soft_limit_s;
+  int retries = 0;
+  int priority = 0;
+  int restored = 0;           // how often a dead worker's hands let it fall
+  int dead_letter_after = 0;  // 0: as the task says
+  bool ignore_result = false;
+  bool redelivered = false;
+  bool replaced = false;
+  bool is_protocol_1 = false;
+
+  [[nodiscard]] std::string_view root() const noexcept { return root_id.empty() ? id : root_id; }
+  [[nodiscard]] std::string_view display_name() const noexcept {
+    return shadow.empty() ? task : shadow;
+  }
+
+  std::deque<std::string> decoded;  // texts that were escaped in `raw`
+  json_object body_1;               // protocol 1: the whole body
+};
+
+// What a message asks to be called with, and what comes after it.
+struct message_body {
+  boost::json::array args;
+  boost::json::object kwargs;
+  boost::json::value callbacks, errbacks, chain, chord;  // as sent; null when none
+};
+
+// Reads the envelope and its headers into `m`. The error says what is wrong, for the dead letters.
+result<void> parse_envelope(message& m);
+
+// Decodes the body. For protocol 1 only after parse_envelope(). The values own their memory
+// together.
+result<message_body> parse_body(const message& m);
+
+// Whether something depends on how the task ends: an errback, the rest of a chain, a chord. True
+// also when that is not easily seen.
+bool has_dependants(const message& m);
+
+// The envelope once more, changed: for retries, restores and the like. Slow; these are rare.
+struct envelope_edit {
+  std::optional<int> retries = {};
+  std::optional<wall_time> eta = {};
+  bool remove_eta = false;
+  std::optional<std::string> parent_id = {};
+  bool new_delivery_tag = false;
+  bool mark_redelivered = false;
+  std::optional<int> restored = {};
+};
+result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edit);
+
+// Parses JSON as Python writes it (NaN, Infinity).
+result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage = {});
+
+inline constexpr std::string_view restored_header = "x-skirmish-restored";
+inline constexpr std::string_view dead_letter_header = "x-skirmish-dead-letter-after";
+inline constexpr std::string_view dedup_header = "x-skirmish-deduplication-key";
+
+}  // namespace skirmish::tasks
