@@ -6,9 +6,9 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "bench/bench_world.hpp"
-#include "cli/cli.hpp"
 #include "bench/interaction_load.hpp"
 #include "bench/raw_ceiling.hpp"
+#include "cli/cli.hpp"
 #include "core/parse.hpp"
 
 #include <boost/asio/post.hpp>

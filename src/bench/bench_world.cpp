@@ -1,7 +1,7 @@
 #include "bench/bench_world.hpp"
 
-#include "cli/own_server.hpp"
 #include "bench/redis_probes.hpp"
+#include "cli/own_server.hpp"
 #include "core/ids.hpp"
 #include "interactions/interactions_keys.hpp"
 

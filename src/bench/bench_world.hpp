@@ -4,8 +4,8 @@
 #include "api_client/api_client.hpp"
 #include "bench/bench_support.hpp"
 #include "bench/interaction_load.hpp"
-#include "testing/relay.hpp"
 #include "redis/child_process.hpp"
+#include "testing/relay.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,10 +1,10 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 
+#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "interactions/event_text.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "skirmish/tasks/coroutine.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>

@@ -1,8 +1,8 @@
 #include "builtin_tasks/inner_worker.hpp"
 
+#include "builtin_tasks/builtin_service.hpp"
 #include "core/log.hpp"
 #include "core/run_loop.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,8 +1,8 @@
 // `skirmish replay FILE`: a real match log into a live world.
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
-#include "replay/replayer.hpp"
 #include "core/parse.hpp"
+#include "replay/replayer.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

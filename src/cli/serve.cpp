@@ -1,11 +1,11 @@
 // `skirmish serve`: the API server.
 #include "app.hpp"
 #include "cli/cli.hpp"
-#include "simulation/demo.hpp"
 #include "cli/own_server.hpp"
-#include "replay/replayer.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "replay/replayer.hpp"
+#include "simulation/demo.hpp"
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>

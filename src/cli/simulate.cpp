@@ -1,8 +1,8 @@
 // `skirmish simulate`: a small world that plays by itself.
 #include "cli/cli.hpp"
-#include "simulation/demo.hpp"
 #include "cli/own_server.hpp"
 #include "core/parse.hpp"
+#include "simulation/demo.hpp"
 
 #include <unistd.h>
 

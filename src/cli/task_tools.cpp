@@ -3,8 +3,8 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "cli/broker_flags.hpp"
 #include "core/parse.hpp"
-#include "tasks/beat/beat.hpp"
 #include "tasks/admin/history.hpp"
+#include "tasks/beat/beat.hpp"
 #include "tasks/protocol/message.hpp"
 
 #include <boost/json/serialize.hpp>

@@ -1,12 +1,12 @@
 // `skirmish worker`: runs tasks, the built-in ones too.
 #include "app.hpp"
+#include "builtin_tasks/builtin_service.hpp"
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "cli/broker_flags.hpp"
 #include "cli/task_tools.hpp"
 #include "core/log.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <optional>

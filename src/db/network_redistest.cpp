@@ -1,6 +1,6 @@
 // What networks do to the connection with a server.
-#include "testing/relay.hpp"
 #include "support/sql_fixture.hpp"
+#include "testing/relay.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,8 +1,8 @@
 #include "jobs/jobs_routes.hpp"
 
+#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "http/problem.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>

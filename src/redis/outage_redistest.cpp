@@ -1,7 +1,7 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
-#include "testing/relay.hpp"
 #include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
+#include "testing/relay.hpp"
 
 namespace skirmish {
 namespace {

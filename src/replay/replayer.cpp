@@ -1,9 +1,9 @@
 #include "replay/replayer.hpp"
 
 #include "cli/cli.hpp"
-#include "replay/frame_text.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "replay/frame_text.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>

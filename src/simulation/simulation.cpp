@@ -1,8 +1,8 @@
 #include "simulation/simulation.hpp"
 
-#include "simulation/simulation_totals.hpp"
 #include "core/ids.hpp"
 #include "core/task_group.hpp"
+#include "simulation/simulation_totals.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>

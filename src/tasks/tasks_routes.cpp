@@ -1,9 +1,9 @@
 #include "tasks/tasks_routes.hpp"
 
+#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 #include "tasks/admin/history.hpp"
 
 #include <boost/asio/steady_timer.hpp>

@@ -1,7 +1,7 @@
 // `skirmish task doctor`: looks for what is known to go wrong on a Celery broker.
 #include "core/parse.hpp"
-#include "tasks/protocol/message.hpp"
 #include "tasks/admin/operator.hpp"
+#include "tasks/protocol/message.hpp"
 #include "tasks/protocol/text.hpp"
 
 #include <fmt/format.h>

@@ -2,8 +2,8 @@
 
 #include "tasks/app_impl.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/scripts.hpp"
 #include "tasks/protocol/text.hpp"
+#include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>

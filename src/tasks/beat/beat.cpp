@@ -4,8 +4,8 @@
 #include "core/parse.hpp"
 #include "core/task_group.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/scripts.hpp"
 #include "tasks/protocol/text.hpp"
+#include "tasks/scripts.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>

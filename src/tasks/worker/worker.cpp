@@ -1,8 +1,8 @@
 #include "tasks/worker/worker.hpp"
 
 #include "core/log.hpp"
-#include "tasks/worker/process_pool.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/worker/process_pool.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>

@@ -2,8 +2,8 @@
 #include "core/log.hpp"
 #include "redis/views.hpp"
 #include "tasks/canvas/signature_tree.hpp"
-#include "tasks/scripts.hpp"
 #include "tasks/protocol/text.hpp"
+#include "tasks/scripts.hpp"
 #include "tasks/worker/worker.hpp"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "core/log.hpp"
-#include "tasks/scripts.hpp"
 #include "tasks/protocol/text.hpp"
+#include "tasks/scripts.hpp"
 #include "tasks/worker/worker.hpp"
 
 #include <fmt/format.h>

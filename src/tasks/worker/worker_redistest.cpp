@@ -1,7 +1,7 @@
 // Options of workers: rates, pauses, leases, queues, shutdown, autoscaling, the janitor.
 #include "support/tasks_fixture.hpp"
-#include "tasks/protocol/message.hpp"
 #include "tasks/admin/operator.hpp"
+#include "tasks/protocol/message.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 // The turn: what goes into it and what its answer means.
 #include "core/log.hpp"
-#include "tasks/worker/process_pool.hpp"
 #include "tasks/scripts.hpp"
+#include "tasks/worker/process_pool.hpp"
 #include "tasks/worker/worker.hpp"
 
 #include <boost/asio/redirect_error.hpp>
