@@ -1,0 +1,181 @@
+#include "skirmish/rate_limit.hpp"
+
+#include "metrics/registry.hpp"
+#include "ratelimit/gcra.hpp"
+#include "ratelimit/ratelimit_keys.hpp"
+#include "support/redis_fixture.hpp"
+
+#include <random>
+
+namespace skirmish {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::redis_fixture;
+
+const redis::script take_script{
+    "ratelimit/take",
+#include "ratelimit/take.lua.inc"
+};
+
+class rate_limits : public redis_fixture {
+ protected:
+  metrics::registry metrics;
+  rate_limiter limits{redis, {.metrics = &metrics}};
+};
+
+TEST_F(rate_limits, a_burst_then_the_rate) {
+  const rate_policy policy{.name = "logins", .rate_per_s = 0.01, .burst = 3};
+  run([&]() -> awaitable<void> {
+    for (std::int64_t left = 2; left >= 0; --left) {
+      const auto verdict = co_await limits.take(policy, "203.0.113.7");
+      EXPECT_TRUE(verdict.allowed);
+      EXPECT_EQ(verdict.remaining, left);
+    }
+    const auto refused = co_await limits.take(policy, "203.0.113.7");
+    EXPECT_FALSE(refused.allowed);
+    EXPECT_GT(refused.retry_after, 90s);
+    EXPECT_LE(refused.retry_after, 100s);
+    // Another subject, and another policy, have buckets of their own.
+    EXPECT_TRUE((co_await limits.take(policy, "203.0.113.8")).allowed);
+    auto other = policy;
+    other.name = "searches";
+    EXPECT_TRUE((co_await limits.take(other, "203.0.113.7")).allowed);
+    const auto ttl = co_await redis.command("PTTL", "ratelimit:logins@203.0.113.7");
+    EXPECT_GT(ttl.as_integer().value_or(0), 200'000);
+    EXPECT_LE(ttl.as_integer().value_or(0), 300'000);
+  });
+}
+
+TEST_F(rate_limits, the_script_decides_as_the_model_does) {
+  const auto g = ratelimit::gcra::of(50, 20);
+  run([&]() -> awaitable<void> {
+    std::mt19937_64 random(7);
+    std::int64_t now = 1'700'000'000'000'000;
+    std::int64_t arrival = 0;
+    const std::string key = "ratelimit:model@x";
+    for (int i = 0; i < 2'000; ++i) {
+      now += static_cast<std::int64_t>(random() % 60'000);
+      const auto least = static_cast<std::int64_t>(1 + random() % 20) * g.token_us;
+      const auto want = least + static_cast<std::int64_t>(random() % 5) * g.token_us;
+      const auto expected = g.take(arrival, now, least, want);
+      arrival = expected.arrival_us;
+      // Redis forgets a bucket that is full, by its own clock: the key is kept here instead.
+      const std::vector<std::string> texts{std::to_string(least), std::to_string(want),
+                                           std::to_string(g.burst_us), std::to_string(now)};
+      const std::vector<std::string_view> args(texts.begin(), texts.end());
+      const std::vector<std::string_view> keys{key};
+      const auto reply = redis::checked(co_await redis.eval(take_script, keys, args));
+      EXPECT_EQ(reply[0].as_integer(), expected.granted_us);
+      EXPECT_EQ(reply[1].as_integer(), expected.wait_us);
+      redis::checked(co_await redis.command("SET", key, arrival));
+    }
+  });
+}
+
+TEST_F(rate_limits, refusals_and_leases_cost_no_call) {
+  run([&]() -> awaitable<void> {
+    const rate_policy flood{.name = "flood", .rate_per_s = 0.01, .burst = 1};
+    co_await limits.take(flood, "x");
+    co_await limits.take(flood, "x");
+    const auto before = redis.stats().commands.load();
+    for (int i = 0; i < 1'000; ++i) {
+      const auto verdict = co_await limits.take(flood, "x");
+      EXPECT_FALSE(verdict.allowed);
+    }
+    EXPECT_EQ(redis.stats().commands.load(), before);
+
+    const rate_policy busy{
+        .name = "busy", .rate_per_s = 0.01, .burst = 1'000, .lease_tokens = 99, .lease_ttl = 1min};
+    for (int i = 0; i < 1'000; ++i) {
+      const auto verdict = co_await limits.take(busy, "x");
+      EXPECT_TRUE(verdict.allowed) << i;
+    }
+    EXPECT_EQ(redis.stats().commands.load(), before + 10);
+    const auto verdict = co_await limits.take(busy, "x");
+    EXPECT_FALSE(verdict.allowed);
+  });
+}
+
+TEST_F(rate_limits, four_processes_with_leases_stay_within_a_hundredth) {
+  run([&]() -> awaitable<void> {
+    const rate_policy policy{.name = "shared",
+                             .rate_per_s = 0.01,
+                             .burst = 10'000,
+                             .lease_tokens = 25,
+                             .lease_ttl = 1min};
+    rate_limiter second(redis);
+    rate_limiter third(redis);
+    rate_limiter fourth(redis);
+    rate_limiter* const all[] = {&limits, &second, &third, &fourth};
+    std::mt19937_64 random(3);
+    int allowed = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      const auto verdict = co_await all[random() % 4]->take(policy, "x");
+      allowed += verdict.allowed ? 1 : 0;
+    }
+    EXPECT_EQ(allowed, 10'000) << "a lease is taken out of the bucket before it is spent";
+  });
+}
+
+TEST_F(rate_limits, a_cost_above_the_burst_can_never_be_had) {
+  const rate_policy policy{.name = "small", .rate_per_s = 1, .burst = 10};
+  run([&]() -> awaitable<void> {
+    const auto verdict = co_await limits.take(policy, "x", 11);
+    EXPECT_FALSE(verdict.allowed);
+    EXPECT_EQ(verdict.retry_after, std::chrono::milliseconds::max());
+    EXPECT_TRUE((co_await limits.take(policy, "x", 10)).allowed);
+  });
+}
+
+TEST_F(rate_limits, shadow_mode_only_counts) {
+  const rate_policy policy{.name = "trial", .rate_per_s = 0.01, .burst = 1, .shadow = true};
+  run([&]() -> awaitable<void> {
+    for (int i = 0; i < 5; ++i) {
+      const auto verdict = co_await limits.take(policy, "x");
+      EXPECT_TRUE(verdict.allowed);
+    }
+  });
+  EXPECT_NE(metrics.text().find(
+                R"(skirmish_rate_limit_decisions_total{policy="trial",outcome="shadowed"} 4)"),
+            std::string::npos)
+      << metrics.text();
+}
+
+TEST_F(rate_limits, hostile_subjects_and_policies_are_refused) {
+  run([&]() -> awaitable<void> {
+    for (const std::string subject : {"", "a@b", "a b", "a\nb", std::string(129, 'x')}) {
+      std::optional<errc> code;
+      const rate_policy policy{.name = "p"};
+      try {
+        co_await limits.take(policy, subject);
+      } catch (const failure& e) {
+        code = e.code();
+      }
+      EXPECT_EQ(code, errc::invalid_argument) << subject;
+    }
+  });
+}
+
+// A client that never connects is one whose Redis is away.
+TEST(rate_limits_outage, the_policy_says_what_happens_without_redis) {
+  asio::io_context io{1};
+  redis::client gone(io, testing::shared_redis().config(), "never connected");
+  rate_limiter limits(gone);
+  testing::run(io, [&]() -> awaitable<void> {
+    const rate_policy local{.name = "local", .rate_per_s = 0.01, .burst = 2};
+    auto open = local;
+    open.on_outage = rate_outage::open;
+    auto closed = local;
+    closed.on_outage = rate_outage::closed;
+    EXPECT_TRUE((co_await limits.take(local, "a")).allowed);
+    EXPECT_TRUE((co_await limits.take(local, "a")).allowed);
+    EXPECT_FALSE((co_await limits.take(local, "a")).allowed);
+    EXPECT_TRUE((co_await limits.take(open, "b", 2)).allowed);
+    EXPECT_TRUE((co_await limits.take(open, "b", 2)).allowed);
+    EXPECT_FALSE((co_await limits.take(closed, "c")).allowed);
+  });
+}
+
+}  // namespace
+}  // namespace skirmish
