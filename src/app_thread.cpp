@@ -14,6 +14,7 @@
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "notifications/notifications_routes.hpp"
+#include "players/old_keys.hpp"
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
@@ -50,7 +51,8 @@ chat::settings chat_settings_of(const config& c) {
   std::istringstream names(c.chat.channels);
   for (std::string name; std::getline(names >> std::ws, name, ',');) {
     name.erase(name.find_last_not_of(' ') + 1);
-    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity")
+    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity" ||
+        name == "status")
       throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
     s.channels.push_back(name);
   }
@@ -130,6 +132,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      keys_(shared.keys),
       task_keys_{.prefix = shared.keys.prefix(),
                  .result_prefix = shared.keys.prefix(),
                  .database = shared.redis.database},
@@ -261,6 +264,7 @@ void app_thread::start() {
   group_.spawn("presence", [this] { return presence_.run(); });
   if (first_) {
     group_.spawn("sql_reachability", [this] { return sql_.run(); });
+    group_.spawn("old_keys", [this] { return players::move_old_keys(io_, redis_, keys_); });
     group_.spawn("level_writer", [this] { return level_writer_.run(); });
     group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
     group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });

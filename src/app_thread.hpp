@@ -107,6 +107,7 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  const redis::key_space& keys_;
   tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;

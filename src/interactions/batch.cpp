@@ -2,7 +2,9 @@
 
 #include "interactions/batch_fold.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "leaderboards/leaderboards_keys.hpp"
 #include "players/players_keys.hpp"
+#include "redis/damaged_keys.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
@@ -40,6 +42,22 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
       },
       e);
   return id && is_unknown(*id) ? id : nullptr;
+}
+
+// The first of the keys that the event needs, without the world's prefix, that is damaged.
+std::optional<std::string> damaged_key_of(const event& e, const std::set<std::string>& damaged) {
+  const redis::key_space no_world;
+  if (damaged.empty()) return std::nullopt;
+  const auto* who = unknown_player(
+      e, [&](const std::string& id) { return damaged.contains(players::state_key(no_world, id)); });
+  if (who) return players::state_key(no_world, *who);
+  std::string board;
+  if (const auto* s = std::get_if<score>(&e)) board = s->board;
+  if (const auto* level = level_of(e)) board = "level:" + *level;
+  if (board.empty()) return std::nullopt;
+  auto key = leaderboards::board_key(no_world, board);
+  if (!damaged.contains(key)) return std::nullopt;
+  return key;
 }
 
 }  // namespace
@@ -136,6 +154,8 @@ void batch::amend(const amendment& a) {
     const auto* level = level_of(e);
     if (level && a.unknown_levels.contains(*level))
       return error{errc::not_found, "there is no level " + *level};
+    const auto key = damaged_key_of(e, a.damaged_keys);
+    if (key) return redis::damaged_key(*key);
     return std::nullopt;
   });
   answer_empty();

@@ -54,6 +54,9 @@ struct amendment {
   std::set<std::string> unknown_players;
   std::set<std::string> seen_ids;
   std::set<std::string> unknown_levels;
+  // Keys without the world's prefix (`player:<id>`, `leaderboard:<board>`) that hold something
+  // else.
+  std::set<std::string> damaged_keys;
 };
 
 struct commit_settings {

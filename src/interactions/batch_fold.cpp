@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace skirmish::interactions {
 namespace {
@@ -106,6 +107,13 @@ void batch_fold::add(const event& e) {
   }
 }
 
+void batch_fold::append_boards(packed_values& out) const {
+  std::set<std::string_view> boards;
+  for (const auto& s : scores_) boards.insert(s.what->board);
+  out.add(static_cast<std::int64_t>(boards.size()));
+  for (const auto board : boards) out.add(board);
+}
+
 void batch_fold::append_players(packed_values& out) const {
   out.add(static_cast<std::int64_t>(players_.size()));
   for (const auto& p : players_) {
@@ -151,8 +159,8 @@ void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& te
     auto& text = parts[attack_part(a->attacker_id, a->target_id)];
     if (text.empty()) text = first_line;
     const fmt::format_int damage(a->damage);
-    text.append(a->attacker_id) += ':';
-    text.append(a->target_id) += ' ';
+    append_pair(text, a->attacker_id, a->target_id);
+    text += ' ';
     text.append(damage.data(), damage.size()) += ' ';
     text.append(times(a->ts)) += ' ';
     text.append(a->id) += '\n';
@@ -170,6 +178,7 @@ void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
   const auto levels = game_.levels();
   out.add(static_cast<std::int64_t>(levels.size()));
   for (const auto& level : levels) out.add(level);
+  append_boards(out);
   append_players(out);
   append_acts(out, texts, settings);
   append_attacks(out, texts, settings.now);

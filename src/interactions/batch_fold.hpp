@@ -71,6 +71,7 @@ class batch_fold {
   void add_op(std::uint32_t who, std::int64_t amount, const std::string* attacker);
   void add_attack(const attack& a);
   void add_score(const score& s);
+  void append_boards(packed_values& out) const;
   void append_players(packed_values& out) const;
   void append_acts(packed_values& out, std::vector<std::string>& texts,
                    const fold_settings& settings) const;

@@ -9,6 +9,7 @@
 --           streams  id, base, last                               base: the number that must be committed now
 --           ids      id
 --           levels   id                                           must be members of levels:popular
+--           boards   board                                        those that scores are for
 --           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
@@ -16,9 +17,11 @@
 --           attacks  part     the next text holds its records (file_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
--- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
---         {'amend', streams, players, ids, levels}: nothing was changed; streams = id, committed, …; players = unknown ones;
---                  ids = those seen before; levels = unknown ones
+-- Returns {'ok', deaths…, verdicts…, damaged…} with each death as 'victim attacker'; verdicts as in interactions/game.lua;
+--                  damaged: '~<key>' for each key that was not written, because something else stands there
+--         {'amend', streams, players, ids, levels, damaged}: nothing was changed; streams = id, committed, …; players =
+--                  unknown ones; ids = those seen before; levels = unknown ones; damaged = keys (without prefix) that hold
+--                  something else than a player's state or a board
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
@@ -71,11 +74,17 @@ for i = 1, next_arg() do
   ids[i] = id
 end
 
+local unfit_keys = {}
+local function look_at_board(name)
+  if type(redis.pcall('ZCARD', prefix .. name)) == 'table' then unfit_keys[#unfit_keys + 1] = name end
+end
 local unknown_levels = {}
 for _ = 1, next_arg() do
   local level = next_arg()
   if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
+  look_at_board('leaderboard:level:' .. level)
 end
+for _ = 1, next_arg() do look_at_board('leaderboard:' .. next_arg()) end
 
 -- The players' records are read twice: here for what has to be known of them, below for what becomes of them. That is
 -- hp of those who are hit, or who did nothing that hits, and damage_dealt of the others. Both show who exists.
@@ -98,26 +107,40 @@ end
 -- SORT reads a field of many hashes in one command.
 local function read_field(players, field)
   if #players == 0 then return {} end
-  local list = KEYS[1] .. ':players'
+  local list = KEYS[1] .. '@players'
   for k = 1, #players, 7000 do call('RPUSH', list, unpack(players, k, math.min(k + 6999, #players))) end
   local values = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->' .. field)
   call('DEL', list)
   return values
 end
-local hp_before, dealt_before = {}, {}
-for k, hp in ipairs(read_field(hit, 'hp')) do
-  if hp then hp_before[hit_at[k]] = tonumber(hp) else unknown[#unknown + 1] = hit[k] end
-end
-for k, dealt in ipairs(read_field(hitting, 'damage_dealt')) do
-  local i = hitting_at[k]
-  dealt_before[i] = tonumber(dealt or 0)
-  -- One that is hit too has been looked at.
-  if not dealt and not hp_before[i] and call('HEXISTS', player_key .. hitting[k], 'hp') == 0 then
-    unknown[#unknown + 1] = hitting[k]
+-- `value` is what the field holds; it is no whole number, or absent.
+local function note_unfit(id, value)
+  local kind = call('TYPE', player_key .. id).ok
+  if value or kind ~= 'none' and kind ~= 'hash' then
+    unfit_keys[#unfit_keys + 1] = 'player:' .. id
+  else
+    unknown[#unknown + 1] = id
   end
 end
+local hp_before, dealt_before = {}, {}
+for k, text in ipairs(read_field(hit, 'hp')) do
+  local hp = tonumber(text)
+  if hp and hp % 1 == 0 then hp_before[hit_at[k]] = hp else note_unfit(hit[k], text) end
+end
+for k, text in ipairs(read_field(hitting, 'damage_dealt')) do
+  local i, dealt = hitting_at[k], tonumber(text or 0)
+  if not dealt or dealt % 1 ~= 0 then
+    note_unfit(hitting[k], text)
+  elseif not text and not hp_before[i] and redis.pcall('HEXISTS', player_key .. hitting[k], 'hp') ~= 1 then
+    -- One that is hit too has been looked at.
+    note_unfit(hitting[k])
+  end
+  dealt_before[i] = dealt
+end
 
-if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
+if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys > 0 then
+  return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys}
+end
 
 -- Everything holds: write.
 local outcome = {'ok'}
@@ -173,9 +196,7 @@ for i = 1, player_count do
   end
   if move ~= '' then
     local lat, lon, alt, ts, ttl, cell = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-    local move_key = prefix .. 'move:' .. id
-    call('HSET', move_key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
-    call('PEXPIRE', move_key, ttl)
+    put_hash(prefix .. 'move:' .. id, ttl, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
     cells[#cells + 1], cells[#cells + 2] = cell, id
     fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
     n = n + 4
@@ -266,16 +287,17 @@ world.id_sets, world.note_move = {current, before}, note_move
 apply_game(world, next_arg, outcome)
 
 for board, list in pairs(moved) do
-  local first = call('INCRBY', board .. '@seq', #list) - #list
+  local last = attempt('INCRBY', board .. '@seq', #list) or #list
   local marks = {}
   for i, player in ipairs(list) do
-    marks[2 * i - 1], marks[2 * i] = player, first + i
+    marks[2 * i - 1], marks[2 * i] = player, last - #list + i
   end
   -- In parts: unpack() takes less than 8,000 values.
   for i = 1, #marks, 4000 do
-    call('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
+    attempt('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
   end
 end
+for _, key in ipairs(damaged) do outcome[#outcome + 1] = '~' .. key end
 
 call('SET', KEYS[1], string.format('%.0f ', number) .. cjson.encode(outcome) .. '\n' .. last_outcome, 'EX', commit_ttl)
 return outcome

@@ -20,6 +20,7 @@ using steady = std::chrono::steady_clock;
 const redis::script commit_script{
     "interactions/commit",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "chat/deliver.lua.inc"
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
@@ -44,6 +45,7 @@ amendment read_amendment(const redis::value& reply) {
   for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
   for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
+  for (auto& key : reply[5].as_strings()) out.damaged_keys.insert(key);
   return out;
 }
 
@@ -175,7 +177,10 @@ void committer::applied(batch& b, commit_request request, const attempt& last) {
   commits_.add();
   caught_up_ = last.client;
   redo_.push(committed_, std::move(request));
-  b.take_back(verdicts_of(last.reply->as_strings()));
+  const auto outcome = last.reply->as_strings();
+  b.take_back(verdicts_of(outcome));
+  for (const auto& line : outcome)
+    if (line.starts_with('~')) damaged_.report(line.substr(1));
   accepted_.add(b.event_count());
   b.succeed();
 }
@@ -190,6 +195,7 @@ awaitable<void> committer::amend(batch& b, const redis::value& reply) {
   std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
   if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
   changes.unknown_levels = {levels.begin(), levels.end()};
+  for (const auto& key : changes.damaged_keys) damaged_.report(keys_.key(key));
   const auto before = b.event_count();
   b.amend(changes);
   rejected_.add(before - b.event_count());

@@ -11,6 +11,7 @@
 #include "interactions/redo_log.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -115,6 +116,7 @@ class committer {
   bool troubled_ = false;       // the oldest one has not gone through at once
   std::int64_t caught_up_ = 0;  // connection on which Redis is known to hold everything
   redo_log redo_;
+  redis::damaged_keys damaged_;
   asio::steady_timer turn_;   // cancelled when serving_ changes
   asio::steady_timer pulse_;  // of watch_durability()
   bool stopping_ = false;

@@ -8,11 +8,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace skirmish::interactions {
 namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
@@ -55,6 +58,12 @@ class committer_fixture : public testing::redis_fixture {
     return fmt::format(R"({{"type":"attack","attacker_id":"{}","target_id":"{}","damage":{}}})",
                        attacker, target, damage);
   }
+  static std::vector<std::size_t> indices_of(const outcome& out) {
+    std::vector<std::size_t> indices;
+    for (const auto& r : out.rejected) indices.push_back(r.index);
+    std::sort(indices.begin(), indices.end());
+    return indices;
+  }
   awaitable<std::int64_t> number(std::string command, std::string key, std::string field) {
     co_return (co_await redis.command(command, key, field)).as_double().value_or(-1);
   }
@@ -82,6 +91,120 @@ TEST_F(committer_fixture, an_attack_leaves_its_record_and_the_players_state) {
     EXPECT_EQ(co_await number("HGET", "player:b", "hp"), 88);
     EXPECT_EQ(co_await number("HGET", "player:a", "damage_dealt"), 12);
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "a"), 2);
+  });
+}
+
+TEST_F(committer_fixture, a_player_whose_state_is_something_else_is_set_aside) {
+  run([this]() -> awaitable<void> {
+    const std::vector<std::vector<std::string>> states{{"SET", "player:x", "text"},
+                                                       {"RPUSH", "player:x", "1"},
+                                                       {"ZADD", "player:x", "1", "hp"},
+                                                       {"HSET", "player:x", "hp", "many"},
+                                                       {"HSET", "player:x", "hp", "nan"}};
+    std::int64_t hits = 0;
+    for (const auto& words : states) {
+      co_await redis.command("DEL", "player:x");
+      redis::request r;
+      r.push_range(words[0], words.begin() + 1, words.end());
+      co_await redis.exec(std::move(r));
+      const auto before = (co_await redis.command("DUMP", "player:x")).as_string();
+      auto f = make({hit("a", "x", 5), hit("x", "b", 5), hit("a", "b", 1), hit("x", "x", 1)});
+      const auto out = co_await events.commit(std::move(f));
+      ++hits;
+      EXPECT_FALSE(out.failed) << words[0];
+      EXPECT_EQ(out.accepted, 1U) << words[0];
+      EXPECT_THAT(indices_of(out), ElementsAre(0, 1, 3)) << words[0];
+      if (out.rejected.empty()) continue;
+      EXPECT_EQ(out.rejected[0].why.code, errc::conflict);
+      EXPECT_THAT(out.rejected[0].why.message, HasSubstr("player:x"));
+      EXPECT_EQ(co_await number("HGET", "player:b", "hp"), 100 - hits);
+      EXPECT_EQ(co_await number("HGET", "player:a", "damage_dealt"), hits);
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "a"), hits);
+      EXPECT_EQ(co_await number("HGET", "attack:a:b", "damage"), 1);
+      const auto after = (co_await redis.command("DUMP", "player:x")).as_string();
+      EXPECT_EQ(after, before) << "nothing of it is changed";
+    }
+    const auto writers = co_await redis.command("KEYS", "commit:*");
+    EXPECT_EQ(writers.size(), 1U) << "none of the commits has failed";
+  });
+}
+
+TEST_F(committer_fixture, what_else_stands_under_other_keys_of_a_player_stops_no_commit) {
+  run([this]() -> awaitable<void> {
+    for (const auto* key : {"actions:a", "attack:a:b", "move:a", "achievements:a", "user:a"})
+      co_await redis.command("SET", key, "text");
+    for (int n = 1; n <= 3; ++n) {
+      auto f = make({hit("a", "b", 1), hit("b", "c", 1),
+                     R"({"type":"move","player_id":"a","lat":1,"lon":2})"});
+      const auto out = co_await events.commit(std::move(f));
+      EXPECT_EQ(out.accepted, 3U);
+      EXPECT_EQ(co_await number("HGET", "player:b", "hp"), 100 - n);
+      EXPECT_EQ(co_await number("HGET", "player:c", "hp"), 100 - n);
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "a"), 2 * n);
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "b"), n);
+      const auto actions = co_await redis.command("LLEN", "actions:b");
+      EXPECT_EQ(actions.as_integer(), n);
+    }
+    EXPECT_EQ(co_await number("HGET", "attack:a:b", "damage"), 1) << "replaced";
+    EXPECT_EQ(co_await number("HGET", "move:a", "lat"), 1) << "replaced";
+    EXPECT_EQ((co_await redis.command("GET", "actions:a")).as_string(), "text");
+    const auto writers = co_await redis.command("KEYS", "commit:*");
+    EXPECT_EQ(writers.size(), 1U) << "none of the commits has failed";
+  });
+}
+
+TEST_F(committer_fixture, an_event_that_needs_a_damaged_key_is_rejected_and_no_other) {
+  run([this]() -> awaitable<void> {
+    for (const auto* key :
+         {"leaderboard:own", "leaderboard:level:l1", "inventory:a", "chat:team:x"})
+      co_await redis.command("SET", key, "text");
+    co_await redis.command("HSET", "inventory:b", "gem", 2, "key", "many");
+    co_await redis.command("ZADD", "levels:popular", 0, "l1", 0, "l2");
+    auto f =
+        make({R"({"type":"score","board":"own","player_id":"a","value":1})",
+              R"({"type":"score","board":"other","player_id":"a","value":1})",
+              R"({"type":"completion","player_id":"a","level_id":"l1","score":1})",
+              R"({"type":"completion","player_id":"a","level_id":"l2","score":1})",
+              R"({"type":"item","player_id":"a","item":"gem","quantity":1})",
+              R"({"type":"item","player_id":"b","item":"gem","quantity":1})",
+              R"({"type":"trade","from":"b","to":"a","give":{"gem":1}})",
+              R"({"type":"trade","from":"b","to":"c","give":{"key":1}})",
+              R"({"type":"chat","channel":"team:x","from":"a","text":"hi"})",
+              R"({"type":"chat","channel":"team:y","from":"a","text":"hi"})", hit("a", "b", 1)});
+    const auto out = co_await events.commit(std::move(f));
+    EXPECT_FALSE(out.failed);
+    EXPECT_EQ(out.accepted, 5U);
+    EXPECT_THAT(indices_of(out), ElementsAre(0, 2, 4, 6, 7, 8));
+    for (const auto& r : out.rejected) EXPECT_EQ(r.why.code, errc::conflict) << r.why.message;
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:other", "a"), 1);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:level:l2", "a"), 1);
+    EXPECT_EQ(co_await number("ZSCORE", "levels:popular", "l1"), 0);
+    EXPECT_EQ(co_await number("ZSCORE", "leaderboard:global", "a"), 1);
+    EXPECT_EQ(co_await number("HGET", "inventory:b", "gem"), 3);
+    EXPECT_EQ(co_await number("HGET", "player:b", "hp"), 99);
+    const auto said = co_await redis.command("XLEN", "chat:team:y");
+    EXPECT_EQ(said.as_integer(), 1);
+  });
+}
+
+TEST_F(committer_fixture, players_whose_names_look_like_keys_are_told_apart) {
+  run([this]() -> awaitable<void> {
+    const std::vector<std::string> players{"x", "x:actions", "a:b", "b:c"};
+    for (const auto& player : players)
+      co_await redis.command("HSET", "player:" + player, "hp", 100);
+    for (int n = 1; n <= 2; ++n) {
+      auto f = make({hit("x", "x:actions", 1), hit("x:actions", "x", 2), hit("a:b", "c", 3),
+                     hit("a", "b:c", 4)});
+      const auto out = co_await events.commit(std::move(f));
+      EXPECT_EQ(out.accepted, 4U);
+      EXPECT_EQ(co_await number("HGET", "player:x:actions", "hp"), 100 - n);
+      EXPECT_EQ(co_await number("HGET", "player:x", "hp"), 100 - 2 * n);
+    }
+    EXPECT_EQ((co_await redis.command("LLEN", "actions:x")).as_integer(), 2);
+    EXPECT_EQ((co_await redis.command("LLEN", "actions:x:actions")).as_integer(), 2);
+    EXPECT_EQ(co_await number("HGET", "attack:a%3Ab:c", "damage"), 3);
+    EXPECT_EQ(co_await number("HGET", "attack:a:b%3Ac", "damage"), 4);
+    EXPECT_EQ((co_await redis.command("KEYS", "attack:*")).size(), 4U);
   });
 }
 

@@ -11,11 +11,14 @@
 -- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
 -- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
 -- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
--- 'banned'.
+-- 'banned', 'damaged' when something else stands under a key that it needs.
 
--- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
+-- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up. False when it is damaged.
 local function gain(key, item, quantity)
-  if redis.call('HINCRBY', key, item, quantity) <= 0 then redis.call('HDEL', key, item) end
+  local has = attempt('HINCRBY', key, item, quantity)
+  if not has then return false end
+  if has <= 0 then redis.call('HDEL', key, item) end
+  return true
 end
 
 local function add_score(world, board, player, score)
@@ -27,7 +30,7 @@ local function level_up(world, player)
   local level = count(world, player, 'level')
   if not level then return end
   local profile = world.prefix .. 'user:' .. player
-  if redis.call('EXISTS', profile) == 1 then redis.call('HSET', profile, 'level', level) end
+  if redis.call('EXISTS', profile) == 1 then attempt('HSET', profile, 'level', level) end
   redis.call('EXPIRE', profile, world.profile_ttl_s)
   redis.call('SADD', world.prefix .. 'players:levelled', player)
 end
@@ -35,19 +38,26 @@ end
 local game = {}
 
 function game.item(world, next_arg)
-  gain(world.prefix .. 'inventory:' .. next_arg(), next_arg(), next_arg())
+  if not gain(world.prefix .. 'inventory:' .. next_arg(), next_arg(), next_arg()) then return 'damaged' end
 end
 
 function game.trade(world, next_arg)
   local id, from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
   local inventories = {[from] = world.prefix .. 'inventory:' .. from, [to] = world.prefix .. 'inventory:' .. to}
-  local moves, missing = {}, nil
+  local moves, missing, is_unfit = {}, nil, false
+  local function quantity_of(player, item)
+    local text = attempt('HGET', inventories[player], item)
+    local has = text ~= nil and tonumber(text or 0)
+    is_unfit = is_unfit or not has
+    return has or 0
+  end
   for _, giver in ipairs({from, to}) do
     for _ = 1, tonumber(next_arg()) do
       local item, quantity = next_arg(), tonumber(next_arg())
-      local has = tonumber(redis.call('HGET', inventories[giver], item) or 0)
-      if has < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
-      moves[#moves + 1] = {giver, giver == from and to or from, item, quantity}
+      local taker = giver == from and to or from
+      if quantity_of(giver, item) < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
+      is_unfit = quantity_of(taker, item) + quantity > 9007199254740992 or is_unfit
+      moves[#moves + 1] = {giver, taker, item, quantity}
     end
   end
   if id ~= '' then
@@ -55,6 +65,7 @@ function game.trade(world, next_arg)
       if redis.call('SISMEMBER', ids, id) == 1 then return 'seen' end
     end
   end
+  if is_unfit then return 'damaged' end
   if missing then return missing end
   for _, m in ipairs(moves) do
     gain(inventories[m[1]], m[3], -m[4])
@@ -90,7 +101,7 @@ function game.chat(world, next_arg)
   local channel, from, text, ts = next_arg(), next_arg(), next_arg(), next_arg()
   local why = silenced(world, channel, from, world.now_ms)
   if why then return why end
-  say(world, channel, from, text, ts, '')
+  if not say(world, channel, from, text, ts, '') then return 'damaged' end
   count(world, from, 'chats')
 end
 

@@ -22,6 +22,8 @@ error meaning_of(std::string_view verdict) {
   if (verdict == "seen") return {};
   if (verdict == "muted") return {errc::forbidden, "the sender is muted on this channel"};
   if (verdict == "banned") return {errc::forbidden, "the sender is banned from this channel"};
+  if (verdict == "damaged")
+    return {errc::conflict, "a key in Redis that this needs holds something else"};
   return {errc::conflict, "the trade is not possible: " + std::string(verdict)};
 }
 
