@@ -1,6 +1,7 @@
 #include "app_thread.hpp"
 
 #include "achievements/achievements_routes.hpp"
+#include "builtin_tasks/builtin_service.hpp"
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
@@ -19,13 +20,17 @@
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/admin/history.hpp"
+#include "tasks/tasks_keys.hpp"
 #include "tasks/tasks_routes.hpp"
+#include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <sstream>
 
 namespace skirmish {
@@ -60,6 +65,20 @@ chat::settings chat_settings_of(const config& c) {
   s.rate_per_s = c.chat.rate_per_s;
   s.burst = c.chat.burst;
   return s;
+}
+
+// Each once, as they are shown to callers.
+std::vector<std::string> send_queues_of(const config& c) {
+  auto named = tasks::parse_queues(c.tasks.send_queues);
+  for (const auto& [name, weight] : named)
+    if (!tasks::is_queue_name(name))
+      throw failure(errc::invalid_argument, "tasks.send_queues: `" + name + "` cannot be a queue");
+  std::ranges::move(tasks::parse_queues(c.tasks.queues), std::back_inserter(named));
+  std::vector<std::string> out{"celery", tasks::builtin::queue};
+  for (auto& [name, weight] : named)
+    if (tasks::is_queue_name(name) && std::ranges::find(out, name) == out.end())
+      out.push_back(std::move(name));
+  return out;
 }
 
 activity::window_settings window_settings_of(const config& c) {
@@ -191,7 +210,7 @@ void app_thread::add_features(const shared_parts& shared) {
   interactions::add_routes(router_, attack_records_);
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::add_routes(router_, io_, redis_, task_keys_);
+  tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
   notifications::add_routes(router_, notifications_);
   notifications::add_channel(gateway_, notifier_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
