@@ -10,8 +10,19 @@
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
 -- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
 -- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
--- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
--- 'banned'.
+-- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'full', 'range',
+-- 'muted', 'banned'.
+
+-- Up to 2^53 doubles, and so Lua and sorted sets, hold whole numbers exactly. An inventory has so many items
+-- (inventory::service::items_limit).
+local exact_limit, items_limit = 9007199254740992, 1000
+
+-- Whether a score stays within that when it is changed.
+local function score_fits(board, player, change)
+  local before, by = tonumber(redis.call('ZSCORE', board, player) or 0), tonumber(change)
+  local after = before + by
+  return math.abs(after) < exact_limit or math.abs(after) == exact_limit and after - before == by
+end
 
 -- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
 local function gain(key, item, quantity)
@@ -35,7 +46,14 @@ end
 local game = {}
 
 function game.item(world, next_arg)
-  gain(world.prefix .. 'inventory:' .. next_arg(), next_arg(), next_arg())
+  local key, item, quantity = world.prefix .. 'inventory:' .. next_arg(), next_arg(), tonumber(next_arg())
+  gain(key, item, quantity)
+  if quantity < 0 then return end
+  local has = tonumber(redis.call('HGET', key, item) or 0)
+  if has >= exact_limit or has == quantity and redis.call('HLEN', key) > items_limit then
+    gain(key, item, -quantity)
+    return 'full'
+  end
 end
 
 function game.trade(world, next_arg)
@@ -74,11 +92,13 @@ end
 
 function game.completion(world, next_arg)
   local id, level, player, score = next_arg(), next_arg(), next_arg(), next_arg()
+  local global, own = world.prefix .. 'leaderboard:global', world.prefix .. 'leaderboard:level:' .. level
+  if not score_fits(global, player, score) or not score_fits(own, player, score) then return 'range' end
   if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
   then return 'seen' end
   redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
-  add_score(world, world.prefix .. 'leaderboard:global', player, score)
-  add_score(world, world.prefix .. 'leaderboard:level:' .. level, player, score)
+  add_score(world, global, player, score)
+  add_score(world, own, player, score)
   count(world, player, 'completions')
   level_up(world, player)
   redis.call('PUBLISH', world.prefix .. 'activity',
