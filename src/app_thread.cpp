@@ -5,7 +5,7 @@
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
-#include "core/run_loop.hpp"
+#include "core/message_of.hpp"
 #include "http/openapi.hpp"
 #include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
@@ -210,12 +210,12 @@ void app_thread::add_features(const shared_parts& shared) {
   interactions::add_routes(router_, attack_records_);
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  interactions::add_streams(gateway_, engine_, shared.keys);
   tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
   notifications::add_routes(router_, notifications_);
   notifications::add_channel(gateway_, notifier_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
   history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
-  gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
@@ -277,26 +277,27 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
 
 void app_thread::start() {
   commits_.start();
-  group_.spawn("redis", [this] { return redis_.run(); });
-  group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
-  group_.spawn("interactions", [this] { return engine_.run(); });
-  group_.spawn("presence", [this] { return presence_.run(); });
+  group_.keep_running("redis", [this] { return redis_.run(); });
+  group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
+  group_.keep_running("interactions", [this] { return engine_.run(); });
+  group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
-    group_.spawn("sql_reachability", [this] { return sql_.run(); });
+    group_.keep_running("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("old_keys", [this] { return players::move_old_keys(io_, redis_, keys_); });
-    group_.spawn("level_writer", [this] { return level_writer_.run(); });
-    group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
-    group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
-    group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
-    group_.spawn("acts_filer", [this] { return pending_acts_.run_filer(); });
-    group_.spawn("attack_filer", [this] { return attack_records_.run_filer(io_); });
-    group_.spawn("task_history", [this] { return history_->run(); });
+    group_.keep_running("level_writer", [this] { return level_writer_.run(); });
+    group_.keep_running("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.keep_running("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group_.keep_running("event_log_trimmer",
+                        [this] { return event_log_.run_trimmer(io_, log_age_); });
+    group_.keep_running("acts_filer", [this] { return pending_acts_.run_filer(); });
+    group_.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
+    group_.keep_running("task_history", [this] { return history_->run(); });
   }
-  group_.spawn("near", [this] { return near_.run(); });
-  group_.spawn("pulse", [this] { return pulse_.run(); });
-  if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
-  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
-  group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
+  group_.keep_running("near", [this] { return near_.run(); });
+  group_.keep_running("pulse", [this] { return pulse_.run(); });
+  if (sweeps_) group_.keep_running("activity_window", [this] { return window_.run(); });
+  group_.keep_running("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
+  group_.keep_running("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
   thread_ = std::thread([this] { run_loop(io_); });
 }
@@ -306,9 +307,11 @@ void app_thread::stop() {
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
   commits_.stop();
+  io_.drop_waiting();
 }
 
 awaitable<void> app_thread::shut_down() {
+  const stop_at_exit end{io_};
   listener_.stop();
   const auto deadline = std::chrono::steady_clock::now() + 5s;
   asio::steady_timer pause(io_);
@@ -320,15 +323,14 @@ awaitable<void> app_thread::shut_down() {
   engine_.stop();
   try {
     co_await presence_.leave_all();
-  } catch (const failure& e) {
-    log::warn("presence_not_left", {{"error", e.what()}});
+  } catch (...) {
+    log::warn("presence_not_left", {{"error", message_of(std::current_exception())}});
   }
   redis_.stop();
   subscriber_.stop();
   group_.close();
   const bool have_ended = co_await group_.wait(2s);
   if (!have_ended) log_left(group_);
-  io_.stop();
 }
 
 }  // namespace skirmish

@@ -8,10 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <set>
 
 namespace skirmish::interactions {
 namespace {
+
+// Increments beyond this stay apart: one that would leave the range of scores is refused alone.
+constexpr std::int64_t joined_score_max = std::int64_t{1} << 32;
 
 std::string move_text(const move& m) {
   const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
@@ -68,14 +72,17 @@ void batch_fold::add_attack(const attack& a) {
 void batch_fold::add_score(const score& s) {
   player(s.player_id);
   auto& last = last_score_[s.board + ' ' + s.player_id];
+  // Both are at most score_max, so their sum is no overflow.
   const bool joins = last != 0 && s.op == score_operator::increment &&
-                     scores_[last - 1].what->op == score_operator::increment;
+                     scores_[last - 1].what->op == score_operator::increment &&
+                     std::abs(scores_[last - 1].value + s.value) <= joined_score_max;
   if (joins) {
     scores_[last - 1].value += s.value;
   } else {
     scores_.push_back({&s, s.value});
     last = scores_.size();
   }
+  score_entries_.push_back(last);
 }
 
 void batch_fold::add(const event& e) {

@@ -35,6 +35,8 @@ class batch_fold {
 
   [[nodiscard]] const std::vector<const std::string*>& ids() const noexcept { return ids_; }
   [[nodiscard]] std::size_t event_count() const noexcept { return event_count_; }
+  // For each score, in order, the number of its entry in the section `scores` (1 is the first).
+  [[nodiscard]] std::vector<std::size_t> take_score_entries() { return std::move(score_entries_); }
   // One line for each event, see event_text.hpp.
   [[nodiscard]] std::string take_log() { return std::move(log_); }
 
@@ -85,6 +87,7 @@ class batch_fold {
   std::vector<const attack*> pairs_;                                    // the latest of each
   std::vector<score_change> scores_;
   boost::unordered_flat_map<std::string, std::size_t> last_score_;  // board and player → scores_
+  std::vector<std::size_t> score_entries_;
   std::vector<const std::string*> ids_;
   game_fold game_;
   std::string log_;

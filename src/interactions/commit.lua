@@ -4,9 +4,10 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         leaves_pending, attacks_pending_limit, acts_pending_limit, body, text…
+--         leaves_pending, attacks_pending_limit, acts_pending_limit, is_redo, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
---           streams  id, base, last                               base: the number that must be committed now
+--           streams  id, base, last, claim, owner                 base: the number that must be committed now; claim, owner:
+--                      of its writer (claim_stream.lua), who must not have been taken over
 --           ids      id
 --           levels   id                                           must be members of levels:popular
 --           boards   board                                        those that scores are for
@@ -17,11 +18,13 @@
 --           attacks  part     the next text holds its records (file_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
--- Returns {'ok', deaths…, verdicts…, damaged…} with each death as 'victim attacker'; verdicts as in interactions/game.lua;
---                  damaged: '~<key>' for each key that was not written, because something else stands there
---         {'amend', streams, players, ids, levels, damaged}: nothing was changed; streams = id, committed, …; players =
---                  unknown ones; ids = those seen before; levels = unknown ones; damaged = keys (without prefix) that hold
---                  something else than a player's state or a board
+--         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
+-- Returns {'ok', deaths…, refused…, verdicts…, damaged…} with each death as 'victim attacker'; refused: '?<n>' for the n-th
+--                  of scores that would have left ±2^53; verdicts as in interactions/game.lua; damaged: '~<key>' for each
+--                  key that was not written, because something else stands there
+--         {'amend', streams, players, ids, levels, damaged}: nothing was changed; streams = id, committed (or 'taken'), …;
+--                  players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys (without prefix)
+--                  that hold something else than a player's state or a board
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
@@ -35,9 +38,10 @@ local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
 local leaves_pending, attacks_pending_limit, acts_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
-local B, at = cmsgpack.unpack(ARGV[22]), 0
+local is_redo = ARGV[22] == '1'
+local B, at = cmsgpack.unpack(ARGV[23]), 0
 local function next_arg() at = at + 1; return B[at] end
-local text_at = 22
+local text_at = 23
 local function next_text() text_at = text_at + 1; return ARGV[text_at] end
 
 -- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
@@ -56,13 +60,22 @@ end
 -- Look before writing: whatever does not hold is reported, and nothing changes.
 local streams, unfit = {}, {}
 for i = 1, next_arg() do
-  local id, base, last = next_arg(), next_arg(), next_arg()
-  local committed = call('GET', prefix .. 'ingest:' .. id) or '0'
-  if committed ~= base then
+  local id, base, last, claim, owner = unpack(B, at + 1, at + 5)
+  at = at + 5
+  -- What else stands there is replaced: nothing is known of the stream.
+  local known = redis.pcall('GET', prefix .. 'ingest:' .. id)
+  if type(known) ~= 'string' or not string.find(known, '^%d') then known = '0' end
+  local committed, its_claim, its_owner = string.match(known, '^(%d+) ?(%d*) ?(.*)$')
+  local is_newer = its_claim ~= '' and tonumber(its_claim) > tonumber(claim)
+  if not is_redo and (is_newer or its_claim ~= '' and its_owner ~= owner) then
+    unfit[#unfit + 1] = id
+    unfit[#unfit + 1] = 'taken'
+  elseif committed ~= base then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = committed
   end
-  streams[i] = {id, last}
+  if is_newer then claim, owner = its_claim, its_owner end
+  streams[i] = {id, last .. ' ' .. claim .. ' ' .. owner}
 end
 
 local ids, seen = {}, {}
@@ -182,9 +195,10 @@ for i = 1, player_count do
   end
   if dealt > 0 then
     local before = dealt_before[i]
-    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%d', before + dealt)
+    local after = math.min(before + dealt, exact_limit)
+    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%d', after)
     n = n + 2
-    reached(world, id, 'damage', before, before + dealt)
+    reached(world, id, 'damage', before, after)
   end
   if interaction ~= '' then
     fields[n + 1], fields[n + 2] = 'interaction', interaction
@@ -250,11 +264,16 @@ for _ = 1, next_arg() do
 end
 if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end
 
-for _ = 1, next_arg() do
+local refused = {}
+for n = 1, next_arg() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
   local changed = 1
   if operator == 'increment' then
-    call('ZINCRBY', key, v, player)
+    if score_fits(key, player, v) then
+      call('ZINCRBY', key, v, player)
+    else
+      changed, refused[#refused + 1] = 0, '?' .. n
+    end
   elseif operator == 'best' then
     changed = call('ZADD', key, 'GT', 'CH', v, player)
   else
@@ -282,6 +301,8 @@ for k = 2, #outcome do
        cjson.encode({type = 'death', player_id = victim, killer_id = killer, ts = now}))
   if victim ~= killer then count(world, killer, 'kills') end
 end
+
+for _, entry in ipairs(refused) do outcome[#outcome + 1] = entry end
 
 world.id_sets, world.note_move = {current, before}, note_move
 apply_game(world, next_arg, outcome)

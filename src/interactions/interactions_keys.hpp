@@ -69,10 +69,15 @@ inline std::size_t attack_part(std::string_view attacker, std::string_view targe
 // `events` one JSON a line.
 inline std::string log_key(const redis::key_space& keys) { return keys.key("interactions"); }
 
-// ingest:<stream_id>, a string: the last committed sequence number of a stream; lives 24 hours
-// after the last frame.
+// ingest:<stream_id>, a string: the last committed sequence number of a stream, the claim of its
+// writer and its owner (claim_stream.lua); lives 24 hours after the last frame.
 inline std::string stream_key(const redis::key_space& keys, std::string_view stream_id) {
   return keys.key("ingest", stream_id);
+}
+
+// Pub/Sub channel: claims of streams, each `<claim> <stream_id>`.
+inline std::string claims_channel(const redis::key_space& keys) {
+  return keys.key("ingest@claims");
 }
 
 // commit:<writer>, a string: number of the last commit of this server thread and its outcome; lives
