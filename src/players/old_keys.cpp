@@ -23,13 +23,14 @@ constexpr auto retry_pause = 1s;
 awaitable<std::int64_t> move_page(redis::client& redis, const redis::key_space& keys,
                                   const std::vector<std::string>& old_names) {
   const auto front = keys.key("player:").size();
+  const redis::string_views no_arguments;
   std::int64_t moved = 0;
   for (const auto& old_name : old_names) {
     const auto id = old_name.substr(front, old_name.size() - front - old_ending.size());
     if (!is_valid_id(id)) continue;
     const auto new_name = actions_key(keys, id);
     const std::string_view both[] = {old_name, new_name};
-    const auto reply = redis::checked(co_await redis.eval(move_script, both, {}));
+    const auto reply = redis::checked(co_await redis.eval(move_script, both, no_arguments));
     moved += reply.as_integer().value_or(0);
   }
   co_return moved;
