@@ -5,7 +5,6 @@
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -116,8 +115,8 @@ void app::run(std::function<void(const std::string&)> on_ready) {
       io_.stop();
     }
   });
-  const auto keep = asio::make_work_guard(io_);
-  io_.run();
+  run_loop(io_);
+  io_.drop_waiting();
   if (problem_) std::rethrow_exception(problem_);
 }
 
@@ -139,7 +138,7 @@ awaitable<void> app::main() {
     co_await embedded_->start();
     const auto address = embedded_->config();
     redis_config_.unix_socket = address.unix_socket;
-    group_.spawn("embedded_redis", [this] { return embedded_->run(); });
+    group_.keep_running("embedded_redis", [this] { return embedded_->run(); });
   }
   db_.start();
   co_await refuse_open_doors();
@@ -152,7 +151,7 @@ awaitable<void> app::main() {
   preparing_.spawn("prepare", [this]() -> awaitable<void> {
     try {
       co_await prepare();
-    } catch (const failure&) {
+    } catch (...) {
       problem_ = std::current_exception();
       stop();
     }
@@ -310,8 +309,13 @@ awaitable<void> app::make_first_key() {
 awaitable<void> app::blocking(std::function<void()> work) {
   asio::steady_timer done(io_, asio::steady_timer::time_point::max());
   bool finished = false;
-  std::thread worker([&] {
-    work();
+  std::exception_ptr problem;
+  const std::jthread worker([&] {
+    try {
+      work();
+    } catch (...) {
+      problem = std::current_exception();
+    }
     asio::post(io_, [&] {
       finished = true;
       done.cancel();
@@ -321,7 +325,7 @@ awaitable<void> app::blocking(std::function<void()> work) {
     error_code ignored;
     co_await done.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
-  worker.join();
+  if (problem) std::rethrow_exception(problem);
 }
 
 }  // namespace skirmish

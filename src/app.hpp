@@ -9,6 +9,7 @@
 #include "config.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
+#include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
@@ -66,7 +67,7 @@ class app {
   system_clock clock_;
   metrics::registry metrics_;
   redis::key_space keys_;
-  asio::io_context io_{1};
+  event_loop io_{1};
   task_group group_{io_};
   task_group preparing_{io_};
   std::unique_ptr<redis::embedded_server> embedded_;

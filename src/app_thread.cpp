@@ -1,10 +1,11 @@
 #include "app_thread.hpp"
 
 #include "achievements/achievements_routes.hpp"
+#include "builtin_tasks/builtin_service.hpp"
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
-#include "core/run_loop.hpp"
+#include "core/message_of.hpp"
 #include "http/openapi.hpp"
 #include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
@@ -14,17 +15,22 @@
 #include "levels/completions_routes.hpp"
 #include "levels/levels_routes.hpp"
 #include "notifications/notifications_routes.hpp"
+#include "players/old_keys.hpp"
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/admin/history.hpp"
+#include "tasks/tasks_keys.hpp"
 #include "tasks/tasks_routes.hpp"
+#include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <sstream>
 
 namespace skirmish {
@@ -50,7 +56,8 @@ chat::settings chat_settings_of(const config& c) {
   std::istringstream names(c.chat.channels);
   for (std::string name; std::getline(names >> std::ws, name, ',');) {
     name.erase(name.find_last_not_of(' ') + 1);
-    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity")
+    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity" ||
+        name == "status")
       throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
     s.channels.push_back(name);
   }
@@ -58,6 +65,20 @@ chat::settings chat_settings_of(const config& c) {
   s.rate_per_s = c.chat.rate_per_s;
   s.burst = c.chat.burst;
   return s;
+}
+
+// Each once, as they are shown to callers.
+std::vector<std::string> send_queues_of(const config& c) {
+  auto named = tasks::parse_queues(c.tasks.send_queues);
+  for (const auto& [name, weight] : named)
+    if (!tasks::is_queue_name(name))
+      throw failure(errc::invalid_argument, "tasks.send_queues: `" + name + "` cannot be a queue");
+  std::ranges::move(tasks::parse_queues(c.tasks.queues), std::back_inserter(named));
+  std::vector<std::string> out{"celery", tasks::builtin::queue};
+  for (auto& [name, weight] : named)
+    if (tasks::is_queue_name(name) && std::ranges::find(out, name) == out.end())
+      out.push_back(std::move(name));
+  return out;
 }
 
 activity::window_settings window_settings_of(const config& c) {
@@ -130,6 +151,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      keys_(shared.keys),
       task_keys_{.prefix = shared.keys.prefix(),
                  .result_prefix = shared.keys.prefix(),
                  .database = shared.redis.database},
@@ -188,12 +210,12 @@ void app_thread::add_features(const shared_parts& shared) {
   interactions::add_routes(router_, attack_records_);
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
-  tasks::add_routes(router_, io_, redis_, task_keys_);
+  interactions::add_streams(gateway_, engine_, shared.keys);
+  tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
   notifications::add_routes(router_, notifications_);
   notifications::add_channel(gateway_, notifier_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
   history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
-  gateway_.on_stream([this](std::string id) { return engine_.committed(std::move(id)); });
   gateway_.on_channel("activity",
                       {http::access::anyone, [](std::string_view, std::string_view payload) {
                          return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
@@ -255,25 +277,27 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
 
 void app_thread::start() {
   commits_.start();
-  group_.spawn("redis", [this] { return redis_.run(); });
-  group_.spawn("redis_subscriber", [this] { return subscriber_.run(); });
-  group_.spawn("interactions", [this] { return engine_.run(); });
-  group_.spawn("presence", [this] { return presence_.run(); });
+  group_.keep_running("redis", [this] { return redis_.run(); });
+  group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
+  group_.keep_running("interactions", [this] { return engine_.run(); });
+  group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
-    group_.spawn("sql_reachability", [this] { return sql_.run(); });
-    group_.spawn("level_writer", [this] { return level_writer_.run(); });
-    group_.spawn("popular_refresher", [this] { return popular_refresher_.run(); });
-    group_.spawn("positions_pruner", [this] { return positions_.run_pruner(io_); });
-    group_.spawn("event_log_trimmer", [this] { return event_log_.run_trimmer(io_, log_age_); });
-    group_.spawn("acts_filer", [this] { return pending_acts_.run_filer(); });
-    group_.spawn("attack_filer", [this] { return attack_records_.run_filer(io_); });
-    group_.spawn("task_history", [this] { return history_->run(); });
+    group_.keep_running("sql_reachability", [this] { return sql_.run(); });
+    group_.spawn("old_keys", [this] { return players::move_old_keys(io_, redis_, keys_); });
+    group_.keep_running("level_writer", [this] { return level_writer_.run(); });
+    group_.keep_running("popular_refresher", [this] { return popular_refresher_.run(); });
+    group_.keep_running("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group_.keep_running("event_log_trimmer",
+                        [this] { return event_log_.run_trimmer(io_, log_age_); });
+    group_.keep_running("acts_filer", [this] { return pending_acts_.run_filer(); });
+    group_.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
+    group_.keep_running("task_history", [this] { return history_->run(); });
   }
-  group_.spawn("near", [this] { return near_.run(); });
-  group_.spawn("pulse", [this] { return pulse_.run(); });
-  if (sweeps_) group_.spawn("activity_window", [this] { return window_.run(); });
-  group_.spawn("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
-  group_.spawn("live_leaderboards", [this] { return live_boards_.run(); });
+  group_.keep_running("near", [this] { return near_.run(); });
+  group_.keep_running("pulse", [this] { return pulse_.run(); });
+  if (sweeps_) group_.keep_running("activity_window", [this] { return window_.run(); });
+  group_.keep_running("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
+  group_.keep_running("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
   thread_ = std::thread([this] { run_loop(io_); });
 }
@@ -283,9 +307,11 @@ void app_thread::stop() {
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
   commits_.stop();
+  io_.drop_waiting();
 }
 
 awaitable<void> app_thread::shut_down() {
+  const stop_at_exit end{io_};
   listener_.stop();
   const auto deadline = std::chrono::steady_clock::now() + 5s;
   asio::steady_timer pause(io_);
@@ -297,15 +323,14 @@ awaitable<void> app_thread::shut_down() {
   engine_.stop();
   try {
     co_await presence_.leave_all();
-  } catch (const failure& e) {
-    log::warn("presence_not_left", {{"error", e.what()}});
+  } catch (...) {
+    log::warn("presence_not_left", {{"error", message_of(std::current_exception())}});
   }
   redis_.stop();
   subscriber_.stop();
   group_.close();
   const bool have_ended = co_await group_.wait(2s);
   if (!have_ended) log_left(group_);
-  io_.stop();
 }
 
 }  // namespace skirmish

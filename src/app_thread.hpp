@@ -10,6 +10,7 @@
 #include "chat/presence.hpp"
 #include "config.hpp"
 #include "core/clock.hpp"
+#include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
@@ -88,7 +89,7 @@ class app_thread {
   awaitable<result<http::principal>> authenticate(const http::request& r);
   awaitable<void> shut_down();
 
-  asio::io_context io_{1};
+  event_loop io_{1};
   redis::threaded_client commits_;
   task_group group_{io_};
   task_group control_{io_};
@@ -107,6 +108,7 @@ class app_thread {
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
+  const redis::key_space& keys_;
   tasks::key_names task_keys_;
   std::unique_ptr<tasks::history_recorder> history_;
   chat::service chat_;

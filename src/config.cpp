@@ -233,6 +233,9 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
       "tasks.queues", FIELD(tasks.queues),
       "queues of serve's own worker, comma-separated; empty: skirmish, and on the embedded Redis "
       "celery too");
+  t.text("tasks.send_queues", FIELD(tasks.send_queues),
+         "queues that POST /api/tasks may send to, comma-separated, beside celery, skirmish and "
+         "those of serve's own worker");
   t.text("tasks.worker_listen", FIELD(tasks.worker_listen),
          "address:port of /metrics of `skirmish worker`; empty: it is not served");
   t.number("notifications.limit", FIELD(notifications.limit), 1, 100'000,

@@ -118,6 +118,9 @@ struct config {
     // That worker's queues, as `skirmish worker -Q`. Empty: `skirmish`, and on the embedded Redis,
     // which no other program's workers share, `celery` too.
     std::string queues;
+    // What POST /api/tasks may send to beside those, `celery` and `skirmish`: queues of other
+    // programs' workers.
+    std::string send_queues;
     std::string worker_listen;  // /metrics of `skirmish worker`; empty: not served
   } tasks;
 

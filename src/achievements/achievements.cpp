@@ -18,6 +18,7 @@ namespace {
 const redis::script unlock_script{
     "achievements/unlock",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "chat/deliver.lua.inc"
 #include "achievements/unlock.lua.inc"
 #include "achievements/unlock_one.lua.inc"

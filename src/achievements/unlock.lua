@@ -7,9 +7,9 @@ local function is_active(world, player)
   if world.profile_ttl_s then redis.call('EXPIRE', world.prefix .. 'user:' .. player, world.profile_ttl_s) end
 end
 
--- Unlocks once, however often it is called: false when the player had it.
+-- Unlocks once, however often it is called: false when the player had it, or when something else stands there.
 local function unlock(world, player, achievement)
-  if redis.call('HSETNX', world.prefix .. 'achievements:' .. player, achievement, world.now) == 0 then return false end
+  if attempt('HSETNX', world.prefix .. 'achievements:' .. player, achievement, world.now) ~= 1 then return false end
   is_active(world, player)
   say(world, 'achievement', player, player .. ' unlocked ' .. achievement, world.now,
       ',"player_id":"' .. player .. '","achievement":"' .. achievement .. '"')
@@ -35,7 +35,8 @@ end
 local function count(world, player, counter)
   local key = world.prefix .. 'player:' .. player
   if redis.call('EXISTS', key) == 0 then return end
-  local after = redis.call('HINCRBY', key, counter, 1)
+  local after = attempt('HINCRBY', key, counter, 1)
+  if not after then return end
   is_active(world, player)
   reached(world, player, counter, after - 1, after)
   return after

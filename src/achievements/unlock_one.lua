@@ -4,4 +4,5 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local world = {prefix = ARGV[1], now = ARGV[2], history_limit = ARGV[3], history_ttl_s = ARGV[4],
                profile_ttl_s = ARGV[7]}
-return unlock(world, ARGV[5], ARGV[6]) and 1 or 0
+if unlock(world, ARGV[5], ARGV[6]) then return 1 end
+return damaged[1] and redis.error_reply('WRONGTYPE ' .. damaged[1]) or 0

@@ -25,22 +25,16 @@ namespace skirmish::activity {
 inline std::string slice_key(const redis::key_space& keys, std::string_view slice) {
   return keys.key("activity", slice);
 }
-inline std::string open_key(const redis::key_space& keys) { return keys.key("activity", "open"); }
-inline std::string sealed_key(const redis::key_space& keys) {
-  return keys.key("activity", "sealed");
-}
-inline std::string swept_key(const redis::key_space& keys) { return keys.key("activity", "swept"); }
-inline std::string closed_key(const redis::key_space& keys) {
-  return keys.key("activity", "closed");
-}
-inline std::string events_key(const redis::key_space& keys) {
-  return keys.key("activity", "events");
-}
+inline std::string open_key(const redis::key_space& keys) { return keys.key("activity:open"); }
+inline std::string sealed_key(const redis::key_space& keys) { return keys.key("activity:sealed"); }
+inline std::string swept_key(const redis::key_space& keys) { return keys.key("activity:swept"); }
+inline std::string closed_key(const redis::key_space& keys) { return keys.key("activity:closed"); }
+inline std::string events_key(const redis::key_space& keys) { return keys.key("activity:events"); }
 inline std::string sealing_key(const redis::key_space& keys, std::string_view slice) {
-  return keys.key("activity", "sealing", slice);
+  return keys.key("activity:sealing", slice);
 }
 inline constexpr std::chrono::seconds sealing_ttl{300};
-inline std::string lease_key(const redis::key_space& keys) { return keys.key("lease", "activity"); }
+inline std::string lease_key(const redis::key_space& keys) { return keys.key("lease:activity"); }
 
 // The board of the window's totals.
 inline constexpr std::string_view board = "active";

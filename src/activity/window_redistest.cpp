@@ -149,7 +149,8 @@ TEST_F(window_fixture, two_sweepers_with_different_clocks_subtract_once) {
     for (int round = 0; round < 60; ++round) {
       counts some;
       for (int i = 0; i < 150; ++i) some[player(dice() % 300)] = 2;
-      co_await credit(some, round % 2 == 0 ? &time : &ahead);
+      auto* whose = round % 2 == 0 ? &time : &ahead;
+      co_await credit(some, whose);
       time.advance(150s);
       ahead.advance(150s);
       task_group both(io);

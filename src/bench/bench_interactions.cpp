@@ -113,6 +113,7 @@ class interactions_bench {
     bool finished = false;
     std::int64_t faults = 0;
     std::exception_ptr problem;
+    std::exception_ptr fault_problem;  // the work is waited for all the same
     asio::steady_timer wake(io_);
     std::thread worker([&] {
       try {
@@ -135,9 +136,14 @@ class interactions_bench {
       if (finished || !more) continue;
       const auto next = plan_.faults[static_cast<std::size_t>(faults++) % plan_.faults.size()];
       say(name_of(next));
-      co_await world_.cause(next);
+      try {
+        co_await world_.cause(next);
+      } catch (...) {
+        if (!fault_problem) fault_problem = std::current_exception();
+      }
     }
     worker.join();
+    if (fault_problem) std::rethrow_exception(fault_problem);
     if (problem) std::rethrow_exception(problem);
     co_return faults;
   }

@@ -183,8 +183,12 @@ class window_bench {
   awaitable<void> live_slice() {
     settling_ = true;
     tasks_.spawn("settle", [this]() -> awaitable<void> {
-      bool more = true;
-      while (more) more = co_await window_.step();
+      try {
+        bool more = true;
+        while (more) more = co_await window_.step();
+      } catch (...) {
+        settle_problem_ = std::current_exception();
+      }
       settling_ = false;
       settled_.cancel();
     });
@@ -194,6 +198,7 @@ class window_bench {
       error_code ignored;
       co_await settled_.async_wait(asio::redirect_error(use_awaitable, ignored));
     }
+    if (settle_problem_) std::rethrow_exception(settle_problem_);
     clock_.advance(chosen_.slice_s * 1s);
   }
 
@@ -301,6 +306,7 @@ class window_bench {
   std::vector<double> worked_ms_;
   std::vector<double> waited_ms_;
   bool settling_ = false;
+  std::exception_ptr settle_problem_;
   std::uint64_t interactions_ = 0;
   std::int64_t swept_ = 0;
   std::int64_t live_errors_ = 0;

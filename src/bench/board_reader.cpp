@@ -14,7 +14,7 @@ board_reader::board_reader(server_address server, std::string target, std::int64
   thread_ = std::thread([this] {
     try {
       cli::run([this](asio::io_context& io) { return read(io); });
-    } catch (const failure&) {
+    } catch (...) {
       ++failed_;
     }
   });

@@ -2,7 +2,7 @@
 
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/log.hpp"
-#include "core/run_loop.hpp"
+#include "core/message_of.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -62,8 +62,8 @@ awaitable<void> inner_worker::work() {
     running_ = &worker;
     try {
       co_await worker.run();
-    } catch (const failure& e) {
-      log::warn("task_worker_waits", {{"error", e.what()}});
+    } catch (...) {
+      log::warn("task_worker_waits", {{"error", message_of(std::current_exception())}});
     }
     running_ = nullptr;
     if (stopping_) break;
@@ -76,14 +76,10 @@ awaitable<void> inner_worker::work() {
 
 void inner_worker::start() {
   thread_ = std::thread([this] {
-    const auto run = [this]() -> awaitable<void> { co_await work(); };
+    const auto run = [this] { return work(); };
     asio::co_spawn(io_, run, [this](const std::exception_ptr& problem) {
-      try {
-        if (problem) std::rethrow_exception(problem);
-      } catch (const std::exception& e) {
-        log::error("task_worker_failed", {{"error", e.what()}});
-      }
-      io_.stop();
+      const stop_at_exit end{io_};
+      if (problem) log::error("task_worker_failed", {{"error", message_of(problem)}});
     });
     run_loop(io_);
   });
@@ -97,6 +93,7 @@ void inner_worker::stop() {
     stop_requested_.cancel();
   });
   thread_.join();
+  io_.drop_waiting();
 }
 
 }  // namespace skirmish::builtin_tasks

@@ -4,6 +4,7 @@
 
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "config.hpp"
+#include "core/run_loop.hpp"
 #include "metrics/registry.hpp"
 #include "tasks/worker/worker.hpp"
 
@@ -31,7 +32,7 @@ class inner_worker {
 
   const config& settings_;
   metrics::registry& metrics_;
-  asio::io_context io_{1};
+  event_loop io_{1};
   tasks::app app_;
   game game_;
   asio::steady_timer stop_requested_;

@@ -13,10 +13,8 @@ namespace skirmish::cache_keys {
 //   1 s) "none"    the source has no such thing (TTL: negative_ttl) "failed"  the last load failed;
 //   nobody tries again while it stands (TTL: 250 ms)
 // Deleting it makes a load under way discard what it loads.
-inline constexpr std::string_view load_prefix = "cache:load";
-
 inline std::string load(const redis::key_space& space, std::string_view name) {
-  return space.key(load_prefix, name);
+  return space.key("cache:load:" + std::string(name));
 }
 
 }  // namespace skirmish::cache_keys

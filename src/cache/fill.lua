@@ -17,8 +17,9 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if ARGV[4] == '' then return {1} end
-local stored, grown = redis.call('HGET', KEYS[1], ARGV[4]), redis.call('HGET', KEYS[3], ARGV[4])
-if grown and tonumber(grown) > (tonumber(stored or '') or -math.huge) then
+-- What else may stand under the other key is no number.
+local stored, grown = redis.call('HGET', KEYS[1], ARGV[4]), redis.pcall('HGET', KEYS[3], ARGV[4])
+if tonumber(grown) and tonumber(grown) > (tonumber(stored or '') or -math.huge) then
   redis.call('HSET', KEYS[1], ARGV[4], grown)
   return {1, grown}
 end

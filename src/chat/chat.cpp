@@ -4,6 +4,7 @@
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "players/players_keys.hpp"
+#include "redis/damaged_keys.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ namespace json = boost::json;
 const redis::script say_script{
     "chat/say",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "chat/deliver.lua.inc"
 #include "achievements/unlock.lua.inc"
 #include "chat/say.lua.inc"
@@ -138,6 +140,7 @@ awaitable<result<sent>> service::send(http::principal who, std::string channel, 
   const auto& verdict = reply[0].as_string();
   if (verdict == "banned") co_return error{errc::forbidden, "you are banned from this channel"};
   if (verdict == "muted") co_return error{errc::forbidden, "you are muted on this channel"};
+  if (verdict == "damaged") co_return redis::damaged_key(key);
   if (verdict == "slow")
     co_return error{errc::rate_limited, fmt::format("too many messages; the next one in {} ms",
                                                     reply[1].as_integer().value_or(1000))};

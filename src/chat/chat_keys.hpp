@@ -28,13 +28,19 @@ inline std::string bans_key(const redis::key_space& keys, std::string_view chann
 // ratelimit:chat:<player_id>, a string: when the player's allowance is full again (ms since 1970;
 // GCRA). Lives until then.
 inline std::string rate_key(const redis::key_space& keys, std::string_view player_id) {
-  return keys.key("ratelimit", "chat", player_id);
+  return keys.key("ratelimit:chat", player_id);
 }
 
 // presence:<channel>, a sorted set: player → when its presence ends unless renewed (ms since 1970).
 // Joins and leaves are published on the channel of the same name.
 inline std::string presence_key(const redis::key_space& keys, std::string_view channel) {
   return keys.key("presence", channel);
+}
+
+// presence:<channel>@<player_id>, a sorted set: server thread → the same. presence.lua builds it.
+inline std::string presence_key(const redis::key_space& keys, std::string_view channel,
+                                std::string_view player_id) {
+  return keys.key("presence", channel, player_id);
 }
 
 }  // namespace skirmish::chat

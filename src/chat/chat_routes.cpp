@@ -31,8 +31,11 @@ awaitable<response> post(service& chat, exchange& x) {
 awaitable<response> read(service& chat, exchange& x) {
   if (auto allowed = chat.may_read(x.who, x.path("channel")); !allowed)
     co_return problem(allowed.error(), x.request_id);
-  if (x.who.as == role::player && co_await chat.is_banned(x.path("channel"), x.who.id))
-    co_return problem({errc::forbidden, "you are banned from this channel"}, x.request_id);
+  if (x.who.as == role::player) {
+    const bool is_banned = co_await chat.is_banned(x.path("channel"), x.who.id);
+    if (is_banned)
+      co_return problem({errc::forbidden, "you are banned from this channel"}, x.request_id);
+  }
   const auto asked = x.query("since");
   const auto from = asked.empty() ? x.query("cursor") : asked;
   std::optional<message_id> since;

@@ -109,8 +109,9 @@ awaitable<result<void>> hub::admit(realtime::connection& c, const std::string& c
       co_return error{errc::forbidden, "a player may act only as itself"};
     as = std::string(named->get_string());
   }
-  if (!as.empty() && co_await chat_.is_banned(channel, as))
-    co_return error{errc::forbidden, "you are banned from this channel"};
+  if (as.empty()) co_return result<void>{};
+  const bool is_banned = co_await chat_.is_banned(channel, as);
+  if (is_banned) co_return error{errc::forbidden, "you are banned from this channel"};
   co_return result<void>{};
 }
 
@@ -162,7 +163,8 @@ awaitable<void> hub::catch_up(realtime::connection& c, std::string name, json::v
                               std::optional<message_id> since) {
   auto* at = find(name);
   co_await at->source.confirmed(confirm_patience);
-  auto page = co_await chat_.read(name, since, since ? page_limit : 0);
+  const std::int64_t limit = since ? page_limit : 0;
+  auto page = co_await chat_.read(name, since, limit);
   at = find(name);
   const auto* here = find(name, c);
   if (!here) co_return;

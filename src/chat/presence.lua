@@ -4,7 +4,7 @@
 -- ARGV    prefix, channel, 'stay' or 'leave', node, now in ms since 1970, ttl_ms, players…
 --         A node is a server thread; it says `stay` when the first connection of a player comes and again before the TTL
 --         ends, `leave` when the last one goes.
--- Keeps presence:<channel> (player → end) and presence:<channel>:<player_id> (node → end), both until their last end.
+-- Keeps presence:<channel> (player → end) and presence:<channel>@<player_id> (node → end), both until their last end.
 -- Publishes each join and leave once, also of players whose server has died. Returns nothing.
 local prefix, channel, verb, node = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local now, ttl = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -17,8 +17,9 @@ end
 
 for i = 7, #ARGV do
   local player = ARGV[i]
-  local nodes = all .. ':' .. player
-  call('ZREMRANGEBYSCORE', nodes, '-inf', now)
+  local nodes = all .. '@' .. player
+  -- What else somebody stored there must not keep the others out.
+  if type(redis.pcall('ZREMRANGEBYSCORE', nodes, '-inf', now)) == 'table' then call('DEL', nodes) end
   if verb == 'stay' then
     if call('ZCARD', nodes) == 0 then announce('join', player) end
     call('ZADD', nodes, stop, node)

@@ -3,10 +3,11 @@
 
 #include "config.hpp"
 #include "core/asio.hpp"
-#include "core/task_group.hpp"
+#include "core/run_loop.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <functional>
@@ -58,28 +59,31 @@ void add_simulate(CLI::App& app, int& code);
 void add_bench(CLI::App& app, int& code);
 void add_status_worker(CLI::App& app, int& code);
 
-// Runs a coroutine to its end on an event loop of its own and returns what it returned.
+// Runs a coroutine to its end on an event loop of its own and returns what it returned, or throws
+// what it threw. Then nothing else runs on that loop any more: what the coroutine left behind may
+// refer to its frame, which is gone.
 template <class F>
 auto run(F work) {
-  asio::io_context io{1};
   using awaited = typename std::invoke_result_t<F, asio::io_context&>::value_type;
+  std::optional<std::conditional_t<std::is_void_v<awaited>, bool, awaited>> out;
   std::exception_ptr problem;
-  if constexpr (std::is_void_v<awaited>) {
-    asio::co_spawn(io, [&]() { return work(io); }, [&](std::exception_ptr e) { problem = e; });
-    io.run();
-    if (problem) std::rethrow_exception(problem);
-  } else {
-    std::optional<awaited> out;
-    asio::co_spawn(
-        io, [&]() { return work(io); },
-        [&](std::exception_ptr e, awaited value) {
-          problem = e;
-          if (!e) out.emplace(std::move(value));
-        });
-    io.run();
-    if (problem) std::rethrow_exception(problem);
-    return std::move(*out);
-  }
+  event_loop io{1};
+  const auto drive = [&]() -> awaitable<void> {
+    const stop_at_exit end{io};
+    try {
+      if constexpr (std::is_void_v<awaited>)
+        co_await work(io);
+      else
+        out.emplace(co_await work(io));
+    } catch (...) {
+      problem = std::current_exception();
+    }
+  };
+  asio::co_spawn(io, drive, asio::detached);
+  run_loop(io);
+  io.drop_waiting();
+  if (problem) std::rethrow_exception(problem);
+  if constexpr (!std::is_void_v<awaited>) return std::move(*out);
 }
 
 }  // namespace skirmish::cli

@@ -25,9 +25,9 @@ void with_own_server(
   app server(std::move(settings));
   bool finished = false;
   std::exception_ptr problem;
-  std::thread worker;
+  std::jthread worker;
   server.run([&](const std::string& address) {
-    worker = std::thread([&, address] {
+    worker = std::jthread([&, address] {
       try {
         work("http://" + address, read_admin_key(data_dir));
         finished = true;

@@ -79,6 +79,11 @@ void play(const config& settings, const std::string& address, const std::atomic<
   }
 }
 
+struct set_at_exit {
+  std::atomic<bool>& flag;
+  ~set_at_exit() { flag = true; }
+};
+
 void serve(const serve_flags& flags) {
   const auto settings = flags.settings.load();
   const auto data_dir = settings.server.data_dir;
@@ -88,15 +93,16 @@ void serve(const serve_flags& flags) {
   app server(settings);
   std::optional<lifetime_limit> limit;
   std::atomic<bool> ending{false};
-  std::thread guide;
   std::exception_ptr problem;
+  std::jthread guide;
+  const set_at_exit tell_guide{ending};  // also when the server fails: the guide is joined
   server.run([&](const std::string& address) {
     const auto url = "http://" + address;
     fmt::print("ready {}\n", url);
     std::fflush(stdout);
     if (lifetime) limit.emplace(*lifetime, [&server] { server.stop(); });
     if (flags.replay.empty() && !flags.demo) return;
-    guide = std::thread([&, address, url] {
+    guide = std::jthread([&, address, url] {
       try {
         if (!flags.replay.empty()) show_around(url, flags.replay, read_admin_key(data_dir));
         if (flags.demo) play(settings, address, ending);

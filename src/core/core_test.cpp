@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <gtest/gtest.h>
 
@@ -88,6 +89,57 @@ TEST(task_group, an_exception_ends_only_its_task) {
   asio::io_context io{1};
   task_group group{io};
   group.spawn("thrower", []() -> awaitable<void> {
+    throw std::runtime_error("boom");
+    co_return;
+  });
+  group.spawn("strange thrower", []() -> awaitable<void> {
+    throw 42;
+    co_return;
+  });
+  io.run();
+  EXPECT_EQ(group.size(), 0U);
+  log::set_level(log::level::info);
+}
+
+TEST(task_group, work_that_is_kept_running_starts_again_after_whatever_it_throws) {
+  log::set_level(log::level::off);
+  asio::io_context io{1};
+  task_group group{io};
+  int starts = 0;
+  group.keep_running("loop", [&]() -> awaitable<void> {
+    if (++starts == 1) throw std::runtime_error("boom");
+    if (starts == 2) throw 42;
+    co_return;
+  });
+  io.run();
+  EXPECT_EQ(starts, 3);
+  EXPECT_EQ(group.size(), 0U);
+  log::set_level(log::level::info);
+}
+
+TEST(task_group, a_task_that_outlives_its_group_does_not_touch_it) {
+  asio::io_context io{1};
+  bool ended = false;
+  {
+    task_group group{io};
+    group.spawn("sleeper", [&]() -> awaitable<void> {
+      asio::steady_timer timer(io, 1ms);
+      co_await timer.async_wait(use_awaitable);
+      ended = true;
+    });
+    io.poll();
+  }
+  io.restart();
+  io.run();
+  EXPECT_TRUE(ended);
+}
+
+TEST(task_group, work_that_is_kept_running_ends_with_the_group) {
+  log::set_level(log::level::off);
+  asio::io_context io{1};
+  task_group group{io};
+  group.keep_running("loop", [&]() -> awaitable<void> {
+    asio::post(io, [&group] { group.close(); });
     throw std::runtime_error("boom");
     co_return;
   });

@@ -1,6 +1,7 @@
 #include "core/run_loop.hpp"
 
 #include "core/log.hpp"
+#include "core/message_of.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 
@@ -12,8 +13,8 @@ void run_loop(boost::asio::io_context& io) {
     try {
       io.run();
       return;
-    } catch (const std::exception& e) {
-      log::error("unhandled_exception", {{"error", e.what()}});
+    } catch (...) {
+      log::error("unhandled_exception", {{"error", message_of(std::current_exception())}});
     }
   }
 }

@@ -16,8 +16,9 @@
 
 namespace skirmish {
 
-// Belongs to one single-threaded io_context and is used on its thread only. It must outlive its
-// coroutines: wait for it, or stop the io_context, before it is destroyed.
+// Belongs to one single-threaded io_context and is used on its thread only. Coroutines that outlive
+// it do not touch it; but what they refer to is mostly destroyed with it, so wait for it, or stop
+// the io_context, before it is destroyed.
 class task_group {
  public:
   explicit task_group(asio::io_context& io);
@@ -30,6 +31,11 @@ class task_group {
   // Give a named callable, never an already invoked capturing lambda (its captures would die
   // first).
   bool spawn(std::string name, std::function<awaitable<void>()> work);
+
+  // The same for work that must never end by itself (a background loop): when it ends with an
+  // exception, that is logged and it is started again after a pause (100 ms, doubled up to 30 s
+  // while it keeps failing). Work that returns has ended.
+  bool keep_running(std::string name, std::function<awaitable<void>()> work);
 
   // Asks every coroutine to end (terminal cancellation at its next suspension); new spawns are
   // refused.
@@ -44,6 +50,7 @@ class task_group {
  private:
   struct entry {
     asio::cancellation_signal signal;
+    bool is_orphan = false;  // the group is gone
   };
 
   asio::io_context& io_;

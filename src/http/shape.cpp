@@ -104,11 +104,23 @@ shape shape::integer(std::int64_t low, std::int64_t high) {
   return shape(std::make_shared<node>(node{scalar(test), std::move(schema)}));
 }
 
+namespace {
+
+// Whether `n` is the number that was sent: beyond 2^53 not every whole number is a double, and the
+// parser has rounded what was written with a fraction or an exponent.
+bool is_exact(const json::value& v, double n) {
+  constexpr std::int64_t limit = std::int64_t{1} << 53;
+  if (v.is_double()) return std::abs(n) < static_cast<double>(limit);
+  return v.is_int64() && v.get_int64() >= -limit && v.get_int64() <= limit;
+}
+
+}  // namespace
+
 shape shape::number(double low, double high) {
   auto test = [=](const json::value& v) -> std::string {
     const bool is_number = v.is_number();
     const double n = is_number ? v.to_number<double>() : 0;
-    if (is_number && std::isfinite(n) && n >= low && n <= high) return {};
+    if (is_number && is_exact(v, n) && n >= low && n <= high) return {};
     return fmt::format("must be a number, {} to {}", low, high);
   };
   json::object schema{{"type", "number"}, {"minimum", low}, {"maximum", high}};

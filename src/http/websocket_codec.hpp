@@ -27,10 +27,13 @@ inline constexpr std::uint16_t normal = 1000;
 inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t unsupported = 1003;
 inline constexpr std::uint16_t too_big = 1009;
+inline constexpr std::uint16_t reconnect = 3000;
 inline constexpr std::uint16_t shutdown = 3001;
 inline constexpr std::uint16_t too_slow = 3008;
 inline constexpr std::uint16_t too_many_requests = 3013;
 inline constexpr std::uint16_t bad_token = 3500;
+inline constexpr std::uint16_t taken_over = 3501;
+inline constexpr std::uint16_t not_yours = 3502;
 }  // namespace close_code
 
 struct frame {

@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 const redis::script file_script{
     "interactions/file_pending",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "interactions/file_attacks.lua.inc"
 #include "interactions/file_pending.lua.inc"
     // clang-format on
@@ -68,7 +69,8 @@ awaitable<result<attack_record>> attack_records::latest(std::string attacker_id,
   // Page by page from the end, so that Redis is never kept for long: what is added meanwhile is met
   // again, and what is filed meanwhile is under its own key when that is read at last.
   const auto part = pending_key(keys_, attack_part(attacker_id, target_id));
-  const auto pair = attacker_id + ':' + target_id;
+  std::string pair;
+  append_pair(pair, attacker_id, target_id);
   bool is_last_page = false;
   for (int end = -1; !is_last_page; end -= texts_a_page) {
     const auto page =
@@ -101,11 +103,12 @@ awaitable<std::int64_t> attack_records::file_some() {
   const std::string_view keys[] = {bytes, part};
   const std::string_view args[] = {prefix, now, ttl, limit};
   const auto reply = redis::checked(co_await redis_.eval(file_script, keys, args));
-  co_return reply.as_integer().value_or(0);
+  damaged_.report(reply[1]);
+  co_return reply[0].as_integer().value_or(0);
 }
 
 awaitable<void> attack_records::run_filer(asio::io_context& io) {
-  redis::lease mine(redis_, keys_.key("attacks", "filer"), 3 * interval);
+  redis::lease mine(redis_, attack_filer_key(keys_), 3 * interval);
   asio::steady_timer pause(io);
   const auto work = [&]() -> awaitable<bool> {
     const auto start = std::chrono::steady_clock::now();

@@ -9,6 +9,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -43,6 +44,7 @@ class attack_records {
   const redis::key_space& keys_;
   const clock& clock_;
   std::size_t next_part_ = 0;
+  redis::damaged_keys damaged_;
 };
 
 }  // namespace skirmish::interactions

@@ -107,6 +107,42 @@ TEST_F(attack_records_fixture, many_are_pending_until_they_are_filed_and_told_al
   });
 }
 
+TEST_F(attack_records_fixture, pairs_that_look_alike_are_told_apart) {
+  start(1, 1 << 20);
+  run([this]() -> awaitable<void> {
+    for (const auto* player : {"a:b", "b:c", "a:b:c"})
+      co_await redis.command("HSET", std::string("player:") + player, "hp", 1'000);
+    std::vector<attack> both{hit("a:b", "c", 1), hit("a", "b:c", 2)};
+    co_await commit(both);
+    for (const bool is_filed : {false, true}) {
+      const auto first = co_await records.latest("a:b", "c");
+      const auto second = co_await records.latest("a", "b:c");
+      EXPECT_EQ(first.value().damage, 1) << is_filed;
+      EXPECT_EQ(second.value().damage, 2) << is_filed;
+      EXPECT_EQ(co_await file_all(), 0);
+    }
+    EXPECT_EQ(co_await damage_in_key("attack:a%3Ab:c"), 1);
+    EXPECT_EQ(co_await damage_in_key("attack:a:b%3Ac"), 2);
+    const auto names = co_await redis.command("KEYS", "attack:*");
+    EXPECT_EQ(names.size(), 2U);
+  });
+}
+
+TEST_F(attack_records_fixture, what_else_stands_under_a_records_key_is_replaced) {
+  start(1, 1 << 20);
+  run([this]() -> awaitable<void> {
+    co_await redis.command("SET", "attack:a:b", "not a hash");
+    std::vector<attack> three{hit("a", "b", 1), hit("b", "c", 2), hit("c", "a", 3)};
+    co_await commit(three);
+    EXPECT_EQ(co_await file_all(), 0);
+    EXPECT_EQ(co_await damage_in_key("attack:a:b"), 1);
+    EXPECT_EQ(co_await damage_in_key("attack:b:c"), 2);
+    EXPECT_EQ(co_await damage_in_key("attack:c:a"), 3);
+    const auto ttl = co_await redis.command("TTL", "attack:a:b");
+    EXPECT_GT(ttl.as_integer().value_or(0), 0);
+  });
+}
+
 TEST_F(attack_records_fixture, the_latest_of_a_pair_wins_however_they_come) {
   start(1, 1'000);
   run([this]() -> awaitable<void> {

@@ -1,8 +1,12 @@
 #include "interactions/batch.hpp"
 
+#include "core/log.hpp"
+#include "core/message_of.hpp"
 #include "interactions/batch_fold.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "leaderboards/leaderboards_keys.hpp"
 #include "players/players_keys.hpp"
+#include "redis/damaged_keys.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
@@ -13,9 +17,9 @@
 namespace skirmish::interactions {
 namespace {
 
-// Insertion-ordered: the arguments of a batch do not depend on the hash.
-using stream_spans =
-    std::vector<std::pair<std::string, std::pair<std::uint64_t, std::uint64_t>>>;  // base and last
+// The frames of one stream in a batch: their first, and the last one's number. A list, so that the
+// arguments of a batch do not depend on a hash.
+using stream_spans = std::vector<std::pair<const stream_position*, std::uint64_t>>;
 
 const std::string* id_of(const event& e) {
   const auto* a = std::get_if<attack>(&e);
@@ -42,38 +46,86 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
   return id && is_unknown(*id) ? id : nullptr;
 }
 
+// The first of the keys that the event needs, without the world's prefix, that is damaged.
+std::optional<std::string> damaged_key_of(const event& e, const std::set<std::string>& damaged) {
+  const redis::key_space no_world;
+  if (damaged.empty()) return std::nullopt;
+  const auto* who = unknown_player(
+      e, [&](const std::string& id) { return damaged.contains(players::state_key(no_world, id)); });
+  if (who) return players::state_key(no_world, *who);
+  std::string board;
+  if (const auto* s = std::get_if<score>(&e)) board = s->board;
+  if (const auto* level = level_of(e)) board = "level:" + *level;
+  if (board.empty()) return std::nullopt;
+  auto key = leaderboards::board_key(no_world, board);
+  if (!damaged.contains(key)) return std::nullopt;
+  return key;
+}
+
+outcome refused(error why) { return {0, {}, std::move(why), false}; }
+
+outcome taken_over() {
+  auto out = refused({errc::conflict, "another connection writes this stream now"});
+  out.taken_over = true;
+  return out;
+}
+
+// Once for each frame. A caller that fails on its answer must not take the others' from them.
+void answer(frame& f, outcome with) noexcept {
+  const auto done = std::exchange(f.done, nullptr);
+  if (!done) return;
+  try {
+    done(std::move(with));
+  } catch (...) {
+    log::error("answer_failed", {{"error", message_of(std::current_exception())}});
+  }
+}
+
 }  // namespace
 
 batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
-  std::map<std::string, std::uint64_t> last;  // of each stream in this batch
-  std::set<std::string> ids;
-  for (auto& f : frames_) {
-    if (f.position) {
-      const auto [found, fresh] = last.try_emplace(f.position->stream_id, f.position->seq);
-      if (!fresh && f.position->seq <= found->second) {
-        f.duplicate = true;
-        f.events.clear();
-        f.indices.clear();
-      } else if (!fresh && f.position->seq != found->second + 1) {
-        f.done({0,
-                {},
-                error{errc::conflict, fmt::format("frame {} is due", found->second + 1)},
-                false});
-        f.done = nullptr;
-        continue;
-      } else {
-        found->second = f.position->seq;
-      }
-    }
-  }
-  stream_count_ = last.size();
+  stream_count_ = put_streams_in_order();
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
+  std::set<std::string> ids;
   take_out([&](frame&, const event& e) -> std::optional<error> {
     const auto* id = id_of(e);
     if (id && !ids.insert(*id).second) return error{};
     return std::nullopt;
   });
   answer_empty();
+}
+
+std::size_t batch::put_streams_in_order() {
+  struct place {
+    std::uint64_t seq;
+    std::int64_t claim;
+  };
+  std::map<std::string, place> last;  // of each stream in this batch
+  bool has_takeovers = false;
+  for (auto& f : frames_) {
+    if (!f.position) continue;
+    const auto& at = *f.position;
+    const auto [found, fresh] = last.try_emplace(at.stream_id, place{at.seq, at.claim});
+    auto& before = found->second;
+    if (fresh) continue;
+    if (at.claim != before.claim) {
+      has_takeovers = true;
+      if (at.claim > before.claim) before = {at.seq, at.claim};
+    } else if (at.seq <= before.seq) {
+      f.duplicate = true;
+      f.events.clear();
+      f.indices.clear();
+    } else if (at.seq != before.seq + 1) {
+      answer(f, refused({errc::conflict, fmt::format("frame {} is due", before.seq + 1)}));
+    } else {
+      before.seq = at.seq;
+    }
+  }
+  if (has_takeovers)
+    for (auto& f : frames_)
+      if (f.position && f.position->claim < last.at(f.position->stream_id).claim)
+        answer(f, taken_over());
+  return last.size();
 }
 
 template <class Test>
@@ -103,8 +155,7 @@ void batch::take_out(Test&& test) {
 void batch::answer_empty() {
   for (auto& f : frames_) {
     if (f.position || !f.events.empty()) continue;
-    f.done({f.repeated, std::move(f.rejected), {}, false, f.repeated});
-    f.done = nullptr;
+    answer(f, {f.repeated, std::move(f.rejected), {}, false, f.repeated});
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
 }
@@ -113,7 +164,12 @@ void batch::amend(const amendment& a) {
   auto due = a.streams;
   for (auto& [id, committed] : due) ++committed;
   for (auto& f : frames_) {
-    if (!f.position || !due.contains(f.position->stream_id)) continue;
+    if (!f.position) continue;
+    if (a.taken_streams.contains(f.position->stream_id)) {
+      answer(f, taken_over());
+      continue;
+    }
+    if (!due.contains(f.position->stream_id)) continue;
     auto& expected = due[f.position->stream_id];
     if (f.position->seq == expected && !f.duplicate) {
       ++expected;
@@ -123,8 +179,7 @@ void batch::amend(const amendment& a) {
     out.duplicate = f.position->seq < expected;
     if (!out.duplicate)
       out.failed = error{errc::conflict, fmt::format("frame {} is due", expected)};
-    f.done(std::move(out));
-    f.done = nullptr;
+    answer(f, std::move(out));
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
   take_out([&](frame&, const event& e) -> std::optional<error> {
@@ -136,12 +191,14 @@ void batch::amend(const amendment& a) {
     const auto* level = level_of(e);
     if (level && a.unknown_levels.contains(*level))
       return error{errc::not_found, "there is no level " + *level};
+    const auto key = damaged_key_of(e, a.damaged_keys);
+    if (key) return redis::damaged_key(*key);
     return std::nullopt;
   });
   answer_empty();
 }
 
-commit_request batch::request(const commit_settings& settings, timestamp now) const {
+commit_request batch::request(const commit_settings& settings, timestamp now) {
   using namespace std::chrono;
   batch_fold all;
   stream_spans streams;
@@ -150,17 +207,19 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
     if (f.position && !f.duplicate) {
       const auto& at = *f.position;
       const auto [found, fresh] = index.try_emplace(at.stream_id, streams.size());
-      if (fresh) streams.push_back({at.stream_id, {at.seq - 1, at.seq}});
-      streams[found->second].second.second = at.seq;
+      if (fresh) streams.emplace_back(&at, at.seq);
+      streams[found->second].second = at.seq;
     }
     for (const auto& e : f.events) all.add(e);
   }
   packed_values body;
   body.add(static_cast<std::int64_t>(streams.size()));
-  for (const auto& [id, span] : streams) {
-    body.add(id);
-    body.add(fmt::format_int(span.first).c_str());
-    body.add(fmt::format_int(span.second).c_str());
+  for (const auto& [first, last] : streams) {
+    body.add(first->stream_id);
+    body.add(fmt::format_int(first->seq - 1).c_str());
+    body.add(fmt::format_int(last).c_str());
+    body.add(fmt::format_int(first->claim).c_str());
+    body.add(first->owner);
   }
   body.add(static_cast<std::int64_t>(all.ids().size()));
   for (const auto* id : all.ids()) body.add(*id);
@@ -191,16 +250,24 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
                    settings.leaves_pending ? "1" : "0",
                    std::to_string(settings.attacks_pending_limit),
                    std::to_string(settings.acts_pending_limit),
+                   "0",
                    body.take()};
   std::ranges::move(texts, std::back_inserter(out.arguments));
+  score_entries_ = all.take_score_entries();
   return out;
 }
 
-void batch::take_back(const std::vector<verdict_on_event>& verdicts) {
-  if (verdicts.empty()) return;
+void batch::take_back(const std::vector<verdict_on_event>& verdicts,
+                      const std::set<std::size_t>& refused_scores) {
+  if (verdicts.empty() && refused_scores.empty()) return;
   const std::map<std::size_t, error> by_number(verdicts.begin(), verdicts.end());
   std::size_t number = 0;
+  std::size_t score_number = 0;
   take_out([&](frame&, const event& e) -> std::optional<error> {
+    if (std::holds_alternative<score>(e)) {
+      const auto entry = score_entries_.at(score_number++);
+      return refused_scores.contains(entry) ? std::optional(score_out_of_range) : std::nullopt;
+    }
     if (!is_game_event(e)) return std::nullopt;
     const auto found = by_number.find(++number);
     return found == by_number.end() ? std::nullopt : std::optional(found->second);
@@ -209,12 +276,12 @@ void batch::take_back(const std::vector<verdict_on_event>& verdicts) {
 
 void batch::succeed() {
   for (auto& f : frames_)
-    f.done({f.events.size() + f.repeated, std::move(f.rejected), {}, f.duplicate, f.repeated});
+    answer(f, {f.events.size() + f.repeated, std::move(f.rejected), {}, f.duplicate, f.repeated});
   frames_.clear();
 }
 
 void batch::fail(const error& why) {
-  for (auto& f : frames_) f.done({0, {}, why, false});
+  for (auto& f : frames_) answer(f, refused(why));
   frames_.clear();
 }
 

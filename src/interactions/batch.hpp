@@ -30,12 +30,16 @@ struct outcome {
   std::optional<error> failed;
   bool duplicate = false;    // the stream had this frame already
   std::size_t repeated = 0;  // of `accepted`: left out because their id was known
+  bool taken_over = false;   // `failed`, because another connection writes the stream now
 };
 
 // A frame of a numbered stream.
 struct stream_position {
   std::string stream_id;
   std::uint64_t seq = 0;  // 1 is the first
+  // Of the connection that sent it (stream_claim).
+  std::int64_t claim = 0;
+  std::string owner = {};
 };
 
 struct frame {
@@ -54,6 +58,10 @@ struct amendment {
   std::set<std::string> unknown_players;
   std::set<std::string> seen_ids;
   std::set<std::string> unknown_levels;
+  // Keys without the world's prefix (`player:<id>`, `leaderboard:<board>`) that hold something
+  // else.
+  std::set<std::string> damaged_keys = {};
+  std::set<std::string> taken_streams = {};  // another connection writes them now
 };
 
 struct commit_settings {
@@ -78,13 +86,16 @@ struct commit_request {
   std::vector<std::string> arguments;
   // The commit's number among them, which its writer fills in.
   [[nodiscard]] std::string& number() { return arguments[1]; }
+  // It was confirmed before, and is sent again to a Redis that has lost it.
+  void mark_as_redo() { arguments[21] = "1"; }
   [[nodiscard]] bool empty() const noexcept { return arguments.empty(); }
 };
 
 class batch {
  public:
   // Frames and ids that the batch itself holds twice are applied once; a frame that leaves a gap in
-  // its stream is answered with conflict.
+  // its stream is answered with conflict, and so is one of a connection that another one in the
+  // batch has taken the stream over from.
   explicit batch(std::vector<frame> frames);
 
   // Takes out what does not hold: duplicates of frames are answered, gaps and unknown players
@@ -92,10 +103,12 @@ class batch {
   void amend(const amendment& a);
 
   // Folds the events into what commit.lua is told. `now` is the server's time.
-  commit_request request(const commit_settings& settings, timestamp now) const;
+  commit_request request(const commit_settings& settings, timestamp now);
 
-  // Takes out game events that the commit did not apply, by their number (see game_fold.hpp).
-  void take_back(const std::vector<verdict_on_event>& verdicts);
+  // Takes out what the commit did not apply: game events by their number (see game_fold.hpp), and
+  // the scores of the last request() by their entry.
+  void take_back(const std::vector<verdict_on_event>& verdicts,
+                 const std::set<std::size_t>& refused_scores = {});
 
   // Answers every frame: committed, or failed as a whole.
   void succeed();
@@ -107,6 +120,7 @@ class batch {
   [[nodiscard]] std::size_t stream_count() const noexcept { return stream_count_; }
 
  private:
+  std::size_t put_streams_in_order();  // returns how many there are
   template <class Test>
   void take_out(Test&& test);  // test(frame&, event&) → the reason, an error with empty message for
                                // "seen", or nothing
@@ -114,6 +128,7 @@ class batch {
 
   std::vector<frame> frames_;
   std::size_t stream_count_ = 0;
+  std::vector<std::size_t> score_entries_;  // see batch_fold
 };
 
 }  // namespace skirmish::interactions

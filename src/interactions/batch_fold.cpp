@@ -8,9 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <set>
 
 namespace skirmish::interactions {
 namespace {
+
+// Increments beyond this stay apart: one that would leave the range of scores is refused alone.
+constexpr std::int64_t joined_score_max = std::int64_t{1} << 32;
 
 std::string move_text(const move& m) {
   const auto ttl_ms = std::chrono::duration_cast<std::chrono::milliseconds>(m.ttl).count();
@@ -67,14 +72,17 @@ void batch_fold::add_attack(const attack& a) {
 void batch_fold::add_score(const score& s) {
   player(s.player_id);
   auto& last = last_score_[s.board + ' ' + s.player_id];
+  // Both are at most score_max, so their sum is no overflow.
   const bool joins = last != 0 && s.op == score_operator::increment &&
-                     scores_[last - 1].what->op == score_operator::increment;
+                     scores_[last - 1].what->op == score_operator::increment &&
+                     std::abs(scores_[last - 1].value + s.value) <= joined_score_max;
   if (joins) {
     scores_[last - 1].value += s.value;
   } else {
     scores_.push_back({&s, s.value});
     last = scores_.size();
   }
+  score_entries_.push_back(last);
 }
 
 void batch_fold::add(const event& e) {
@@ -104,6 +112,13 @@ void batch_fold::add(const event& e) {
   } else if (const auto* words = std::get_if<chat>(&e)) {
     game_.add(*words);
   }
+}
+
+void batch_fold::append_boards(packed_values& out) const {
+  std::set<std::string_view> boards;
+  for (const auto& s : scores_) boards.insert(s.what->board);
+  out.add(static_cast<std::int64_t>(boards.size()));
+  for (const auto board : boards) out.add(board);
 }
 
 void batch_fold::append_players(packed_values& out) const {
@@ -151,8 +166,8 @@ void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& te
     auto& text = parts[attack_part(a->attacker_id, a->target_id)];
     if (text.empty()) text = first_line;
     const fmt::format_int damage(a->damage);
-    text.append(a->attacker_id) += ':';
-    text.append(a->target_id) += ' ';
+    append_pair(text, a->attacker_id, a->target_id);
+    text += ' ';
     text.append(damage.data(), damage.size()) += ' ';
     text.append(times(a->ts)) += ' ';
     text.append(a->id) += '\n';
@@ -170,6 +185,7 @@ void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
   const auto levels = game_.levels();
   out.add(static_cast<std::int64_t>(levels.size()));
   for (const auto& level : levels) out.add(level);
+  append_boards(out);
   append_players(out);
   append_acts(out, texts, settings);
   append_attacks(out, texts, settings.now);

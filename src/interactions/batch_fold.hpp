@@ -35,6 +35,8 @@ class batch_fold {
 
   [[nodiscard]] const std::vector<const std::string*>& ids() const noexcept { return ids_; }
   [[nodiscard]] std::size_t event_count() const noexcept { return event_count_; }
+  // For each score, in order, the number of its entry in the section `scores` (1 is the first).
+  [[nodiscard]] std::vector<std::size_t> take_score_entries() { return std::move(score_entries_); }
   // One line for each event, see event_text.hpp.
   [[nodiscard]] std::string take_log() { return std::move(log_); }
 
@@ -71,6 +73,7 @@ class batch_fold {
   void add_op(std::uint32_t who, std::int64_t amount, const std::string* attacker);
   void add_attack(const attack& a);
   void add_score(const score& s);
+  void append_boards(packed_values& out) const;
   void append_players(packed_values& out) const;
   void append_acts(packed_values& out, std::vector<std::string>& texts,
                    const fold_settings& settings) const;
@@ -84,6 +87,7 @@ class batch_fold {
   std::vector<const attack*> pairs_;                                    // the latest of each
   std::vector<score_change> scores_;
   boost::unordered_flat_map<std::string, std::size_t> last_score_;  // board and player → scores_
+  std::vector<std::size_t> score_entries_;
   std::vector<const std::string*> ids_;
   game_fold game_;
   std::string log_;

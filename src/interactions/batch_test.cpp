@@ -88,6 +88,37 @@ TEST_F(batch_fixture, an_amendment_answers_what_was_there_and_refuses_gaps) {
   EXPECT_EQ(answers_[3]->accepted, 1U);
 }
 
+TEST_F(batch_fixture, frames_of_a_writer_that_was_taken_over_are_refused) {
+  auto b = gather({{{hit}, stream_position{"s", 4, 1, "key:k"}},
+                   {{hit}, stream_position{"s", 4, 2, "key:k"}},
+                   {{hit}, stream_position{"s", 5, 1, "key:k"}},
+                   {{hit}, stream_position{"s", 5, 2, "key:k"}},
+                   {{hit}, stream_position{"t", 1, 3, "key:k"}}});
+  ASSERT_TRUE(answers_[0] && answers_[2]);
+  EXPECT_TRUE(answers_[0]->taken_over && answers_[2]->taken_over);
+  EXPECT_EQ(b.event_count(), 3U);
+  b.amend({{}, {}, {}, {}, {"t"}});
+  ASSERT_TRUE(answers_[4]);
+  EXPECT_TRUE(answers_[4]->taken_over);
+  b.succeed();
+  EXPECT_EQ(answers_[1]->accepted, 1U);
+  EXPECT_EQ(answers_[3]->accepted, 1U);
+}
+
+TEST_F(batch_fixture, scores_that_were_refused_are_taken_back_by_their_entry) {
+  const auto scored = [](const char* player, std::int64_t value) {
+    return R"({"type":"score","board":"x","player_id":")" + std::string(player) + R"(","value":)" +
+           std::to_string(value) + "}";
+  };
+  // Small ones of a player join; one near the limit stays apart.
+  auto b = gather({{{scored("a", 1), scored("a", score_max), scored("b", 1), scored("b", 2)}}});
+  b.request({}, now);
+  b.take_back({}, {2});
+  b.succeed();
+  EXPECT_EQ(answers_[0]->accepted, 3U);
+  EXPECT_EQ(answers_[0]->rejected.at(0).index, 1U);
+}
+
 TEST_F(batch_fixture, unknown_players_are_rejected_by_index_and_the_rest_stays) {
   const std::string stranger = R"({"type":"move","player_id":"z","lat":1,"lon":2})";
   auto b = gather({{{hit, stranger, hit}}, {{stranger}}});

@@ -4,11 +4,13 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         leaves_pending, attacks_pending_limit, acts_pending_limit, body, text…
+--         leaves_pending, attacks_pending_limit, acts_pending_limit, is_redo, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
---           streams  id, base, last                               base: the number that must be committed now
+--           streams  id, base, last, claim, owner                 base: the number that must be committed now; claim, owner:
+--                      of its writer (claim_stream.lua), who must not have been taken over
 --           ids      id
 --           levels   id                                           must be members of levels:popular
+--           boards   board                                        those that scores are for
 --           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
@@ -16,9 +18,13 @@
 --           attacks  part     the next text holds its records (file_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
--- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
---         {'amend', streams, players, ids, levels}: nothing was changed; streams = id, committed, …; players = unknown ones;
---                  ids = those seen before; levels = unknown ones
+--         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
+-- Returns {'ok', deaths…, refused…, verdicts…, damaged…} with each death as 'victim attacker'; refused: '?<n>' for the n-th
+--                  of scores that would have left ±2^53; verdicts as in interactions/game.lua; damaged: '~<key>' for each
+--                  key that was not written, because something else stands there
+--         {'amend', streams, players, ids, levels, damaged}: nothing was changed; streams = id, committed (or 'taken'), …;
+--                  players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys (without prefix)
+--                  that hold something else than a player's state or a board
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
@@ -32,9 +38,10 @@ local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
 local leaves_pending, attacks_pending_limit, acts_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
-local B, at = cmsgpack.unpack(ARGV[22]), 0
+local is_redo = ARGV[22] == '1'
+local B, at = cmsgpack.unpack(ARGV[23]), 0
 local function next_arg() at = at + 1; return B[at] end
-local text_at = 22
+local text_at = 23
 local function next_text() text_at = text_at + 1; return ARGV[text_at] end
 
 -- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
@@ -53,13 +60,22 @@ end
 -- Look before writing: whatever does not hold is reported, and nothing changes.
 local streams, unfit = {}, {}
 for i = 1, next_arg() do
-  local id, base, last = next_arg(), next_arg(), next_arg()
-  local committed = call('GET', prefix .. 'ingest:' .. id) or '0'
-  if committed ~= base then
+  local id, base, last, claim, owner = unpack(B, at + 1, at + 5)
+  at = at + 5
+  -- What else stands there is replaced: nothing is known of the stream.
+  local known = redis.pcall('GET', prefix .. 'ingest:' .. id)
+  if type(known) ~= 'string' or not string.find(known, '^%d') then known = '0' end
+  local committed, its_claim, its_owner = string.match(known, '^(%d+) ?(%d*) ?(.*)$')
+  local is_newer = its_claim ~= '' and tonumber(its_claim) > tonumber(claim)
+  if not is_redo and (is_newer or its_claim ~= '' and its_owner ~= owner) then
+    unfit[#unfit + 1] = id
+    unfit[#unfit + 1] = 'taken'
+  elseif committed ~= base then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = committed
   end
-  streams[i] = {id, last}
+  if is_newer then claim, owner = its_claim, its_owner end
+  streams[i] = {id, last .. ' ' .. claim .. ' ' .. owner}
 end
 
 local ids, seen = {}, {}
@@ -71,11 +87,17 @@ for i = 1, next_arg() do
   ids[i] = id
 end
 
+local unfit_keys = {}
+local function look_at_board(name)
+  if type(redis.pcall('ZCARD', prefix .. name)) == 'table' then unfit_keys[#unfit_keys + 1] = name end
+end
 local unknown_levels = {}
 for _ = 1, next_arg() do
   local level = next_arg()
   if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
+  look_at_board('leaderboard:level:' .. level)
 end
+for _ = 1, next_arg() do look_at_board('leaderboard:' .. next_arg()) end
 
 -- The players' records are read twice: here for what has to be known of them, below for what becomes of them. That is
 -- hp of those who are hit, or who did nothing that hits, and damage_dealt of the others. Both show who exists.
@@ -98,26 +120,40 @@ end
 -- SORT reads a field of many hashes in one command.
 local function read_field(players, field)
   if #players == 0 then return {} end
-  local list = KEYS[1] .. ':players'
+  local list = KEYS[1] .. '@players'
   for k = 1, #players, 7000 do call('RPUSH', list, unpack(players, k, math.min(k + 6999, #players))) end
   local values = call('SORT', list, 'BY', 'nosort', 'GET', player_key .. '*->' .. field)
   call('DEL', list)
   return values
 end
-local hp_before, dealt_before = {}, {}
-for k, hp in ipairs(read_field(hit, 'hp')) do
-  if hp then hp_before[hit_at[k]] = tonumber(hp) else unknown[#unknown + 1] = hit[k] end
-end
-for k, dealt in ipairs(read_field(hitting, 'damage_dealt')) do
-  local i = hitting_at[k]
-  dealt_before[i] = tonumber(dealt or 0)
-  -- One that is hit too has been looked at.
-  if not dealt and not hp_before[i] and call('HEXISTS', player_key .. hitting[k], 'hp') == 0 then
-    unknown[#unknown + 1] = hitting[k]
+-- `value` is what the field holds; it is no whole number, or absent.
+local function note_unfit(id, value)
+  local kind = call('TYPE', player_key .. id).ok
+  if value or kind ~= 'none' and kind ~= 'hash' then
+    unfit_keys[#unfit_keys + 1] = 'player:' .. id
+  else
+    unknown[#unknown + 1] = id
   end
 end
+local hp_before, dealt_before = {}, {}
+for k, text in ipairs(read_field(hit, 'hp')) do
+  local hp = tonumber(text)
+  if hp and hp % 1 == 0 then hp_before[hit_at[k]] = hp else note_unfit(hit[k], text) end
+end
+for k, text in ipairs(read_field(hitting, 'damage_dealt')) do
+  local i, dealt = hitting_at[k], tonumber(text or 0)
+  if not dealt or dealt % 1 ~= 0 then
+    note_unfit(hitting[k], text)
+  elseif not text and not hp_before[i] and redis.pcall('HEXISTS', player_key .. hitting[k], 'hp') ~= 1 then
+    -- One that is hit too has been looked at.
+    note_unfit(hitting[k])
+  end
+  dealt_before[i] = dealt
+end
 
-if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
+if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys > 0 then
+  return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys}
+end
 
 -- Everything holds: write.
 local outcome = {'ok'}
@@ -159,9 +195,10 @@ for i = 1, player_count do
   end
   if dealt > 0 then
     local before = dealt_before[i]
-    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%d', before + dealt)
+    local after = math.min(before + dealt, exact_limit)
+    fields[n + 1], fields[n + 2] = 'damage_dealt', string.format('%d', after)
     n = n + 2
-    reached(world, id, 'damage', before, before + dealt)
+    reached(world, id, 'damage', before, after)
   end
   if interaction ~= '' then
     fields[n + 1], fields[n + 2] = 'interaction', interaction
@@ -173,9 +210,7 @@ for i = 1, player_count do
   end
   if move ~= '' then
     local lat, lon, alt, ts, ttl, cell = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-    local move_key = prefix .. 'move:' .. id
-    call('HSET', move_key, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
-    call('PEXPIRE', move_key, ttl)
+    put_hash(prefix .. 'move:' .. id, ttl, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
     cells[#cells + 1], cells[#cells + 2] = cell, id
     fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
     n = n + 4
@@ -229,11 +264,16 @@ for _ = 1, next_arg() do
 end
 if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end
 
-for _ = 1, next_arg() do
+local refused = {}
+for n = 1, next_arg() do
   local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
   local changed = 1
   if operator == 'increment' then
-    call('ZINCRBY', key, v, player)
+    if score_fits(key, player, v) then
+      call('ZINCRBY', key, v, player)
+    else
+      changed, refused[#refused + 1] = 0, '?' .. n
+    end
   elseif operator == 'best' then
     changed = call('ZADD', key, 'GT', 'CH', v, player)
   else
@@ -262,20 +302,23 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
+for _, entry in ipairs(refused) do outcome[#outcome + 1] = entry end
+
 world.id_sets, world.note_move = {current, before}, note_move
 apply_game(world, next_arg, outcome)
 
 for board, list in pairs(moved) do
-  local first = call('INCRBY', board .. '@seq', #list) - #list
+  local last = attempt('INCRBY', board .. '@seq', #list) or #list
   local marks = {}
   for i, player in ipairs(list) do
-    marks[2 * i - 1], marks[2 * i] = player, first + i
+    marks[2 * i - 1], marks[2 * i] = player, last - #list + i
   end
   -- In parts: unpack() takes less than 8,000 values.
   for i = 1, #marks, 4000 do
-    call('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
+    attempt('HSET', board .. '@moved', unpack(marks, i, math.min(i + 3999, #marks)))
   end
 end
+for _, key in ipairs(damaged) do outcome[#outcome + 1] = '~' .. key end
 
 call('SET', KEYS[1], string.format('%.0f ', number) .. cjson.encode(outcome) .. '\n' .. last_outcome, 'EX', commit_ttl)
 return outcome

@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/message_of.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "redis/views.hpp"
@@ -20,6 +21,7 @@ using steady = std::chrono::steady_clock;
 const redis::script commit_script{
     "interactions/commit",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "chat/deliver.lua.inc"
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
@@ -34,16 +36,23 @@ constexpr std::uint64_t in_flight_limit = 2;
 constexpr auto durability_pulse = 50ms;
 constexpr std::chrono::duration<double> load_memory{3};  // an event counts e times less each
 
+const error maybe_done{errc::deadline_exceeded, "not confirmed; it may have been done"};
 const error redis_down{errc::unavailable, "the store is down; try again"};
 
 amendment read_amendment(const redis::value& reply) {
   amendment out;
   const auto streams = reply[1].as_strings();
-  for (std::size_t i = 0; i + 1 < streams.size(); i += 2)
-    out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
+  for (std::size_t i = 0; i + 1 < streams.size(); i += 2) {
+    const auto& committed = streams[i + 1];
+    if (committed == "taken")
+      out.taken_streams.insert(streams[i]);
+    else
+      out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(committed).value_or(0));
+  }
   for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
   for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
+  for (auto& key : reply[5].as_strings()) out.damaged_keys.insert(key);
   return out;
 }
 
@@ -75,7 +84,23 @@ bool committer::has_room() const noexcept {
 }
 
 awaitable<void> committer::write(batch b) {
-  const auto ticket = next_ticket_++;
+  const turn mine(*this);
+  bool is_applied = false;
+  std::exception_ptr problem;
+  try {
+    co_await write_in_turn(b, mine.ticket(), is_applied);
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  if (!problem) co_return;
+  log::error("commit_failed", {{"error", message_of(problem)}});
+  b.fail({errc::internal, "the events could not be written"});
+  co_await wait_turn(mine.ticket());
+  // Whether its number is taken is unknown.
+  if (!is_applied) start_anew();
+}
+
+awaitable<void> committer::write_in_turn(batch& b, std::uint64_t ticket, bool& is_applied) {
   const auto now = clock_.now();
   settings_.commit.leaves_pending = is_busy(b);
   attempt first;
@@ -85,14 +110,15 @@ awaitable<void> committer::write(batch b) {
     first = co_await send(request, committed_ + 1 + (ticket - serving_));
   }
   co_await wait_turn(ticket);
-  try {
-    co_await finish(b, request, std::move(first), now);
-  } catch (const std::exception& e) {
-    log::error("commit_failed", {{"error", e.what()}});
-    b.fail({errc::internal, "the events could not be written"});
-    start_anew();
+  co_await finish(b, request, std::move(first), now, is_applied);
+}
+
+void committer::end_turn(std::uint64_t ticket) noexcept {
+  turns_ended_[static_cast<std::size_t>(ticket - serving_)] = true;
+  while (!turns_ended_.empty() && turns_ended_.front()) {
+    turns_ended_.pop_front();
+    ++serving_;
   }
-  ++serving_;
   turn_.cancel();
 }
 
@@ -105,15 +131,18 @@ awaitable<void> committer::wait_turn(std::uint64_t ticket) {
 
 awaitable<committer::attempt> committer::send(commit_request& request, std::uint64_t number) {
   request.number() = std::to_string(number);
-  const auto work = [this, &request, number] { return send_now(request, number); };
+  const auto work = [this, &request, number, era = era_, key = commit_key(keys_, writer_)] {
+    return send_now(request, number, era, key);
+  };
   co_return co_await on_redis(work);
 }
 
-awaitable<committer::attempt> committer::send_now(commit_request& request, std::uint64_t number) {
+awaitable<committer::attempt> committer::send_now(commit_request& request, std::uint64_t number,
+                                                  std::uint64_t era, std::string key) {
   attempt out;
   out.number = number;
+  out.era = era;
   out.client = redis_.client_id();
-  const auto key = commit_key(keys_, writer_);
   const std::string_view keys[] = {key};
   const auto views = redis::views(request.arguments);
   try {
@@ -125,14 +154,23 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
 }
 
 // Whatever it takes, in this batch's turn.
-awaitable<void> committer::finish(batch& b, commit_request& request, attempt last, timestamp now) {
+awaitable<void> committer::finish(batch& b, commit_request& request, attempt last, timestamp now,
+                                  bool& is_applied) {
   const auto first_try = steady::now();
   bool maybe_applied = false;
   troubled_ = false;
   while (!b.empty()) {
-    const bool is_due = last.number == committed_ + 1;
-    if (last.reply && is_due && (*last.reply)[0].as_string() == "ok") {
-      applied(b, std::move(request), last);
+    // Sent under a name that was given up while this one waited for its turn.
+    const bool is_old = last.number != 0 && last.era != era_;
+    const bool is_due = !is_old && last.number == committed_ + 1;
+    if (last.reply && (is_due || is_old) && (*last.reply)[0].as_string() == "ok") {
+      is_applied = true;
+      if (is_due) keep(std::move(request), last);
+      applied(b, *last.reply);
+      co_return;
+    }
+    if (is_old && last.lost && last.lost->code == errc::deadline_exceeded) {
+      b.fail(maybe_done);
       co_return;
     }
     if (last.number != 0) troubled_ = true;
@@ -160,7 +198,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
       const bool redone = co_await redo(static_cast<std::uint64_t>(found));
       if (!redone && maybe_applied) {
-        b.fail({errc::deadline_exceeded, "not confirmed; it may have been done"});
+        b.fail(maybe_done);
         co_return;
       }
     }
@@ -170,12 +208,19 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
   }
 }
 
-void committer::applied(batch& b, commit_request request, const attempt& last) {
+// For the case that Redis forgets it.
+void committer::keep(commit_request request, const attempt& last) {
   ++committed_;
-  commits_.add();
   caught_up_ = last.client;
   redo_.push(committed_, std::move(request));
-  b.take_back(verdicts_of(last.reply->as_strings()));
+}
+
+void committer::applied(batch& b, const redis::value& reply) {
+  commits_.add();
+  const auto outcome = reply.as_strings();
+  b.take_back(verdicts_of(outcome), refused_scores_of(outcome));
+  for (const auto& line : outcome)
+    if (line.starts_with('~')) damaged_.report(line.substr(1));
   accepted_.add(b.event_count());
   b.succeed();
 }
@@ -190,6 +235,7 @@ awaitable<void> committer::amend(batch& b, const redis::value& reply) {
   std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
   if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
   changes.unknown_levels = {levels.begin(), levels.end()};
+  for (const auto& key : changes.damaged_keys) damaged_.report(keys_.key(key));
   const auto before = b.event_count();
   b.amend(changes);
   rejected_.add(before - b.event_count());
@@ -208,6 +254,7 @@ awaitable<bool> committer::redo(std::uint64_t found) {
       co_return false;
     }
     auto request = entry->request;
+    request.mark_as_redo();
     const auto again = co_await send(request, number);
     if (again.lost) {
       co_await settle(again.client);
@@ -226,26 +273,18 @@ awaitable<bool> committer::redo(std::uint64_t found) {
 
 awaitable<void> committer::catch_up() {
   if (redo_.empty() || caught_up_ == redis_.client_id()) co_return;
-  const auto ticket = next_ticket_++;
+  const turn mine(*this);
   troubled_ = true;
-  co_await wait_turn(ticket);
-  std::exception_ptr problem;
-  try {
-    const auto client = redis_.client_id();
-    const auto look = [this] { return redis_.command("GET", commit_key(keys_, writer_)); };
-    const auto reply = redis::checked(co_await on_redis(look));
-    const auto& text = reply.as_string();
-    const auto found = parse_integer(text.substr(0, text.find(' '))).value_or(0);
-    if (static_cast<std::uint64_t>(found) < committed_)
-      co_await redo(static_cast<std::uint64_t>(found));
-    else
-      caught_up_ = client;
-  } catch (...) {
-    problem = std::current_exception();
-  }
-  ++serving_;
-  turn_.cancel();
-  if (problem) std::rethrow_exception(problem);
+  co_await wait_turn(mine.ticket());
+  const auto client = redis_.client_id();
+  const auto look = [this, key = commit_key(keys_, writer_)] { return redis_.command("GET", key); };
+  const auto reply = redis::checked(co_await on_redis(look));
+  const auto& text = reply.as_string();
+  const auto found = parse_integer(text.substr(0, text.find(' '))).value_or(0);
+  if (static_cast<std::uint64_t>(found) < committed_)
+    co_await redo(static_cast<std::uint64_t>(found));
+  else
+    caught_up_ = client;
 }
 
 awaitable<void> committer::watch_durability() {
@@ -321,6 +360,7 @@ awaitable<bool> committer::kill_when_connected(std::int64_t lost_client) {
 
 void committer::start_anew() {
   writer_ = random_hex(8);
+  ++era_;
   committed_ = 0;
   redo_.clear();
 }

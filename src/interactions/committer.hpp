@@ -7,10 +7,12 @@
 // work; when the first did not go through, Redis refuses the second by its number.
 #pragma once
 
+#include "core/message_of.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/redo_log.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -51,7 +54,8 @@ class committer {
   committer(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
             const clock& time, committer_settings settings, metrics::registry& metrics);
 
-  // Ends when every frame of the batch has been answered. Call it again when has_room().
+  // Ends when every frame of the batch has been answered, whatever is thrown meanwhile. Call it
+  // again when has_room().
   awaitable<void> write(batch b);
   [[nodiscard]] bool has_room() const noexcept;
   [[nodiscard]] std::uint64_t in_flight() const noexcept { return next_ticket_ - serving_; }
@@ -66,13 +70,34 @@ class committer {
  private:
   struct attempt {
     std::uint64_t number = 0;
+    std::uint64_t era = 0;    // of the writer's name
     std::int64_t client = 0;  // connection it was sent on
     std::optional<redis::value> reply;
     std::optional<error> lost;
   };
 
+  // A place in the order of commits, given up whatever ends its owner.
+  class turn {
+   public:
+    explicit turn(committer& of) : of_(of), ticket_(of.next_ticket_) {
+      of.turns_ended_.push_back(false);
+      ++of.next_ticket_;
+    }
+    ~turn() { of_.end_turn(ticket_); }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
+
+   private:
+    committer& of_;
+    std::uint64_t ticket_;
+  };
+
+  awaitable<void> write_in_turn(batch& b, std::uint64_t ticket, bool& is_applied);
+  void end_turn(std::uint64_t ticket) noexcept;
   awaitable<attempt> send(commit_request& request, std::uint64_t number);
-  awaitable<attempt> send_now(commit_request& request, std::uint64_t number);
+  awaitable<attempt> send_now(commit_request& request, std::uint64_t number, std::uint64_t era,
+                              std::string key);
   // Awaits `work()` on the client's thread. Its failure comes as a value and is thrown here, so
   // that no exception is shared by two threads.
   template <class Work>
@@ -85,6 +110,8 @@ class committer {
         co_return outcome(std::move(value));
       } catch (const failure& e) {
         problem = error{e.code(), e.what()};
+      } catch (...) {
+        problem = error{errc::internal, message_of(std::current_exception())};
       }
       co_return outcome(std::move(*problem));
     };
@@ -93,14 +120,16 @@ class committer {
     co_return std::move(*out);
   }
   awaitable<void> wait_turn(std::uint64_t ticket);
-  awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now);
+  awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now,
+                         bool& is_applied);
   awaitable<void> amend(batch& b, const redis::value& reply);
   awaitable<bool> redo(std::uint64_t found);
   awaitable<void> settle(std::int64_t lost_client);
   awaitable<bool> kill_when_connected(std::int64_t lost_client);
   bool is_busy(const batch& b);
   bool keeps_profile(const std::string& player_id);
-  void applied(batch& b, commit_request request, const attempt& last);
+  void keep(commit_request request, const attempt& last);
+  void applied(batch& b, const redis::value& reply);
   void start_anew();
 
   asio::io_context& io_;
@@ -110,11 +139,14 @@ class committer {
   committer_settings settings_;
   std::string writer_;           // names this one in commit:<writer>
   std::uint64_t committed_ = 0;  // number of the last commit
+  std::uint64_t era_ = 0;        // how many names there were before
   std::uint64_t next_ticket_ = 0;
-  std::uint64_t serving_ = 0;   // ticket of the oldest batch under way
-  bool troubled_ = false;       // the oldest one has not gone through at once
-  std::int64_t caught_up_ = 0;  // connection on which Redis is known to hold everything
+  std::uint64_t serving_ = 0;     // ticket of the oldest batch under way
+  std::deque<bool> turns_ended_;  // of the tickets from serving_ on
+  bool troubled_ = false;         // the oldest one has not gone through at once
+  std::int64_t caught_up_ = 0;    // connection on which Redis is known to hold everything
   redo_log redo_;
+  redis::damaged_keys damaged_;
   asio::steady_timer turn_;   // cancelled when serving_ changes
   asio::steady_timer pulse_;  // of watch_durability()
   bool stopping_ = false;

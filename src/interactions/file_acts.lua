@@ -1,4 +1,4 @@
--- Counts what players did, and keeps their last actions. Stands in front of the scripts that do.
+-- Counts what players did, and keeps their last actions. Stands behind redis/attempt.lua in front of the scripts that do.
 local function new_acts() return {ids = {}, by_id = {}} end
 
 -- Adds one player's share of a commit to the acts gathered before. count: its interactions; 0 when they are counted
@@ -43,7 +43,7 @@ local function file_acts(world, acts)
       local id = ids[i]
       local act = by_id[id]
       if act.count > 0 then
-        local total, here = totals[i - first + 1] or 0, in_slice[i - first + 1] or 0
+        local total, here = totals[i - first + 1] or 0, tonumber(in_slice[i - first + 1]) or 0
         scores[n + 1], scores[n + 2] = string.format('%d', total + act.count), id
         counts[n + 1], counts[n + 2] = id, string.format('%d', here + act.count)
         marks[n + 1], marks[n + 2] = id, act.mark
@@ -51,8 +51,8 @@ local function file_acts(world, acts)
       end
       if act.keep == '1' then call('EXPIRE', world.prefix .. 'user:' .. id, world.profile_ttl_s) end
       if act.texts > 0 then
-        local key = world.prefix .. 'player:' .. id .. ':actions'
-        local kept = call('LPUSH', key, table.concat(act, '\n', 1, act.texts))
+        local key = world.prefix .. 'actions:' .. id
+        local kept = attempt('LPUSH', key, table.concat(act, '\n', 1, act.texts)) or 0
         -- Cut off now and then: a reader takes no more than the limit.
         if act.lines >= limit and kept > 1 then
           call('LTRIM', key, 0, 0)

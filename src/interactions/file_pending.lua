@@ -2,12 +2,13 @@
 --
 -- KEYS[1] attacks:pending, their bytes   KEYS[2] attacks:pending:<part>, a list of records (file_attacks.lua)
 -- ARGV    prefix, now in ms since 1970, attack_ttl_ms, limit
--- Returns how many bytes are pending now in all.
+-- Returns how many bytes are pending now in all, and the keys that held something else.
 local limit, filed, taken = tonumber(ARGV[4]), 0, 0
 while filed < limit do
-  local records = redis.call('LPOP', KEYS[2])
+  local records = redis.call('LINDEX', KEYS[2], 0)
   if not records then break end
-  taken = taken + #records
   filed = filed + file_attacks(ARGV[1], records, tonumber(ARGV[2]), tonumber(ARGV[3]))
+  redis.call('LPOP', KEYS[2])
+  taken = taken + #records
 end
-return redis.call('DECRBY', KEYS[1], taken)
+return {redis.call('DECRBY', KEYS[1], taken), damaged}

@@ -3,8 +3,8 @@
 -- KEYS    acts:filing, acts:filed, acts:bytes (take_pending_acts.lua)
 -- ARGV    prefix, slice, slice_length_s, actions_limit, profile_ttl_s, how many players have been filed before these,
 --         '' or the bytes of acts:filing when these are the last, then for each player_id, count, mark, keep, lines, text
--- Returns 1, or 0 when others are the next: somebody else has filed these.
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[2], 'players') ~= ARGV[6] then return 0 end
+-- Returns {1, keys that hold something else}, or {0, {}} when others are the next: somebody else has filed these.
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HGET', KEYS[2], 'players') ~= ARGV[6] then return {0, {}} end
 local world = acts_world(ARGV)
 local acts = new_acts()
 for i = 8, #ARGV, 6 do
@@ -17,4 +17,4 @@ if ARGV[7] ~= '' then
   redis.call('UNLINK', KEYS[1])
   if redis.call('DECRBY', KEYS[3], ARGV[7]) == 0 then redis.call('DEL', KEYS[3]) end
 end
-return 1
+return {1, damaged}

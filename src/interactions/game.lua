@@ -10,12 +10,26 @@
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
 -- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
 -- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
--- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
--- 'banned'.
+-- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'full', 'range',
+-- 'muted', 'banned', 'damaged' when something else stands under a key that it needs.
 
--- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
+-- Up to 2^53 doubles, and so Lua and sorted sets, hold whole numbers exactly. An inventory has so many items
+-- (inventory::service::items_limit).
+local exact_limit, items_limit = 9007199254740992, 1000
+
+-- Whether a score stays within that when it is changed.
+local function score_fits(board, player, change)
+  local before, by = tonumber(redis.call('ZSCORE', board, player) or 0), tonumber(change)
+  local after = before + by
+  return math.abs(after) < exact_limit or math.abs(after) == exact_limit and after - before == by
+end
+
+-- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up. False when it is damaged.
 local function gain(key, item, quantity)
-  if redis.call('HINCRBY', key, item, quantity) <= 0 then redis.call('HDEL', key, item) end
+  local has = attempt('HINCRBY', key, item, quantity)
+  if not has then return false end
+  if has <= 0 then redis.call('HDEL', key, item) end
+  return true
 end
 
 local function add_score(world, board, player, score)
@@ -27,7 +41,7 @@ local function level_up(world, player)
   local level = count(world, player, 'level')
   if not level then return end
   local profile = world.prefix .. 'user:' .. player
-  if redis.call('EXISTS', profile) == 1 then redis.call('HSET', profile, 'level', level) end
+  if redis.call('EXISTS', profile) == 1 then attempt('HSET', profile, 'level', level) end
   redis.call('EXPIRE', profile, world.profile_ttl_s)
   redis.call('SADD', world.prefix .. 'players:levelled', player)
 end
@@ -35,19 +49,33 @@ end
 local game = {}
 
 function game.item(world, next_arg)
-  gain(world.prefix .. 'inventory:' .. next_arg(), next_arg(), next_arg())
+  local key, item, quantity = world.prefix .. 'inventory:' .. next_arg(), next_arg(), tonumber(next_arg())
+  if not gain(key, item, quantity) then return 'damaged' end
+  if quantity < 0 then return end
+  local has = tonumber(redis.call('HGET', key, item) or 0)
+  if has >= exact_limit or has == quantity and redis.call('HLEN', key) > items_limit then
+    gain(key, item, -quantity)
+    return 'full'
+  end
 end
 
 function game.trade(world, next_arg)
   local id, from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
   local inventories = {[from] = world.prefix .. 'inventory:' .. from, [to] = world.prefix .. 'inventory:' .. to}
-  local moves, missing = {}, nil
+  local moves, missing, is_unfit, is_full = {}, nil, false, false
+  local function quantity_of(player, item)
+    local text = attempt('HGET', inventories[player], item)
+    local has = text ~= nil and tonumber(text or 0)
+    is_unfit = is_unfit or not has
+    return has or 0
+  end
   for _, giver in ipairs({from, to}) do
     for _ = 1, tonumber(next_arg()) do
       local item, quantity = next_arg(), tonumber(next_arg())
-      local has = tonumber(redis.call('HGET', inventories[giver], item) or 0)
-      if has < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
-      moves[#moves + 1] = {giver, giver == from and to or from, item, quantity}
+      local taker = giver == from and to or from
+      if quantity_of(giver, item) < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
+      is_full = is_full or quantity_of(taker, item) + quantity > exact_limit
+      moves[#moves + 1] = {giver, taker, item, quantity}
     end
   end
   if id ~= '' then
@@ -55,7 +83,9 @@ function game.trade(world, next_arg)
       if redis.call('SISMEMBER', ids, id) == 1 then return 'seen' end
     end
   end
+  if is_unfit then return 'damaged' end
   if missing then return missing end
+  if is_full then return 'full' end
   for _, m in ipairs(moves) do
     gain(inventories[m[1]], m[3], -m[4])
     gain(inventories[m[2]], m[3], m[4])
@@ -74,11 +104,13 @@ end
 
 function game.completion(world, next_arg)
   local id, level, player, score = next_arg(), next_arg(), next_arg(), next_arg()
+  local global, own = world.prefix .. 'leaderboard:global', world.prefix .. 'leaderboard:level:' .. level
+  if not score_fits(global, player, score) or not score_fits(own, player, score) then return 'range' end
   if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
   then return 'seen' end
   redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
-  add_score(world, world.prefix .. 'leaderboard:global', player, score)
-  add_score(world, world.prefix .. 'leaderboard:level:' .. level, player, score)
+  add_score(world, global, player, score)
+  add_score(world, own, player, score)
   count(world, player, 'completions')
   level_up(world, player)
   redis.call('PUBLISH', world.prefix .. 'activity',
@@ -90,7 +122,7 @@ function game.chat(world, next_arg)
   local channel, from, text, ts = next_arg(), next_arg(), next_arg(), next_arg()
   local why = silenced(world, channel, from, world.now_ms)
   if why then return why end
-  say(world, channel, from, text, ts, '')
+  if not say(world, channel, from, text, ts, '') then return 'damaged' end
   count(world, from, 'chats')
 end
 

@@ -22,6 +22,10 @@ error meaning_of(std::string_view verdict) {
   if (verdict == "seen") return {};
   if (verdict == "muted") return {errc::forbidden, "the sender is muted on this channel"};
   if (verdict == "banned") return {errc::forbidden, "the sender is banned from this channel"};
+  if (verdict == "damaged")
+    return {errc::conflict, "a key in Redis that this needs holds something else"};
+  if (verdict == "range") return score_out_of_range;
+  if (verdict == "full") return {errc::conflict, "the inventory holds no more than that"};
   return {errc::conflict, "the trade is not possible: " + std::string(verdict)};
 }
 
@@ -74,6 +78,19 @@ void game_fold::append_to(std::vector<std::string>& out) const {
     const auto last = last_trade_.find(events_[i][2]);
     if (last != last_trade_.end() && last->second == i) out[first + is_last_at] = "1";
   }
+}
+
+const error score_out_of_range{errc::invalid_argument,
+                               "the score would leave the range of -2^53 to 2^53"};
+
+std::set<std::size_t> refused_scores_of(const std::vector<std::string>& outcome) {
+  std::set<std::size_t> out;
+  for (const auto& line : outcome) {
+    if (!line.starts_with('?')) continue;
+    const auto entry = parse_integer(std::string_view(line).substr(1)).value_or(0);
+    out.insert(static_cast<std::size_t>(entry));
+  }
+  return out;
 }
 
 std::vector<verdict_on_event> verdicts_of(const std::vector<std::string>& outcome) {

@@ -5,6 +5,7 @@
 #include "interactions/events.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -56,5 +57,10 @@ using verdict_on_event = std::pair<std::size_t, error>;
 
 // Reads what apply_game() appended to the outcome of a commit.
 std::vector<verdict_on_event> verdicts_of(const std::vector<std::string>& outcome);
+
+// The entries of the section `scores` that were not applied.
+std::set<std::size_t> refused_scores_of(const std::vector<std::string>& outcome);
+
+extern const error score_out_of_range;
 
 }  // namespace skirmish::interactions

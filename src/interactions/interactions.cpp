@@ -1,10 +1,11 @@
 #include "interactions/interactions.hpp"
 
+#include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
+
+#include <utility>
 
 namespace skirmish::interactions {
 namespace {
@@ -14,6 +15,11 @@ using steady = std::chrono::steady_clock;
 
 constexpr auto caller_patience = 10s;
 constexpr double overlap_after = 0.5;  // of the time that a commit is expected to take
+
+const redis::script claim_script{
+    "interactions/claim_stream",
+#include "interactions/claim_stream.lua.inc"
+};
 
 const error busy{errc::unavailable, "too much is waiting to be written; try again"};
 
@@ -25,9 +31,11 @@ engine::engine(asio::io_context& io, redis::client& redis, redis::client& commit
     : io_(io),
       redis_(redis),
       keys_(keys),
+      clock_(time),
       settings_(std::move(settings)),
       committer_(io, commits, keys, time, settings_.committer, metrics),
       wake_(io),
+      writes_(io),
       refused_(metrics.add_counter("skirmish_events_refused_total",
                                    "Events of frames refused as a whole (busy or down).")),
       waiting_(metrics.add_gauge("skirmish_events_waiting", "Events waiting for a commit.")),
@@ -67,10 +75,20 @@ awaitable<outcome> engine::commit(frame f) {
       0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
 }
 
-awaitable<std::uint64_t> engine::committed(std::string stream_id) {
+awaitable<result<stream_claim>> engine::claim(std::string stream_id, std::string owner) {
   co_await committer_.catch_up();
-  auto reply = redis::checked(co_await redis_.command("GET", stream_key(keys_, stream_id)));
-  co_return static_cast<std::uint64_t>(reply.as_integer().value_or(0));
+  const auto key = stream_key(keys_, stream_id);
+  const auto now = std::to_string(clock_.now().time_since_epoch().count());
+  const auto channel = claims_channel(keys_);
+  const std::string_view keys[] = {key};
+  const std::string_view args[] = {owner, now, channel, stream_id};
+  const auto reply = redis::checked(co_await redis_.eval(claim_script, keys, args));
+  const auto made = reply.as_strings();
+  if (made.size() < 2) co_return error{errc::forbidden, "this stream belongs to another key"};
+  stream_claim out;
+  out.committed = static_cast<std::uint64_t>(parse_integer(made[0]).value_or(0));
+  out.claim = parse_integer(made[1]).value_or(0);
+  co_return out;
 }
 
 std::vector<frame> engine::take() {
@@ -89,7 +107,8 @@ std::vector<frame> engine::take() {
 }
 
 awaitable<void> engine::run() {
-  asio::co_spawn(io_, [this] { return committer_.watch_durability(); }, asio::detached);
+  if (!std::exchange(watches_, true))
+    writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
   while (!stopping_ || committer_.in_flight() > 0) {
     const auto due = next_commit_at();
     if (due > steady::now()) {
@@ -101,14 +120,14 @@ awaitable<void> engine::run() {
     auto b = std::make_shared<batch>(take());
     if (b->empty()) continue;
     const auto events = b->event_count();
-    const auto write = [this, b, events] { return write_batch(b, events); };
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
-    asio::co_spawn(io_, write, asio::detached);
+    writes_.spawn("commit", [this, b, events] { return write_batch(b, events); });
   }
   committer_.stop();
   batch left(take());
   left.fail(busy);
+  co_await writes_.wait(1s);
 }
 
 awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events) {

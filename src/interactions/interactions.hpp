@@ -3,6 +3,7 @@
 // commits bigger batches.
 #pragma once
 
+#include "core/task_group.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/committer.hpp"
 #include "metrics/registry.hpp"
@@ -27,6 +28,11 @@ struct engine_settings {
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
 };
 
+struct stream_claim {
+  std::uint64_t committed = 0;  // the stream's last number; 0 for a new one
+  std::int64_t claim = 0;       // grows with each writer
+};
+
 class engine {
  public:
   // Writes through `commits`, which may run on a thread of its own, and reads through `redis`.
@@ -42,8 +48,9 @@ class engine {
   // was done.
   awaitable<outcome> commit(frame f);
 
-  // The last committed number of a stream; 0 for a new one.
-  awaitable<std::uint64_t> committed(std::string stream_id);
+  // Makes the caller the writer of a stream, which belongs to the first owner that claimed it.
+  // Frames of the writer before are refused from now on. forbidden: it belongs to another owner.
+  awaitable<result<stream_claim>> claim(std::string stream_id, std::string owner);
 
   // Commits until stop(); give it to a task_group. Frames still queued then are refused.
   awaitable<void> run();
@@ -57,6 +64,7 @@ class engine {
   asio::io_context& io_;
   redis::client& redis_;
   const redis::key_space& keys_;
+  const clock& clock_;
   engine_settings settings_;
   committer committer_;
   std::deque<frame> queue_;
@@ -66,6 +74,8 @@ class engine {
   std::deque<std::size_t> under_way_;            // events of each commit
   std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
   std::chrono::duration<double> pace_{};         // time that the last commit took for each event
+  task_group writes_;
+  bool watches_ = false;
 
   metrics::counter& refused_;
   metrics::gauge& waiting_;

@@ -10,23 +10,44 @@
 
 namespace skirmish::interactions {
 
-// attack:<attacker_id>:<target_id>, a hash: id, damage, ts. The latest attack of this pair; lives
-// 24 hours.
+// <attacker_id>:<target_id>, where a ':' inside of an id is written as %3A: no two pairs are the
+// same text. Appended to `out`.
+inline void append_pair(std::string& out, std::string_view attacker, std::string_view target) {
+  const auto append = [&out](std::string_view id) {
+    for (auto colon = id.find(':'); colon != id.npos; colon = id.find(':')) {
+      out.append(id.substr(0, colon)).append("%3A");
+      id.remove_prefix(colon + 1);
+    }
+    out.append(id);
+  };
+  append(attacker);
+  out += ':';
+  append(target);
+}
+
+// attack:<pair>, a hash: id, damage, ts. The latest attack of this pair; lives 24 hours.
 inline std::string attack_key(const redis::key_space& keys, std::string_view attacker,
                               std::string_view target) {
-  return keys.key("attack", attacker, target);
+  auto name = keys.key("attack:");
+  append_pair(name, redis::id_part(attacker), redis::id_part(target));
+  return name;
 }
 inline constexpr std::chrono::seconds attack_ttl{86'400};
 
 // attacks:pending:<part>, a list: lines of attack records (see file_attacks.lua) that are not under
 // their own keys yet, and newer than what is there. attacks:pending, a number: their bytes, in all.
 inline std::string pending_bytes_key(const redis::key_space& keys) {
-  return keys.key("attacks", "pending");
+  return keys.key("attacks:pending");
 }
 inline std::string pending_key(const redis::key_space& keys, std::size_t part) {
-  return keys.key("attacks", "pending", std::to_string(part));
+  return keys.key("attacks:pending", std::to_string(part));
 }
 inline constexpr std::size_t attack_parts = 32;
+
+// attacks:filer, a string: the token of the server that files them.
+inline std::string attack_filer_key(const redis::key_space& keys) {
+  return keys.key("attacks:filer");
+}
 
 // acts:pending, a list: what players did in commits under load and what is not counted yet
 // (acts_text.hpp), a commit each. acts:filing, a list: the same, taken by the filer. acts:filed, a
@@ -48,10 +69,15 @@ inline std::size_t attack_part(std::string_view attacker, std::string_view targe
 // `events` one JSON a line.
 inline std::string log_key(const redis::key_space& keys) { return keys.key("interactions"); }
 
-// ingest:<stream_id>, a string: the last committed sequence number of a stream; lives 24 hours
-// after the last frame.
+// ingest:<stream_id>, a string: the last committed sequence number of a stream, the claim of its
+// writer and its owner (claim_stream.lua); lives 24 hours after the last frame.
 inline std::string stream_key(const redis::key_space& keys, std::string_view stream_id) {
   return keys.key("ingest", stream_id);
+}
+
+// Pub/Sub channel: claims of streams, each `<claim> <stream_id>`.
+inline std::string claims_channel(const redis::key_space& keys) {
+  return keys.key("ingest@claims");
 }
 
 // commit:<writer>, a string: number of the last commit of this server thread and its outcome; lives

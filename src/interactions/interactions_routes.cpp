@@ -1,6 +1,7 @@
 #include "interactions/interactions_routes.hpp"
 
 #include "http/problem.hpp"
+#include "interactions/interactions_keys.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -68,6 +69,11 @@ awaitable<response> latest_attack(attack_records& records, exchange& x) {
                                        {"ts", found->ts}});
 }
 
+// Whom a stream belongs to.
+std::string owner_of(const http::principal& who) {
+  return (who.as == http::role::player ? "player:" : "key:") + who.id;
+}
+
 }  // namespace
 
 void add_routes(router& routes, engine& engine, const clock& time, std::size_t batch_limit) {
@@ -128,7 +134,9 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
       ++index;
     }
     const auto number = numbered ? seq->get_int64() : 0;
-    if (numbered) f.position = stream_position{c.stream_id(), static_cast<std::uint64_t>(number)};
+    if (numbered)
+      f.position = stream_position{c.stream_id(), static_cast<std::uint64_t>(number), c.claim(),
+                                   owner_of(c.who())};
     c.begin_work();
     f.done = [self = c.shared_from_this(), number, numbered,
               cid = realtime::cid_of(message)](const outcome& out) {
@@ -138,8 +146,9 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
         if (numbered) reject["seq"] = number;
         self->push({{"reject", std::move(reject)}});
       }
-      if (out.failed)
-        self->fail(cid, numbered ? std::optional(number) : std::nullopt, *out.failed);
+      if (out.failed) self->fail(cid, numbered ? std::optional(number) : std::nullopt, *out.failed);
+      if (out.taken_over)
+        self->close_taken_over();
       else if (numbered)
         self->acknowledge(number);
       else
@@ -150,6 +159,16 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     co_await c.wait_for_room();
   };
   gateway.on_message("interactions", http::access::player, handle);
+}
+
+void add_streams(realtime::gateway& gateway, engine& engine, const redis::key_space& keys) {
+  auto claim = [&engine](std::string stream_id,
+                         http::principal who) -> awaitable<result<realtime::stream_place>> {
+    const auto made = co_await engine.claim(std::move(stream_id), owner_of(who));
+    if (!made) co_return made.error();
+    co_return realtime::stream_place{made->committed, made->claim};
+  };
+  gateway.on_stream(claims_channel(keys), claim);
 }
 
 }  // namespace skirmish::interactions

@@ -19,4 +19,7 @@ void add_routes(http::router& routes, attack_records& records);
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
                   std::size_t batch_limit);
 
+// Numbered frames of a socket that is opened with `?stream=<id>`: it becomes the stream's writer.
+void add_streams(realtime::gateway& gateway, engine& engine, const redis::key_space& keys);
+
 }  // namespace skirmish::interactions

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 // clang-format off: in this order
 const std::string filing =
+#include "redis/attempt.lua.inc"
 #include "activity/open_slice.lua.inc"
 #include "interactions/file_acts.lua.inc"
 #include "interactions/acts_world.lua.inc"
@@ -66,8 +67,10 @@ awaitable<std::optional<pending_acts::progress>> pending_acts::take_pending() {
   const auto key_views = redis::views(keys);
   const auto arg_views = redis::views(args);
   const auto reply = redis::checked(co_await redis_.eval(take_script, key_views, arg_views));
-  if (reply.size() == 0) co_return std::nullopt;
-  co_return progress{reply[0].as_integer().value_or(0), reply[1].as_integer().value_or(0)};
+  damaged_.report(reply[1]);
+  const auto& filed = reply[0];
+  if (filed.size() == 0) co_return std::nullopt;
+  co_return progress{filed[0].as_integer().value_or(0), filed[1].as_integer().value_or(0)};
 }
 
 // The list does not change, so it can be read in pieces.
@@ -103,7 +106,8 @@ awaitable<bool> pending_acts::file_some(const taken& from, std::size_t first, st
   const auto key_views = redis::views(keys);
   const auto arg_views = redis::views(args);
   const auto reply = redis::checked(co_await redis_.eval(file_script, key_views, arg_views));
-  co_return reply.as_bool();
+  damaged_.report(reply[1]);
+  co_return reply[0].as_bool();
 }
 
 awaitable<void> pending_acts::file_all() {

@@ -12,6 +12,7 @@
 #include "core/clock.hpp"
 #include "interactions/acts_text.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -60,6 +61,7 @@ class pending_acts {
   const std::chrono::seconds slice_;
   const std::int64_t actions_limit_;
   asio::steady_timer rest_;
+  redis::damaged_keys damaged_;
 };
 
 }  // namespace skirmish::interactions

@@ -81,8 +81,7 @@ class pending_acts_fixture : public testing::redis_fixture {
   }
   // The latitudes of a player's last actions, newest first.
   awaitable<std::vector<std::string>> latitudes(int player) {
-    const auto list =
-        co_await redis.command("LRANGE", "player:" + name(player) + ":actions", 0, -1);
+    const auto list = co_await redis.command("LRANGE", "actions:" + name(player), 0, -1);
     std::vector<std::string> out;
     const auto begin = fmt::format("[\"move\",\"{}\",", name(player));
     for (const auto& text : list.as_strings()) {
@@ -154,6 +153,30 @@ TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it
     EXPECT_EQ(co_await left_behind(), 0);
     co_await commit(one);
     EXPECT_EQ(co_await in_slice(2), 3) << "small ones count at once again";
+  });
+}
+
+TEST_F(pending_acts_fixture, what_else_stands_under_a_players_key_stops_nobody_elses_filing) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 60);
+    std::vector<int> everybody;
+    for (int i = 0; i < 60; ++i) everybody.push_back(i);
+    // Filed by one script when few are pending, in parts when many are.
+    for (const int commits : {1, 20}) {
+      co_await redis.command("SET", "actions:p1", "not a list");
+      const auto before = co_await number("ZSCORE", "leaderboard:active", "p1");
+      for (int n = 0; n < commits; ++n) co_await commit(everybody);
+      co_await filer.file_all();
+      EXPECT_EQ(co_await left_behind(), 0);
+      const auto expected = std::max<std::int64_t>(before, 0) + commits;
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p1"), expected)
+          << "only its last actions cannot be kept";
+      EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p59"), expected);
+      const auto others = co_await latitudes(59);
+      EXPECT_FALSE(others.empty());
+      const auto untouched = co_await redis.command("GET", "actions:p1");
+      EXPECT_EQ(untouched.as_string(), "not a list");
+    }
   });
 }
 

@@ -3,18 +3,18 @@
 -- KEYS    acts:pending, acts:filing, lists of texts (acts_text.hpp); acts:filed, a hash: `players`, how many have been filed
 --         ever, and `first`, how many had when acts:filing was made; acts:bytes, how long the texts are in all
 -- ARGV    prefix, slice, slice_length_s, actions_limit, profile_ttl_s, few (bytes)
--- Returns {first, players}, or {} when there is no acts:filing.
+-- Returns {{first, players}, {}}, or, when there is no acts:filing, {{}, keys that hold something else}.
 if redis.call('EXISTS', KEYS[2]) == 0 then
-  if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+  if redis.call('EXISTS', KEYS[1]) == 0 then return {{}, {}} end
   if tonumber(redis.call('GET', KEYS[4]) or 0) <= tonumber(ARGV[6]) then
     local world = acts_world(ARGV)
     local acts = new_acts()
     for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do add_acts_text(acts, text, world.actions_limit) end
     file_acts(world, acts)
     redis.call('DEL', KEYS[1], KEYS[4])
-    return {}
+    return {{}, damaged}
   end
   redis.call('RENAME', KEYS[1], KEYS[2])
   redis.call('HSET', KEYS[3], 'first', redis.call('HINCRBY', KEYS[3], 'players', 0))
 end
-return redis.call('HMGET', KEYS[3], 'first', 'players')
+return {redis.call('HMGET', KEYS[3], 'first', 'players'), {}}

@@ -12,7 +12,7 @@ const redis::script change_script{
 #include "inventory/change.lua.inc"
 };
 
-constexpr std::int64_t quantity_limit = 1LL << 53;  // Lua counts exactly up to here
+constexpr std::int64_t quantity_limit = 1LL << 53;  // Lua counts exactly below
 
 const error unknown_player{errc::not_found, "there is no such player"};
 

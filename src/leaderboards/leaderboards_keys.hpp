@@ -36,7 +36,13 @@ inline std::string board_key(const redis::key_space& keys, std::string_view boar
 }
 
 inline std::string resets_key(const redis::key_space& keys) {
-  return keys.key("leaderboards", "resets");
+  return keys.key("leaderboards:resets");
+}
+
+// leaderboard:<board>@done:<id>, a string: a submission with an id that was applied; 10 minutes.
+inline std::string done_key(const redis::key_space& keys, std::string_view board,
+                            std::string_view submission_id) {
+  return board_key(keys, board).append("@done:").append(redis::id_part(submission_id));
 }
 
 // The keys that every script of a board takes, in the scripts' order.

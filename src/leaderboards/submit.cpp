@@ -47,7 +47,8 @@ std::vector<std::string> arguments(const std::vector<score>& scores, std::size_t
 awaitable<std::vector<submitted>> service::submit(std::string board, std::vector<score> scores,
                                                   std::string submission_id) {
   auto keys = board_keys(keys_, board);
-  const auto done_key = keys[0] + "@done:" + submission_id;
+  const auto done_key =
+      submission_id.empty() ? keys[0] : leaderboards::done_key(keys_, board, submission_id);
   std::vector<submitted> out;
   out.reserve(scores.size());
   int resets = 0;

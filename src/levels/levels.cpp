@@ -17,6 +17,7 @@ namespace json = boost::json;
 const redis::script refresh_script{
     "levels/refresh",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "chat/deliver.lua.inc"
 #include "levels/refresh.lua.inc"
     // clang-format on

@@ -6,7 +6,7 @@
 -- Returns 'done'; 'again' when a level was changed meanwhile; 'led' when the token does not hold the lease (any more)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'led' end
 local world = {prefix = ARGV[2], now = ARGV[3], history_limit = ARGV[4], history_ttl_s = ARGV[5]}
-local function is_unchanged(level) return redis.call('GET', world.prefix .. 'cache:load:level:' .. level) == ARGV[1] end
+local function is_unchanged(level) return redis.pcall('GET', world.prefix .. 'cache:load:level:' .. level) == ARGV[1] end
 
 if ARGV[9] == '1' then
   for i = 10, #ARGV, 2 do

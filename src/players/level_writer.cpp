@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -39,7 +40,7 @@ awaitable<std::size_t> level_writer::write_some() {
   if (ids.empty()) co_return 0;
   redis::request r;
   for (const auto& id : ids) r.push("HGET", state_key(keys_, id), "level");
-  const auto levels = redis::checked(co_await redis_.exec(std::move(r)));
+  const auto levels = redis::without_damaged(co_await redis_.exec(std::move(r)));
   std::vector<std::string> args{keys_.prefix()};
   std::vector<std::pair<std::string, long long>> rows;
   for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -4,6 +4,7 @@
 #include "core/parse.hpp"
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -74,9 +75,10 @@ cache_policy profile_policy(sql_kind kind, std::chrono::milliseconds load_delay)
   policy.sliding = true;
   policy.load_timeout = cached_read_limit(kind) + load_delay;
   policy.wait_limit = policy.load_timeout;
-  cache_growing_field level{"level", [](std::string_view name) {
-                              return "player:" + std::string(name.substr(name.find(':') + 1));
-                            }};
+  cache_growing_field level{
+      "level", [](std::string_view name) {
+        return std::string("player:").append(redis::id_part(name.substr(name.find(':') + 1)));
+      }};
   policy.growing = std::make_shared<const cache_growing_field>(std::move(level));
   return policy;
 }
@@ -125,6 +127,9 @@ awaitable<void> service::create_live(const std::vector<profile>& players) {
     r.push("HSETNX", key, "updated_at", now);
   }
   auto replies = co_await redis_.exec(std::move(r));
+  for (const auto& reply : replies)
+    if (redis::is_wrong_type(reply))
+      throw failure(errc::conflict, "a key of this player in Redis holds something else");
   redis::checked(std::move(replies));
 }
 
@@ -251,7 +256,10 @@ awaitable<result<live_state>> service::state(std::string player_id) {
   r.push("HGETALL", state_key(keys_, player_id));
   r.push("LRANGE", actions_key(keys_, player_id), 0, actions_limit_ - 1);
   r.push("HGETALL", move_key(keys_, player_id));
-  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  auto replies = co_await redis_.exec(std::move(r));
+  if (redis::is_wrong_type(replies[0])) co_return redis::damaged_key(state_key(keys_, player_id));
+  // The state can be told without the other two.
+  replies = redis::without_damaged(std::move(replies));
   std::map<std::string, std::string, std::less<>> f;
   for (auto& [name, value] : replies[0].as_pairs()) f.insert_or_assign(name, value);
   if (f.empty()) {
@@ -286,8 +294,9 @@ awaitable<result<live_state>> service::update_state(std::string player_id, state
   const std::string_view keys[] = {key, profile};
   const auto views = redis::views(args);
   for (int attempt = 0; attempt < 2; ++attempt) {
-    auto reply = redis::checked(co_await redis_.eval(update_state_script, keys, views));
-    if (reply.as_bool()) co_return co_await state(player_id);
+    auto reply = co_await redis_.eval(update_state_script, keys, views);
+    if (redis::is_wrong_type(reply)) co_return redis::damaged_key(key);
+    if (redis::checked(std::move(reply)).as_bool()) co_return co_await state(player_id);
     std::vector<std::string> ids{player_id};
     const auto missing = co_await restore_live(std::move(ids));
     if (!missing.empty()) break;

@@ -13,7 +13,7 @@ namespace skirmish::players {
 //
 // The cache module owns it (include/skirmish/cache.hpp), under this name behind the world's tag.
 inline std::string profile_name(std::string_view player_id) {
-  return "user:" + std::string(player_id);
+  return std::string("user:").append(redis::id_part(player_id));
 }
 inline constexpr std::chrono::seconds profile_ttl{3600};
 
@@ -24,10 +24,14 @@ inline std::string state_key(const redis::key_space& keys, std::string_view play
   return keys.key("player", player_id);
 }
 
-// player:<player_id>:actions, a list of JSON texts, newest first, capped at
-// interactions.actions_limit.
+// actions:<player_id>, a list of JSON texts, newest first, capped at interactions.actions_limit.
 inline std::string actions_key(const redis::key_space& keys, std::string_view player_id) {
-  return keys.key("player", player_id, "actions");
+  return keys.key("actions", player_id);
+}
+
+// keys:version, a string: `2` once last actions have their name (old_keys.hpp).
+inline std::string key_version_key(const redis::key_space& keys) {
+  return keys.key("keys:version");
 }
 
 // move:<player_id>, a hash: lat, lon, alt, ts. The live position; lives as long as its sender said
@@ -39,7 +43,7 @@ inline std::string move_key(const redis::key_space& keys, std::string_view playe
 // players:levelled, a set: players whose level in SQL may be behind that of their live state. Redis
 // holds it until the level writer has written them.
 inline std::string levelled_key(const redis::key_space& keys) {
-  return keys.key("players", "levelled");
+  return keys.key("players:levelled");
 }
 
 }  // namespace skirmish::players

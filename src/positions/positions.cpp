@@ -2,6 +2,7 @@
 
 #include "players/players_keys.hpp"
 #include "positions/positions_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <algorithm>
@@ -91,7 +92,7 @@ awaitable<std::vector<neighbour>> service::alive(const near_query& q,
     redis::request read;
     for (auto i = next; i < end; ++i)
       read.push("HMGET", players::move_key(keys_, nearest[i].player_id), "lat", "lon", "alt", "ts");
-    const auto moves = redis::checked(co_await redis_.exec(std::move(read)));
+    const auto moves = redis::without_damaged(co_await redis_.exec(std::move(read)));
     for (std::size_t i = 0; i < moves.size(); ++i) {
       const auto& m = moves[i];
       if (m.size() < 4 || m[0].is_nil()) continue;

@@ -13,8 +13,6 @@
 namespace skirmish::positions {
 
 inline std::string positions_key(const redis::key_space& keys) { return keys.key("positions"); }
-inline std::string lease_key(const redis::key_space& keys) {
-  return keys.key("lease", "positions");
-}
+inline std::string lease_key(const redis::key_space& keys) { return keys.key("lease:positions"); }
 
 }  // namespace skirmish::positions

@@ -128,25 +128,17 @@ void gateway::on_channel(std::string name, channel_kind kind) {
   kinds_.insert_or_assign(std::move(name), std::move(kind));
 }
 
-void gateway::on_stream(std::function<awaitable<std::uint64_t>(std::string)> committed) {
-  committed_ = std::move(committed);
-}
-
 awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   const std::string stream(x.query("stream"));
   auto self = std::make_shared<connection>(io_, socket, x.who, stream);
   const bool may_stream = is_allowed(x.who, http::access::player);
+  std::optional<writer_entry> entry;
   if (!stream.empty() && (!is_valid_id(stream) || !may_stream)) {
     socket.close(http::ws::close_code::bad_token, "a stream needs a valid id and a key");
   } else if (!stream.empty()) {
-    try {
-      const auto committed = co_await committed_(stream);
-      json::object hello{{"stream", json::object{{"id", stream}, {"committed", committed}}}};
-      self->push(hello);
-    } catch (const failure& e) {
-      log::warn("stream_unavailable", {{"stream", stream}, {"error", e.what()}});
-      socket.close(3000, "the store is down; reconnect");
-    }
+    // Among the writers before it claims, so that it hears of every later claim.
+    entry.emplace(writers_, *self);
+    co_await open_stream(*self, socket);
   }
   open_.add(1);
   auto on_text = [this, self](std::string_view text) { return receive(*self, text); };

@@ -42,6 +42,9 @@ class connection : public std::enable_shared_from_this<connection> {
   [[nodiscard]] const http::principal& who() const noexcept { return who_; }
   [[nodiscard]] const std::string& stream_id() const noexcept { return stream_id_; }
 
+  // Of its stream; 0 before it has one. Higher claims are newer.
+  [[nodiscard]] std::int64_t claim() const noexcept { return claim_; }
+
   void push(const json::object& message);
   // A message that is the same for many: serialized once.
   void push_text(std::string_view text);
@@ -55,6 +58,8 @@ class connection : public std::enable_shared_from_this<connection> {
   awaitable<void> wait_sent();
   // Ends it with 3008: it is too slow for what it has subscribed to, and may resume.
   void close_slow();
+  // Ends it with 3501: another connection of its owner writes the stream now.
+  void close_taken_over();
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
   void fail(const json::object& message, const error& why);
@@ -73,10 +78,14 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   friend class gateway;
+  void heard_of_claim(std::int64_t claim);
+
   asio::io_context& io_;
   http::websocket* socket_;
   http::principal who_;
   std::string stream_id_;
+  std::int64_t claim_ = 0;
+  std::int64_t newest_claim_ = 0;  // that was made on its stream
   std::int64_t ack_ = 0;
   bool ack_scheduled_ = false;
   std::size_t working_ = 0;
@@ -100,6 +109,15 @@ struct channel_kind {
   std::function<void(connection&, const std::string& channel)> leave = nullptr;
 };
 
+// Where the writer of a stream begins.
+struct stream_place {
+  std::uint64_t committed = 0;
+  std::int64_t claim = 0;
+};
+// Makes a caller the writer of a stream; an error refuses it for good.
+using stream_claimer =
+    std::function<awaitable<result<stream_place>>(std::string stream_id, http::principal who)>;
+
 // All clients of one server thread.
 class gateway {
  public:
@@ -114,8 +132,9 @@ class gateway {
   void on_message(std::string type, http::access who, message_handler handle);
   // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
   void on_channel(std::string name, channel_kind kind);
-  // Asked for the last committed number of `?stream=<id>` when a socket opens.
-  void on_stream(std::function<awaitable<std::uint64_t>(std::string)> committed);
+  // Asked when a socket opens with `?stream=<id>`. Claims, here or on other servers, are published
+  // on `channel` as `<claim> <stream_id>`.
+  void on_stream(const std::string& channel, stream_claimer claim);
 
   // Serves one socket until it closes.
   awaitable<void> serve(http::exchange& x, http::websocket& socket);
@@ -139,6 +158,21 @@ class gateway {
   awaitable<void> subscribe(connection& c, const json::object& message);
   awaitable<void> unsubscribe(connection& c, const json::object& message);
   void leave(connection& c, const std::string& channel);
+  using writers = std::multimap<std::string, connection*, std::less<>>;
+  class writer_entry {
+   public:
+    writer_entry(writers& all, connection& c) : all_(all), place_(all.emplace(c.stream_id(), &c)) {}
+    ~writer_entry() { all_.erase(place_); }
+    writer_entry(const writer_entry&) = delete;
+    writer_entry& operator=(const writer_entry&) = delete;
+
+   private:
+    writers& all_;
+    writers::iterator place_;
+  };
+  awaitable<void> open_stream(connection& c, http::websocket& socket);
+  void hear_claim(std::string_view payload);
+
   const channel_kind* find_channel(std::string_view name) const;
 
   asio::io_context& io_;
@@ -147,7 +181,9 @@ class gateway {
   std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
   std::map<std::string, channel_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;
-  std::function<awaitable<std::uint64_t>(std::string)> committed_;
+  stream_claimer claim_;
+  redis::subscription claims_;
+  writers writers_;  // by stream
   metrics::gauge& open_;
   metrics::counter& received_;
 };

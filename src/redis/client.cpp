@@ -1,16 +1,19 @@
 #include "redis/client.hpp"
 
 #include "core/log.hpp"
+#include "core/message_of.hpp"
 #include "redis/link.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancel_at.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <utility>
 
@@ -41,15 +44,6 @@ awaitable<bool> is_cancelled() {
   co_return state.cancelled() != asio::cancellation_type::none;
 }
 
-// An owner's handler that throws must not end the connection.
-void call(const std::string& client, const std::function<void()>& handler) {
-  try {
-    handler();
-  } catch (const std::exception& e) {
-    log::error("redis_event_handler_failed", {{"client", client}, {"error", e.what()}});
-  }
-}
-
 }  // namespace
 
 // Counts a request as outstanding while it lives.
@@ -73,71 +67,174 @@ class client::admission {
   std::size_t bytes_;
 };
 
+// What a client is. Every coroutine that waits holds it, so that the client itself may go.
+struct client::core {
+  core(asio::io_context& loop, connection_config configuration, std::string own_name)
+      : io(loop),
+        config(std::move(configuration)),
+        name(std::move(own_name)),
+        pause(loop),
+        changed(loop) {
+    changed.expires_at(asio::steady_timer::time_point::max());
+  }
+
+  // Each of these may outlive the client.
+  static awaitable<void> run(std::shared_ptr<core> self);
+  static awaitable<void> wait_connected(std::shared_ptr<core> self,
+                                        std::chrono::steady_clock::duration deadline);
+  static awaitable<void> exec_adapted(std::shared_ptr<core> self, const request& commands,
+                                      any_adapter adapter, exec_options options);
+  static awaitable<std::vector<value>> exec(std::shared_ptr<core> self, request commands,
+                                            exec_options options);
+  static awaitable<value> exec_one(std::shared_ptr<core> self, request command,
+                                   exec_options options);
+  static awaitable<value> eval(std::shared_ptr<core> self, const script& code, string_views keys,
+                               string_views args, exec_options options);
+
+  void stop();
+  void abandon();
+
+  asio::io_context& io;
+  connection_config config;
+  std::string name;
+  events handlers;
+  client_stats stats;
+  std::shared_ptr<link> at;    // the current attempt; null before the first
+  asio::steady_timer pause;    // between attempts
+  asio::steady_timer changed;  // cancelled whenever `connected` changes
+  std::atomic<bool> connected{false};
+  std::atomic<std::int64_t> client_id{0};
+  std::string last_problem;
+  unsigned failed_attempts = 0;
+  bool stopping = false;
+  bool abandoned = false;  // the client is gone, and maybe its owner
+
+ private:
+  awaitable<void> attempt();
+  awaitable<void> attend(std::shared_ptr<link> current);
+  awaitable<void> greet(std::shared_ptr<link> current);
+  awaitable<void> relay_pushes(std::shared_ptr<link> current);
+  void call(const std::function<void()>& handler);
+  void report_loss(std::string problem);
+  [[noreturn]] void fail(errc code, std::string_view what);
+  [[nodiscard]] std::string_view why_not_connected() const;
+};
+
 client::client(asio::io_context& io, connection_config config, std::string name)
-    : io_(io), config_(std::move(config)), name_(std::move(name)), pause_(io), changed_(io) {
-  changed_.expires_at(asio::steady_timer::time_point::max());
+    : core_(std::make_shared<core>(io, std::move(config), std::move(name))) {}
+
+client::~client() { core_->abandon(); }
+
+void client::set_events(events handlers) { core_->handlers = std::move(handlers); }
+awaitable<void> client::run() { return core::run(core_); }
+void client::stop() { core_->stop(); }
+bool client::connected() const noexcept { return core_->connected; }
+std::int64_t client::client_id() const noexcept { return core_->client_id; }
+asio::io_context& client::context() const noexcept { return core_->io; }
+const client_stats& client::stats() const noexcept { return core_->stats; }
+const connection_config& client::config() const noexcept { return core_->config; }
+const std::string& client::name() const noexcept { return core_->name; }
+
+awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadline) {
+  return core::wait_connected(core_, deadline);
 }
 
-client::~client() = default;
-
-void client::set_events(events handlers) { events_ = std::move(handlers); }
-
-void client::stop() {
-  stopping_ = true;
-  pause_.cancel();
-  if (link_) link_->connection.cancel();
+awaitable<void> client::exec_adapted(const request& commands, any_adapter adapter,
+                                     exec_options options) {
+  return core::exec_adapted(core_, commands, std::move(adapter), options);
 }
 
-awaitable<void> client::run() {
+awaitable<std::vector<value>> client::exec(request commands, exec_options options) {
+  return core::exec(core_, std::move(commands), options);
+}
+
+awaitable<value> client::exec_one(request command, exec_options options) {
+  return core::exec_one(core_, std::move(command), options);
+}
+
+awaitable<value> client::eval(const script& code, string_views keys, string_views args,
+                              exec_options options) {
+  return core::eval(core_, code, keys, args, options);
+}
+
+void client::core::stop() {
+  stopping = true;
+  pause.cancel();
+  if (at) at->connection.cancel();
+}
+
+// Ends all who wait. On a loop that has ended, nobody will be resumed.
+void client::core::abandon() {
+  abandoned = true;
+  connected = false;
+  stopping = true;
+  if (io.stopped()) return;
+  stop();
+  changed.cancel();
+}
+
+awaitable<void> client::core::run(std::shared_ptr<core> self) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (!stopping_) {
-    co_await attempt();
-    if (stopping_ || co_await is_cancelled()) break;
-    pause_.expires_after(backoff(failed_attempts_));
-    ++failed_attempts_;
+  while (!self->stopping) {
+    co_await self->attempt();
+    if (self->stopping) break;
+    if (co_await is_cancelled()) break;
+    self->pause.expires_after(backoff(self->failed_attempts));
+    ++self->failed_attempts;
     error_code ignored;
-    co_await pause_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await self->pause.async_wait(asio::redirect_error(use_awaitable, ignored));
     if (co_await is_cancelled()) break;
   }
 }
 
 // One connection from its beginning to its end. Each has a Boost.Redis connection of its own, so
 // that nothing of a lost one (half-sent requests, replies that never came) can reach the next.
-awaitable<void> client::attempt() {
+awaitable<void> client::core::attempt() {
   std::shared_ptr<link> current;
   try {
-    current = std::make_shared<link>(io_, config_, name_);
+    current = std::make_shared<link>(io, config, name);
   } catch (const std::exception& e) {  // unreadable certificates
     report_loss(e.what());
   }
   if (!current) co_return;
-  link_ = current;
+  at = current;
   co_await (current->run() || attend(current));
-  const bool was_ready = connected_.exchange(false);
-  client_id_ = 0;
+  const bool was_ready = connected.exchange(false);
+  client_id = 0;
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
-  changed_.cancel();
+  changed.cancel();
   report_loss(current->problem());
-  if (was_ready) call(name_, events_.on_lost);
+  if (was_ready) call(handlers.on_lost);
 }
 
-void client::report_loss(std::string problem) {
-  last_problem_ = std::move(problem);
-  const bool is_news = failed_attempts_ % attempts_per_log_line == 0;
-  if (stopping_ || !is_news) return;
+// An owner's handler that throws must not end the connection. One that is gone hears nothing.
+void client::core::call(const std::function<void()>& handler) {
+  if (abandoned) return;
+  try {
+    handler();
+  } catch (...) {
+    log::error("redis_event_handler_failed",
+               {{"client", name}, {"error", message_of(std::current_exception())}});
+  }
+}
+
+void client::core::report_loss(std::string problem) {
+  last_problem = std::move(problem);
+  const bool is_news = failed_attempts % attempts_per_log_line == 0;
+  if (stopping || !is_news) return;
   log::warn("redis_unavailable",
-            {{"client", name_}, {"server", to_string_masked(config_)}, {"error", last_problem_}});
+            {{"client", name}, {"server", to_string_masked(config)}, {"error", last_problem}});
 }
 
-awaitable<void> client::attend(std::shared_ptr<link> at) {
-  co_await greet(at);
-  if (!connected_) co_return;
-  co_await relay_pushes(at);
+awaitable<void> client::core::attend(std::shared_ptr<link> current) {
+  co_await greet(current);
+  if (!connected) co_return;
+  co_await relay_pushes(current);
 }
 
 // Learns the connection's number and waits until the server has loaded its data.
-awaitable<void> client::greet(std::shared_ptr<link> at) {
+awaitable<void> client::core::greet(std::shared_ptr<link> current) {
   request hello;
   hello.push("CLIENT", "ID");
   hello.push("PING");
@@ -145,103 +242,110 @@ awaitable<void> client::greet(std::shared_ptr<link> at) {
   while (true) {
     std::vector<value> replies;
     any_adapter adapter(replies);
-    const auto [problem, bytes] = co_await at->connection.async_exec(hello, std::move(adapter),
-                                                                     asio::as_tuple(use_awaitable));
+    const auto [problem, bytes] = co_await current->connection.async_exec(
+        hello, std::move(adapter), asio::as_tuple(use_awaitable));
     if (problem) co_return;
     number = replies.at(0).as_integer().value_or(0);
     const auto& answer = replies.at(1).as_string();
     if (answer == "PONG") break;
-    last_problem_ = answer;  // LOADING, for example
-    asio::steady_timer timer(io_, loading_poll_interval);
+    last_problem = answer;  // LOADING, for example
+    asio::steady_timer timer(io, loading_poll_interval);
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
-  at->set_no_delay();
-  client_id_ = number;
-  connected_ = true;
-  failed_attempts_ = 0;
-  stats_.connections += 1;
-  log::info("redis_connected", {{"client", name_}, {"server", to_string_masked(config_)}});
-  changed_.cancel();
-  call(name_, events_.on_connected);
+  current->set_no_delay();
+  client_id = number;
+  connected = true;
+  failed_attempts = 0;
+  stats.connections += 1;
+  log::info("redis_connected", {{"client", name}, {"server", to_string_masked(config)}});
+  changed.cancel();
+  call(handlers.on_connected);
 }
 
 // Boost.Redis stops reading when pushes are not taken away, so they always are.
-awaitable<void> client::relay_pushes(std::shared_ptr<link> at) {
+awaitable<void> client::core::relay_pushes(std::shared_ptr<link> current) {
   while (true) {
-    const auto [problem] = co_await at->connection.async_receive2(asio::as_tuple(use_awaitable));
-    const auto pushes = std::exchange(at->pushes, {});
-    for (const auto& push : pushes) call(name_, [&] { events_.on_push(push); });
+    const auto [problem] =
+        co_await current->connection.async_receive2(asio::as_tuple(use_awaitable));
+    const auto pushes = std::exchange(current->pushes, {});
+    for (const auto& push : pushes) call([&] { handlers.on_push(push); });
     if (problem) co_return;
   }
 }
 
-awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadline) {
+awaitable<void> client::core::wait_connected(std::shared_ptr<core> self,
+                                             std::chrono::steady_clock::duration deadline) {
   const auto limit = std::chrono::steady_clock::now() + deadline;
-  while (!connected()) {
-    if (stopping_ || std::chrono::steady_clock::now() >= limit)
-      fail(errc::unavailable, last_problem_.empty() ? "not connected" : last_problem_);
+  while (!self->connected) {
+    if (self->stopping || std::chrono::steady_clock::now() >= limit)
+      self->fail(errc::unavailable, self->why_not_connected());
     error_code ignored;
-    co_await changed_.async_wait(
+    co_await self->changed.async_wait(
         asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
   }
 }
 
-void client::fail(errc code, std::string_view what) {
-  stats_.failures += 1;
-  throw failure(code, fmt::format("redis {}: {}", name_, what));
+void client::core::fail(errc code, std::string_view what) {
+  stats.failures += 1;
+  throw failure(code, fmt::format("redis {}: {}", name, what));
 }
 
-awaitable<void> client::exec_adapted(const request& commands, any_adapter adapter,
-                                     exec_options options) {
-  if (commands.get_commands() == 0) co_return;
-  if (!connected())
-    fail(errc::unavailable, last_problem_.empty() ? "not connected" : last_problem_);
-  const auto bytes = commands.payload().size();
-  if (bytes > config_.outstanding_limit_bytes)
-    fail(errc::too_large, fmt::format("a request of {} bytes", bytes));
-  if (stats_.in_flight >= config_.outstanding_limit_requests ||
-      stats_.in_flight_bytes + bytes > config_.outstanding_limit_bytes)
-    fail(errc::unavailable, "too many requests are outstanding");
+std::string_view client::core::why_not_connected() const {
+  return last_problem.empty() ? std::string_view("not connected") : last_problem;
+}
 
-  const auto at = link_;
-  const admission counted(stats_, commands);
-  const auto timeout = options.timeout.value_or(config_.command_timeout);
+awaitable<void> client::core::exec_adapted(std::shared_ptr<core> self, const request& commands,
+                                           any_adapter adapter, exec_options options) {
+  if (commands.get_commands() == 0) co_return;
+  if (!self->connected) self->fail(errc::unavailable, self->why_not_connected());
+  const auto bytes = commands.payload().size();
+  if (bytes > self->config.outstanding_limit_bytes)
+    self->fail(errc::too_large, fmt::format("a request of {} bytes", bytes));
+  if (self->stats.in_flight >= self->config.outstanding_limit_requests ||
+      self->stats.in_flight_bytes + bytes > self->config.outstanding_limit_bytes)
+    self->fail(errc::unavailable, "too many requests are outstanding");
+
+  const auto at = self->at;
+  const admission counted(self->stats, commands);
+  const auto timeout = options.timeout.value_or(self->config.command_timeout);
   const auto limit = std::chrono::steady_clock::now() + timeout;
   const auto [problem, reply_bytes] = co_await at->connection.async_exec(
       commands, std::move(adapter), asio::cancel_at(limit, asio::as_tuple(use_awaitable)));
   if (!problem) co_return;
   if (co_await is_cancelled()) throw boost::system::system_error(asio::error::operation_aborted);
   if (problem != asio::error::operation_aborted)
-    fail(errc::internal, "a reply could not be read: " + problem.message());
+    self->fail(errc::internal, "a reply could not be read: " + problem.message());
   if (std::chrono::steady_clock::now() < limit)
-    fail(errc::deadline_exceeded, "the connection was lost before the reply came");
-  fail(errc::deadline_exceeded, fmt::format("no reply within {} ms", timeout.count()));
+    self->fail(errc::deadline_exceeded, "the connection was lost before the reply came");
+  self->fail(errc::deadline_exceeded, fmt::format("no reply within {} ms", timeout.count()));
 }
 
-awaitable<std::vector<value>> client::exec(request commands, exec_options options) {
+awaitable<std::vector<value>> client::core::exec(std::shared_ptr<core> self, request commands,
+                                                 exec_options options) {
   std::vector<value> replies;
   replies.reserve(commands.get_expected_responses());
   any_adapter adapter(replies);
-  co_await exec_adapted(commands, std::move(adapter), options);
+  co_await exec_adapted(self, commands, std::move(adapter), options);
   co_return replies;
 }
 
-awaitable<value> client::exec_one(request command, exec_options options) {
-  auto replies = co_await exec(std::move(command), options);
+awaitable<value> client::core::exec_one(std::shared_ptr<core> self, request command,
+                                        exec_options options) {
+  auto replies = co_await exec(self, std::move(command), options);
   co_return std::move(replies.at(0));
 }
 
-awaitable<value> client::eval(const script& code, string_views keys, string_views args,
-                              exec_options options) {
+awaitable<value> client::core::eval(std::shared_ptr<core> self, const script& code,
+                                    string_views keys, string_views args, exec_options options) {
   request by_digest;
   push_evalsha(by_digest, code, keys, args);
   // Built before the first suspension, while the views are surely alive.
-  auto reply = co_await exec_one(std::move(by_digest), options);
+  auto reply = co_await exec_one(self, std::move(by_digest), options);
   if (!is_noscript(reply)) co_return reply;
   request by_source;
   push_eval(by_source, code, keys, args);
-  co_return co_await exec_one(std::move(by_source), options);
+  co_return co_await exec_one(self, std::move(by_source), options);
 }
 
 }  // namespace skirmish::redis

@@ -1,7 +1,8 @@
 // A connection to Redis that mends itself.
 //
-// A client belongs to one single-threaded io_context; each thread owns its own. It sends what its
-// callers give it as one pipeline on one connection, so blocking commands (BLPOP, XREAD BLOCK,
+// A client belongs to one single-threaded io_context; each thread owns its own. It may be destroyed
+// while callers wait for replies: they get their failure, and touch nothing of it. It sends what
+// its callers give it as one pipeline on one connection, so blocking commands (BLPOP, XREAD BLOCK,
 // WAIT) and SUBSCRIBE have no place here.
 //
 // A caller can rely on what a failure says:
@@ -18,11 +19,9 @@
 #include "redis/value.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -60,13 +59,13 @@ class client {
   void set_events(events handlers);
 
   // Connects, and connects again whenever the connection is lost (after about 50 ms, at most 1 s),
-  // until stop() or its cancellation. Give it to a task_group; the client must outlive it.
+  // until stop() or its cancellation, or until the client is destroyed. Give it to a task_group.
   awaitable<void> run();
   void stop();
 
   // True while commands can be sent: connected, authenticated, and the server has loaded its data.
   // May be asked on any thread.
-  [[nodiscard]] bool connected() const noexcept { return connected_; }
+  [[nodiscard]] bool connected() const noexcept;
   // Waits for that. Throws unavailable when `deadline` passes first; the text says what the last
   // attempt met.
   awaitable<void> wait_connected(std::chrono::steady_clock::duration deadline);
@@ -103,37 +102,20 @@ class client {
   // The server's number for the current connection (CLIENT ID); 0 when not connected or when the
   // server hides it. After a lost reply, CLIENT KILL ID of the old number makes sure that nothing
   // sent on it is still to be executed. This one may be asked on any thread.
-  [[nodiscard]] std::int64_t client_id() const noexcept { return client_id_; }
-  [[nodiscard]] asio::io_context& context() const noexcept { return io_; }
-  [[nodiscard]] const client_stats& stats() const noexcept { return stats_; }
-  [[nodiscard]] const connection_config& config() const noexcept { return config_; }
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::int64_t client_id() const noexcept;
+  [[nodiscard]] asio::io_context& context() const noexcept;
+  [[nodiscard]] const client_stats& stats() const noexcept;
+  [[nodiscard]] const connection_config& config() const noexcept;
+  [[nodiscard]] const std::string& name() const noexcept;
 
  private:
   struct link;
   class admission;
+  struct core;
 
   awaitable<value> exec_one(request command, exec_options options);
-  awaitable<void> attempt();
-  awaitable<void> attend(std::shared_ptr<link> at);
-  awaitable<void> greet(std::shared_ptr<link> at);
-  awaitable<void> relay_pushes(std::shared_ptr<link> at);
-  void report_loss(std::string problem);
-  [[noreturn]] void fail(errc code, std::string_view what);
 
-  asio::io_context& io_;
-  connection_config config_;
-  std::string name_;
-  events events_;
-  client_stats stats_;
-  std::shared_ptr<link> link_;  // the current attempt; null before the first
-  asio::steady_timer pause_;    // between attempts
-  asio::steady_timer changed_;  // cancelled whenever connected() changes
-  std::atomic<bool> connected_{false};
-  std::atomic<std::int64_t> client_id_{0};
-  std::string last_problem_;
-  unsigned failed_attempts_ = 0;
-  bool stopping_ = false;
+  std::shared_ptr<core> core_;  // also held by every coroutine that waits
 };
 
 }  // namespace skirmish::redis

@@ -1,4 +1,8 @@
-// The one place where a world's tag gets in front of a key.
+// The one place where a world's tag gets in front of a key, and where an id becomes a part of one.
+//
+// No two things share a key, whatever their ids. An id has no '@' and no '%', but it may have ':'.
+// So one id stands last, behind a fixed name ("player:<id>"), several are separated by '@'
+// ("presence:<channel>@<player_id>"), and no fixed name goes on as another one with an id could.
 //
 // The default world has no tag, so its keys are exactly those of the documentation. World `w` has
 // `{w}:`, a Cluster hash tag: all keys of a world share one slot, so that scripts and transactions
@@ -14,6 +18,13 @@
 
 namespace skirmish::redis {
 
+// The id itself. Every value from outside becomes a part of a key through this: throws
+// invalid_argument for what is no id.
+inline std::string_view id_part(std::string_view id) {
+  if (!is_valid_id(id)) throw failure(errc::invalid_argument, "this is no id");
+  return id;
+}
+
 class key_space {
  public:
   key_space() = default;  // the default world
@@ -26,13 +37,21 @@ class key_space {
     return key_space("{" + std::string(world) + "}:");
   }
 
-  // The parts joined by ':' behind the world's tag: key("attack", a, b) is "attack:a:b".
-  template <std::convertible_to<std::string_view>... Parts>
-  [[nodiscard]] std::string key(std::string_view first, const Parts&... rest) const {
+  // A name behind the world's tag: one of ours, or one that was made with id_part().
+  [[nodiscard]] std::string key(std::string_view name) const {
+    return std::string(prefix_).append(name);
+  }
+
+  // A fixed name and ids: key("player", id) is "player:<id>", key("presence", channel, player) is
+  // "presence:<channel>@<player>". Throws invalid_argument unless all are ids.
+  template <std::convertible_to<std::string_view>... Ids>
+  [[nodiscard]] std::string key(std::string_view name, std::string_view id,
+                                const Ids&... more) const {
     std::string joined;
-    joined.reserve(prefix_.size() + first.size() + (0 + ... + (1 + std::string_view(rest).size())));
-    joined.append(prefix_).append(first);
-    ((joined += ':', joined += std::string_view(rest)), ...);
+    joined.reserve(prefix_.size() + name.size() + 1 + id.size() +
+                   (0 + ... + (1 + std::string_view(more).size())));
+    joined.append(prefix_).append(name).append(":").append(id_part(id));
+    ((joined += '@', joined += id_part(more)), ...);
     return joined;
   }
 

@@ -1,7 +1,10 @@
 // Servers that die, freeze, and are cut off in the middle of a reply.
+#include "core/run_loop.hpp"
 #include "redis/client.hpp"
 #include "support/redis_fixture.hpp"
 #include "testing/relay.hpp"
+
+#include <algorithm>
 
 namespace skirmish {
 namespace {
@@ -102,6 +105,67 @@ TEST_F(redis_outage, a_request_that_the_server_dies_on_is_unknown) {
     EXPECT_EQ(code, errc::deadline_exceeded);
     EXPECT_LT(steady_clock::now() - begin, patience / 2) << "the loss was not noticed at once";
   });
+}
+
+TEST_F(redis_outage, a_client_that_goes_ends_its_callers_first) {
+  constexpr int count = 1'000;
+  auto config = server.config();
+  config.command_timeout = patience;
+  config.health_check_interval = patience;
+  auto going = std::make_unique<client>(io, config, "going");
+  tasks.spawn("redis", [&client = *going] { return client.run(); });
+  run([&]() -> awaitable<void> { co_await going->wait_connected(10s); });
+  server.freeze();
+  std::vector<errc> ended;
+  for (int i = 0; i < count; ++i)
+    tasks.spawn("caller", [&]() -> awaitable<void> {
+      const auto code = co_await failure_of(*going, "INCR", "n");
+      ended.push_back(code.value_or(errc::internal));
+    });
+  run([&]() -> awaitable<void> {
+    const auto sent = [&] { return going->stats().in_flight == count; };
+    co_await testing::eventually(sent);
+    request one;
+    one.push("PING");
+    const redis::exec_options quick{100ms};
+    std::optional<errc> why;
+    try {
+      co_await going->exec(std::move(one), quick);
+    } catch (const failure& e) {
+      why = e.code();
+    }
+    EXPECT_EQ(why, errc::deadline_exceeded);
+    const auto begin = steady_clock::now();
+    going.reset();
+    const auto all = [&] { return ended.size() == count; };
+    co_await testing::eventually(all);
+    EXPECT_LT(steady_clock::now() - begin, patience / 2) << "they waited for their own deadlines";
+    const bool told =
+        std::ranges::all_of(ended, [](errc code) { return code == errc::deadline_exceeded; });
+    EXPECT_TRUE(told);
+  });
+  server.thaw();
+}
+
+TEST_F(redis_outage, callers_may_be_dropped_with_the_loop_after_the_client) {
+  event_loop loop{1};
+  auto config = server.config();
+  config.command_timeout = patience;
+  {
+    task_group calls(loop);
+    client going(loop, config, "going");
+    calls.spawn("redis", [&going] { return going.run(); });
+    testing::run(loop, [&]() -> awaitable<void> { co_await going.wait_connected(10s); });
+    server.freeze();
+    for (int i = 0; i < 100; ++i)
+      calls.spawn("caller", [&]() -> awaitable<void> { co_await failure_of(going, "INCR", "n"); });
+    testing::run(loop, [&]() -> awaitable<void> {
+      const auto sent = [&] { return going.stats().in_flight == 100; };
+      co_await testing::eventually(sent);
+    });
+  }
+  loop.drop_waiting();
+  server.thaw();
 }
 
 TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {

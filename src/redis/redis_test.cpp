@@ -161,7 +161,7 @@ TEST(redis_script, noscript) {
 TEST(redis_key_space, the_default_world_has_no_prefix) {
   const key_space keys;
   EXPECT_EQ(keys.key("interactions"), "interactions");
-  EXPECT_EQ(keys.key("attack", std::string("a"), std::string_view("b")), "attack:a:b");
+  EXPECT_EQ(keys.key("presence", std::string("a:b"), std::string_view("c")), "presence:a:b@c");
   EXPECT_EQ(key_space::of_world("").value().prefix(), "");
 }
 

@@ -1,9 +1,5 @@
 #include "redis/threaded_client.hpp"
 
-#include "core/run_loop.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 namespace skirmish::redis {
@@ -20,13 +16,15 @@ void threaded_client::start() {
 
 void threaded_client::stop() {
   if (!thread_.joinable()) return;
-  auto end = [this]() -> awaitable<void> {
-    client_.stop();
-    co_await tasks_.wait(std::chrono::seconds(2));
-    io_.stop();
-  };
-  asio::co_spawn(io_, std::move(end), asio::detached);
+  asio::post(io_, [this] { control_.spawn("redis_stop", [this] { return shut_down(); }); });
   thread_.join();
+  io_.drop_waiting();
+}
+
+awaitable<void> threaded_client::shut_down() {
+  const stop_at_exit end{io_};
+  client_.stop();
+  co_await tasks_.wait(std::chrono::seconds(2));
 }
 
 }  // namespace skirmish::redis

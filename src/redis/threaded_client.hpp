@@ -4,6 +4,7 @@
 // Call the client through its context(): co_spawn there, and await the outcome on your own loop.
 #pragma once
 
+#include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 
@@ -20,17 +21,20 @@ class threaded_client {
   threaded_client& operator=(const threaded_client&) = delete;
 
   void start();
-  // Fails what is under way and joins the thread. What still waits for an outcome on another loop
-  // is destroyed with this object, so that loop must have ended by then.
+  // Fails what is under way and joins the thread. What then still waits for an outcome on another
+  // loop is destroyed, so that loop must have ended by then.
   void stop();
 
   [[nodiscard]] redis::client& client() noexcept { return client_; }
   [[nodiscard]] bool connected() const noexcept { return client_.connected(); }
 
  private:
-  asio::io_context io_{1};
+  awaitable<void> shut_down();
+
+  event_loop io_{1};
   redis::client client_;
   task_group tasks_{io_};
+  task_group control_{io_};
   std::thread thread_;
 };
 

@@ -88,7 +88,7 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
 void keeper::start() {
   known_ = file_.load();
   if (known_ && known_->game) damper_.restore(*known_->game);
-  tasks_.spawn("status_watch", [this] { return watch(); });
+  tasks_.keep_running("status_watch", [this] { return watch(); });
 }
 
 awaitable<void> keeper::hand_over() {
@@ -252,7 +252,9 @@ awaitable<void> keeper::load() {
   try {
     if (board_.is_redis_up) {
       is_locked = co_await store_.take_lock();
-      if (!is_locked && co_await wait_for_other()) {
+      bool is_read = false;
+      if (!is_locked) is_read = co_await wait_for_other();
+      if (is_read) {
         is_loaded_ = true;
         load_problem_.clear();
         co_return;

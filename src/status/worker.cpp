@@ -1,7 +1,7 @@
 #include "status/worker.hpp"
 
 #include "core/log.hpp"
-#include "core/run_loop.hpp"
+#include "core/message_of.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -30,7 +30,7 @@ worker::worker(const config& settings, const redis::connection_config& redis, da
 worker::~worker() { stop(); }
 
 void worker::start() {
-  tasks_.spawn("status_redis", [this] { return redis_.run(); });
+  tasks_.keep_running("status_redis", [this] { return redis_.run(); });
   keeper_.start();
   thread_ = std::thread([this] { run_loop(io_); });
 }
@@ -39,15 +39,16 @@ void worker::stop() {
   if (!thread_.joinable()) return;
   asio::post(io_, [this] { control_.spawn("status_shut_down", [this] { return shut_down(); }); });
   thread_.join();
+  io_.drop_waiting();
 }
 
 awaitable<void> worker::shut_down() {
+  const stop_at_exit end{io_};
   co_await keeper_.hand_over();
   redis_.stop();
   tasks_.close();
   const bool have_ended = co_await tasks_.wait(2s);
   if (!have_ended) log_left(tasks_);
-  io_.stop();
 }
 
 awaitable<bool> worker::ask(std::function<awaitable<void>(keeper&)> work,
@@ -64,8 +65,8 @@ awaitable<bool> worker::ask(std::function<awaitable<void>(keeper&)> work,
   auto job = [work = std::move(work), executor, wait](keeper& k) -> awaitable<void> {
     try {
       co_await work(k);
-    } catch (const failure& e) {
-      log::warn("status_request_failed", {{"error", e.what()}});
+    } catch (...) {
+      log::warn("status_request_failed", {{"error", message_of(std::current_exception())}});
     }
     asio::post(executor, [wait] {
       wait->is_done = true;

@@ -2,6 +2,7 @@
 // whatever the backends do, no server thread waits with them.
 #pragma once
 
+#include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "status/keeper.hpp"
@@ -40,7 +41,7 @@ class worker {
  private:
   awaitable<void> shut_down();
 
-  asio::io_context io_{1};
+  event_loop io_{1};
   task_group tasks_{io_};
   task_group control_{io_};
   redis::client redis_;

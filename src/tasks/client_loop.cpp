@@ -1,6 +1,7 @@
 #include "tasks/client_loop.hpp"
 
 #include "core/log.hpp"
+#include "core/message_of.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -25,8 +26,8 @@ template <class Run>
 void guarded(Run run) {
   try {
     run();
-  } catch (const std::exception& e) {
-    log::error("unhandled_exception", {{"error", e.what()}});
+  } catch (...) {
+    log::error("unhandled_exception", {{"error", message_of(std::current_exception())}});
   }
 }
 
@@ -141,15 +142,13 @@ client_loop::~client_loop() {
     broker_.stop();
     if (results_) results_->stop();
     subscriber_.stop();
-    asio::co_spawn(
-        io_,
-        [this]() -> awaitable<void> {
-          co_await tasks_.wait(std::chrono::seconds(5));
-          io_.stop();
-        },
-        [](const std::exception_ptr&) {});
+    control_.spawn("tasks_stop", [this]() -> awaitable<void> {
+      const stop_at_exit end{io_};
+      co_await tasks_.wait(std::chrono::seconds(5));
+    });
   });
   thread_.join();
+  io_.drop_waiting();
 }
 
 }  // namespace skirmish::tasks

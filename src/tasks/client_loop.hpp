@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
@@ -131,11 +132,12 @@ class client_loop {
   bool running_ = false;               // its own thread runs it
   std::atomic<bool> reserved_{false};  // its own thread is to stay away
 
-  asio::io_context io_{1};
+  event_loop io_{1};
   redis::client broker_;
   std::unique_ptr<redis::client> results_;  // null: the broker's
   redis::subscriber subscriber_;
   task_group tasks_{io_};
+  task_group control_{io_};
   std::thread thread_;
 };
 

@@ -33,6 +33,9 @@
 //   Thistory:…            see history.hpp
 #pragma once
 
+#include "core/ids.hpp"
+
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -45,6 +48,19 @@ inline constexpr std::array<int, 4> priority_steps{0, 3, 6, 9};
 // The greatest step that is not above the priority, which is clamped to 0..9.
 constexpr int priority_step(int priority) noexcept {
   return priority >= 9 ? 9 : priority >= 6 ? 6 : priority >= 3 ? 3 : 0;
+}
+
+// True for a name under which a queue's list shares its key with nothing else: an id without ':'
+// that is no key of ours or of Celery's. Names of queues that come from outside must be such.
+inline bool is_queue_name(std::string_view name) {
+  constexpr std::array<std::string_view, 5> taken{"unacked", "unacked_index", "unacked_mutex",
+                                                  "interactions", "positions"};
+  constexpr std::array<std::string_view, 3> families{"_kombu.", "celery-task-meta-",
+                                                     "celery-taskset-meta-"};
+  return is_valid_id(name) && name.find(':') == name.npos &&
+         std::find(taken.begin(), taken.end(), name) == taken.end() &&
+         std::none_of(families.begin(), families.end(),
+                      [&](auto family) { return name.starts_with(family); });
 }
 
 struct key_names {

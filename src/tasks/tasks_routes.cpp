@@ -37,12 +37,13 @@ struct routes {
 };
 using shared = std::shared_ptr<routes>;
 
-shape call_shape() {
+shape call_shape(std::vector<std::string> queues) {
   return shape::object(
       {{"name", shape::text(1, 255), required, "the task's registered name"},
        {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
        {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
-       {"queue", shape::text(1, 255), optional, "default: skirmish for its own tasks, else celery"},
+       {"queue", shape::word(std::move(queues)), optional,
+        "default: skirmish for its own tasks, else celery"},
        {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
        {"eta", shape::time(), optional, "not before"},
        {"expires", shape::time(), optional, "not after"},
@@ -214,6 +215,12 @@ awaitable<response> command(shared r, exchange& x) {
     co_return problem({errc::not_found, "there is no such command"}, x.request_id);
   if (!x.body.is_object())
     co_return problem({errc::invalid_argument, "the body is an object of arguments"}, x.request_id);
+  const auto* queue = x.body.as_object().if_contains("queue");
+  if (queue && !(queue->is_string() && is_queue_name(queue->get_string())))
+    co_return problem({errc::invalid_argument,
+                       "queue must be a name: A-Z a-z 0-9 _ . -, and none "
+                       "that something else in Redis has"},
+                      x.request_id);
   auto answers =
       co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
   co_return json_response(json_object{{"answers", std::move(answers)}});
@@ -221,7 +228,8 @@ awaitable<response> command(shared r, exchange& x) {
 
 }  // namespace
 
-void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys) {
+void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
+                std::vector<std::string> queues) {
   auto r = std::make_shared<routes>(routes{io, broker, std::move(keys)});
   const auto text_parameter = [](const char* name, const char* what) {
     return http::query_parameter{name, what, std::nullopt, std::nullopt};
@@ -231,7 +239,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
           access::server,
           "Send a task to C++ or Python workers; once for each Idempotency-Key",
           [r](exchange& x) { return create(r, x); },
-          call_shape(),
+          call_shape(std::move(queues)),
           {},
           "202 with the id"});
   to.add(

@@ -1,8 +1,6 @@
 #include "testing/relay.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -45,14 +43,14 @@ relay::relay(std::string upstream)
     : upstream_(std::move(upstream)),
       acceptor_(io_, {asio::ip::address_v4::loopback(), 0}),
       port_(acceptor_.local_endpoint().port()) {
-  const auto work = [this] { return accept(); };
-  asio::co_spawn(io_, work, asio::detached);
-  thread_ = std::thread([this] { io_.run(); });
+  tasks_.keep_running("relay", [this] { return accept(); });
+  thread_ = std::thread([this] { run_loop(io_); });
 }
 
 relay::~relay() {
   io_.stop();
   thread_.join();
+  io_.drop_waiting();
 }
 
 void relay::cut() {
@@ -76,10 +74,8 @@ awaitable<void> relay::accept() {
     if (problem) continue;
     ++accepted_;
     links_.push_back(at);
-    const auto requests = [this, at] { return pass_requests(at); };
-    const auto replies = [this, at] { return pass_replies(at); };
-    asio::co_spawn(io_, requests, asio::detached);
-    asio::co_spawn(io_, replies, asio::detached);
+    tasks_.spawn("relay_requests", [this, at] { return pass_requests(at); });
+    tasks_.spawn("relay_replies", [this, at] { return pass_replies(at); });
   }
 }
 

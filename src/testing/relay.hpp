@@ -2,6 +2,8 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/run_loop.hpp"
+#include "core/task_group.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -46,7 +48,8 @@ class relay {
   awaitable<void> pass_requests(std::shared_ptr<link> at);
   awaitable<void> pass_replies(std::shared_ptr<link> at);
 
-  asio::io_context io_{1};
+  event_loop io_{1};
+  task_group tasks_{io_};
   std::string upstream_;
   asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_;

@@ -21,7 +21,7 @@ def background_replay(server, path, *args):
 def progress(server):
     try:
         keys = list(server.redis().scan_iter("ingest:*"))
-        return int(server.redis().get(keys[0]) or 0) if keys else 0
+        return int((server.redis().get(keys[0]) or "0").split()[0]) if keys else 0
     except Exception:  # the server is being killed
         return 0
 

@@ -317,8 +317,15 @@ def test_bad_requests(server, method, path, body, status):
     assert server.http(method, path, body).status == status
 
 
-def test_a_task_is_sent_once_for_an_idempotency_key(own_server):
-    server = own_server
+@pytest.fixture
+def server_with_unserved_queue(short_tmp):
+    s = Server(short_tmp / unique("own"), {"SKIRMISH_TASKS_SEND_QUEUES": "unserved"}).start()
+    yield s
+    s.stop()
+
+
+def test_a_task_is_sent_once_for_an_idempotency_key(server_with_unserved_queue):
+    server = server_with_unserved_queue
     server.http("POST", "/api/tasks", {"name": "echo", "args": [0], "queue": "unserved"})
 
     def send(key, **body):

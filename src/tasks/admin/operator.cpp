@@ -214,7 +214,8 @@ awaitable<std::int64_t> purge(broker_view at, std::string queue) {
 }
 
 awaitable<void> set_paused(broker_view at, std::string queue, bool paused) {
-  redis::checked(co_await at.redis.command(paused ? "SADD" : "SREM", at.keys.own("paused"), queue));
+  const auto* command = paused ? "SADD" : "SREM";
+  redis::checked(co_await at.redis.command(command, at.keys.own("paused"), queue));
 }
 
 awaitable<void> revoke(broker_view at, std::string id, bool terminate) {

@@ -182,7 +182,7 @@ awaitable<void> worker::run() {
   std::exception_ptr problem;
   try {
     co_await work();
-  } catch (const failure&) {
+  } catch (...) {
     problem = std::current_exception();
   }
   co_await wind_down(connections);
@@ -197,9 +197,9 @@ awaitable<void> worker::work() {
   co_await load_revoked();
   co_await beat_once();
   co_await announce();
-  group_.spawn("task_heartbeat", [this] { return heartbeat_loop(); });
-  group_.spawn("task_etas", [this] { return eta_loop(); });
-  group_.spawn("task_janitor", [this] { return janitor_loop(); });
+  group_.keep_running("task_heartbeat", [this] { return heartbeat_loop(); });
+  group_.keep_running("task_etas", [this] { return eta_loop(); });
+  group_.keep_running("task_janitor", [this] { return janitor_loop(); });
   std::string queues;
   for (const auto& [name, weight] : config_.queues) queues += (queues.empty() ? "" : ",") + name;
   log::info("task_worker_ready", {{"node", config_.node},

@@ -1,0 +1,27 @@
+-- For writes to a key that belongs to one player, pair, board or channel, which somebody may have given another type: they
+-- must not end a script that writes for many. Stands in front of the scripts that do.
+
+-- The keys under which something else stands, each once.
+local damaged, is_damaged = {}, {}
+
+-- redis.call(), but returns nil and notes the key when what stands there is not for this command. Other errors are thrown.
+local function attempt(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  -- The others: what should be a number is none, or would grow beyond what one can be.
+  local problem = reply.err
+  if not (string.find(problem, '^WRONGTYPE') or string.find(problem, '^ERR hash value is not')
+          or string.find(problem, '^ERR value is not an integer') or string.find(problem, '^ERR increment or decrement would overflow')) then error(reply) end
+  if not is_damaged[key] and #damaged < 20 then
+    damaged[#damaged + 1], is_damaged[key] = key, true
+  end
+end
+
+-- Writes a hash that is always written as a whole; whatever else stands there is replaced.
+local function put_hash(key, ttl_ms, ...)
+  if not attempt('HSET', key, ...) then
+    redis.call('DEL', key)
+    redis.call('HSET', key, ...)
+  end
+  redis.call('PEXPIRE', key, ttl_ms)
+end
