@@ -48,6 +48,15 @@ TEST(shape, numbers_must_be_finite_and_in_range) {
     EXPECT_FALSE(complaints(s, bad).empty()) << bad;
 }
 
+TEST(shape, numbers_that_a_double_does_not_hold_are_refused) {
+  const auto s = shape::number(-9'007'199'254'740'992.0, 9'007'199'254'740'992.0);
+  for (const auto* good : {"9007199254740992", "-9007199254740992", "9007199254740991.0", "0.1"})
+    EXPECT_TRUE(complaints(s, good).empty()) << good;
+  for (const auto* bad : {"9007199254740993", "-9007199254740993", "9007199254740993.0",
+                          "18446744073709551615", "9.1e15"})
+    EXPECT_FALSE(complaints(s, bad).empty()) << bad;
+}
+
 TEST(query, is_decoded_and_bounded) {
   const auto parsed = parse_query("a=1&b=%C3%A9+x&&c").value();
   EXPECT_EQ(parsed, (fields{{"a", "1"}, {"b", "\xC3\xA9 x"}, {"c", ""}}));

@@ -53,6 +53,20 @@ def test_ten_thousand_scores_and_pages_both_ways(server):
     assert too_many.status == 413
 
 
+def test_scores_that_no_double_holds_are_refused_by_every_route(server):
+    board, player = unique("b"), server.new_player()
+    event = {"type": "score", "board": board, "player_id": player}
+    for score in (2**53 + 1, -2**53 - 1):
+        assert submit(server, board, player, score).status == 400
+        assert server.http("POST", "/api/interactions", {**event, "value": score}).status == 400
+    # A sum that would leave the range is rejected, and the rest of the batch applied.
+    events = [{**event, "value": value} for value in (2**53, 1, -1)]
+    answer = server.http("POST", "/api/interactions", events).json
+    assert answer["accepted"] == 2
+    assert [(x["index"], x["code"]) for x in answer["rejected"]] == [(1, "invalid_argument")]
+    assert server.redis().zscore(f"leaderboard:{board}", player) == 2**53 - 1
+
+
 def test_a_repeated_submission_counts_once(server):
     board, player = unique("b"), unique()
     body = {"player_id": player, "score": 5, "operator": "increment"}
