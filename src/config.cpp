@@ -133,8 +133,9 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.number("http.connection_limit", FIELD(http.connection_limit), 1, 1'000'000, "open connections");
   t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h,
              "time for a request's header to arrive");
-  t.duration("http.body_timeout", FIELD(http.body_timeout), 100ms, 1h,
-             "time for a request's body, a WebSocket message or a part of an answer to get through");
+  t.duration(
+      "http.body_timeout", FIELD(http.body_timeout), 100ms, 1h,
+      "time for a request's body, a WebSocket message or a part of an answer to get through");
   t.duration("http.idle_timeout", FIELD(http.idle_timeout), 1s, 24h,
              "how long an idle connection is kept");
   t.bytes("http.websocket_frame_limit", FIELD(http.websocket_frame_limit_bytes), 1 << 10, 64 << 20,
