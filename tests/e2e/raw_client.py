@@ -40,8 +40,13 @@ class RawClient:
         return bool(chunk)
 
     def read_to_end(self):
-        while self.read_some():
-            pass
+        chunks = [self.received]
+        while True:
+            self.received = b""
+            if not self.read_some():
+                break
+            chunks.append(self.received)
+        self.received = b"".join(chunks)
         return self.received
 
     def response(self):
@@ -75,13 +80,14 @@ class RawClient:
                 return None
 
     def close_code(self):
-        """Reads on until the server says goodbye; None when it just went."""
-        while True:
-            got = self.frame()
-            if got is None:
-                return None
-            if got[0] == CLOSE:
-                return struct.unpack("!H", got[1][:2])[0] if got[1] else 1005
+        """Reads to the end: with which code the server said goodbye; None when it just went."""
+        rest = memoryview(self.read_to_end())
+        while got := parse_frame(rest):
+            op, payload, size = got
+            if op == CLOSE:
+                return struct.unpack("!H", payload[:2])[0] if len(payload) else 1005
+            rest = rest[size:]
+        return None
 
 
 def handshake(path="/api/ws", key=None, method="GET", version="HTTP/1.1", **changed):

