@@ -142,8 +142,9 @@ std::size_t websocket::next_read_bytes() const noexcept {
 
 // What waits for a peer that does not read is of no use any more.
 void websocket::too_slow(std::string_view reason) {
-  pending_.clear();
+  std::string().swap(pending_);
   close(ws::close_code::too_slow, reason);
+  hold();
 }
 
 bool websocket::has_room_for(std::size_t bytes) {

@@ -1,5 +1,7 @@
 // Any bytes through a real HTTP session: parser, limits, routes, and the WebSocket behind it.
+#include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/parse.hpp"
 #include "fed_socket.hpp"
 #include "http/session.hpp"
 #include "http/websocket.hpp"
@@ -30,8 +32,8 @@ struct server {
       require(is_valid_id(x.path("id")));
       co_return text_response(x.path("id"));
     };
-    routes.add({verb::post, "/e", access::server, "Echo", echo,
-                shape::map_of(shape::anything(), 100)});
+    routes.add(
+        {verb::post, "/e", access::server, "Echo", echo, shape::map_of(shape::anything(), 100)});
     routes.add({verb::get, "/t/{id}", access::anyone, "A thing", thing, {}, {limit_parameter()}});
     auto serve_socket = [](exchange&, websocket& socket) {
       return socket.run([&socket](std::string_view text) -> awaitable<void> {

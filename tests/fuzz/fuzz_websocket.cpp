@@ -33,8 +33,8 @@ std::vector<std::string> messages_of(std::string_view bytes, std::size_t piece_b
   auto subject = [&out](asio::ip::tcp::socket socket) -> awaitable<void> {
     websocket_limits limits;
     limits.message_bytes = 1024;
-    const auto served = std::make_shared<websocket>(
-        std::move(socket), std::string(), limits, buffer_share(buffer_budget(metrics, 1 << 20)));
+    const auto served = std::make_shared<websocket>(std::move(socket), std::string(), limits,
+                                                    buffer_share(buffer_budget(metrics, 1 << 20)));
     auto keep = [&out](std::string_view text) -> awaitable<void> {
       require(is_valid_utf8(text) && text.size() <= 1024);
       out.emplace_back(text);
