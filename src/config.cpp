@@ -126,19 +126,27 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.text("http.listen", FIELD(http.listen), "address:port to listen on; port 0 picks a free one");
   t.bytes("http.body_limit", FIELD(http.body_limit_bytes), 1 << 10, 1 << 30,
           "largest request body, bytes");
+  t.bytes("http.anonymous_limit", FIELD(http.anonymous_limit_bytes), 1 << 10, 64 << 20,
+          "largest request body or WebSocket message of a caller without a key, bytes");
   t.bytes("http.header_limit", FIELD(http.header_limit_bytes), 1 << 10, 1 << 20,
           "largest request header, bytes");
   t.number("http.connection_limit", FIELD(http.connection_limit), 1, 1'000'000, "open connections");
   t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h,
              "time for a request's header to arrive");
-  t.duration("http.body_timeout", FIELD(http.body_timeout), 100ms, 1h,
-             "time for a request's body to arrive");
+  t.duration(
+      "http.body_timeout", FIELD(http.body_timeout), 100ms, 1h,
+      "time for a request's body, a WebSocket message or a part of an answer to get through");
   t.duration("http.idle_timeout", FIELD(http.idle_timeout), 1s, 24h,
              "how long an idle connection is kept");
   t.bytes("http.websocket_frame_limit", FIELD(http.websocket_frame_limit_bytes), 1 << 10, 64 << 20,
           "largest WebSocket message, bytes");
   t.bytes("http.websocket_queue_limit", FIELD(http.websocket_queue_limit_bytes), 1 << 10, 1 << 30,
           "unsent bytes at which a slow WebSocket reader is closed");
+  t.bytes("http.buffer_budget", FIELD(http.buffer_budget_bytes), 1 << 20, std::int64_t{1} << 40,
+          "bytes that all connections may hold together; callers without a key fill at most half");
+  t.text("http.allowed_origins", FIELD(http.allowed_origins),
+         "origins (https://console.example.com) whose pages may use a key here, besides the "
+         "server's own; with commas between");
   auto& redis_url = t.text("redis.url", FIELD(redis.url),
                            "REDIS_URL; empty starts an embedded server in data_dir");
   redis_url.env.emplace_back("REDIS_URL");

@@ -31,6 +31,7 @@ struct config {
   struct {
     std::string listen = "127.0.0.1:8090";  // address:port; port 0 picks a free one
     std::int64_t body_limit_bytes = 4 << 20;
+    std::int64_t anonymous_limit_bytes = 16 << 10;  // of a body or message without a key
     std::int64_t header_limit_bytes = 16 << 10;
     std::int64_t connection_limit = 20'000;  // open connections in the whole process
     std::chrono::milliseconds header_timeout{10'000};
@@ -39,6 +40,8 @@ struct config {
     std::int64_t websocket_frame_limit_bytes = 1 << 20;
     std::int64_t websocket_queue_limit_bytes =
         1 << 20;  // unsent bytes at which a slow reader is closed
+    std::int64_t buffer_budget_bytes = 128 << 20;  // of all connections together
+    std::string allowed_origins;  // sites whose pages may use a key here, with commas between
   } http;
 
   struct {

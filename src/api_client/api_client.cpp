@@ -39,6 +39,11 @@ awaitable<tcp::socket> connect_to(asio::io_context& io, const server_address& se
   co_return socket;
 }
 
+// An IPv6 address stands in brackets there.
+std::string host_field(const server_address& server) {
+  return server.host.find(':') == std::string::npos ? server.host : "[" + server.host + "]";
+}
+
 }  // namespace
 
 result<server_address> parse_server_url(std::string_view url) {
@@ -96,7 +101,7 @@ awaitable<api_response> http_client::exchange(std::string method, std::string ta
   request.method_string(method);
   request.target(target);
   request.version(11);
-  request.set(beast::http::field::host, server_.host);
+  request.set(beast::http::field::host, host_field(server_));
   if (!api_key_.empty()) request.set("X-API-Key", api_key_);
   if (!cache_control.empty()) request.set(beast::http::field::cache_control, cache_control);
   if (!body.empty()) request.set(beast::http::field::content_type, "application/json");
@@ -143,7 +148,7 @@ awaitable<void> websocket_client::connect(std::string target) {
   const auto request = fmt::format(
       "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: {}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
-      target, server_.host, key, credentials);
+      target, host_field(server_), key, credentials);
   try {
     co_await asio::async_write(socket_, asio::buffer(request), use_awaitable);
     std::size_t end = std::string::npos;

@@ -6,6 +6,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ struct principal {
 struct exchange {
   request req;
   std::string request_id;
+  // Sent by a page of another site (by its Origin), which may not use a key that a browser holds.
+  bool is_cross_site = false;
+  std::chrono::steady_clock::duration spent{};  // on it by the server, without waiting for its body
   principal who;
   fields path_parameters;
   fields query_parameters;  // decoded

@@ -1,5 +1,7 @@
 #include "http/fast_path.hpp"
 
+#include "http/request_head.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,13 +39,6 @@ bool is_field_value(std::string_view text) {
                      [](char c) { return (c >= ' ' && c < 0x7F) || c == '\t'; });
 }
 
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() &&
-         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-         });
-}
-
 // Lines that mean nothing here. Everything that is neither listed nor read below may have a meaning
 // and is left to the ordinary path only when it changes how the request is framed or answered.
 constexpr std::string_view decisive[] = {
@@ -67,7 +62,10 @@ bool take_line(std::string_view line, fast_request& out, int& hosts) {
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   if (is_one_of(name, decisive))
     return equals_ignoring_case(name, "connection") && equals_ignoring_case(value, "keep-alive");
-  if (equals_ignoring_case(name, "host")) ++hosts;
+  if (equals_ignoring_case(name, "host")) {
+    ++hosts;
+    if (!is_valid_host(value)) return false;
+  }
   if (equals_ignoring_case(name, "accept-encoding")) {
     if (!out.accept_encoding.empty()) return false;
     out.accept_encoding = value;

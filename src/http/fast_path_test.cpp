@@ -49,6 +49,7 @@ TEST(fast_path, leaves_what_is_in_doubt_to_the_ordinary_path) {
         "GET /x  HTTP/1.1", "get /x HTTP/1.1"})
     EXPECT_FALSE(parse_fast_request(first + "\r\nHost: a\r\n\r\n")) << first;
   EXPECT_FALSE(parse_fast_request("GET /x HTTP/1.1\r\n\r\n")) << "no Host";
+  EXPECT_FALSE(parse_fast_request("GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n")) << "bad Host";
   std::string many = "GET /x HTTP/1.1\r\nHost: a\r\n";
   for (int i = 0; i < 40; ++i) many += "X: y\r\n";
   EXPECT_FALSE(parse_fast_request(many + "\r\n"));

@@ -18,10 +18,10 @@ namespace {
 using ::testing::HasSubstr;
 
 std::vector<std::string> complaints(const shape& s, std::string_view body) {
-  std::vector<body_error> errors;
+  body_errors errors;
   s.check(json::parse(body), "", errors);
   std::vector<std::string> out;
-  for (const auto& e : errors) out.push_back(e.pointer + ": " + e.message);
+  for (const auto& e : errors.listed()) out.push_back(e.pointer + ": " + e.message);
   return out;
 }
 
@@ -38,6 +38,21 @@ TEST(shape, names_every_complaint_with_its_pointer) {
   EXPECT_THAT(complaints(s, "[]"), ::testing::ElementsAre(": must be an object"));
   EXPECT_THAT(complaints(s, R"({"name":"a\u0000b"})"),
               ::testing::ElementsAre("/name: must not contain control characters"));
+}
+
+TEST(shape, complaints_are_bounded_in_number_and_length) {
+  const auto s = shape::object({{"name", shape::text(1, 5)}});
+  json::object body{{"name", "abc"}};
+  for (int i = 0; i < 100'000; ++i) body[std::to_string(i)] = 0;
+  body_errors errors;
+  s.check(body, "", errors);
+  EXPECT_EQ(errors.size(), 100'000U);
+  const auto r = problem({errc::invalid_argument, "no"}, "r1", errors);
+  EXPECT_LT(r.body.size(), 8'000U);
+  EXPECT_THAT(r.body, HasSubstr("and 99950 more"));
+  body_errors one;
+  one.add("/" + std::string(254, 'x') + "\xC3\xA9" + std::string(1'000'000, 'y'), "is not known");
+  EXPECT_EQ(one.listed().front().pointer, "/" + std::string(254, 'x') + "\xE2\x80\xA6");
 }
 
 TEST(shape, numbers_must_be_finite_and_in_range) {
@@ -157,6 +172,27 @@ TEST_F(router_fixture, failures_do_not_show_internals) {
   EXPECT_THAT(r.body, ::testing::Not(HasSubstr("secret")));
   EXPECT_THAT(r.body, HasSubstr("\"code\":\"unavailable\""));
   EXPECT_EQ(r.content_type, "application/problem+json");
+}
+
+TEST_F(router_fixture, the_head_decides_before_the_body) {
+  exchange x;
+  x.req.method = verb::post;
+  x.req.path = "/things";
+  asio::io_context io;
+  admission out;
+  auto work = [&]() -> awaitable<void> { out = co_await routes_.admit(x); };
+  asio::co_spawn(io, work, asio::detached);
+  io.run();
+  EXPECT_EQ(out.to, nullptr);
+  EXPECT_EQ(out.refusal.status, 401);
+}
+
+TEST_F(router_fixture, pages_of_other_sites_may_not_use_a_key) {
+  exchange x;
+  x.is_cross_site = true;
+  EXPECT_FALSE(refuse_cross_site(x)) << "no key, nothing to protect";
+  x.req.headers = {{"x-api-key", "good"}};
+  EXPECT_EQ(refuse_cross_site(x)->status, 403);
 }
 
 TEST_F(router_fixture, openapi_lists_every_route) {

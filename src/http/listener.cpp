@@ -47,11 +47,35 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
   return acceptor;
 }
 
+// A session, its place in the list and in the count of open connections: whatever ends its
+// coroutine, and if it never starts, all three end together.
+struct listener::connection {
+  connection(tcp::socket socket, const listener& by)
+      : served(std::move(socket), by.settings_, by.routes_, by.budget_),
+        all(by.sessions_),
+        here(all->insert(all->end(), &served)),
+        open(by.open_) {
+    open.add(1);
+  }
+  ~connection() {
+    open.add(-1);
+    all->erase(here);
+  }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  session served;
+  std::shared_ptr<session_list> all;
+  session_list::iterator here;
+  metrics::gauge& open;
+};
+
 listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes,
                    metrics::registry& metrics)
     : acceptor_(std::move(acceptor)),
       settings_(settings),
       routes_(routes),
+      budget_(metrics, settings.http.buffer_budget_bytes),
       sweep_timer_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
       refused_(metrics.add_counter("skirmish_http_connections_refused_total",
@@ -69,7 +93,7 @@ void listener::stop() {
   error_code ignored;
   acceptor_.close(ignored);
   sweep_timer_.cancel();
-  for (auto* s : sessions_) s->stop();
+  for (auto* s : *sessions_) s->stop();
 }
 
 awaitable<void> listener::accept_loop(task_group& group) {
@@ -88,23 +112,21 @@ awaitable<void> listener::accept_loop(task_group& group) {
       refused_.add();
       continue;
     }
-    open_.add(1);  // at once: the session itself starts a turn of the loop later
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    auto place = std::make_shared<session>(std::move(socket), settings_, routes_);
-    auto serve = [this, place]() -> awaitable<void> {
-      const auto here = sessions_.insert(sessions_.end(), place.get());
-      try {
-        co_await place->run();
-      } catch (const boost::system::system_error& e) {
-        if (e.code() != asio::error::operation_aborted)
-          log::warn("session_failed", {{"error", e.what()}});
-      }
-      open_.add(-1);
-      sessions_.erase(here);
-    };
-    if (!group.spawn("http_session", std::move(serve))) open_.add(-1);
+    try {
+      serve(std::move(socket), group);
+    } catch (const std::exception& e) {
+      log::error("connection_failed", {{"error", e.what()}});
+    }
   }
+}
+
+// What a session throws ends in the group, which logs it.
+void listener::serve(tcp::socket socket, task_group& group) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  auto place = std::make_shared<connection>(std::move(socket), *this);
+  auto run = [place]() -> awaitable<void> { co_await place->served.run(); };
+  group.spawn("http_session", std::move(run));
 }
 
 awaitable<void> listener::sweep_loop() {
@@ -114,8 +136,12 @@ awaitable<void> listener::sweep_loop() {
     co_await sweep_timer_.async_wait(asio::redirect_error(use_awaitable, ec));
     if (ec) co_return;
     const auto now = std::chrono::steady_clock::now();
-    // A tick may end a session's wait but never runs it, so the list stands still here.
-    for (auto* s : sessions_) s->tick(now);
+    try {
+      // A tick may end a session's wait but never runs it, so the list stands still here.
+      for (auto* s : *sessions_) s->tick(now);
+    } catch (const std::exception& e) {
+      log::error("sweep_failed", {{"error", e.what()}});
+    }
   }
 }
 

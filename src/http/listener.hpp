@@ -4,6 +4,7 @@
 
 #include "config.hpp"
 #include "core/task_group.hpp"
+#include "http/buffer_budget.hpp"
 #include "http/router.hpp"
 #include "metrics/registry.hpp"
 
@@ -40,16 +41,22 @@ class listener {
   void stop();
 
   [[nodiscard]] asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
-  [[nodiscard]] std::size_t open_connections() const noexcept { return sessions_.size(); }
+  [[nodiscard]] std::size_t open_connections() const noexcept { return sessions_->size(); }
 
  private:
+  struct connection;
+  using session_list = std::list<session*>;
+
   awaitable<void> accept_loop(task_group& group);
+  void serve(asio::ip::tcp::socket socket, task_group& group);
   awaitable<void> sweep_loop();
 
   asio::ip::tcp::acceptor acceptor_;
   const config& settings_;
   const router& routes_;
-  std::list<session*> sessions_;
+  // Shared with every connection, which leaves it when it ends: that may be after the listener.
+  std::shared_ptr<session_list> sessions_ = std::make_shared<session_list>();
+  buffer_budget budget_;
   asio::steady_timer sweep_timer_;
   bool stopping_ = false;
   metrics::gauge& open_;

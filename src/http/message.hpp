@@ -23,9 +23,10 @@ using fields = std::vector<std::pair<std::string, std::string>>;
 
 struct request {
   verb method = verb::get;
-  std::string path;   // as sent, without the query
-  std::string query;  // as sent, without '?'
-  fields headers;     // names in lower case
+  int version_minor = 1;  // of HTTP/1
+  std::string path;       // as sent, without the query
+  std::string query;      // as sent, without '?'
+  fields headers;         // names in lower case
   std::string body;
   std::string remote_address;
 

@@ -22,20 +22,38 @@ int status_of(errc code) noexcept {
   return 500;
 }
 
-response problem(const error& e, std::string_view request_id,
-                 const std::vector<body_error>& errors) {
+void body_errors::add(std::string_view pointer, std::string message) {
+  if (listed_.size() == listed_max) {
+    ++unlisted_;
+    return;
+  }
+  std::string place(pointer.substr(0, pointer_max_bytes));
+  if (place.size() < pointer.size()) {
+    // Not in the middle of a character: its later bytes begin with the bits 10.
+    auto end = place.size();
+    while (end > 0 && (static_cast<unsigned char>(pointer[end]) & 0xC0) == 0x80) --end;
+    place.resize(end);
+    place += "\xE2\x80\xA6";
+  }
+  listed_.push_back({std::move(place), std::move(message)});
+}
+
+response problem(const error& e, std::string_view request_id, const body_errors& errors) {
   return problem(status_of(e.code), e, request_id, errors);
 }
 
 response problem(int status, const error& e, std::string_view request_id,
-                 const std::vector<body_error>& errors) {
+                 const body_errors& errors) {
   json::object body{{"type", "about:blank"},     {"title", reason(status)},
                     {"status", status},          {"detail", e.message},
                     {"code", to_string(e.code)}, {"request_id", request_id}};
   if (!errors.empty()) {
     json::array list;
-    for (const auto& item : errors)
+    for (const auto& item : errors.listed())
       list.push_back(json::object{{"pointer", item.pointer}, {"message", item.message}});
+    if (const auto more = errors.size() - list.size(); more > 0)
+      list.push_back(
+          json::object{{"pointer", ""}, {"message", "and " + std::to_string(more) + " more"}});
     body["errors"] = std::move(list);
   }
   auto r = json_response(body, status);

@@ -15,14 +15,33 @@ struct body_error {
   std::string message;
 };
 
+// The complaints about one body. However many there are, and however long the names in the body, an
+// answer with them stays small: the first ones are kept and the others counted.
+class body_errors {
+ public:
+  static constexpr std::size_t listed_max = 50;
+  static constexpr std::size_t pointer_max_bytes = 256;
+
+  // A pointer that is too long is cut at a character and ends in an ellipsis.
+  void add(std::string_view pointer, std::string message);
+
+  [[nodiscard]] bool empty() const noexcept { return listed_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return listed_.size() + unlisted_; }
+  [[nodiscard]] const std::vector<body_error>& listed() const noexcept { return listed_; }
+
+ private:
+  std::vector<body_error> listed_;
+  std::size_t unlisted_ = 0;
+};
+
 int status_of(errc code) noexcept;
 
-// `{type, title, status, detail, code, request_id, errors?}`. 503 and 429 carry Retry-After.
-response problem(const error& e, std::string_view request_id,
-                 const std::vector<body_error>& errors = {});
+// `{type, title, status, detail, code, request_id, errors?}`. 503 and 429 carry Retry-After. The
+// last of many errors says how many more there are.
+response problem(const error& e, std::string_view request_id, const body_errors& errors = {});
 
 // The same with a status that no code has of its own: 405, 415, 426, 431.
 response problem(int status, const error& e, std::string_view request_id,
-                 const std::vector<body_error>& errors = {});
+                 const body_errors& errors = {});
 
 }  // namespace skirmish::http

@@ -4,6 +4,7 @@
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
+#include "http/request_head.hpp"
 
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
@@ -69,14 +70,14 @@ result<void> check_query(exchange& x, const route& r) {
 }
 
 // Parses and checks the body. On failure `errors` may say more than the message.
-result<void> check_body(exchange& x, const route& r, std::vector<body_error>& errors) {
+result<void> check_body(exchange& x, const route& r, body_errors& errors) {
   if (!r.body) return {};
   json::parse_options options;
   options.max_depth = 16;
   error_code ec;
   x.body = json::parse(x.req.body, ec, {}, options);
   if (ec) {
-    errors.push_back({"", ec.message()});
+    errors.add("", ec.message());
     return invalid("the body is not valid JSON");
   }
   r.body->check(x.body, "", errors);
@@ -196,9 +197,10 @@ router::match router::find(exchange& x) const {
   return m;
 }
 
-awaitable<response> router::answer(exchange& x, const route& r) const {
+awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
   if (auto ok = check_path(x); !ok) co_return problem(ok.error(), x.request_id);
   if (r.who != access::anyone) {
+    if (auto no = refuse_cross_site(x)) co_return std::move(no);
     auto who = co_await authenticate_(x.req);
     if (!who) co_return problem(who.error(), x.request_id);
     x.who = std::move(*who);
@@ -207,43 +209,90 @@ awaitable<response> router::answer(exchange& x, const route& r) const {
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
-  std::vector<body_error> errors;
-  if (auto ok = check_body(x, r, errors); !ok) co_return problem(ok.error(), x.request_id, errors);
-  co_return co_await r.handle(x);
+  co_return std::nullopt;
+}
+
+awaitable<admission> router::admit(exchange& x) const {
+  const auto start = std::chrono::steady_clock::now();
+  admission out;
+  std::optional<response> refusal;
+  const auto m = find(x);
+  if (!m.found && m.allowed.empty()) {
+    if (websocket_at(x.req.path)) {
+      refusal = problem(426, invalid("this path is a WebSocket"), x.request_id);
+      refusal->with("Upgrade", "websocket").with("Connection", "Upgrade");
+    } else {
+      refusal = problem({errc::not_found, "there is no such route"}, x.request_id);
+    }
+  } else if (!m.found) {
+    refusal = problem(405, invalid("this path takes " + m.allowed), x.request_id);
+    refusal->with("Allow", m.allowed);
+  } else {
+    try {
+      refusal = co_await check_head_of(x, *m.found);
+    } catch (const std::exception&) {
+      refusal = answer_to_exception(x);
+    }
+  }
+  x.spent = std::chrono::steady_clock::now() - start;
+  if (refusal) {
+    observe(x, *refusal);
+    out.refusal = std::move(*refusal);
+  } else {
+    out.to = m.found;
+  }
+  co_return out;
+}
+
+awaitable<response> router::answer(exchange& x, const route& to) const {
+  const auto start = std::chrono::steady_clock::now();
+  response out;
+  try {
+    body_errors errors;
+    if (auto ok = check_body(x, to, errors); !ok)
+      out = problem(ok.error(), x.request_id, errors);
+    else
+      out = co_await to.handle(x);
+  } catch (const std::exception&) {
+    out = answer_to_exception(x);
+  }
+  x.spent += std::chrono::steady_clock::now() - start;
+  observe(x, out);
+  co_return out;
 }
 
 awaitable<response> router::dispatch(exchange& x) const {
-  const auto start = std::chrono::steady_clock::now();
-  response out;
-  const auto m = find(x);
-  if (!m.found && m.allowed.empty()) {
-    out = websocket_at(x.req.path)
-              ? problem(426, invalid("this path is a WebSocket"), x.request_id)
-              : problem({errc::not_found, "there is no such route"}, x.request_id);
-  } else if (!m.found) {
-    out = problem(405, invalid("this path takes " + m.allowed), x.request_id);
-    out.with("Allow", m.allowed);
-  } else {
-    try {
-      out = co_await answer(x, *m.found);
-    } catch (const failure& e) {
-      log::warn("request_failed",
-                {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
-      const char* detail = e.code() == errc::unavailable ? "a backend is down; try again"
-                           : e.code() == errc::deadline_exceeded
-                               ? "a backend did not answer in time; try again"
-                               : "something went wrong here";
-      out = problem({e.code(), detail}, x.request_id);
-    } catch (const std::exception& e) {
-      log::error("request_failed",
-                 {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
-      out = problem({errc::internal, "something went wrong here"}, x.request_id);
-    }
+  auto admitted = co_await admit(x);
+  if (!admitted.to) co_return std::move(admitted.refusal);
+  co_return co_await answer(x, *admitted.to);
+}
+
+void router::observe(const exchange& x, const response& r) const {
+  duration_.observe(std::chrono::duration<double>(x.spent).count());
+  by_status_class_[static_cast<std::size_t>(r.status / 100)]->add();
+}
+
+response answer_to_exception(const exchange& x) {
+  try {
+    throw;
+  } catch (const failure& e) {
+    log::warn("request_failed",
+              {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+    const char* detail = e.code() == errc::unavailable ? "a backend is down; try again"
+                         : e.code() == errc::deadline_exceeded
+                             ? "a backend did not answer in time; try again"
+                             : "something went wrong here";
+    return problem({e.code(), detail}, x.request_id);
+  } catch (const std::exception& e) {
+    log::error("request_failed",
+               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+    return problem({errc::internal, "something went wrong here"}, x.request_id);
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  duration_.observe(took.count());
-  by_status_class_[static_cast<std::size_t>(out.status / 100)]->add();
-  co_return out;
+}
+
+std::optional<response> refuse_cross_site(const exchange& x) {
+  if (!x.is_cross_site || !has_credential(x.req)) return std::nullopt;
+  return problem({errc::forbidden, "pages of this origin may not use a key here"}, x.request_id);
 }
 
 }  // namespace skirmish::http

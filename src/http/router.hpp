@@ -53,6 +53,20 @@ using authenticator = std::function<awaitable<result<principal>>(const request&)
 // Serves an accepted WebSocket until it closes. The exchange carries the principal and the query.
 using websocket_handler = std::function<awaitable<void>(exchange&, websocket&)>;
 
+// What the head of a request decides, before its body is read: the route, or the answer that
+// refuses it.
+struct admission {
+  const route* to = nullptr;  // null: refused
+  response refusal = {};
+};
+
+// The answer to a request that ended with the exception being handled; call it in a catch block.
+// Says in the log what clients are not told.
+response answer_to_exception(const exchange& x);
+
+// Refuses a request that is_cross_site and carries a credential.
+std::optional<response> refuse_cross_site(const exchange& x);
+
 class router {
  public:
   router(authenticator authenticate, metrics::registry& metrics);
@@ -65,7 +79,13 @@ class router {
   [[nodiscard]] bool has_fast() const noexcept { return !fast_.empty(); }
   [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked) const;
 
-  // Answers a request; never throws (the one catch per request is here). Fills request_id.
+  // The two steps of answering a request; neither throws (the one catch per request is here).
+  // admit() finds the route, and checks path, query, content type and who asks: all that needs no
+  // body. answer() checks the body and runs the handler.
+  awaitable<admission> admit(exchange& x) const;
+  awaitable<response> answer(exchange& x, const route& to) const;
+
+  // Both, for a request that is whole.
   awaitable<response> dispatch(exchange& x) const;
 
   // The handler for a WebSocket path, or nothing.
@@ -80,7 +100,9 @@ class router {
     std::string allowed;  // methods of the path when none fits
   };
   match find(exchange& x) const;
-  awaitable<response> answer(exchange& x, const route& r) const;
+  // Why the request may not go to this route.
+  awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
+  void observe(const exchange& x, const response& r) const;
 
   authenticator authenticate_;
   std::vector<route> routes_;

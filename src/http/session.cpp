@@ -4,6 +4,7 @@
 #include "http/fast_path.hpp"
 #include "http/problem.hpp"
 #include "http/websocket.hpp"
+#include "http/websocket_handshake.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
@@ -24,8 +25,11 @@ namespace {
 namespace beast = boost::beast;
 using namespace std::chrono_literals;
 
-constexpr std::size_t read_chunk_bytes = 8 * 1024;
-constexpr std::size_t fast_read_chunk_bytes = 2 * 1024;
+// Small for heads, because there may be very many connections that have sent only a part of one.
+constexpr std::size_t head_chunk_bytes = 2 * 1024;
+constexpr std::size_t body_chunk_bytes = 16 * 1024;
+// What an idle connection keeps of a buffer at most.
+constexpr std::size_t kept_bytes = 4 * 1024;
 // Pipelined responses are gathered up to this size before they are written.
 constexpr std::size_t write_threshold_bytes = 64 * 1024;
 
@@ -49,17 +53,36 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool contains_token(std::string_view header, std::string_view token) {
-  return lower(header).find(token) != std::string::npos;
-}
-
 // Why a request could not be read.
-std::pair<int, error> refusal_of(error_code ec) {
+refusal refusal_of(error_code ec) {
   if (ec == beast::http::error::body_limit)
     return {413, {errc::too_large, "the body is too large"}};
   if (ec == beast::http::error::header_limit)
     return {431, {errc::too_large, "the header is too large"}};
   return {400, {errc::invalid_argument, "this is not a valid HTTP/1.1 request"}};
+}
+
+refusal out_of_memory() {
+  return {503, {errc::unavailable, "too much is being sent and read here; try again"}};
+}
+
+// A line of the head that continues the one before (RFC 9112, section 5.2). Beast would join them.
+bool has_folded_line(std::string_view lines) {
+  return lines.find("\n ") != std::string_view::npos ||
+         lines.find("\n\t") != std::string_view::npos;
+}
+
+// Empties a buffer and gives back its memory, unless that is little.
+void release(std::string& buffer) {
+  if (buffer.capacity() > kept_bytes)
+    std::string().swap(buffer);
+  else
+    buffer.clear();
+}
+
+bool says_how_to_cache(const response& r) {
+  return std::any_of(r.headers.begin(), r.headers.end(),
+                     [](const auto& h) { return equals_ignoring_case(h.first, "cache-control"); });
 }
 
 // Unique in the process; the prefix is random so that it is unlikely to repeat after a restart.
@@ -92,20 +115,24 @@ std::string_view date_line() {
 struct session::parser {
   explicit parser(const config& c) {
     impl.header_limit(static_cast<std::uint32_t>(c.http.header_limit_bytes));
-    impl.body_limit(static_cast<std::uint64_t>(c.http.body_limit_bytes));
-    impl.eager(true);
+    // The head is parsed alone: it decides how large a body may be.
+    impl.body_limit(boost::none);
+    impl.eager(false);
   }
   beast::http::request_parser<beast::http::string_body> impl;
 };
 
-session::session(asio::ip::tcp::socket socket, const config& settings, const router& routes)
-    : socket_(std::move(socket)), settings_(settings), routes_(routes) {
+session::session(asio::ip::tcp::socket socket, const config& settings, const router& routes,
+                 buffer_budget budget)
+    : socket_(std::move(socket)), settings_(settings), routes_(routes), share_(budget) {
   set_deadline(settings_.http.header_timeout);
   error_code ignored;
   socket_.non_blocking(true, ignored);  // for the writes that need not wait
 }
 
-session::~session() = default;
+session::~session() {
+  if (websocket_) websocket_->abort();  // it may live on in a write under way
+}
 
 void session::set_deadline(std::chrono::milliseconds from_now) {
   deadline_ = std::chrono::steady_clock::now() + from_now;
@@ -130,8 +157,18 @@ void session::stop() {
   }
 }
 
+// Says how much the buffers hold, and would with `more_bytes`; false when that is too much.
+bool session::hold(std::size_t more_bytes) {
+  return share_.hold(in_.capacity() + out_.size() + body_bytes_ + more_bytes);
+}
+
 awaitable<void> session::run() {
-  while (co_await serve_fast() && co_await serve_requests()) {
+  while (true) {
+    // Not joined by &&: g++ 12 miscompiles a co_await there, and the end goes unnoticed.
+    const bool is_open = co_await serve_fast();
+    if (!is_open) break;
+    const bool is_kept = co_await serve_requests();
+    if (!is_kept) break;
   }
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
@@ -149,17 +186,19 @@ awaitable<bool> session::serve_fast() {
       error_code ec;
       const auto sent = socket_.write_some(asio::buffer(out_), ec);
       if (!ec && sent == out_.size()) {
-        out_.clear();
+        release(out_);
         set_deadline(settings_.http.idle_timeout);
       } else {
         if (ec && ec != asio::error::would_block) co_return false;
         out_.erase(0, ec ? 0 : sent);
-        if (!co_await write_out()) co_return false;
+        if (!hold()) co_return false;
+        const bool is_written = co_await write_out();
+        if (!is_written) co_return false;
       }
     }
     if (!idle_) continue;
     if (stopping_) co_return false;
-    in_.resize(fast_read_chunk_bytes);
+    in_.resize(head_chunk_bytes);
     in_start_ = 0;
     error_code ec;
     const auto got = co_await socket_.async_read_some(asio::buffer(in_.data(), in_.size()),
@@ -185,97 +224,190 @@ bool session::answer_fast() {
   return true;
 }
 
-// Reads one request and answers it. Responses to pipelined requests leave together.
+// Reads one request and answers it. Responses to pipelined requests leave together. Route, role and
+// the body's size are judged when the head is in: who may not send a body is not read from.
 awaitable<bool> session::serve_requests() {
-  if (!co_await read_request()) co_return false;
   exchange x;
   x.request_id = next_request_id();
-  const bool keep_alive = take_request(x) && !stopping_;
-  if (contains_token(x.req.header("upgrade"), "websocket")) {
+  const bool has_head = co_await read_head(x);
+  if (!has_head) co_return false;
+  const bool keep_alive = parser_->impl.keep_alive();
+  if (asks_for_websocket(x.req)) {
     if (const auto* handle = routes_.websocket_at(x.req.path)) {
       co_await upgrade(x, *handle);
       co_return false;
     }
   }
-  const auto answer = co_await routes_.dispatch(x);
+  deadline_ = time_point::max();  // what handlers wait for has its own limits
+  auto admitted = co_await routes_.admit(x);
+  share_.trust(x.who.as != role::anonymous);
+  if (!admitted.to && !parser_->impl.is_done()) {
+    co_await end_with(x, std::move(admitted.refusal));
+    co_return false;
+  }
+  response answer;
+  if (admitted.to) {
+    set_deadline(settings_.http.body_timeout);
+    const bool has_body = co_await read_body(x, body_limit_of(x, *admitted.to));
+    if (!has_body) co_return false;
+    deadline_ = time_point::max();
+    answer = co_await routes_.answer(x, *admitted.to);
+  } else {
+    answer = std::move(admitted.refusal);
+  }
   append(x, answer, keep_alive && !stopping_);
+  parser_.reset();
+  body_bytes_ = 0;
   idle_ = in_start_ == in_.size();
-  if (!idle_ && keep_alive && out_.size() < write_threshold_bytes) co_return true;
-  co_return co_await write_out() && keep_alive && !stopping_;
+  if (idle_) release(in_);
+  in_start_ = idle_ ? 0 : in_start_;
+  if (!idle_ && keep_alive && out_.size() < write_threshold_bytes) {
+    set_deadline(settings_.http.header_timeout);
+    co_return true;
+  }
+  const bool is_written = co_await write_out();
+  co_return is_written&& keep_alive && !stopping_;
 }
 
-// Fills parser_ with one whole request. False when the connection is done.
-awaitable<bool> session::read_request() {
+// Unknown callers may send little, and so may all to a route that takes no body.
+std::size_t session::body_limit_of(const exchange& x, const route& to) const {
+  const bool may_send_much = to.body && x.who.as != role::anonymous;
+  return static_cast<std::size_t>(may_send_much ? settings_.http.body_limit_bytes
+                                                : settings_.http.anonymous_limit_bytes);
+}
+
+// Reads a request up to its body. False when the connection is done.
+awaitable<bool> session::read_head(exchange& x) {
   parser_ = std::make_unique<parser>(settings_);
-  auto& p = parser_->impl;
-  bool continued = false;
-  bool in_body = false;
+  share_.trust(false);
   while (true) {
+    // Empty lines before a request are skipped (RFC 9112, section 2.2).
+    while (!parser_->impl.got_some() && in_.compare(in_start_, 2, "\r\n") == 0) in_start_ += 2;
     if (in_start_ < in_.size()) {
       idle_ = false;
-      error_code ec;
-      in_start_ += p.put(asio::buffer(in_.data() + in_start_, in_.size() - in_start_), ec);
-      if (ec && ec != beast::http::error::need_more) {
-        const auto [status, why] = refusal_of(ec);
-        co_await refuse(status, why);
+      auto no = parse_head();
+      if (!no && parser_->impl.is_header_done()) no = take_head(x);
+      if (no) {
+        co_await refuse(x, std::move(*no));
+        co_return false;
+      }
+      if (parser_->impl.is_header_done()) co_return true;
+    }
+    const bool is_flushed = co_await flush_before_reading();
+    if (!is_flushed) co_return false;
+    const bool has_more = co_await read_more(head_chunk_bytes);
+    if (!has_more) co_return false;
+    // The clock for a header starts with its first byte, not with the connection's silence.
+    if (idle_) set_deadline(settings_.http.header_timeout);
+    idle_ = false;
+  }
+}
+
+std::optional<refusal> session::parse_head() {
+  auto& p = parser_->impl;
+  const auto unread = std::string_view(in_).substr(in_start_);
+  error_code ec;
+  const auto used = p.put(asio::buffer(unread.data(), unread.size()), ec);
+  in_start_ += used;
+  if (ec && ec != beast::http::error::need_more) return refusal_of(ec);
+  if (has_folded_line(unread.substr(0, used)))
+    return refusal{400, {errc::invalid_argument, "a header line must not be folded"}};
+  return std::nullopt;
+}
+
+// Moves the parsed head into the exchange and judges it.
+std::optional<refusal> session::take_head(exchange& x) {
+  const auto& message = parser_->impl.get();
+  x.req.method = to_verb(message.method());
+  x.req.version_minor = static_cast<int>(message.version() % 10);
+  for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
+  error_code ignored;
+  const auto peer = socket_.remote_endpoint(ignored);
+  x.req.remote_address = peer.address().to_string();
+  auto no = check_head(x.req, message.target());
+  x.is_cross_site = !is_allowed_origin(x.req, settings_.http.allowed_origins);
+  return no;
+}
+
+// Reads the rest of the request, of at most `limit_bytes`. False when the connection is done.
+awaitable<bool> session::read_body(exchange& x, std::size_t limit_bytes) {
+  auto& p = parser_->impl;
+  if (p.is_done()) co_return true;
+  if (p.content_length().value_or(0) > limit_bytes) {
+    co_await refuse(x, refusal_of(beast::http::error::body_limit));
+    co_return false;
+  }
+  p.body_limit(limit_bytes);
+  p.eager(true);
+  if (lists_token(x.req.headers, "expect", "100-continue")) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  const auto until = deadline_;
+  while (true) {
+    if (in_start_ < in_.size()) {
+      auto no = parse_body();
+      if (no) {
+        co_await refuse(x, std::move(*no));
         co_return false;
       }
       if (p.is_done()) break;
     }
-    if (p.is_header_done() && !in_body) {
-      in_body = true;
-      set_deadline(settings_.http.body_timeout);
-      if (!continued && contains_token(p.get()[beast::http::field::expect], "100-continue")) {
-        continued = true;
-        out_ += "HTTP/1.1 100 Continue\r\n\r\n";
-      }
-    }
-    if (!out_.empty() && !co_await write_out()) co_return false;
-    if (!co_await read_more()) co_return false;
+    const bool is_flushed = co_await flush_before_reading();
+    if (!is_flushed) co_return false;
+    deadline_ = until;
+    const bool has_more = co_await read_more(body_chunk_bytes);
+    if (!has_more) co_return false;
   }
+  x.req.body = std::move(p.get().body());
   co_return true;
 }
 
-awaitable<bool> session::read_more() {
+std::optional<refusal> session::parse_body() {
+  auto& p = parser_->impl;
+  error_code ec;
+  in_start_ += p.put(asio::buffer(in_.data() + in_start_, in_.size() - in_start_), ec);
+  if (ec && ec != beast::http::error::need_more) return refusal_of(ec);
+  body_bytes_ = p.get().body().size();
+  if (!hold()) return out_of_memory();
+  return std::nullopt;
+}
+
+// Answers to earlier requests leave before anything is waited for.
+awaitable<bool> session::flush_before_reading() {
+  if (out_.empty()) co_return true;
+  co_return co_await write_out();
+}
+
+awaitable<bool> session::read_more(std::size_t chunk_bytes) {
   in_.erase(0, in_start_);
   in_start_ = 0;
   const auto kept = in_.size();
-  in_.resize(kept + read_chunk_bytes);
+  in_.resize(kept + chunk_bytes);
   error_code ec;
-  const auto got = co_await socket_.async_read_some(
-      asio::buffer(in_.data() + kept, read_chunk_bytes), asio::redirect_error(use_awaitable, ec));
+  const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, chunk_bytes),
+                                                    asio::redirect_error(use_awaitable, ec));
   in_.resize(kept + got);
-  if (ec) co_return false;
-  // The clock for a header starts with its first byte, not with the connection's silence.
-  if (idle_) set_deadline(settings_.http.header_timeout);
-  co_return true;
-}
-
-// Moves the parsed request into the exchange. True when the connection may be kept.
-bool session::take_request(exchange& x) {
-  auto message = parser_->impl.release();
-  x.req.method = to_verb(message.method());
-  const std::string_view target = message.target();
-  const auto question = std::min(target.find('?'), target.size());
-  x.req.path = target.substr(0, question);
-  if (question < target.size()) x.req.query = target.substr(question + 1);
-  for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
-  x.req.body = std::move(message.body());
-  error_code ignored;
-  const auto peer = socket_.remote_endpoint(ignored);
-  x.req.remote_address = peer.address().to_string();
-  return message.keep_alive();
+  co_return !ec;
 }
 
 void session::append(const exchange& x, const response& r, bool keep_alive) {
+  const bool has_body = x.req.method != verb::head && r.status != 204 && r.status != 304;
+  if (!has_body || hold(r.bytes().size())) {
+    append_answer(x, r, has_body, keep_alive);
+    return;
+  }
+  const auto no = out_of_memory();
+  append_answer(x, problem(no.status, no.why, x.request_id), true, keep_alive);
+}
+
+void session::append_answer(const exchange& x, const response& r, bool has_body, bool keep_alive) {
   append_head(out_, r);
+  if (has_credential(x.req) && !says_how_to_cache(r)) out_ += "Cache-Control: no-store\r\n";
   append_end_of_head(x.request_id, keep_alive);
-  if (x.req.method != verb::head && r.status != 204 && r.status != 304) out_ += r.bytes();
+  if (has_body) out_ += r.bytes();
 }
 
 void session::append_end_of_head(std::string_view request_id, bool keep_alive) {
   out_ += date_line();
-  out_ += "X-Request-Id: ";
+  out_ += "X-Content-Type-Options: nosniff\r\nX-Request-Id: ";
   out_ += request_id;
   out_ += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
 }
@@ -284,56 +416,90 @@ awaitable<bool> session::write_out() {
   error_code ec;
   set_deadline(settings_.http.body_timeout);
   co_await asio::async_write(socket_, asio::buffer(out_), asio::redirect_error(use_awaitable, ec));
-  if (out_.capacity() > write_threshold_bytes)
-    std::string().swap(out_);
-  else
-    out_.clear();
+  release(out_);
+  hold();
   set_deadline(idle_ ? settings_.http.idle_timeout : settings_.http.header_timeout);
   co_return !ec;
 }
 
-// Answers a request that could not be read, then reads on for a moment: closing at once would reset
-// the connection and the client might never see the answer.
-awaitable<void> session::refuse(int status, error e) {
-  exchange x;
-  x.request_id = next_request_id();
-  append(x, problem(status, e, x.request_id), false);
-  if (!co_await write_out()) co_return;
+awaitable<void> session::refuse(const exchange& x, refusal why) {
+  co_await end_with(x, problem(why.status, why.why, x.request_id));
+}
+
+// Answers a request that is not read to its end, then reads on for a moment: closing at once would
+// reset the connection and the client might never see the answer.
+awaitable<void> session::end_with(const exchange& x, response r) {
+  parser_.reset();
+  body_bytes_ = 0;
+  append(x, r, false);
+  const bool is_written = co_await write_out();
+  if (!is_written) co_return;
   error_code ec;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
   set_deadline(2s);
-  std::string sink(read_chunk_bytes, '\0');
+  in_.resize(head_chunk_bytes);
   for (std::size_t total = 0; !ec && total < 16U << 20;)
-    total += co_await socket_.async_read_some(asio::buffer(sink),
+    total += co_await socket_.async_read_some(asio::buffer(in_),
                                               asio::redirect_error(use_awaitable, ec));
 }
 
 awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
-  const auto key = x.req.header("sec-websocket-key");
-  if (x.req.method != verb::get || key.empty() || x.req.header("sec-websocket-version") != "13") {
-    auto r =
-        problem(426, {errc::invalid_argument, "open the WebSocket with version 13"}, x.request_id);
-    append(x, r.with("Sec-WebSocket-Version", "13"), false);
-    co_await write_out();
+  auto no = check_handshake(x.req);
+  if (!no && !parser_->impl.is_done())
+    no = refusal{400, {errc::invalid_argument, "a WebSocket is opened without a body"}};
+  if (no) {
+    auto r = problem(no->status, no->why, x.request_id);
+    if (no->status == 426)
+      r.with("Upgrade", "websocket")
+          .with("Connection", "Upgrade")
+          .with("Sec-WebSocket-Version", "13");
+    if (no->status == 405) r.with("Allow", "GET");
+    co_await end_with(x, std::move(r));
+    co_return;
+  }
+  auto parsed = parse_query(x.req.query);
+  if (!parsed) {
+    co_await end_with(x, problem(parsed.error(), x.request_id));
+    co_return;
+  }
+  x.query_parameters = std::move(*parsed);
+  // Credentials are judged before the first message; bad ones get the close code that tells clients
+  // to stop trying.
+  auto refused = refuse_cross_site(x);
+  result<principal> who = principal{};
+  deadline_ = time_point::max();
+  if (!refused) {
+    try {
+      who = co_await routes_.authenticate()(x.req);
+    } catch (const std::exception&) {
+      refused = answer_to_exception(x);
+    }
+  }
+  if (refused) {
+    co_await end_with(x, std::move(*refused));
     co_return;
   }
   out_ += fmt::format(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
       "Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-      ws::accept_key(key));
-  auto parsed = parse_query(x.req.query);
-  if (parsed) x.query_parameters = std::move(*parsed);
-  // Credentials are judged before the first message; bad ones get the close code that tells clients
-  // to stop trying.
-  auto who = co_await routes_.authenticate()(x.req);
-  if (!co_await write_out()) co_return;
-  const websocket_limits limits{
-      static_cast<std::size_t>(settings_.http.websocket_frame_limit_bytes),
-      static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes)};
-  websocket_ = std::make_shared<websocket>(std::move(socket_), in_.substr(in_start_), limits);
+      ws::accept_key(x.req.header("sec-websocket-key")));
+  const bool is_written = co_await write_out();
+  if (!is_written) co_return;
+  const bool is_known = who && who->as != role::anonymous;
+  websocket_limits limits;
+  limits.message_bytes = static_cast<std::size_t>(
+      is_known ? settings_.http.websocket_frame_limit_bytes : settings_.http.anonymous_limit_bytes);
+  limits.queue_bytes = static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes);
+  limits.patience = settings_.http.body_timeout;
+  auto leftover = in_.substr(in_start_);
   parser_.reset();
   std::string().swap(in_);
   std::string().swap(out_);
+  hold();
+  share_.trust(is_known);
+  websocket_ = std::make_shared<websocket>(std::move(socket_), std::move(leftover), limits,
+                                           std::move(share_));
+  if (stopping_) stop();
   if (!who) {
     websocket_->close(ws::close_code::bad_token, who.error().message);
     co_await websocket_->run([](std::string_view) -> awaitable<void> { co_return; });

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "config.hpp"
+#include "http/buffer_budget.hpp"
+#include "http/request_head.hpp"
 #include "http/router.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -18,10 +20,12 @@ class session {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  session(asio::ip::tcp::socket socket, const config& settings, const router& routes);
+  session(asio::ip::tcp::socket socket, const config& settings, const router& routes,
+          buffer_budget budget);
   ~session();
 
-  // Serves requests until either side ends the connection.
+  // Serves requests until either side ends the connection. Whatever it throws, the connection is
+  // closed when the session is destroyed.
   awaitable<void> run();
 
   // Called about twice a second: closes the connection when a deadline has passed.
@@ -37,23 +41,33 @@ class session {
   awaitable<bool> serve_fast();      // until a request comes that is not for the fast path
   awaitable<bool> serve_requests();  // one request; false also when it became a WebSocket and ended
   bool answer_fast();
-  awaitable<bool> read_request();
-  awaitable<bool> read_more();
-  awaitable<void> refuse(int status, error e);
-  bool take_request(exchange& x);
-  void append(const exchange& x, const response& r, bool keep_alive);
-  void append_end_of_head(std::string_view request_id, bool keep_alive);
+  awaitable<bool> read_head(exchange& x);
+  awaitable<bool> read_body(exchange& x, std::size_t limit_bytes);
+  awaitable<bool> read_more(std::size_t chunk_bytes);
+  awaitable<bool> flush_before_reading();
   awaitable<bool> write_out();
+  awaitable<void> refuse(const exchange& x, refusal why);
+  awaitable<void> end_with(const exchange& x, response r);
   awaitable<void> upgrade(exchange& x, const websocket_handler& handle);
+  std::optional<refusal> parse_head();
+  std::optional<refusal> take_head(exchange& x);
+  std::optional<refusal> parse_body();
+  [[nodiscard]] std::size_t body_limit_of(const exchange& x, const route& to) const;
+  void append(const exchange& x, const response& r, bool keep_alive);
+  void append_answer(const exchange& x, const response& r, bool has_body, bool keep_alive);
+  void append_end_of_head(std::string_view request_id, bool keep_alive);
+  bool hold(std::size_t more_bytes = 0);
   void set_deadline(std::chrono::milliseconds from_now);
 
   asio::ip::tcp::socket socket_;
   const config& settings_;
   const router& routes_;
+  buffer_share share_;
   std::unique_ptr<parser> parser_;
   std::string in_;  // bytes read: [in_start_, size) not yet parsed
   std::size_t in_start_ = 0;
-  std::string out_;  // responses not yet written
+  std::string out_;             // responses not yet written
+  std::size_t body_bytes_ = 0;  // of the request being read or answered
   time_point deadline_;
   bool idle_ = true;  // between requests
   bool stopping_ = false;

@@ -15,7 +15,7 @@ namespace skirmish::http {
 
 // A shape is its check and its schema; the factories below make both from the same arguments.
 struct shape::node {
-  std::function<void(const json::value&, const std::string&, std::vector<body_error>&)> check;
+  std::function<void(const json::value&, const std::string&, body_errors&)> check;
   json::value schema;
 };
 
@@ -37,9 +37,8 @@ std::string escape_pointer(std::string_view name) {
 // A check of one scalar: `test` gives the complaint, or empty text when the value fits.
 auto scalar(std::function<std::string(const json::value&)> test) {
   return [test = std::move(test)](const json::value& v, const std::string& pointer,
-                                  std::vector<body_error>& errors) {
-    if (auto complaint = test(v); !complaint.empty())
-      errors.push_back({pointer, std::move(complaint)});
+                                  body_errors& errors) {
+    if (auto complaint = test(v); !complaint.empty()) errors.add(pointer, std::move(complaint));
   };
 }
 
@@ -152,9 +151,9 @@ shape shape::object(std::vector<member> members) {
       {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
   if (!needed.empty()) schema["required"] = std::move(needed);
   auto check = [members = std::move(members)](const json::value& v, const std::string& pointer,
-                                              std::vector<body_error>& errors) {
+                                              body_errors& errors) {
     if (!v.is_object()) {
-      errors.push_back({pointer, "must be an object"});
+      errors.add(pointer, "must be an object");
       return;
     }
     const auto& object = v.get_object();
@@ -162,13 +161,12 @@ shape shape::object(std::vector<member> members) {
       if (const auto* found = object.if_contains(m.name))
         m.value.check(*found, pointer + "/" + escape_pointer(m.name), errors);
       else if (m.when == presence::required)
-        errors.push_back({pointer + "/" + escape_pointer(m.name), "is required"});
+        errors.add(pointer + "/" + escape_pointer(m.name), "is required");
     }
     for (const auto& item : object) {
       const auto known = std::any_of(members.begin(), members.end(),
                                      [&](auto& m) { return m.name == item.key(); });
-      if (!known)
-        errors.push_back({pointer + "/" + escape_pointer(item.key()), "is not known here"});
+      if (!known) errors.add(pointer + "/" + escape_pointer(item.key()), "is not known here");
     }
   };
   return shape(std::make_shared<node>(node{std::move(check), std::move(schema)}));
@@ -177,16 +175,14 @@ shape shape::object(std::vector<member> members) {
 shape shape::map_of(shape value, std::size_t max_members) {
   json::object schema{
       {"type", "object"}, {"additionalProperties", value.schema()}, {"maxProperties", max_members}};
-  auto check = [=](const json::value& v, const std::string& pointer,
-                   std::vector<body_error>& errors) {
+  auto check = [=](const json::value& v, const std::string& pointer, body_errors& errors) {
     if (!v.is_object() || v.get_object().size() > max_members) {
-      errors.push_back(
-          {pointer, fmt::format("must be an object of at most {} members", max_members)});
+      errors.add(pointer, fmt::format("must be an object of at most {} members", max_members));
       return;
     }
     for (const auto& item : v.get_object()) {
       const auto place = pointer + "/" + escape_pointer(item.key());
-      if (!is_valid_id(item.key())) errors.push_back({place, "is not a valid name"});
+      if (!is_valid_id(item.key())) errors.add(place, "is not a valid name");
       value.check(item.value(), place, errors);
     }
   };
@@ -195,10 +191,9 @@ shape shape::map_of(shape value, std::size_t max_members) {
 
 shape shape::array_of(shape item, std::size_t max_items) {
   json::object schema{{"type", "array"}, {"items", item.schema()}, {"maxItems", max_items}};
-  auto check = [=](const json::value& v, const std::string& pointer,
-                   std::vector<body_error>& errors) {
+  auto check = [=](const json::value& v, const std::string& pointer, body_errors& errors) {
     if (!v.is_array() || v.get_array().size() > max_items) {
-      errors.push_back({pointer, fmt::format("must be an array of at most {} items", max_items)});
+      errors.add(pointer, fmt::format("must be an array of at most {} items", max_items));
       return;
     }
     std::size_t index = 0;
@@ -208,8 +203,7 @@ shape shape::array_of(shape item, std::size_t max_items) {
   return shape(std::make_shared<node>(node{std::move(check), std::move(schema)}));
 }
 
-void shape::check(const json::value& v, const std::string& pointer,
-                  std::vector<body_error>& errors) const {
+void shape::check(const json::value& v, const std::string& pointer, body_errors& errors) const {
   node_->check(v, pointer, errors);
 }
 

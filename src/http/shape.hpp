@@ -48,8 +48,7 @@ class shape {
   static shape anything();
 
   // Appends a complaint for everything that does not fit.
-  void check(const json::value& v, const std::string& pointer,
-             std::vector<body_error>& errors) const;
+  void check(const json::value& v, const std::string& pointer, body_errors& errors) const;
 
   // JSON Schema (draft 2020-12), as OpenAPI 3.1 uses it.
   [[nodiscard]] json::value schema() const;

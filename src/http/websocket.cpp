@@ -1,5 +1,7 @@
 #include "http/websocket.hpp"
 
+#include "core/parse.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
@@ -9,16 +11,27 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t read_chunk_bytes = 16 * 1024;
+// A socket that has sent only a part of a frame holds a small buffer; one that sends much is read
+// in large pieces.
+constexpr std::size_t small_read_bytes = 2 * 1024;
+constexpr std::size_t large_read_bytes = 16 * 1024;
+// For the peer's close frame, and for a close frame of ours to leave.
+constexpr auto close_patience = 3s;
+constexpr std::size_t drained_max_bytes = 16 << 20;
+
+constexpr std::string_view no_memory = "too much is being sent and read here; reconnect later";
 
 }  // namespace
 
-websocket::websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits)
+websocket::websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits,
+                     buffer_share share)
     : socket_(std::move(socket)),
       limits_(limits),
+      share_(std::move(share)),
       in_(std::move(leftover)),
-      last_read_(std::chrono::steady_clock::now()),
-      last_ping_(last_read_),
+      last_write_(std::chrono::steady_clock::now()),
+      last_read_(last_write_),
+      last_ping_(last_write_),
       drained_(socket_.get_executor()) {}
 
 awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> on_message) {
@@ -31,18 +44,27 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
     in_start_ = 0;
     if (in_.empty()) {
       std::string().swap(in_);
+      hold();
       error_code ready;
       co_await socket_.async_wait(asio::ip::tcp::socket::wait_read,
                                   asio::redirect_error(use_awaitable, ready));
       if (ready) break;
     }
     const auto kept = in_.size();
-    in_.resize(kept + read_chunk_bytes);
+    const auto wanted = next_read_bytes();
+    if (kept > 0 && !hold(wanted)) {
+      close(ws::close_code::too_many_requests, no_memory);
+      break;
+    }
+    if (!partial_since_ && (kept > 0 || fragmented_))
+      partial_since_ = std::chrono::steady_clock::now();
+    in_.resize(kept + wanted);
     error_code ec;
-    const auto got = co_await socket_.async_read_some(
-        asio::buffer(in_.data() + kept, read_chunk_bytes), asio::redirect_error(use_awaitable, ec));
+    const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, wanted),
+                                                      asio::redirect_error(use_awaitable, ec));
     in_.resize(kept + got);
     if (ec) break;
+    last_read_bytes_ = got;
     last_read_ = std::chrono::steady_clock::now();
   }
   co_await drain();
@@ -55,64 +77,87 @@ awaitable<websocket::step> websocket::take_frames(
     if (d.status == ws::decode_status::need_more) co_return step::more;
     if (d.status != ws::decode_status::frame) {
       const bool big = d.status == ws::decode_status::too_big;
-      close(big ? ws::close_code::too_big : ws::close_code::protocol_error,
-            big ? "message too big" : "bad frame");
-      co_return step::end;
+      co_return end_with(big ? ws::close_code::too_big : ws::close_code::protocol_error,
+                         big ? "message too big" : "bad frame");
     }
     in_start_ += d.consumed;
     const auto& f = d.value;
     if (f.op >= ws::opcode::close) {
+      if (!fragmented_) partial_since_.reset();
       if (control(f) == step::end) co_return step::end;
       continue;
     }
-    if ((f.op == ws::opcode::continuation) != fragmented_) {
-      close(ws::close_code::protocol_error, "bad fragment");
-      co_return step::end;
-    }
-    if (f.op == ws::opcode::binary) {
-      close(ws::close_code::unsupported, "send text");
-      co_return step::end;
-    }
+    if ((f.op == ws::opcode::continuation) != fragmented_)
+      co_return end_with(ws::close_code::protocol_error, "bad fragment");
+    if (f.op == ws::opcode::binary) co_return end_with(ws::close_code::unsupported, "send text");
     if (closing_) continue;
     if (f.final && !fragmented_) {
+      partial_since_.reset();
+      if (!is_valid_utf8(f.payload)) co_return end_with(ws::close_code::bad_data, "not UTF-8");
       co_await on_message(f.payload);
       continue;
     }
-    if (message_.size() + f.payload.size() > limits_.message_bytes) {
-      close(ws::close_code::too_big, "message too big");
-      co_return step::end;
-    }
+    if (message_.size() + f.payload.size() > limits_.message_bytes)
+      co_return end_with(ws::close_code::too_big, "message too big");
     message_ += f.payload;
     fragmented_ = !f.final;
-    if (f.final) {
-      const auto whole = std::move(message_);
-      message_.clear();
-      co_await on_message(whole);
-    }
+    if (!hold()) co_return end_with(ws::close_code::too_many_requests, no_memory);
+    if (fragmented_) continue;
+    partial_since_.reset();
+    const auto whole = std::move(message_);
+    message_.clear();
+    if (!is_valid_utf8(whole)) co_return end_with(ws::close_code::bad_data, "not UTF-8");
+    co_await on_message(whole);
   }
 }
 
 websocket::step websocket::control(const ws::frame& f) {
   if (f.op == ws::opcode::ping && !closing_) {
-    ws::encode(pending_, ws::opcode::pong, f.payload);
+    // Only the newest ping needs an answer (RFC 6455, section 5.5.3): a peer that pings and does
+    // not read makes nothing grow.
+    pong_ = f.payload;
+    pong_due_ = true;
     schedule_flush();
   }
   if (f.op != ws::opcode::close) return step::more;
+  if (const auto wrong = ws::check_close_payload(f.payload))
+    return end_with(*wrong, "bad close frame");
   if (!closing_) {
-    closing_ = true;
+    start_closing();
     ws::encode(pending_, ws::opcode::close, f.payload.substr(0, 2));
     schedule_flush();
   }
   return step::end;
 }
 
+websocket::step websocket::end_with(std::uint16_t code, std::string_view reason) {
+  close(code, reason);
+  return step::end;
+}
+
+// A whole read was filled, so there is likely more; after a small one there is likely not.
+std::size_t websocket::next_read_bytes() const noexcept {
+  return last_read_bytes_ < small_read_bytes ? small_read_bytes : large_read_bytes;
+}
+
+// What waits for a peer that does not read is of no use any more.
+void websocket::too_slow(std::string_view reason) {
+  std::string().swap(pending_);
+  close(ws::close_code::too_slow, reason);
+  hold();
+}
+
 bool websocket::has_room_for(std::size_t bytes) {
   if (closing_ || failed_) return false;
-  if (queued_bytes() + bytes <= limits_.queue_bytes) return true;
-  // The peer does not read: what waits for it is of no use any more.
-  pending_.clear();
-  close(ws::close_code::too_slow, "reading too slowly");
-  return false;
+  if (queued_bytes() + bytes > limits_.queue_bytes) {
+    too_slow("reading too slowly");
+    return false;
+  }
+  if (!hold(bytes)) {
+    too_slow(no_memory);
+    return false;
+  }
+  return true;
 }
 
 void websocket::send(std::string_view text) {
@@ -137,10 +182,14 @@ awaitable<void> websocket::wait_sent() {
 
 void websocket::close(std::uint16_t code, std::string_view reason) {
   if (closing_ || failed_) return;
-  closing_ = true;
+  start_closing();
   ws::encode(pending_, ws::opcode::close, ws::close_payload(code, reason));
-  last_read_ = std::chrono::steady_clock::now();  // tick() gives the peer a few seconds to answer
   schedule_flush();
+}
+
+void websocket::start_closing() {
+  closing_ = true;
+  closing_since_ = std::chrono::steady_clock::now();
 }
 
 void websocket::abort() {
@@ -150,11 +199,18 @@ void websocket::abort() {
   drained_.cancel();
 }
 
-void websocket::tick(std::chrono::steady_clock::time_point now) {
-  const auto silent = now - last_read_;
-  if ((closing_ && silent > 3s) || silent > 3 * limits_.ping_interval) {
+void websocket::tick(time_point now) {
+  if (wrote_ || writing_.empty()) last_write_ = now;
+  wrote_ = false;
+  if (closing_) {
+    if (now - closing_since_ > close_patience) abort();
+  } else if (now - last_read_ > 3 * limits_.ping_interval) {
     abort();
-  } else if (!closing_ && now - last_ping_ >= limits_.ping_interval) {
+  } else if (now - last_write_ > limits_.patience) {
+    too_slow("not reading");
+  } else if (partial_since_ && now - *partial_since_ > limits_.patience) {
+    too_slow("sending a message too slowly");
+  } else if (now - last_ping_ >= limits_.ping_interval) {
     last_ping_ = now;
     ws::encode(pending_, ws::opcode::ping, "");
     schedule_flush();
@@ -171,9 +227,17 @@ void websocket::schedule_flush() {
 }
 
 void websocket::flush() {
-  if (failed_ || !writing_.empty() || pending_.empty()) return;
+  if (failed_ || !writing_.empty()) return;
+  if (pong_due_ && !closing_) ws::encode(pending_, ws::opcode::pong, pong_);
+  pong_due_ = false;
+  if (pending_.empty()) return;
   writing_.swap(pending_);
-  asio::async_write(socket_, asio::buffer(writing_),
+  // Called before each write to the socket, so also after one that got some bytes through.
+  auto note_progress = [this](error_code ec, std::size_t) {
+    wrote_ = true;
+    return ec ? 0 : writing_.size();
+  };
+  asio::async_write(socket_, asio::buffer(writing_), note_progress,
                     [self = shared_from_this()](error_code ec, std::size_t) {
                       // Free a large buffer: an idle socket should be small.
                       if (self->writing_.capacity() > 4096)
@@ -181,14 +245,15 @@ void websocket::flush() {
                       else
                         self->writing_.clear();
                       if (ec) self->abort();
-                      if (self->pending_.empty())
-                        self->drained_.cancel();
-                      else
-                        self->flush();
+                      self->hold();
+                      self->flush();
+                      if (self->queued_bytes() == 0) self->drained_.cancel();
                     });
 }
 
-// Waits (at most 2 s) until the queue has left, so that a close frame is not cut off.
+// Waits (at most 2 s) until the queue has left, so that a close frame is not cut off; then reads on
+// until the peer has closed too, or tick() ends it: closing at once would reset the connection, and
+// the peer might never see why.
 awaitable<void> websocket::drain() {
   const auto limit = std::chrono::steady_clock::now() + 2s;
   while (!failed_ && queued_bytes() > 0 && std::chrono::steady_clock::now() < limit) {
@@ -196,10 +261,16 @@ awaitable<void> websocket::drain() {
     error_code ignored;
     co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
-  failed_ = true;
-  error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  error_code ec;
+  if (!failed_ && queued_bytes() == 0) {
+    if (!closing_) start_closing();
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+    in_.resize(small_read_bytes);
+    for (std::size_t total = 0; !ec && !failed_ && total < drained_max_bytes;)
+      total += co_await socket_.async_read_some(asio::buffer(in_),
+                                                asio::redirect_error(use_awaitable, ec));
+  }
+  abort();
 }
 
 }  // namespace skirmish::http

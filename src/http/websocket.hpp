@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "http/buffer_budget.hpp"
 #include "http/websocket_codec.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,8 @@ namespace skirmish::http {
 struct websocket_limits {
   std::size_t message_bytes = 1 << 20;
   std::size_t queue_bytes = 1 << 20;
+  // How long a message may take from its first byte, and a write without any progress.
+  std::chrono::milliseconds patience{30'000};
   std::chrono::milliseconds ping_interval{25'000};
 };
 
@@ -25,7 +29,8 @@ struct websocket_limits {
 class websocket : public std::enable_shared_from_this<websocket> {
  public:
   // `leftover` holds bytes that were read behind the handshake.
-  websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits);
+  websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits,
+            buffer_share share);
 
   // Reads until the peer or close() ends it. `on_message` gets each text message; the view dies
   // when it returns. The next message waits for it: that is the back-pressure.
@@ -47,7 +52,7 @@ class websocket : public std::enable_shared_from_this<websocket> {
   void abort();
 
   // Called every second or so by the listener: pings, and ends a peer that has been silent for
-  // three intervals.
+  // three intervals, that sends a message too slowly or that does not read (3008).
   void tick(std::chrono::steady_clock::time_point now);
 
   [[nodiscard]] bool is_open() const noexcept { return !closing_; }
@@ -59,24 +64,41 @@ class websocket : public std::enable_shared_from_this<websocket> {
   enum class step { more, end };
   awaitable<step> take_frames(const std::function<awaitable<void>(std::string_view)>& on_message);
   step control(const ws::frame& f);
+  step end_with(std::uint16_t code, std::string_view reason);
+  void start_closing();
+  void too_slow(std::string_view reason);
   bool has_room_for(std::size_t bytes);
+  bool hold(std::size_t more_bytes = 0) {
+    return share_.hold(in_.capacity() + message_.size() + queued_bytes() + more_bytes);
+  }
+  [[nodiscard]] std::size_t next_read_bytes() const noexcept;
   void schedule_flush();
   void flush();
   awaitable<void> drain();
 
+  using time_point = std::chrono::steady_clock::time_point;
+
   asio::ip::tcp::socket socket_;
   websocket_limits limits_;
+  buffer_share share_;
   std::string in_;  // bytes read and not yet decoded: [in_start_, size)
   std::size_t in_start_ = 0;
+  std::size_t last_read_bytes_ = 0;
   std::string message_;  // fragments of a message under way
   bool fragmented_ = false;
-  std::string pending_;  // frames to write next
-  std::string writing_;  // frames being written
+  std::optional<time_point> partial_since_;  // when the message under way began
+  std::string pending_;                      // frames to write next
+  std::string writing_;                      // frames being written
+  std::string pong_;                         // answers the newest ping
+  bool pong_due_ = false;
   bool flush_scheduled_ = false;
   bool closing_ = false;  // a close frame has been queued
   bool failed_ = false;   // the socket is of no more use
-  std::chrono::steady_clock::time_point last_read_;
-  std::chrono::steady_clock::time_point last_ping_;
+  bool wrote_ = false;    // some bytes, since the last tick
+  time_point last_write_;
+  time_point last_read_;
+  time_point last_ping_;
+  time_point closing_since_;
   asio::steady_timer drained_;
 };
 

@@ -1,8 +1,11 @@
 #include "http/websocket_codec.hpp"
 
+#include "core/parse.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -72,6 +75,11 @@ decoded decode(std::span<char> buffer, bool masked, std::size_t limit_bytes) {
     if (buffer.size() < header + extended) return out;
     size = read_big_endian(&buffer[header], extended);
     header += extended;
+    // The shortest form must be used, and the highest bit is zero (RFC 6455, section 5.2).
+    if (size < (extended == 2 ? 126U : 65'536U) || size >> 63 != 0) {
+      out.status = decode_status::protocol_error;
+      return out;
+    }
   }
   if (size > limit_bytes) {
     out.status = decode_status::too_big;
@@ -104,9 +112,22 @@ void encode_masked(std::string& out, opcode op, std::string_view payload, std::u
   apply_mask(out.data() + at + 4, payload.size(), key);
 }
 
+std::optional<std::uint16_t> check_close_payload(std::string_view payload) noexcept {
+  if (payload.empty()) return std::nullopt;
+  if (payload.size() == 1) return close_code::protocol_error;
+  const auto code = read_big_endian(payload.data(), 2);
+  // 1004 to 1006 and 1015 are never sent; 1016 to 2999 are not defined yet.
+  const bool is_standard = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
+  if (!is_standard && (code < 3000 || code > 4999)) return close_code::protocol_error;
+  if (!is_valid_utf8(payload.substr(2))) return close_code::bad_data;
+  return std::nullopt;
+}
+
 std::string close_payload(std::uint16_t code, std::string_view reason) {
   std::string out{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
-  out += reason.substr(0, 123);
+  auto end = std::min(reason.size(), std::size_t{123});
+  while (!is_valid_utf8(reason.substr(0, end))) --end;
+  out += reason.substr(0, end);
   return out;
 }
 

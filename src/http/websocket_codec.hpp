@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ namespace close_code {
 inline constexpr std::uint16_t normal = 1000;
 inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t unsupported = 1003;
+inline constexpr std::uint16_t bad_data = 1007;  // text that is not UTF-8
 inline constexpr std::uint16_t too_big = 1009;
 inline constexpr std::uint16_t reconnect = 3000;
 inline constexpr std::uint16_t shutdown = 3001;
@@ -61,7 +63,11 @@ void encode(std::string& out, opcode op, std::string_view payload);
 // Appends a final frame masked with `key` (client to server).
 void encode_masked(std::string& out, opcode op, std::string_view payload, std::uint32_t key);
 
-// The payload of a close frame.
+// What is wrong with the payload of a peer's close frame: the code to answer with (RFC 6455,
+// sections 5.5.1 and 7.4), or nothing when it is fine.
+std::optional<std::uint16_t> check_close_payload(std::string_view payload) noexcept;
+
+// The payload of a close frame; a reason that is too long is cut at a character.
 std::string close_payload(std::uint16_t code, std::string_view reason);
 
 // Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2).

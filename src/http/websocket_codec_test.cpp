@@ -52,5 +52,29 @@ TEST(websocket_codec, refuses_what_the_rfc_forbids) {
             decode_status::too_big);
 }
 
+TEST(websocket_codec, lengths_have_the_shortest_form) {
+  const auto status = [](std::string bytes) { return decode(bytes, true, 1 << 20).status; };
+  EXPECT_EQ(status(std::string("\x81\xFE\x00\x7D", 4)), decode_status::protocol_error);
+  EXPECT_EQ(status(std::string("\x81\xFE\x00\x7E", 4)), decode_status::need_more);
+  EXPECT_EQ(status(std::string("\x81\xFF\0\0\0\0\0\0\xFF\xFF", 10)), decode_status::protocol_error);
+  EXPECT_EQ(status(std::string("\x81\xFF\0\0\0\0\0\1\0\0", 10)), decode_status::need_more);
+  EXPECT_EQ(status(std::string("\x81\xFF\x80\0\0\0\0\0\0\0", 10)), decode_status::protocol_error);
+}
+
+TEST(websocket_codec, close_payloads) {
+  const auto with_code = [](int code, std::string reason = "") {
+    return check_close_payload(close_payload(static_cast<std::uint16_t>(code), reason));
+  };
+  EXPECT_FALSE(check_close_payload(""));
+  EXPECT_EQ(check_close_payload("x"), close_code::protocol_error);
+  for (const int good : {1000, 1001, 1003, 1007, 1011, 1014, 3000, 3500, 4999})
+    EXPECT_FALSE(with_code(good, "caf\xC3\xA9")) << good;
+  for (const int bad : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65'535})
+    EXPECT_EQ(with_code(bad), close_code::protocol_error) << bad;
+  EXPECT_EQ(check_close_payload("\x03\xE8\xFF"), close_code::bad_data);
+  const auto cut = close_payload(1000, std::string(122, 'x') + "\xC3\xA9");
+  EXPECT_EQ(cut.size(), 124U) << "not in the middle of a character";
+}
+
 }  // namespace
 }  // namespace skirmish::http::ws

@@ -22,7 +22,7 @@ const char* body_description =
 awaitable<response> post(engine& engine, const clock& time, std::size_t batch_limit, exchange& x) {
   const auto now = time.now();
   frame f;
-  std::vector<body_error> errors;
+  body_errors errors;
   std::optional<error> forbidden;
   const auto read = [&](const json::value& v, std::size_t index, const std::string& pointer) {
     auto e = decode_event(v, x.who, now);
@@ -31,8 +31,8 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
       f.indices.push_back(index);
     } else if (e.error().code == errc::forbidden) {
       forbidden = e.error();
-    } else if (errors.size() < 100) {
-      errors.push_back({pointer, e.error().message});
+    } else {
+      errors.add(pointer, e.error().message);
     }
   };
   if (x.body.is_array()) {

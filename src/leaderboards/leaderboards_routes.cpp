@@ -96,7 +96,7 @@ shape score_shape() {
 }
 
 std::optional<score> read_score(const json::value& body, const std::string& pointer,
-                                std::vector<body_error>& errors) {
+                                body_errors& errors) {
   static const auto expected = score_shape();
   const auto before = errors.size();
   expected.check(body, pointer, errors);
@@ -110,7 +110,7 @@ std::optional<score> read_score(const json::value& body, const std::string& poin
     s.op = from_word<operation>(op->get_string(), operation_words);
   if (const auto* note = object.if_contains("metadata")) s.metadata = json::serialize(*note);
   if (s.metadata.size() > metadata_max_bytes)
-    errors.push_back({pointer + "/metadata", "must not have more than 1024 bytes"});
+    errors.add(pointer + "/metadata", "must not have more than 1024 bytes");
   return s;
 }
 
@@ -151,13 +151,13 @@ awaitable<response> submit(service& boards, exchange& x) {
   const auto id = x.req.header("idempotency-key");
   if (!id.empty() && !is_valid_id(id))
     co_return problem({errc::invalid_argument, "Idempotency-Key must be an id"}, x.request_id);
-  std::vector<body_error> errors;
+  body_errors errors;
   std::vector<score> scores;
   if (x.body.is_array()) {
     const auto& list = x.body.get_array();
     if (list.size() > submission_max)
       co_return problem({errc::too_large, "at most 10000 scores in one request"}, x.request_id);
-    for (std::size_t i = 0; i < list.size() && errors.size() < 100; ++i)
+    for (std::size_t i = 0; i < list.size(); ++i)
       if (auto s = read_score(list[i], '/' + std::to_string(i), errors))
         scores.push_back(std::move(*s));
   } else if (auto s = read_score(x.body, "", errors)) {

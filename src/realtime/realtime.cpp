@@ -147,6 +147,9 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   } catch (const boost::system::system_error& e) {
     if (e.code() != asio::error::operation_aborted)
       log::warn("websocket_failed", {{"error", e.what()}});
+  } catch (const std::exception& e) {
+    // Whatever ends it, it leaves its channels: they would send to a socket that is gone.
+    log::error("websocket_failed", {{"error", e.what()}});
   }
   open_.add(-1);
   self->closed();
@@ -178,6 +181,11 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
     } catch (const failure& e) {
       log::warn("message_failed", {{"type", type}, {"error", e.what()}});
       problem = error{e.code(), "a backend is down; try again"};
+    } catch (const boost::system::system_error&) {
+      throw;  // the server stops
+    } catch (const std::exception& e) {
+      log::error("message_failed", {{"type", type}, {"error", e.what()}});
+      problem = error{errc::internal, "something went wrong here"};
     }
     if (problem) c.fail(message, *problem);
     co_return;

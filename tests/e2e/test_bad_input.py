@@ -170,16 +170,47 @@ def raw_exchange(server, data, seconds=10):
         return received
 
 
-@pytest.mark.parametrize("data", [
-    b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
-    b"POST /api/players HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
-    b"POST /api/players HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-    b"GET /healthz HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+@pytest.mark.parametrize("data, status", [
+    (b"nonsense\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n\r\n", 400), (b"GET /\r\n\r\n", 400),
+    (b"\x16\x03\x01\x02\x00\x01", 400),
+    (b"POST /api/players HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n", 400),
+    (b"POST /api/players HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
+    (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", 400),
+    (b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    (b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+    (b"POST /healthz HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400),
+    (b"GET @api HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"GET ;api HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\n\r\n", 400), (b"GET /server/status HTTP/1.1\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+    (b"GET /server/status HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+    (b"GET /healthz HTTP/1.1\r\nHost: x/y\r\n\r\n", 400), (b"GET /server/status HTTP/1.1\r\nHost: x@y\r\n\r\n", 400),
+    (b"GET http://x@y/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET http://other/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
+    (b"\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
+    (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
 ])
-def test_bad_http(server, data):
+def test_http_to_the_letter(server, data, status):
     answer = raw_exchange(server, data)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer
+    assert int(answer.split()[1]) == status, answer
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in answer
     assert server.http("GET", "/healthz").status == 200
+
+
+def test_what_is_private_is_not_stored(server):
+    player = server.new_player()
+    for key in ("admin", None):
+        for path in (f"/api/players/{player}/state", "/api/leaderboards/kills", "/nothing", "/server/status"):
+            answer = server.http("GET", path, key=key)
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            stored = answer.headers.get("Cache-Control", "").find("no-store") < 0
+            assert stored == (key is None or path == "/server/status"), (path, key)
 
 
 def test_pipelining_keep_alive_and_continue(server):

@@ -1,0 +1,379 @@
+"""Peers that misbehave, each in short: none takes the server down, its memory, or its time for others."""
+
+import json
+import math
+import os
+import random
+import threading
+import time
+
+import pytest
+from conftest import Server, unique, wait_until
+from raw_client import CLOSE, PING, TEXT, RawClient, frame, handshake, metric, resident_mb, trickle
+
+MADE_UP_KEY = "sk_" + "0" * 12 + "_" + "0" * 64
+# Without its quarantine, AddressSanitizer's memory follows the program's.
+SMALL_ASAN = {"ASAN_OPTIONS": "quarantine_size_mb=1:" + os.environ.get("ASAN_OPTIONS", "")}
+
+
+@pytest.fixture(scope="module")
+def impatient(short_tmp):
+    """A server that waits a second for heads, bodies and messages, with a small budget for buffers."""
+    env = {"SKIRMISH_HTTP_HEADER_TIMEOUT": "1s", "SKIRMISH_HTTP_BODY_TIMEOUT": "1s",
+           "SKIRMISH_HTTP_BUFFER_BUDGET": "8MiB", "SKIRMISH_HTTP_WEBSOCKET_QUEUE_LIMIT": "64MiB",
+           "SKIRMISH_HTTP_ALLOWED_ORIGINS": "https://console.example", **SMALL_ASAN}
+    s = Server(short_tmp / unique("impatient"), env).start()
+    yield s
+    s.stop()
+
+
+def post(path, key=None, length=None, body=b"", more=""):
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    if key:
+        lines.append(f"X-API-Key: {key}")
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    return ("\r\n".join(lines) + f"\r\n{more}\r\n").encode() + body
+
+
+def test_a_key_check_that_fails_is_a_503(short_tmp):
+    """SQL is away from the start: whoever shows a key learns that, and the server lives."""
+    s = Server(short_tmp / unique("own"), {"DB_HOST": "127.0.0.1", "DB_PORT": "1", "DB_USER": "x"}).start(wait=False)
+    s.url = f"http://{s.listen}"
+
+    def answers():
+        try:
+            return s.http("GET", "/healthz", key=None).status == 200
+        except OSError:
+            return False
+    try:
+        wait_until(answers, 60, "the first answer")
+        for _ in range(3):
+            peers = [RawClient(s, 40).send(handshake(key=MADE_UP_KEY)) for _ in range(10)]
+            for peer in peers:
+                status, headers, body = peer.response()
+                assert status == 503, body
+                assert headers["content-type"] == "application/problem+json" and headers["retry-after"]
+                assert json.loads(body)["code"] == "unavailable"
+        assert s.http("GET", "/api/players/x", key=MADE_UP_KEY).status == 503
+        # The sweep looks at every session twice a second; all of those are gone.
+        wait_until(lambda: metric(s, "skirmish_http_connections") <= 2, 10, "the end of the connections")
+        assert s.process.poll() is None
+    finally:
+        s.process.kill()
+        s.process.wait(20)
+
+
+def test_closed_connections_are_noticed(impatient):
+    for i in range(500):
+        path = ("/server/status", "/healthz", "/nothing")[i % 3]
+        with RawClient(impatient) as peer:
+            peer.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            peer.response()
+    wait_until(lambda: metric(impatient, "skirmish_http_connections") <= 2, 5, "the end of 500 connections")
+    port = f":{int(impatient.listen.split(':')[1]):04X}"
+
+    def half_closed():
+        with open("/proc/net/tcp") as table:  # state 08: CLOSE_WAIT
+            return [line for line in table if line.split()[1].endswith(port) and line.split()[3] == "08"]
+    wait_until(lambda: not half_closed(), 5, "the end of connections that the peer has closed")
+
+
+def test_pings_without_reading_take_no_memory(impatient):
+    with RawClient(impatient, receive_buffer=4096).open_websocket() as peer:
+        before = resident_mb(impatient)
+        pings = frame(PING, b"x" * 125) * 8192
+        for _ in range(40):  # 43 MB
+            peer.send(pings)
+        peer.send(frame(PING, b"the newest"))
+        assert resident_mb(impatient) - before < 20
+        while True:
+            op, payload = peer.frame()
+            if payload == b"the newest":
+                break
+
+
+def test_who_never_reads_is_closed(impatient):
+    with RawClient(impatient, receive_buffer=4096).open_websocket() as peer:
+        wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
+        end = time.monotonic() + 30
+        with pytest.raises((ConnectionError, TimeoutError)):
+            while time.monotonic() < end:
+                peer.send(wrong + frame(PING))
+    wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") == 0, 10, "the return of the buffers")
+
+
+def test_who_stalls_in_the_middle_is_told_why(impatient):
+    with RawClient(impatient, receive_buffer=1 << 19).open_websocket() as peer:
+        wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
+
+        def held():
+            return metric(impatient, "skirmish_http_buffer_bytes")
+
+        def is_stuck():
+            peer.send(wrong)
+            return held() > 500_000
+        wait_until(is_stuck, 30, "a full socket")
+        peer.send(wrong * 2)
+        peak = max(held() for _ in range(20))
+        wait_until(lambda: held() < peak - 100_000, 10, "the drop of what waits")
+        assert peer.close_code() == 3008
+
+
+def test_the_head_decides_before_the_body(impatient):
+    big = 4 << 20
+    for request, expected in (
+            (post("/api/interactions", None, big), 401),
+            (post("/api/interactions", "nonsense", big), 401),
+            (post("/api/nothing", None, big), 404),
+            (post("/healthz", None, big), 405),
+            (post("/api/players/a%20b/inventory", impatient.key, big), 400),
+            (post("/api/interactions", impatient.key, 5 << 20), 413),
+            (post("/api/status/refresh", impatient.key, big), 413),
+            (post("/server/status", None, big).replace(b"POST", b"GET"), 413),
+            (post("/healthz", None, None, b"5000\r\n", "Transfer-Encoding: chunked\r\n").replace(b"POST", b"GET"), 413)):
+        with RawClient(impatient) as peer:
+            status, headers, _ = peer.send(request).response()
+            assert status == expected, request
+            assert headers["connection"] == "close"
+    with RawClient(impatient) as peer:  # a head alone is asked for its body only when that is welcome
+        status, _, _ = peer.send(post("/api/interactions", None, big, b"", "Expect: 100-continue\r\n")).response()
+        assert status == 401
+
+
+def test_a_refusal_keeps_the_connection_when_the_request_is_whole(impatient):
+    with RawClient(impatient) as peer:
+        for _ in range(3):
+            status, headers, _ = peer.send(b"GET /api/players/x HTTP/1.1\r\nHost: a\r\n\r\n").response()
+            assert status == 401 and "connection" not in headers
+
+
+def test_trickles_end(impatient):
+    with RawClient(impatient) as peer:
+        assert trickle(peer, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"x" * 1000) < 5
+    with RawClient(impatient) as peer:
+        peer.send(post("/api/interactions", impatient.key, 1000))
+        assert trickle(peer, b" " * 1000) < 5
+    with RawClient(impatient) as peer:
+        peer.open_websocket()
+        trickle(peer, frame(TEXT, b" " * 1000))
+        assert peer.close_code() == 3008
+    with RawClient(impatient) as peer:  # a message that is never finished, with signs of life between
+        peer.open_websocket().send(frame(TEXT, b"{", final=False))
+        trickle(peer, frame(PING) * 100, pause=0.05)
+        assert peer.close_code() == 3008
+
+
+def test_signs_of_life_in_pieces_are_no_trickle(impatient):
+    with RawClient(impatient) as peer:
+        peer.open_websocket()
+        data = frame(PING, b"hello")
+        for _ in range(6):
+            peer.send(data[:3])
+            time.sleep(0.3)
+            peer.send(data[3:])
+            assert peer.frame() == (10, b"hello")
+
+
+def test_unknown_callers_send_small_messages(impatient):
+    for payload, key, code in ((b" " * 20_000, None, 1009), (b" " * 20_000, impatient.key, None)):
+        with RawClient(impatient) as peer:
+            peer.open_websocket(key).send(frame(TEXT, payload))
+            if code:
+                assert peer.close_code() == code
+            else:
+                assert "error" in json.loads(peer.frame()[1])
+    with RawClient(impatient) as peer:
+        peer.open_websocket().send(frame(TEXT, b" " * 9_000, final=False) + frame(0, b" " * 9_000))
+        assert peer.close_code() == 1009
+
+
+def test_one_budget_for_all_buffers(impatient):
+    """Unfinished bodies of callers with a key: over the budget they are refused, and small requests are not."""
+    peers = []
+    refused = 0
+    while not refused:
+        assert len(peers) < 20
+        peer = RawClient(impatient)
+        peers.append(peer.send(post("/api/interactions", impatient.key, 3 << 20, b" " * (2 << 20))))
+        for p in peers:
+            p.socket.settimeout(0.05)
+            try:
+                status, headers, body = p.response()
+            except (TimeoutError, AssertionError):
+                continue
+            assert status == 503 and headers["retry-after"] and json.loads(body)["code"] == "unavailable"
+            refused += 1
+        assert impatient.http("GET", "/healthz", key=None).status == 200
+    for peer in peers:
+        peer.socket.close()
+    wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") == 0, 10, "the return of the buffers")
+
+
+def test_answers_that_nobody_reads(impatient):
+    """Pipelined requests for large answers, never read: the budget bounds what waits, and then they are gone."""
+    one = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
+    peers = [RawClient(impatient, receive_buffer=4096).send(one * 400) for _ in range(20)]
+    assert resident_mb(impatient) < 600
+    assert impatient.http("GET", "/healthz", key=None).status == 200
+    wait_until(lambda: metric(impatient, "skirmish_http_connections") <= 2, 20, "the end of who never reads")
+    for peer in peers:
+        peer.socket.close()
+
+
+@pytest.mark.parametrize("changed, expected", [
+    ({}, 101), ({"Upgrade": "WebSocket, x"}, 101), ({"Connection": "keep-alive, Upgrade"}, 101),
+    ({"Origin": "https://evil.example"}, 101),  # without a key: public anyway
+    ({"Upgrade": "websocketx"}, 426), ({"Upgrade": None}, 426), ({"Connection": "close"}, 400), ({"Connection": None}, 400),
+    ({"Sec_WebSocket_Version": "8"}, 426), ({"Sec_WebSocket_Version": None}, 426),
+    ({"Sec_WebSocket_Key": None}, 400), ({"Sec_WebSocket_Key": "c2hvcnQ="}, 400),
+    ({"Sec_WebSocket_Key": "not*base64*at*all*no!=="}, 400), ({"version": "HTTP/1.0"}, 400), ({"method": "POST"}, 405),
+    ({"Content_Length": "5"}, 400), ({"path": "/api/ws?x=%FF"}, 400), ({"path": "/api/wsx"}, 404),
+])
+def test_handshakes(impatient, changed, expected):
+    with RawClient(impatient) as peer:
+        status, headers, _ = peer.send(handshake(**changed)).response()
+        assert status == expected
+        if status == 426:
+            assert headers["upgrade"] == "websocket"
+
+
+def test_pages_of_other_sites_may_not_use_a_key(impatient):
+    for origin, status in (("https://evil.example", 403), ("null", 403), ("http://localhost:81", 403),
+                           ("http://localhost", 101), ("https://console.example", 101)):
+        with RawClient(impatient) as peer:
+            assert peer.send(handshake(key=impatient.key, Origin=origin)).response()[0] == status, origin
+        read = impatient.http("GET", "/api/players/nobody", headers={"Origin": origin, "Host": "localhost"})
+        assert read.status == (403 if status == 403 else 404), origin
+
+
+@pytest.mark.parametrize("sent, code", [
+    (frame(TEXT, b'{"a":"\xff"}'), 1007), (frame(TEXT, b'{"\xc3', False) + frame(0, b'\xa9\xa9":1}'), 1007),
+    (frame(CLOSE, b"\x03\xe8\xff"), 1007), (frame(CLOSE, b"\x03"), 1002), (frame(CLOSE, b"\x03\xed"), 1002),
+    (frame(CLOSE, b"\x03\xe8bye"), 1000), (frame(CLOSE), 1005), (frame(CLOSE, b"\x0f\xa0"), 4000),
+    (b"\xc1\x80\0\0\0\0", 1002), (b"\x81\x00", 1002), (b"\x81\xfe\x00\x01\0\0\0\0x", 1002), (frame(2, b"x"), 1003),
+], ids=[str(number) for number in range(12)])
+def test_close_codes(impatient, sent, code):
+    with RawClient(impatient) as peer:
+        assert peer.open_websocket().send(sent).close_code() == code
+
+
+def test_an_answer_is_bounded(impatient):
+    many = json.dumps({f"m{i}": 0 for i in range(300_000)}).encode()
+    long = json.dumps({"x" * 1_000_000: 0}).encode()
+    for body in (many, long, b"[" + b"{}," * 9_999 + b"{}]"):
+        path = "/api/interactions" if body.startswith(b"[") else "/api/players"
+        answer = impatient.http("POST", path, raw=body)
+        assert answer.status == 400
+        assert len(answer.body) < 16_000
+        if body is not long:
+            assert answer.json["errors"][-1]["message"].startswith("and ")
+
+
+# ---- everything at once ----------------------------------------------------------------------------------------------
+
+FLOOD_S = 60
+CONNECTIONS_MAX = 20_000
+
+
+def flood(step, stop):
+    """Runs `step` over and over on a thread of its own; a peer that is thrown out comes again."""
+    def run():
+        while not stop.is_set():
+            try:
+                step()
+            except (OSError, AssertionError):
+                stop.wait(0.01)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def held(server, first, count, each, stop):
+    """`count` sockets that send `first`, and `each` once a second until they are closed."""
+    peers = []
+
+    def step():
+        while len(peers) < count and not stop.is_set():
+            peers.append(RawClient(server, 0.05).send(first))
+        for peer in list(peers):
+            try:
+                peer.send(each())
+            except OSError:
+                peer.socket.close()
+                peers.remove(peer)
+        stop.wait(1)
+    return step
+
+
+def floods(server, stop, made):
+    def visit():
+        with RawClient(server, 1) as peer:
+            peer.send(b"GET /server/status HTTP/1.1\r\nHost: a\r\n\r\n")
+        made["connections"] += 1
+        time.sleep(FLOOD_S / CONNECTIONS_MAX * 0.9)
+
+    def bad_request():
+        with RawClient(server, 1) as peer:
+            peer.send(random.choice([os.urandom(200), b"GET @x HTTP/1.1\r\n\r\n", handshake(key=MADE_UP_KEY),
+                                     post("/api/interactions", None, 4 << 20, b"[" * 1000)])).read_to_end()
+        time.sleep(0.005)
+
+    def ping():
+        with RawClient(server, 1, receive_buffer=4096).open_websocket() as peer:
+            pings = frame(PING, b"x" * 125) * 512
+            while not stop.is_set():
+                peer.send(pings)
+                time.sleep(0.01)
+
+    def unread():
+        with RawClient(server, 1, receive_buffer=4096) as peer:
+            peer.send(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 200)
+            stop.wait(2)
+
+    slow_head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
+    unfinished = post("/api/interactions", server.key, 4 << 20, b" " * 20_000)
+    return [visit, bad_request, ping, unread,
+            held(server, slow_head, 300, lambda: b"x", stop),
+            held(server, handshake() + b"\x81", 300, lambda: b"\xfe", stop),
+            held(server, unfinished, 100, lambda: b" " * 1000, stop)]
+
+
+@pytest.mark.long
+def test_all_floods_together(short_tmp):
+    """What a well-behaved client sees meanwhile. The bounds on time and memory are for the release build: with
+    sanitizers the figures are printed, and only the client's success counts."""
+    s = Server(short_tmp / unique("flooded")).start()
+    stop = threading.Event()
+    made = {"connections": 0}
+    latencies, failed, peak_mb = [], 0, 0.0
+    try:
+        threads = [flood(step, stop) for step in floods(s, stop, made)]
+        end = time.monotonic() + FLOOD_S
+        while time.monotonic() < end:
+            start = time.monotonic()
+            try:
+                with RawClient(s, 5) as peer:
+                    peer.send(b"GET /api/leaderboards/kills HTTP/1.1\r\nHost: a\r\n\r\n")
+                    failed += peer.response()[0] >= 500
+            except (OSError, AssertionError):
+                failed += 1
+            latencies.append(time.monotonic() - start)
+            peak_mb = max(peak_mb, resident_mb(s))
+            time.sleep(0.01)
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+        latencies.sort()
+        p99_ms = 1000 * latencies[math.floor(0.99 * len(latencies))]
+        success = 1 - failed / len(latencies)
+        print(f"\n{made['connections']} connections in {FLOOD_S} s; {len(latencies)} requests of a well-behaved client: "
+              f"{100 * success:.2f} % answered, p99 {p99_ms:.1f} ms; server {peak_mb:.0f} MB at most")
+        assert success >= 0.999
+        if b"__asan_init" not in open(f"/proc/{s.process.pid}/exe", "rb").read(1 << 26):
+            assert p99_ms <= 50
+            assert peak_mb <= 256
+        wait_until(lambda: metric(s, "skirmish_http_buffer_bytes") == 0, 60, "the return of the buffers")
+    finally:
+        stop.set()
+        s.stop()
