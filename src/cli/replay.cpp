@@ -48,9 +48,9 @@ replay_plan plan_of(const replay_flags& f) {
 void add_replay(CLI::App& app, int& code) {
   auto* command = app.add_subcommand("replay", "Replay a game server's log into a live world");
   command->footer(
-      "Counter-Strike and other Source-engine logs, and Quake III logs. Cut and started again, or "
-      "run twice,\n"
-      "a replay applies each event once.\n"
+      "Logs of Counter-Strike and other Source and GoldSrc games, of Quake III and games made from "
+      "it, and of\n"
+      "Xonotic. Cut and started again, or run twice, a replay applies each event once.\n"
       "Examples:\n"
       "  skirmish replay match.log                                   into a server of its own, in "
       "./data\n"
@@ -60,7 +60,7 @@ void add_replay(CLI::App& app, int& code) {
   f->settings.add_to(*command);
   f->server.add_to(*command);
   command->add_option("FILE", f->file, "the log")->required();
-  command->add_option("--format", f->format, "auto, source or quake3")->capture_default_str();
+  command->add_option("--format", f->format, "auto, source, quake3 or xonotic")->capture_default_str();
   command->add_option("--speed", f->speed, "max, or N times the match's own speed: 1x, 10x")
       ->capture_default_str();
   command->add_option("--origin", f->origin, "where the map's origin lies: LAT,LON")

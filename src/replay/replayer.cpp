@@ -299,10 +299,10 @@ replay_plan plan_for(const std::string& file, const std::string& format) {
     const auto found = ingest::detect(head);
     if (!found) throw usage_error{file + ": " + found.error().message};
     plan.format = *found;
-  } else if (format == "source" || format == "quake3") {
-    plan.format = format == "source" ? ingest::format::source : ingest::format::quake3;
+  } else if (const auto named = ingest::parse_format(format)) {
+    plan.format = *named;
   } else {
-    throw usage_error{"--format is auto, source or quake3"};
+    throw usage_error{"--format is auto, source, quake3 or xonotic"};
   }
   return plan;
 }
@@ -318,6 +318,7 @@ std::string to_json(const replay_summary& s) {
   return json::serialize(json::object{{"lines", s.file.lines},
                                       {"events", s.file.events},
                                       {"unknown_lines", s.file.unknown_lines},
+                                      {"lines_in_part", s.file.lines_in_part},
                                       {"attacks", s.file.attacks},
                                       {"damage", s.file.damage},
                                       {"kills", s.file.kills},
@@ -339,6 +340,7 @@ std::string to_table(const replay_summary& s) {
   };
   row("lines", s.file.lines);
   row("unknown lines", s.file.unknown_lines);
+  row("read in part", s.file.lines_in_part);
   row("players", s.file.players);
   row("levels", s.file.levels);
   row("events", s.file.events);
