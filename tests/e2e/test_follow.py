@@ -156,7 +156,9 @@ def test_each_line_once_whatever_dies(server, log):
         append(log, text[cut:])
         written += count
         if what == 2:
+            wait_for_kills(server, written)  # so it follows this file by now, not the one before
+            append(log, kill_lines(written, 1))
+            written += 1
             log.rename(log.with_name(f"games.log.{turn}"))
-            wait_for_kills(server, written)
     wait_for_kills(server, written)
     follower.end()
