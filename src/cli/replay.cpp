@@ -2,13 +2,15 @@
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
 #include "core/parse.hpp"
+#include "replay/follower.hpp"
 #include "replay/replayer.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdio>
-#include <fstream>
 
 namespace skirmish::cli {
 namespace {
@@ -21,6 +23,8 @@ struct replay_flags {
   std::string speed = "max";
   std::string origin = "48.8566,2.3522";
   bool as_json = false;
+  bool follow = false;
+  std::string state_file;
 };
 
 // "max" is no limit; "1x" the match's own speed, "10x" ten times that.
@@ -43,37 +47,82 @@ replay_plan plan_of(const replay_flags& f) {
   return plan;
 }
 
+std::atomic<bool> interrupted{false};
+
+// The first signal ends it in order, the second at once.
+void end_on_signals() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+replay_summary follow_file(const replay_flags& f) {
+  if (f.server.url.empty())
+    throw usage_error{"--follow needs a running server: --url http://127.0.0.1:8090"};
+  if (f.speed != "max") throw usage_error{"--follow knows no --speed but the log's own"};
+  follow_plan plan;
+  plan.file = f.file;
+  plan.format = ingest::parse_format(f.format);
+  plan.state_file = f.state_file;
+  plan.stop = &interrupted;
+  if (!plan.format && f.format != "auto")
+    throw usage_error{"--format is auto, source, quake3 or xonotic"};
+  const auto origin = ingest::parse_origin(f.origin);
+  if (!origin) throw usage_error{"--origin: " + origin.error().message};
+  plan.origin = *origin;
+  end_on_signals();
+  replay_summary summary;
+  with_server(
+      f.settings.load(), f.server.url, f.server.api_key,
+      [&](const std::string& url, const std::string& key) { summary = follow(plan, url, key); });
+  return summary;
+}
+
+replay_summary replay_file(const replay_flags& f) {
+  const auto plan = plan_of(f);
+  replay_summary summary;
+  with_server(f.settings.load(), f.server.url, f.server.api_key,
+              [&](const std::string& url, const std::string& key) {
+                summary = replay_into(plan, url, key);
+              });
+  return summary;
+}
+
 }  // namespace
 
 void add_replay(CLI::App& app, int& code) {
   auto* command = app.add_subcommand("replay", "Replay a game server's log into a live world");
   command->footer(
-      "Counter-Strike and other Source-engine logs, and Quake III logs. Cut and started again, or "
-      "run twice,\n"
-      "a replay applies each event once.\n"
+      "Logs of Counter-Strike and other Source and GoldSrc games, of Quake III and games made from "
+      "it, and of\n"
+      "Xonotic. Cut and started again, or run twice, a replay applies each event once.\n"
       "Examples:\n"
       "  skirmish replay match.log                                   into a server of its own, in "
       "./data\n"
       "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key sk_… --speed 10x\n"
-      "  skirmish replay games.log --format quake3 --json");
+      "  skirmish replay games.log --format quake3 --json\n"
+      "  skirmish replay --follow games.log --url http://127.0.0.1:8090 --api-key sk_…");
   auto f = std::make_shared<replay_flags>();
   f->settings.add_to(*command);
   f->server.add_to(*command);
   command->add_option("FILE", f->file, "the log")->required();
-  command->add_option("--format", f->format, "auto, source or quake3")->capture_default_str();
+  command->add_option("--format", f->format, "auto, source, quake3 or xonotic")
+      ->capture_default_str();
   command->add_option("--speed", f->speed, "max, or N times the match's own speed: 1x, 10x")
       ->capture_default_str();
   command->add_option("--origin", f->origin, "where the map's origin lies: LAT,LON")
       ->capture_default_str();
   command->add_flag("--json", f->as_json, "print one JSON object");
+  command->add_flag("--follow", f->follow,
+                    "go on with what is written to the log, until SIGINT or SIGTERM; needs --url");
+  command
+      ->add_option("--follow-state", f->state_file,
+                   "where following keeps what a restart needs (default: FILE.follow)")
+      ->needs("--follow");
   command->callback([f, &code] {
-    const auto plan = plan_of(*f);
-    const auto settings = f->settings.load();
-    replay_summary summary;
-    with_server(settings, f->server.url, f->server.api_key,
-                [&](const std::string& url, const std::string& key) {
-                  summary = replay_into(plan, url, key);
-                });
+    const auto summary = f->follow ? follow_file(*f) : replay_file(*f);
     fmt::print("{}\n", f->as_json ? to_json(summary) : to_table(summary));
     code = done;
   });

@@ -8,8 +8,6 @@
 namespace skirmish::ingest {
 namespace {
 
-// To be raised when the rules of a format change: the same file then gives other events.
-constexpr int mapping_version = 1;
 constexpr std::size_t digest_bytes = 24;
 
 }  // namespace
@@ -55,6 +53,10 @@ void frame_builder::add(std::vector<log_event>& events, std::vector<frame>& out)
     open_.events.push_back(std::move(what));
   }
   events.clear();
+}
+
+void frame_builder::flush(std::vector<frame>& out) {
+  if (!open_.events.empty()) close(out);
 }
 
 void frame_builder::finish(std::vector<frame>& out) {

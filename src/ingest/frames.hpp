@@ -14,6 +14,9 @@
 
 namespace skirmish::ingest {
 
+// Raised when the rules of a format change: the same file then gives other events.
+inline constexpr int mapping_version = 2;
+
 // Where one frame ends and the next begins. Changing it changes the frames, so it is a part of the
 // stream's id.
 struct frame_limits {
@@ -55,6 +58,9 @@ class frame_builder {
 
   // Takes the events and leaves `events` empty; appends the frames that are complete to `out`.
   void add(std::vector<log_event>& events, std::vector<frame>& out);
+
+  // Appends what was added as a frame, if it has events; facts without any wait for the next.
+  void flush(std::vector<frame>& out);
 
   // The log is over: appends the last frame, if there is one.
   void finish(std::vector<frame>& out);

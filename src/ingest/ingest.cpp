@@ -2,14 +2,17 @@
 
 #include "ingest/quake3_log.hpp"
 #include "ingest/source_log.hpp"
+#include "ingest/xonotic_log.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace skirmish::ingest {
 namespace {
 
 constexpr std::size_t feed_limit_bytes = 1 << 20;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+constexpr std::array formats{format::source, format::quake3, format::xonotic};
 constexpr std::string_view padding{" \t\0", 3};
 
 std::string_view trimmed(std::string_view line) {
@@ -32,7 +35,20 @@ std::uint64_t understood_lines(format f, std::string_view head) {
 
 }  // namespace
 
-std::string_view to_string(format f) noexcept { return f == format::source ? "source" : "quake3"; }
+std::string_view to_string(format f) noexcept {
+  switch (f) {
+    case format::source: return "source";
+    case format::quake3: return "quake3";
+    case format::xonotic: return "xonotic";
+  }
+  return {};
+}
+
+std::optional<format> parse_format(std::string_view name) noexcept {
+  for (const auto f : formats)
+    if (to_string(f) == name) return f;
+  return std::nullopt;
+}
 
 void log_parser::end_line(std::string_view line) {
   const bool is_long = partial_is_long_ || partial_.size() + line.size() > line_limit_bytes;
@@ -95,19 +111,22 @@ void log_parser::finish(std::vector<log_event>& out) {
 
 std::unique_ptr<log_parser> make_parser(format f, geo_origin origin) {
   if (f == format::source) return make_source_parser(origin);
-  return make_quake3_parser(origin);
+  if (f == format::quake3) return make_quake3_parser(origin);
+  return make_xonotic_parser(origin);
 }
 
 result<format> detect(std::string_view head) {
   head = head.substr(0, detect_bytes);
-  const auto source = understood_lines(format::source, head);
-  const auto quake3 = understood_lines(format::quake3, head);
-  // Blank lines are understood by both, so they decide nothing.
-  if (source > quake3) return format::source;
-  if (quake3 > source) return format::quake3;
+  std::array<std::uint64_t, formats.size()> understood{};
+  std::transform(formats.begin(), formats.end(), understood.begin(),
+                 [&](format f) { return understood_lines(f, head); });
+  const auto best = std::max_element(understood.begin(), understood.end());
+  // Blank lines are understood by all, so they decide nothing.
+  if (std::count(understood.begin(), understood.end(), *best) == 1)
+    return formats[static_cast<std::size_t>(best - understood.begin())];
   return error{errc::invalid_argument,
-               "this is neither a Source-engine nor a Quake III server log: none of its first "
-               "lines is understood"};
+               "this is no server log of a Source or GoldSrc, Quake III or Xonotic game: none of "
+               "its first lines is understood"};
 }
 
 }  // namespace skirmish::ingest

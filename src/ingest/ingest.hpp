@@ -11,8 +11,8 @@
 //   parser->finish(events);
 //   send(events);
 //
-// The rules of each format stand in source_log.hpp and quake3_log.hpp; frames and stream ids in
-// frames.hpp.
+// The rules of each format stand in source_log.hpp, quake3_log.hpp and xonotic_log.hpp; frames and
+// stream ids in frames.hpp.
 #pragma once
 
 #include "core/error.hpp"
@@ -22,16 +22,20 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace skirmish::ingest {
 
-enum class format { source, quake3 };
+enum class format { source, quake3, xonotic };
 
-// "source" or "quake3".
+// "source", "quake3" or "xonotic".
 std::string_view to_string(format f) noexcept;
+
+// The format of this name.
+std::optional<format> parse_format(std::string_view name) noexcept;
 
 // A longer line is counted as unknown and not looked at. What it holds is not kept in memory.
 inline constexpr std::size_t line_limit_bytes = 8192;
@@ -87,7 +91,7 @@ class log_parser {
 std::unique_ptr<log_parser> make_parser(format f, geo_origin origin);
 
 // The format of a log whose first `detect_bytes` (or all of it) are `head`: the one that
-// understands more of its lines. invalid_argument when neither understands any.
+// understands more of its lines. invalid_argument when none understands any.
 result<format> detect(std::string_view head);
 
 }  // namespace skirmish::ingest

@@ -136,6 +136,25 @@ TEST(ids, long_ones_stay_different) {
   EXPECT_EQ(to_id(std::string(64, 'a')), std::string(64, 'a'));
 }
 
+TEST(ids, are_one_to_one) {
+  for (const auto* name : {"жук79", "лис79", "a b", "a/b", "a_b", "a\tb", "_", "", "^1a_b"}) {
+    const auto id = to_id(name);
+    EXPECT_TRUE(is_valid_id(id)) << name;
+    for (const auto* other : {"жук79", "лис79", "a b", "a/b", "a_b", "a\tb", "_", "", "^1a_b"}) {
+      EXPECT_EQ(id == to_id(other), std::string_view(name) == other) << name << " " << other;
+      EXPECT_EQ(name_to_id(name) == name_to_id(other), std::string_view(name) == other)
+          << name << " " << other;
+    }
+    // Who takes another's id as a name does not become the other.
+    if (id != name) {
+      EXPECT_NE(to_id(id), id) << name;
+    }
+  }
+  EXPECT_EQ(to_id("plain.name-1:x"), "plain.name-1:x");
+  EXPECT_NE(to_id("\xFF"), to_id("\xFE"));
+  EXPECT_TRUE(name_to_id("^1Red^xF00Baron!").starts_with("RedBaron_."));
+}
+
 TEST(gps, origin) {
   const auto o = parse_origin("-33.8568,151.2153").value();
   EXPECT_EQ(o.lat, -33.8568);
@@ -219,6 +238,24 @@ TEST(frames, are_cut_by_number_and_by_time) {
       ElementsAre(2, 2, 1));
   EXPECT_THAT((std::vector{frames[0].at, frames[1].at, frames[2].at}),
               ElementsAre(0ms, 500ms, 2600ms));
+}
+
+TEST(frames, flushed_ones_have_events_and_no_gaps) {
+  frame_builder builder({});
+  std::vector<frame> frames;
+  const auto add = [&](event what) {
+    std::vector<log_event> events{at(0ms, std::move(what))};
+    builder.add(events, frames);
+    builder.flush(frames);
+  };
+  add(player_seen{"a", "a"});
+  EXPECT_TRUE(frames.empty());
+  add(respawn{"a", 100});
+  add(respawn{"a", 90});
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].players.size(), 1U) << "facts wait for the next event";
+  EXPECT_EQ(frames[0].seq, 1U);
+  EXPECT_EQ(frames[1].seq, 2U);
 }
 
 TEST(frames, facts_alone_make_a_last_frame_without_events) {

@@ -80,10 +80,18 @@ struct world {
 };
 
 json::object to_json(const totals& t) {
-  return {{"lines", t.lines},     {"events", t.events},  {"unknown_lines", t.unknown_lines},
-          {"attacks", t.attacks}, {"damage", t.damage},  {"kills", t.kills},
-          {"moves", t.moves},     {"items", t.items},    {"chat", t.chat},
-          {"levels", t.levels},   {"players", t.players}};
+  return {{"lines", t.lines},
+          {"events", t.events},
+          {"unknown_lines", t.unknown_lines},
+          {"attacks", t.attacks},
+          {"damage", t.damage},
+          {"kills", t.kills},
+          {"moves", t.moves},
+          {"items", t.items},
+          {"chat", t.chat},
+          {"lines_in_part", t.lines_in_part},
+          {"levels", t.levels},
+          {"players", t.players}};
 }
 
 struct match {

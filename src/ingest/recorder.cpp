@@ -19,6 +19,22 @@ std::string readable(std::string_view name, const std::string& id) {
 
 }  // namespace
 
+totals& totals::operator+=(const totals& other) noexcept {
+  lines += other.lines;
+  unknown_lines += other.unknown_lines;
+  lines_in_part += other.lines_in_part;
+  events += other.events;
+  attacks += other.attacks;
+  damage += other.damage;
+  kills += other.kills;
+  moves += other.moves;
+  items += other.items;
+  chat += other.chat;
+  levels += other.levels;
+  players += other.players;
+  return *this;
+}
+
 void recorder::emit(event what) {
   totals_.events += is_stream_event(what) ? 1 : 0;
   out_->push_back({elapsed_, std::move(what)});

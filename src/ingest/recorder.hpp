@@ -22,6 +22,7 @@ namespace skirmish::ingest {
 struct totals {
   std::uint64_t lines = 0;          // all lines, blank ones too
   std::uint64_t unknown_lines = 0;  // neither blank nor understood, or longer than the limit
+  std::uint64_t lines_in_part = 0;  // understood, but for something in them that was skipped
   std::uint64_t events = 0;         // attack + move + respawn + score + item + completion + chat
   std::uint64_t attacks = 0;        // attack events, those on oneself too
   std::uint64_t damage = 0;   // the sum of their damage, as the file says it (overkill included)
@@ -33,6 +34,9 @@ struct totals {
   std::uint64_t players = 0;  // different player ids, in any line that is understood
 
   bool operator==(const totals&) const = default;
+
+  // The counts of two files together. Levels and players of both are counted twice.
+  totals& operator+=(const totals& other) noexcept;
 };
 
 // Turns what a line says into events. Keeps, for each player, the hit points the server will hold
@@ -54,6 +58,7 @@ class recorder {
 
   void write_to(std::vector<log_event>* out) noexcept { out_ = out; }
   void count_line(bool known) noexcept;
+  void count_line_in_part() noexcept { ++totals_.lines_in_part; }
 
   // The time of what follows: by the log's own clock and, when that is a calendar, as a time stamp.
   void at(std::chrono::milliseconds log_time, std::optional<timestamp> calendar = std::nullopt);

@@ -123,7 +123,8 @@ TEST(source_log, items_come_and_go) {
                    line(fmt::format(R"({} picked up item "medkit small")", a)) +
                    line(fmt::format(R"({} dropped "knife")", a))),
               ElementsAre("item STEAM_1:1:7 ak47 +1", "item STEAM_1:1:7 hegrenade +1",
-                          "item STEAM_1:1:7 medkit_small +1", "item STEAM_1:1:7 knife -1"));
+                          "item STEAM_1:1:7 medkit_small.dbdff459a9d7744d +1",
+                          "item STEAM_1:1:7 knife -1"));
   EXPECT_FALSE(understood(line(fmt::format(R"({} purchased "")", a))));
 }
 
@@ -178,7 +179,7 @@ TEST(source_log, levels_and_the_end_of_a_match) {
                                    line(R"(Started map "workshop/125/de_é" (CRC "-1"))") +
                                    line(R"(World triggered "Match_Start" on "de_nuke")") +
                                    line("Game Over: casual  cs_office score 1:0 after 3 min"));
-  EXPECT_THAT(r.lines, ElementsAre("level workshop_125_de__ [workshop/125/de_é]",
+  EXPECT_THAT(r.lines, ElementsAre("level workshop_125_de__.511ec53961524168 [workshop/125/de_é]",
                                    "level de_nuke [de_nuke]", "level cs_office [cs_office]"));
   EXPECT_EQ(r.counted.levels, 3U);
   EXPECT_THAT(said(line(R"(World triggered "Match_Start" on "pl_upward")") + kill +
@@ -209,14 +210,16 @@ INSTANTIATE_TEST_SUITE_P(
         identity{"steam2", R"("A<2><STEAM_0:1:5><CT>")", "STEAM_0:1:5"},
         identity{"steam3", R"("A<2><[U:1:523]><Red>")", "_U:1:523_"},
         identity{"no_team", R"("A<2><STEAM_0:1:5>")", "STEAM_0:1:5"},
-        identity{"bot", R"("Mr. Dot-Dash_9:x<2><BOT><>")", "bot:Mr._Dot-Dash_9:x"},
-        identity{"unicode_bot", R"("Дима 😀é<2><BOT><CT>")", "bot:_______"},
+        identity{"bot", R"("Mr. Dot-Dash_9:x<2><BOT><>")", "bot:Mr._Dot-Dash_9:x.09342822cefce085"},
+        identity{"unicode_bot", R"("Дима 😀é<2><BOT><CT>")", "bot:_______.8cddb8cf6534685e"},
         identity{"empty_bot", R"("<2><BOT><CT>")", "bot:"},
-        identity{"quotes", R"("say "hi"<2><BOT><CT>")", "bot:say__hi_"},
-        identity{"brackets", R"("<b>x</b><2><BOT><CT>")", "bot:_b_x__b_"},
-        identity{"looks_like_a_tail", R"("<7><BOT><CT><2><BOT><CT>")", "bot:_7__BOT__CT_"},
+        identity{"quotes", R"("say "hi"<2><BOT><CT>")", "bot:say__hi_.cb52b04f35a3d317"},
+        identity{"brackets", R"("<b>x</b><2><BOT><CT>")", "bot:_b_x__b_.28e7740b49e2fb01"},
+        identity{"looks_like_a_tail", R"("<7><BOT><CT><2><BOT><CT>")",
+                 "bot:_7__BOT__CT_.d3f3eef3d6ffecb1"},
         identity{"negative_number", R"("HLTV<-1><BOT><>")", "bot:HLTV"},
-        identity{"not_utf8", "\"a\xC3(\xE2\x82z\xF0\x9F<2><BOT><CT>\"", "bot:a___z_"},
+        identity{"not_utf8", "\"a\xC3(\xE2\x82z\xF0\x9F<2><BOT><CT>\"",
+                 "bot:a___z_.9b4bf7fa40e138b8"},
         identity{
             "long",
             R"("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa<2><BOT><CT>")",
@@ -264,33 +267,134 @@ TEST(source_log, lines_that_change_nothing_are_understood) {
     EXPECT_TRUE(understood(line(body))) << body;
 }
 
+TEST(source_log, one_broken_detail_does_not_lose_an_attack) {
+  for (const std::string_view tail :
+       {R"( with "ak47" (damage "5") (health "9)", R"( with "ak47" (damage "5") (health "x"))",
+        R"( with "ak47" (damage "5") and more)", R"( with "ak47" (damage "5") at (1.0, 2.0, 3.0))",
+        R"( [nan 2 3] with "ak47" (damage "5"))", R"( [1 2] with "ak47" (damage "5"))",
+        R"( from afar with "ak47" (damage "5"))", R"( at home with "ak47" (damage "5"))"}) {
+    const auto r = read_log(format::source, line(fmt::format("{} attacked {}{}", a, b, tail)));
+    EXPECT_EQ(r.counted.unknown_lines, 0U) << tail;
+    EXPECT_EQ(r.counted.lines_in_part, 1U) << tail;
+    EXPECT_THAT(r.lines, Contains(fmt::format("attack STEAM_1:1:7 bot:Bob 5 ak47 -> 95{}", when)))
+        << tail;
+  }
+}
+
+TEST(source_log, one_broken_detail_does_not_lose_a_kill) {
+  for (const std::string_view tail :
+       {R"( with "ak47)", R"( with)", R"( with "ak47" (headshot)", R"( with "ak47" headshot)",
+        R"( [1 2 with "ak47")", R"( with "ak47" at (1.0, 2.0, 3.0))", " (headshot) ???"}) {
+    const auto r = read_log(format::source, line(fmt::format("{} killed {}{}", a, b, tail)));
+    EXPECT_EQ(r.counted,
+              (totals{.lines = 1, .lines_in_part = 1, .events = 3, .kills = 1, .players = 2}))
+        << tail;
+  }
+  const auto r = read_log(format::source, line(fmt::format("{} killed {}", a, b)));
+  EXPECT_EQ(r.counted.kills, 1U);
+  EXPECT_EQ(r.counted.lines_in_part, 0U) << "nothing was skipped";
+}
+
+TEST(source_log, a_prefix_is_ignored_and_counted) {
+  for (const std::string_view prefix : {"(DEATH)", "[TTT] ", "(DEATH) ", "[v1.2 stats]"}) {
+    const auto r =
+        read_log(format::source, line(fmt::format(R"({}{} killed {} with "awp")", prefix, a, b)));
+    EXPECT_EQ(r.counted.kills, 1U) << prefix;
+    EXPECT_EQ(r.counted.lines_in_part, 1U) << prefix;
+  }
+  for (const std::string_view prefix : {"DEATH ", "(\"", "(a\"b)", "x"})
+    EXPECT_FALSE(understood(line(fmt::format(R"({}{} killed {} with "awp")", prefix, a, b))))
+        << prefix;
+}
+
+TEST(source_log, chat_never_kills_whatever_it_looks_like) {
+  for (const std::string_view said_text :
+       {R"("A<2><BOT><CT>" killed "B<3><BOT><CT>" with "awp")",
+        R"x((DEATH)"A<2><BOT><CT>" killed "B<3><BOT><CT>")x",
+        R"(" killed "B<3><BOT><CT>" with "awp)", R"(JSON_BEGIN{)"}) {
+    const auto r = read_log(format::source,
+                            line(fmt::format(R"({} say "{}")", a, said_text)) +
+                                line(fmt::format(R"x({} say_team "{}" (dead))x", a, said_text)));
+    EXPECT_EQ(r.counted.kills, 0U) << said_text;
+    EXPECT_EQ(r.counted.chat, 2U) << said_text;
+  }
+}
+
+TEST(source_log, a_name_that_looks_like_a_player_is_a_name) {
+  // The player 5 calls himself like the player 2 of this log.
+  const auto r = read_log(
+      format::source,
+      line(R"("Ann<2><STEAM_1:1:7><CT><5><STEAM_0:0:9><TERRORIST>" killed "Bob<3><BOT><CT>")"));
+  EXPECT_THAT(r.lines, Contains("score kills STEAM_0:0:9 +1"));
+  EXPECT_THAT(
+      said(line(R"("<-7><[U:1:1]><x>Eve<4><STEAM_0:0:8><Survivor><Nick><ALIVE><100+0>)"
+                R"(<setpos_exact 1 2 3; setang 1 2 3><Area 4>" killed "Bob<3><BOT><>" with "x")")),
+      Contains("score kills STEAM_0:0:8 +1"));
+}
+
+TEST(source_log, lines_as_the_servers_send_them_over_udp) {
+  const auto body = fmt::format(R"(11/12/2018 - 19:57:28: {} killed {} with "awp")", a, b);
+  for (const std::string_view start : {"\xFF\xFF\xFF\xFFRL ", "\xFF\xFF\xFF\xFFlog L ", "RL "})
+    EXPECT_EQ(read_log(format::source, fmt::format("{}{}\n", start, body)).counted.kills, 1U);
+}
+
+TEST(source_log, ids_that_identify_nobody_do_not_make_one_player_of_many) {
+  for (const std::string_view id :
+       {"STEAM_ID_LAN", "STEAM_ID_PENDING", "UNKNOWN", "VALVE_ID_LAN", "VALVE_ID_PENDING",
+        "STEAM_ID_LOOPBACK", "HLTV", "STEAM_0:0:0", "STEAM_1:0:0", "[U:1:0]", "[I:0:0]", "0", "",
+        "loopback", "STEAM_666:88:666", "4294967295", "76561197960265728", "-1"}) {
+    const auto r = read_log(
+        format::source,
+        line(fmt::format(R"("Ann<2><{0}><CT>" killed "Bob<3><{0}><TERRORIST>" with "awp")", id)) +
+            line(fmt::format(R"("Bob<3><{0}><TERRORIST>" killed "Ann<2><{0}><CT>")", id)));
+    EXPECT_EQ(r.counted.players, 2U) << id;
+    EXPECT_THAT(r.lines, Contains("score kills name:Ann +1")) << id;
+    EXPECT_THAT(r.lines, Contains("score kills name:Bob +1")) << id;
+  }
+  for (const std::string_view id : {"STEAM_0:1:0", "STEAM_0:0:1", "[U:1:1]", "1234567"})
+    EXPECT_NE(said(line(fmt::format(R"("Ann<2><{}><CT>" purchased "awp")", id))).back(),
+              "item name:Ann awp +1")
+        << id;
+}
+
+TEST(source_log, the_world_kills_for_nobody) {
+  const auto r = read_log(format::source,
+                          line(fmt::format(R"x((DEATH)"<-1><><><><>" killed {} with "x")x", a)) +
+                              line(fmt::format(R"("World<0><><>" killed {} with "x")", a)));
+  EXPECT_EQ(r.counted, (totals{.lines = 2, .lines_in_part = 1, .events = 1, .players = 1}));
+}
+
+TEST(source_log, a_json_block_ends_with_the_first_line_that_is_none_of_its_own) {
+  const auto kill = line(fmt::format(R"({} killed {})", a, b));
+  const auto r =
+      read_log(format::source,
+               line("JSON_BEGIN{") + line(R"("name": "round_stats",)") + line(R"("players" : {)") +
+                   kill + line(R"("player_1" : "  1002,  2")") + line("}}JSON_END") + kill);
+  EXPECT_EQ(r.counted.kills, 2U);
+  EXPECT_EQ(r.counted.unknown_lines, 0U);
+}
+
+TEST(source_log, a_spawn_gives_full_hp) {
+  EXPECT_THAT(said(hit(a, b, 90, 10) + line(fmt::format(R"({} spawned as "Medic")", b))),
+              ElementsAre(fmt::format("attack STEAM_1:1:7 bot:Bob 90 ak47 -> 10{}", when),
+                          "respawn bot:Bob 100"));
+}
+
 TEST(source_log, broken_lines_do_nothing) {
   const auto good = line(R"("A<2><BOT><CT>" [1 2 3] attacked "B<3><BOT><CT>" [4 5 6] with "ak47")"
                          R"( (damage "5") (health "9"))");
   ASSERT_TRUE(understood(good));
   for (const std::string_view body :
-       {R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "5") (health "9)",
-        R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "5") (health "x"))",
-        R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "-5") (health "9"))",
+       {R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "-5") (health "9"))",
         R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "5.5") (health "9"))",
         R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "99999999999999999999"))",
         R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (health "9"))",
-        R"("A<2><BOT><CT>" attacked "B<3><BOT><CT>" with "ak47" (damage "5") and more)",
-        R"("A<2><BOT><CT>" [nan 2 3] attacked "B<3><BOT><CT>" with "ak47" (damage "5"))",
-        R"("A<2><BOT><CT>" [1 2] attacked "B<3><BOT><CT>" with "ak47" (damage "5"))",
-        R"("A<2><BOT><CT>" attacked "B<3><BOT>)",
-        R"("A<2><BOT><CT>" attacked World with "x")",
+        R"("A<2><BOT><CT>" attacked "B<3><BOT>)", R"("A<2><BOT><CT>" attacked World with "x")",
         R"("A<2><BOT><CT>" killed "Console<0><Console><Console>" with "ak47")",
-        R"("A<2><BOT><CT>" killed "B<3><BOT><CT>" with "ak47)",
-        R"("A<2><BOT><CT>" did nothing)",
-        R"("A<2><BOT><CT>" say "no end)",
-        R"("A<2><BOT><CT>")",
-        R"("A<two><BOT><CT>" dropped "x")",
-        R"(World triggered "Round_Start)",
-        R"(World triggered "Match_Start" on "de_)",
-        R"(Game Over: competitive)",
-        R"(Loading map "de_x)",
-        "what is this"}) {
+        R"("A<2><BOT><CT>" did nothing)", R"("A<2><BOT><CT>" say "no end)", R"("A<2><BOT><CT>")",
+        R"("A<two><BOT><CT>" dropped "x")", R"(World triggered "Round_Start)",
+        R"(World triggered "Match_Start" on "de_)", R"(Game Over: competitive)",
+        R"(Loading map "de_x)", "what is this"}) {
     const auto r = read_log(format::source, line(body));
     EXPECT_EQ(r.counted, (totals{.lines = 1, .unknown_lines = 1})) << body;
     EXPECT_THAT(r.lines, IsEmpty()) << body;

@@ -2,9 +2,11 @@
 
 #include "core/ids.hpp"
 
+#include <fmt/format.h>
 #include <sodium.h>
 
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -50,12 +52,57 @@ character character_at(std::string_view text, std::size_t pos) {
   return {size, true};
 }
 
-std::string shortened(const std::string& id) {
+bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+// True for what `digested` may have made.
+bool ends_in_digest(std::string_view id) {
+  if (id.size() <= 2 * digest_bytes) return false;
+  const auto tail = id.substr(id.size() - 2 * digest_bytes);
+  return id[id.size() - tail.size() - 1] == '.' &&
+         std::all_of(tail.begin(), tail.end(), is_lower_hex);
+}
+
+// The beginning of `readable` and what tells `whole` from every other text.
+std::string digested(std::string_view readable, const std::string& whole) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(id.data()), id.size());
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(whole.data()),
+                     whole.size());
   std::array<char, 2 * digest_bytes + 1> hex{};
   sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest_bytes);
-  return id.substr(0, kept_bytes) + "." + hex.data();
+  return fmt::format("{}.{}", readable.substr(0, kept_bytes), hex.data());
+}
+
+// `raw` with '_' for what no id may hold; never empty.
+std::string replaced(std::string_view raw) {
+  std::string text;
+  for (std::size_t pos = 0; pos < raw.size();) {
+    const auto size = character_at(raw, pos).size_bytes;
+    const auto here = raw.substr(pos, size);
+    if (is_valid_id(here))
+      text += here;
+    else
+      text += '_';
+    pos += size;
+  }
+  return text.empty() ? "_" : text;
+}
+
+// The length of the colour code at the beginning of `text`, 0 when there is none.
+std::size_t color_code_bytes(std::string_view text) {
+  if (text.size() < 2 || text[0] != '^') return 0;
+  const auto is_hex = [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; };
+  if (text[1] == 'x' && text.size() >= 5 && std::all_of(&text[2], &text[2] + 3, is_hex)) return 5;
+  return std::isdigit(static_cast<unsigned char>(text[1])) != 0 ? 2 : 0;
+}
+
+std::string without_colors(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const auto code = color_code_bytes(text);
+    if (code == 0) plain += text[0];
+    text.remove_prefix(std::max<std::size_t>(code, 1));
+  }
+  return plain;
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -63,22 +110,14 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 std::string to_id(std::string_view raw, std::string_view prefix) {
-  std::string id(prefix);
-  if (is_valid_id(raw)) {
-    id += raw;
-  } else {
-    for (std::size_t pos = 0; pos < raw.size();) {
-      const auto size = character_at(raw, pos).size_bytes;
-      const auto here = raw.substr(pos, size);
-      if (is_valid_id(here))
-        id += here;
-      else
-        id += '_';
-      pos += size;
-    }
-  }
-  if (id.empty()) id += '_';
-  return id.size() <= id_max_bytes ? id : shortened(id);
+  auto whole = fmt::format("{}{}", prefix, raw);
+  if (is_valid_id(whole) && !ends_in_digest(raw)) return whole;
+  return digested(fmt::format("{}{}", prefix, replaced(raw)), whole);
+}
+
+std::string name_to_id(std::string_view name) {
+  if (is_valid_id(name)) return to_id(name);
+  return digested(replaced(without_colors(name)), std::string(name));
 }
 
 std::string clean_text(std::string_view raw, std::size_t limit_bytes) {

@@ -10,12 +10,19 @@
 
 namespace skirmish::ingest {
 
-// `prefix` + `raw` as a valid id (core/ids.hpp). Each Unicode character of `raw` outside the id set
+// `prefix` + `raw` as a valid id (core/ids.hpp), one-to-one: different texts have different ids.
+// A text that is a valid id stays as it is. In any other each Unicode character outside the id set
 // becomes one '_', and so does each run of bytes that is no UTF-8 (a "maximal subpart", Unicode 15
-// section 3.9, as Python and browsers replace it). Quake colour codes get no special treatment:
-// "^1Bob" is "_1Bob". Nothing at all becomes "_". An id that would be longer than 64 is cut to its
-// first 47 characters, '.', and the first 16 hex digits of the SHA-256 of the uncut id.
+// section 3.9, as Python and browsers replace it); then '.' follows and the first 16 hex digits of
+// the SHA-256 of `prefix` + `raw`, because what was replaced no longer tells two names apart. "Ann
+// B" is "Ann_B.1923efbf94441cda". The same holds for what is longer than 64 bytes, of which the
+// first 47 are kept, for nothing at all, and for a text that ends as such an id does, so that
+// nobody can take another's id as a name.
 std::string to_id(std::string_view raw, std::string_view prefix = {});
+
+// A player's name as an id, by the rules of to_id. Colour codes of the Quake family (`^1`,
+// `^xB50`) are left out of what can be read and count in the digest.
+std::string name_to_id(std::string_view name);
 
 // `raw` as valid UTF-8: bytes that are none, and control characters, become U+FFFD. Cut at a
 // character's boundary so that it has at most `limit_bytes`.

@@ -5,6 +5,7 @@
 #include "api_client/api_client.hpp"
 #include "ingest/frames.hpp"
 #include "ingest/ingest.hpp"
+#include "replay/stream_sender.hpp"
 
 #include <chrono>
 #include <optional>
@@ -22,15 +23,13 @@ struct replay_plan {
   std::chrono::seconds patience{30};
 };
 
-// The plan for a file; `format` is auto, source or quake3. Throws usage_error when it cannot be
-// read or recognised.
+// The plan for a file; `format` is auto, source, quake3 or xonotic. Throws usage_error when it
+// cannot be read or recognised.
 replay_plan plan_for(const std::string& file, const std::string& format);
 
 struct replay_summary {
-  ingest::totals file;          // what the file holds
-  std::uint64_t accepted = 0;   // events the server applied now
-  std::uint64_t duplicate = 0;  // events of frames it had already
-  std::uint64_t rejected = 0;   // events it refused one by one
+  ingest::totals file;  // what the file holds
+  sent_events sent;     // what became of it
   double seconds = 0;
 };
 

@@ -1,7 +1,8 @@
-// Any bytes through both log parsers.
+// Any bytes through all log parsers.
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "ingest/frames.hpp"
+#include "ingest/text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -86,8 +87,11 @@ totals parse(format f, std::string_view bytes, std::size_t chunk_bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const std::size_t chunk_bytes = size == 0 ? 1 : 1 + data[0];
-  for (const auto f : {format::source, format::quake3})
+  for (const auto f : {format::source, format::quake3, format::xonotic})
     require(parse(f, bytes, chunk_bytes) == parse(f, bytes, bytes.size()));
   detect(bytes);
+  // An id made of a name is valid, and no other name's: its own id is another one.
+  for (const auto& id : {to_id(bytes), name_to_id(bytes)})
+    require(is_valid_id(id) && (id == bytes || to_id(id) != id));
   return 0;
 }

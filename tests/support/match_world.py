@@ -5,16 +5,33 @@ import hashlib
 import math
 import re
 
-TOTALS = ("lines", "events", "unknown_lines", "attacks", "damage", "kills", "moves", "items", "chat", "levels",
+TOTALS = ("lines", "events", "unknown_lines", "lines_in_part", "attacks", "damage", "kills", "moves", "items", "chat", "levels",
           "players")
 
 
+def digested(readable, whole):
+    return readable[:47] + "." + hashlib.sha256(whole).hexdigest()[:16]
+
+
 def make_id(name, prefix=""):
-    """A valid id: [A-Za-z0-9_.:-]{1,64}."""
-    text = prefix + re.sub(r"[^A-Za-z0-9_.:-]", "_", name) or "_"
-    if len(text) > 64:
-        text = text[:47] + "." + hashlib.sha256(text.encode()).hexdigest()[:16]
-    return text
+    """A valid id, [A-Za-z0-9_.:-]{1,64}; bytes that are no UTF-8 are surrogates in `name`."""
+    raw = name.encode("utf-8", "surrogateescape")
+    whole = prefix.encode() + raw
+    if re.fullmatch(rb"[A-Za-z0-9_.:-]{1,64}", whole) and not re.search(rb"\.[0-9a-f]{16}\Z", raw):
+        return whole.decode()
+    return digested(prefix + readable(raw), whole)
+
+
+def readable(raw):
+    return re.sub(r"[^A-Za-z0-9_.:-]", "_", raw.decode("utf-8", "replace")) or "_"
+
+
+def make_name_id(name):
+    """The id of a player whom the log knows by name only."""
+    if re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", name):
+        return make_id(name)
+    raw = name.encode("utf-8", "surrogateescape")
+    return digested(readable(re.sub(rb"\^(?:x[0-9A-Fa-f]{3}|[0-9])", b"", raw)), raw)
 
 
 class World:
