@@ -54,7 +54,7 @@ void add_replay(CLI::App& app, int& code) {
       "Examples:\n"
       "  skirmish replay match.log                                   into a server of its own, in "
       "./data\n"
-      "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key sk_… --speed 10x\n"
+      "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key-file key --speed 10x\n"
       "  skirmish replay games.log --format quake3 --json");
   auto f = std::make_shared<replay_flags>();
   f->settings.add_to(*command);
