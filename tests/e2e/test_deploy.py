@@ -196,9 +196,9 @@ class Nginx:
         self.process.wait(20)
         shutil.rmtree(f"/var/lib/nginx/{self.directory.name}", ignore_errors=True)
 
-    def open(self, host=HOST, name=HOST):
-        """A TLS connection that asks for `name`; requests go to `host`."""
-        plain = socket.create_connection(("127.0.0.1", self.https), timeout=30)
+    def open(self, host=HOST, name=HOST, source="127.0.0.1"):
+        """A TLS connection from `source` that asks for `name`; requests go to `host`."""
+        plain = socket.create_connection(("127.0.0.1", self.https), timeout=30, source_address=(source, 0))
         connection = http.client.HTTPConnection(host, timeout=30)
         connection.sock = self.trust.wrap_socket(plain, server_hostname=name)
         return connection
@@ -302,7 +302,8 @@ def test_nginx_refuses_unknown_hosts(proxied):
 
 def test_nginx_limits_requests_and_connections(proxied):
     _, nginx = proxied
-    connection = nginx.open()
+    # Addresses from which nothing has come yet.
+    connection = nginx.open(source="127.0.0.2")
     statuses = []
     for _ in range(400):
         connection.request("GET", "/api/nothing")
@@ -315,13 +316,14 @@ def test_nginx_limits_requests_and_connections(proxied):
             break
     connection.close()
     assert statuses[-1] == 429 and len(statuses) > 100, "a burst is let through, a flood is not"
+    assert nginx.get("/docs").status == 200, "who floods hurts nobody else"
     # Connections count while they have a request on its way, WebSockets for as long as they live.
     request = (f"GET /api/ws HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode()
     held = []
 
     def is_limited():
-        s = nginx.open().sock
+        s = nginx.open(source="127.0.0.3").sock
         s.sendall(request)
         if s.recv(4096).startswith(b"HTTP/1.1 101"):
             held.append(s)
