@@ -102,7 +102,8 @@ void add_moderation(router& routes, service& chat) {
             seconds,
             {},
             "204."})
-      .gives_nothing();
+      .gives_nothing()
+      .refuses({404});
   routes
       .add({verb::delete_,
             mutes,
@@ -112,7 +113,8 @@ void add_moderation(router& routes, service& chat) {
             {},
             {},
             "204."})
-      .gives_nothing();
+      .gives_nothing()
+      .refuses({404});
   routes
       .add({verb::put,
             bans,
@@ -122,7 +124,8 @@ void add_moderation(router& routes, service& chat) {
             {},
             {},
             "204."})
-      .gives_nothing();
+      .gives_nothing()
+      .refuses({404});
   routes
       .add({verb::delete_,
             bans,
@@ -132,7 +135,8 @@ void add_moderation(router& routes, service& chat) {
             {},
             {},
             "204."})
-      .gives_nothing();
+      .gives_nothing()
+      .refuses({404});
   routes
       .add({verb::delete_,
             "/api/chat/{channel}/messages/{id}",
