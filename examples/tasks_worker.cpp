@@ -88,6 +88,10 @@ void register_tasks(app& app) {
   app.task("cpp.mark", mark);
   app.task("cpp.mark_late", mark, {.acks_late = true});
   app.task("cpp.die", [](task_context&) -> json { std::abort(); }, {.acks_late = true});
+  app.task("cpp.variable", [](std::string name) {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? json(nullptr) : json(value);
+  });
   app.task("cpp.poison", [] { throw std::runtime_error("always"); },
            {.autoretry_for = {"*"}, .default_retry_delay = 50ms, .dead_letter_after = 2});
   app.task("cpp.calls", [&app](std::int64_t a, std::int64_t b) {

@@ -6,6 +6,8 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
+#include "core/run_loop.hpp"
+#include "http/json_schema.hpp"
 #include "http/openapi.hpp"
 #include "interactions/event_log_routes.hpp"
 #include "interactions/interactions_routes.hpp"
@@ -255,16 +257,26 @@ void app_thread::add_operations(const shared_parts& shared) {
   };
   using http::access;
   using http::verb;
-  router_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
-  router_.add({verb::get,
-               "/readyz",
-               access::anyone,
-               "Can it serve? Names the backend that is down",
-               ready,
-               {},
-               {},
-               "200 when ready, 503 when not."});
-  router_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics});
+  namespace schema = http::schema;
+  router_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live})
+      .gives_text("text/plain");
+  const auto state = schema::object({{"ready", schema::boolean()},
+                                     {"redis", schema::text()},
+                                     {"sql", schema::text()},
+                                     {"prepared", schema::boolean()}});
+  router_
+      .add({verb::get,
+            "/readyz",
+            access::anyone,
+            "Can it serve? Names the backend that is down",
+            ready,
+            {},
+            {},
+            "200 when ready, 503 when not."})
+      .gives(200, state)
+      .gives(503, state);
+  router_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics})
+      .gives_text("text/plain");
 }
 
 awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {

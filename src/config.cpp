@@ -1,12 +1,14 @@
 #include "config.hpp"
 
 #include "core/parse.hpp"
+#include "secrets.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 
 extern char** environ;
 
@@ -220,7 +222,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
       .env.emplace_back("STATUS_CACHE_TTL");
   t.text("status.probe", FIELD(status.probe),
          "the game server: a2s://, minecraft://, tcp://, http:// or https://host:port; empty: it "
-         "is not asked");
+         "is not asked")
+      .secret = true;  // its path and query may hold a token
   t.duration("status.probe_timeout", FIELD(status.probe_timeout), 50ms, 1min,
              "how long its answer is awaited");
   t.number("status.probe_failures", FIELD(status.probe_failures), 1, 100,
@@ -268,15 +271,31 @@ std::string hint(std::string_view name, const std::vector<std::string>& candidat
                       : "; did you mean `" + best + "`?";
 }
 
+// A secret `x` may also come from a file that `x_file` names (in the environment X_FILE).
+constexpr std::string_view file_suffix = "_file";
+constexpr std::string_view file_suffix_env = "_FILE";
+constexpr std::size_t secret_file_limit_bytes = 64 << 10;
+
 std::vector<std::string> names(bool of_environment) {
   std::vector<std::string> out;
   for (const auto& s : settings()) {
-    if (of_environment)
-      out.insert(out.end(), s.env.begin(), s.env.end());
-    else
+    if (!of_environment) {
       out.push_back(s.name);
+      if (s.secret) out.push_back(s.name + std::string(file_suffix));
+      continue;
+    }
+    for (const auto& variable : s.env) {
+      out.push_back(variable);
+      if (s.secret) out.push_back(variable + std::string(file_suffix_env));
+    }
   }
   return out;
+}
+
+result<void> read_from_file(const setting& s, config& target, std::string_view path) {
+  const auto secret = read_secret_file(std::string(path));
+  if (!secret) return secret.error();
+  return s.read(target, *secret);
 }
 
 // Walks a TOML table and sets every leaf by its dotted name.
@@ -303,17 +322,33 @@ result<void> apply_table(config& target, const toml::table& table, const std::st
 }
 
 // Variables of this name space that are no settings: read by the command-line tools and the tests.
-constexpr std::string_view other_variables[] = {"SKIRMISH_API_KEY", "SKIRMISH_URL", "SKIRMISH_BIN"};
+constexpr std::string_view other_variables[] = {"SKIRMISH_API_KEY", "SKIRMISH_API_KEY_FILE",
+                                                "SKIRMISH_URL", "SKIRMISH_BIN"};
+
+// The SKIRMISH_ form of a variable stands first and wins over the customary one; a variable and its
+// _FILE form exclude each other.
+result<void> apply_variables(config& target, const environment& env, const setting& s) {
+  for (const auto& variable : s.env) {
+    const auto file_variable = variable + std::string(file_suffix_env);
+    const auto value = env.find(variable);
+    const auto file = s.secret ? env.find(file_variable) : env.end();
+    if (value == env.end() && file == env.end()) continue;
+    if (value != env.end() && file != env.end())
+      return bad(fmt::format("set {} or {}, not both", variable, file_variable));
+    if (value != env.end()) {
+      if (auto r = s.read(target, value->second); !r)
+        return bad(fmt::format("environment variable {} {}", variable, r.error().message));
+    } else if (auto r = read_from_file(s, target, file->second); !r) {
+      return bad(fmt::format("environment variable {}: {}", file_variable, r.error().message));
+    }
+    return {};
+  }
+  return {};
+}
 
 result<void> apply_environment(config& target, const environment& env) {
-  for (const auto& s : settings()) {
-    // The SKIRMISH_ form stands first and wins over the customary one.
-    const auto named =
-        std::find_if(s.env.begin(), s.env.end(), [&](const auto& n) { return env.contains(n); });
-    if (named == s.env.end()) continue;
-    if (auto r = s.read(target, env.at(*named)); !r)
-      return bad(fmt::format("environment variable {} {}", *named, r.error().message));
-  }
+  for (const auto& s : settings())
+    if (auto r = apply_variables(target, env, s); !r) return r;
   for (const auto& [name, value] : env) {
     if (!name.starts_with("SKIRMISH_")) continue;
     if (std::find(std::begin(other_variables), std::end(other_variables), name) !=
@@ -344,8 +379,41 @@ environment process_environment() {
   return out;
 }
 
+result<std::string> read_secret_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(secret_file_limit_bytes + 1, '\0');
+  // A directory opens, and fails when it is read.
+  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) return bad("cannot read " + path);
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > secret_file_limit_bytes) return bad(path + " is larger than 64 KiB");
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  if (text.empty()) return bad(path + " is empty");
+  if (text.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos)
+    return bad(path + " must hold the secret alone, on one line");
+  return text;
+}
+
+bool holds_secret(std::string_view name, std::string_view value) {
+  const auto* s = find(name);
+  if (!s || !s->secret || value.empty()) return false;
+  const auto scheme = value.find("://");
+  if (scheme == std::string_view::npos) return true;
+  // A URL of nothing but a host is no secret; what stands before an '@' or after a '?' may be one.
+  return value.find_first_of("@?", scheme) != std::string_view::npos;
+}
+
 result<void> set(config& target, std::string_view name, std::string_view value) {
   const auto* s = find(name);
+  if (!s && name.ends_with(file_suffix)) {
+    const auto* secret = find(name.substr(0, name.size() - file_suffix.size()));
+    if (secret && secret->secret) {
+      if (auto r = read_from_file(*secret, target, value); !r)
+        return bad(fmt::format("{}: {}", name, r.error().message));
+      return {};
+    }
+  }
   if (!s) return bad(fmt::format("unknown setting `{}`{}", name, hint(name, names(false))));
   if (auto r = s->read(target, value); !r)
     return bad(fmt::format("{} {}", name, r.error().message));

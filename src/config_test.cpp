@@ -1,6 +1,7 @@
 #include "config.hpp"
 
 #include "core/parse.hpp"
+#include "secrets.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -75,6 +76,66 @@ TEST(config, secrets_are_masked) {
   const auto c = load_config("", {{"DB_PASSWORD", "hunter2"}}, {}).value();
   EXPECT_THAT(show(c), HasSubstr("db.password = (set, hidden)"));
   EXPECT_THAT(show(c), ::testing::Not(HasSubstr("hunter2")));
+}
+
+TEST(config, every_setting_that_may_hold_a_secret_is_masked) {
+  for (const auto* name : {"redis.url", "db.url", "db.password", "status.probe"}) {
+    const auto c = load_config("", {}, {{name, "https://bob:hunter2@h/?token=hunter2"}}).value();
+    EXPECT_THAT(show(c), HasSubstr(std::string(name) + " = (set, hidden)"));
+    EXPECT_THAT(show(c), ::testing::Not(HasSubstr("hunter2")));
+  }
+  // A new one must be in the list above.
+  const auto secret_names = [](const setting& s) {
+    for (const auto* word : {"password", "secret", "token", "url", "probe", "webhook"})
+      if (s.name.find(word) != std::string::npos) return true;
+    return s.name.ends_with("_key");
+  };
+  for (const auto& s : settings()) EXPECT_EQ(s.secret, secret_names(s)) << s.name;
+}
+
+TEST(config, secrets_come_from_files_too) {
+  const config_file secret("hunter2\n");
+  for (const auto* variable : {"DB_PASSWORD_FILE", "SKIRMISH_DB_PASSWORD_FILE"})
+    EXPECT_EQ(load_config("", {{variable, secret.path()}}, {}).value().db.password, "hunter2");
+  EXPECT_EQ(load_config("", {}, {{"db.password_file", secret.path()}}).value().db.password,
+            "hunter2");
+  EXPECT_THAT(
+      problem(load_config("", {{"DB_PASSWORD_FILE", secret.path()}, {"DB_PASSWORD", "x"}}, {})),
+      HasSubstr("DB_PASSWORD or DB_PASSWORD_FILE, not both"));
+  EXPECT_THAT(problem(load_config("", {{"DB_PASSWORD_FILE", "/nonesuch"}}, {})),
+              HasSubstr("DB_PASSWORD_FILE: cannot read /nonesuch"));
+  EXPECT_THAT(problem(load_config("", {{"DB_PASSWORD_FILE", "/"}}, {})),
+              HasSubstr("cannot read /"));
+  EXPECT_THAT(problem(load_config("", {}, {{"http.listen_file", secret.path()}})),
+              HasSubstr("unknown setting"));
+}
+
+TEST(config, a_file_holds_a_secret_alone) {
+  for (const auto& [text, what] : std::vector<std::pair<std::string, std::string>>{
+           {"", "is empty"},
+           {"\n", "is empty"},
+           {"hunter2\nhunter3\n", "on one line"},
+           {std::string("hunter2\0", 8), "on one line"},
+           {std::string(100'000, 'x'), "larger than 64 KiB"}}) {
+    const config_file file(text);
+    const auto read = read_secret_file(file.path());
+    ASSERT_TRUE(read.has_error());
+    EXPECT_THAT(read.error().message, HasSubstr(what));
+    EXPECT_THAT(read.error().message, ::testing::Not(HasSubstr("hunter")));
+  }
+  const config_file file("with spaces\r\n");
+  EXPECT_EQ(read_secret_file(file.path()).value(), "with spaces");
+}
+
+TEST(config, what_must_not_stand_on_a_command_line) {
+  EXPECT_TRUE(holds_secret("db.password", "x"));
+  EXPECT_TRUE(holds_secret("redis.url", "redis://:x@cache"));
+  EXPECT_TRUE(holds_secret("redis.url", "unix:///s.sock?password=x"));
+  EXPECT_TRUE(holds_secret("status.probe", "https://h/health?token=x"));
+  EXPECT_FALSE(holds_secret("redis.url", "redis://cache:7000/3"));
+  EXPECT_FALSE(holds_secret("db.password", ""));
+  EXPECT_FALSE(holds_secret("db.user", "x"));
+  EXPECT_FALSE(holds_secret("nonesuch", "x"));
 }
 
 TEST(parse, durations_sizes_integers) {

@@ -1,5 +1,6 @@
 #include "achievements/achievements_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
@@ -37,18 +38,28 @@ awaitable<response> unlock(service& achievements, players::service& players, exc
 }  // namespace
 
 void add_routes(router& routes, service& achievements, players::service& players) {
-  routes.add({verb::get, "/api/players/{id}/achievements", access::anyone,
-              "What a player has unlocked, oldest first",
-              [&achievements](exchange& x) { return list(achievements, x); }});
-  routes.add({verb::put,
-              "/api/players/{id}/achievements/{achievement}",
-              access::server,
-              "Unlock an achievement, once",
-              [&achievements, &players](exchange& x) { return unlock(achievements, players, x); },
-              {},
-              {},
-              "201 when it is new, 200 with `unlocked: false` when the player had it. New ones are "
-              "announced on the channel `achievement`."});
+  routes
+      .add({verb::get, "/api/players/{id}/achievements", access::anyone,
+            "What a player has unlocked, oldest first",
+            [&achievements](exchange& x) { return list(achievements, x); }})
+      .gives(200, schema::page_of(schema::object(
+                      {{"achievement", schema::id()}, {"unlocked_at", schema::text()}})));
+  const auto unlocked = schema::object({{"player_id", schema::id()},
+                                        {"achievement", schema::id()},
+                                        {"unlocked", schema::boolean()}});
+  routes
+      .add({verb::put,
+            "/api/players/{id}/achievements/{achievement}",
+            access::server,
+            "Unlock an achievement, once",
+            [&achievements, &players](exchange& x) { return unlock(achievements, players, x); },
+            {},
+            {},
+            "201 when it is new, 200 with `unlocked: false` when the player had it. New ones are "
+            "announced on the channel `achievement`."})
+      .gives(200, unlocked)
+      .gives(201, unlocked)
+      .refuses({404});
 }
 
 }  // namespace skirmish::achievements

@@ -1,5 +1,6 @@
 #include "chat/chat_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
@@ -95,46 +96,61 @@ void add_moderation(router& routes, service& chat) {
   const std::string bans = "/api/chat/{channel}/bans/{player_id}";
   const auto seconds =
       shape::object({{"seconds", shape::integer(1, mute_max_s), optional, "600 when absent"}});
-  routes.add({verb::put,
-              mutes,
-              access::admin,
-              "Let a player not speak for a while",
-              act("mute"),
-              seconds,
-              {},
-              "204."});
-  routes.add({verb::delete_,
-              mutes,
-              access::admin,
-              "Let a muted player speak again",
-              act("unmute"),
-              {},
-              {},
-              "204."});
-  routes.add({verb::put,
-              bans,
-              access::admin,
-              "Put a player out of a channel for good",
-              act("ban"),
-              {},
-              {},
-              "204."});
-  routes.add({verb::delete_,
-              bans,
-              access::admin,
-              "Let a banned player in again",
-              act("unban"),
-              {},
-              {},
-              "204."});
-  routes.add({verb::delete_,
-              "/api/chat/{channel}/messages/{id}",
-              access::admin,
-              "Delete a message",
-              [&chat](exchange& x) { return remove(chat, x); },
-              {},
-              {},
-              "204. Subscribers get {deleted: {channel, id}}."});
+  routes
+      .add({verb::put,
+            mutes,
+            access::admin,
+            "Let a player not speak for a while",
+            act("mute"),
+            seconds,
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::delete_,
+            mutes,
+            access::admin,
+            "Let a muted player speak again",
+            act("unmute"),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::put,
+            bans,
+            access::admin,
+            "Put a player out of a channel for good",
+            act("ban"),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::delete_,
+            bans,
+            access::admin,
+            "Let a banned player in again",
+            act("unban"),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::delete_,
+            "/api/chat/{channel}/messages/{id}",
+            access::admin,
+            "Delete a message",
+            [&chat](exchange& x) { return remove(chat, x); },
+            {},
+            {},
+            "204. Subscribers get {deleted: {channel, id}}."})
+      .gives_nothing()
+      .refuses({404});
 }
 
 awaitable<void> say(service& chat, realtime::connection& c, const json::object& message) {
@@ -167,25 +183,41 @@ awaitable<void> say(service& chat, realtime::connection& c, const json::object& 
 void add_routes(router& routes, service& chat, presence& present) {
   const query_parameter since{"since", "the id of a message: those behind it", "", {}};
   const auto text = shape::text(1, static_cast<std::size_t>(chat.configured().text_limit_bytes));
-  routes.add({verb::post,
-              "/api/chat/{channel}/messages",
-              access::player,
-              "Say something on a channel",
-              [&chat](exchange& x) { return post(chat, x); },
-              shape::object({{"text", text, required},
-                             {"from", shape::id(), optional, "whom a game server speaks for"}}),
-              {},
-              "201 and the message. 403 for the muted and banned, 429 for too many messages."});
-  routes.add({verb::get,
-              "/api/chat/{channel}/messages",
-              access::player,
-              "Messages, oldest first: the newest ones, or those behind `since`",
-              [&chat](exchange& x) { return read(chat, x); },
-              {},
-              {limit_parameter(), cursor_parameter(), since},
-              "With `since`, `recovered` says whether nothing in between has been dropped."});
-  routes.add({verb::get, "/api/chat/{channel}/presence", access::player, "Who is on a channel",
-              [&chat, &present](exchange& x) { return who_is_there(chat, present, x); }});
+  const auto message = schema::object({{"channel", schema::id()},
+                                       {"id", schema::text()},
+                                       {"from", schema::text()},
+                                       {"text", schema::text()},
+                                       {"ts", schema::time()}});
+  routes
+      .add({verb::post,
+            "/api/chat/{channel}/messages",
+            access::player,
+            "Say something on a channel",
+            [&chat](exchange& x) { return post(chat, x); },
+            shape::object({{"text", text, required},
+                           {"from", shape::id(), optional, "whom a game server speaks for"}}),
+            {},
+            "201 and the message. 403 for the muted and banned, 429 for too many messages."})
+      .gives(201, message)
+      .refuses({404, 429});
+  routes
+      .add({verb::get,
+            "/api/chat/{channel}/messages",
+            access::player,
+            "Messages, oldest first: the newest ones, or those behind `since`",
+            [&chat](exchange& x) { return read(chat, x); },
+            {},
+            {limit_parameter(), cursor_parameter(), since},
+            "With `since`, `recovered` says whether nothing in between has been dropped."})
+      .gives(200, schema::object({{"items", schema::array_of(schema::open_object())},
+                                  {"next_cursor", schema::nullable(schema::text())},
+                                  {"recovered", schema::boolean(), optional}}))
+      .refuses({404});
+  routes
+      .add({verb::get, "/api/chat/{channel}/presence", access::player, "Who is on a channel",
+            [&chat, &present](exchange& x) { return who_is_there(chat, present, x); }})
+      .gives(200, schema::page_of(schema::object({{"player_id", schema::id()}})))
+      .refuses({404});
   add_moderation(routes, chat);
 }
 

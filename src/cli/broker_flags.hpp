@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/cli.hpp"
+#include "cli/secret_arguments.hpp"
 #include "core/log.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
@@ -32,7 +33,11 @@ struct broker_flags {
   }
   [[nodiscard]] std::string resolve() const {
     const auto c = settings.load();
-    if (!url.empty()) return url;
+    if (!url.empty()) {
+      if (holds_secret("redis.url", url))
+        warn_of_secret_argument("--broker", "redis.url_file or REDIS_URL");
+      return url;
+    }
     if (!c.redis.url.empty()) return c.redis.url;
     return "unix://" +
            std::filesystem::absolute(std::filesystem::path(c.server.data_dir) / "redis.sock")

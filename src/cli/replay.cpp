@@ -101,9 +101,9 @@ void add_replay(CLI::App& app, int& code) {
       "Examples:\n"
       "  skirmish replay match.log                                   into a server of its own, in "
       "./data\n"
-      "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key sk_… --speed 10x\n"
+      "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key-file key --speed 10x\n"
       "  skirmish replay games.log --format quake3 --json\n"
-      "  skirmish replay --follow games.log --url http://127.0.0.1:8090 --api-key sk_…");
+      "  skirmish replay --follow games.log --url http://127.0.0.1:8090 --api-key-file key");
   auto f = std::make_shared<replay_flags>();
   f->settings.add_to(*command);
   f->server.add_to(*command);

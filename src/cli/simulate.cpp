@@ -53,7 +53,8 @@ void add_simulate(CLI::App& app, int& code) {
       "channels is shown, and at the end the same totals are read back from the API.\n"
       "Examples:\n"
       "  skirmish simulate                                   with a server of its own, in ./data\n"
-      "  skirmish simulate --url http://127.0.0.1:8090 --api-key sk_… --players 50 --rate 100/s");
+      "  skirmish simulate --url http://127.0.0.1:8090 --api-key-file key --players 50 --rate "
+      "100/s");
   auto f = std::make_shared<simulate_flags>();
   f->settings.add_to(*command);
   f->server.add_to(*command);

@@ -12,6 +12,9 @@ namespace skirmish::http {
 
 std::string etag_of(std::int64_t version);
 
+// The form of an If-Match that parse_if_match() takes.
+inline constexpr std::string_view if_match_pattern = R"re(^(\*|"-?[0-9]{1,18}")$)re";
+
 // If-Match as a version: nothing when the header is absent or `*`, an error when it is not an ETag
 // of ours.
 result<std::optional<std::int64_t>> parse_if_match(std::string_view header);

@@ -1,5 +1,8 @@
 #include "http/openapi.hpp"
 
+#include "core/parse.hpp"
+#include "http/json_schema.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -28,6 +31,25 @@ std::string tag_of(const std::string& pattern) {
   return std::string(rest.substr(0, rest.find('/')));
 }
 
+json::object parameter(const query_parameter& p, std::string_view place) {
+  json::object schema;
+  if (p.form.is_object()) schema = p.form.get_object();
+  if (!schema.contains("type")) schema["type"] = p.range ? "integer" : "string";
+  if (p.range) {
+    schema["minimum"] = p.range->first;
+    schema["maximum"] = p.range->second;
+    if (p.fallback) schema["default"] = parse_integer(*p.fallback).value_or(0);
+  } else if (p.fallback && !p.fallback->empty()) {
+    schema["default"] = *p.fallback;
+  }
+  json::object out{{"name", p.name},
+                   {"in", place},
+                   {"description", p.description},
+                   {"schema", std::move(schema)}};
+  if (p.needed) out["required"] = true;
+  return out;
+}
+
 json::array parameters_of(const route& r) {
   json::array out;
   for (std::size_t at = 0; (at = r.pattern.find('{', at)) != std::string::npos; ++at) {
@@ -37,18 +59,8 @@ json::array parameters_of(const route& r) {
                                {"required", true},
                                {"schema", shape::id().schema()}});
   }
-  for (const auto& q : r.query) {
-    json::object schema{{"type", q.range ? "integer" : "string"}};
-    if (q.range) {
-      schema["minimum"] = q.range->first;
-      schema["maximum"] = q.range->second;
-    }
-    if (q.fallback) schema["default"] = *q.fallback;
-    out.push_back(json::object{{"name", q.name},
-                               {"in", "query"},
-                               {"description", q.description},
-                               {"schema", std::move(schema)}});
-  }
+  for (const auto& q : r.query) out.push_back(parameter(q, "query"));
+  for (const auto& h : r.headers) out.push_back(parameter(h, "header"));
   return out;
 }
 
@@ -69,42 +81,91 @@ std::string_view describe(access who) {
   return "";
 }
 
+// What may be refused before a handler is asked, and what any handler may run into.
+struct refusal {
+  int status;
+  std::string_view description;
+};
+constexpr refusal refusals[] = {
+    {400, "The request, its query or its body is not as it must be."},
+    {401, "A credential is missing or not valid."},
+    {403, "This credential may not do that."},
+    {404, "There is no such thing."},
+    {409, "What is there does not allow it."},
+    {412, "It has changed since the ETag of If-Match."},
+    {413, "The body is too large."},
+    {415, "The body is not application/json."},
+    {422, "The key was used for another request."},
+    {429, "Too many requests; Retry-After says when to come back."},
+    {431, "The header is too large."},
+    {500, "A defect of this server."},
+    {501, "This transfer coding is not supported."},
+    {503, "A backend is down; Retry-After says when to come back."},
+    {504, "A backend did not answer in time."},
+};
+
+std::vector<int> refusals_of(const route& r) {
+  std::vector<int> out{400, 413, 431, 500, 501, 503, 504};
+  if (r.who != access::anyone) out.insert(out.end(), {401, 403});
+  if (r.body) out.push_back(415);
+  out.insert(out.end(), r.refusals.begin(), r.refusals.end());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+json::object content(const std::string& type, const json::value& schema) {
+  json::object media;
+  if (!schema.is_null()) media["schema"] = schema;
+  return {{type, std::move(media)}};
+}
+
+json::object responses_of(const route& r) {
+  json::object out;
+  for (const auto& o : r.outcomes) {
+    json::object one{{"description", r.answer.empty() ? "Done." : r.answer}};
+    if (!o.content_type.empty()) one["content"] = content(o.content_type, o.schema);
+    out[std::to_string(o.status)] = std::move(one);
+  }
+  for (const int status : refusals_of(r)) {
+    const auto name = std::to_string(status);
+    // A route that answers with this status in a form of its own.
+    if (!out.contains(name)) out[name] = json::object{{"$ref", "#/components/responses/" + name}};
+  }
+  return out;
+}
+
 json::object operation(const route& r) {
-  json::object responses{
-      {"200", json::object{{"description", r.answer.empty() ? "Done." : r.answer}}},
-      {"default",
-       json::object{
-           {"description", "A problem (RFC 9457)."},
-           {"content",
-            json::object{
-                {"application/problem+json",
-                 json::object{
-                     {"schema", json::object{{"$ref", "#/components/schemas/problem"}}}}}}}}}};
   json::object out{{"summary", r.summary},
                    {"description", describe(r.who)},
                    {"tags", json::array{tag_of(r.pattern)}},
                    {"parameters", parameters_of(r)},
                    {"security", security_of(r.who)},
-                   {"responses", std::move(responses)}};
+                   {"responses", responses_of(r)}};
   if (r.body)
-    out["requestBody"] = json::object{
-        {"required", true},
-        {"content",
-         json::object{{"application/json", json::object{{"schema", r.body->schema()}}}}}};
+    out["requestBody"] = json::object{{"required", true},
+                                      {"content", content("application/json", r.body->schema())}};
   return out;
 }
 
-json::object problem_schema() {
-  const json::object text{{"type", "string"}};
-  return {{"type", "object"},
-          {"properties", json::object{{"type", text},
-                                      {"title", text},
-                                      {"status", json::object{{"type", "integer"}}},
-                                      {"detail", text},
-                                      {"code", text},
-                                      {"request_id", text},
-                                      {"errors", json::object{{"type", "array"}}}}},
-          {"required", json::array{"title", "status", "code"}}};
+json::value problem_schema() {
+  using namespace schema;
+  const auto complaint = object({{"pointer", text()}, {"message", text()}});
+  return object({{"type", text()},
+                 {"title", text()},
+                 {"status", integer(400, 599)},
+                 {"detail", text()},
+                 {"code", text()},
+                 {"request_id", text()},
+                 {"errors", array_of(complaint), optional}});
+}
+
+json::object shared_responses() {
+  const json::object problem{{"$ref", "#/components/schemas/problem"}};
+  json::object out;
+  for (const auto& r : refusals)
+    out[std::to_string(r.status)] = json::object{
+        {"description", r.description}, {"content", content("application/problem+json", problem)}};
+  return out;
 }
 
 }  // namespace
@@ -127,12 +188,13 @@ json::value openapi_document(const router& routes) {
                              "Real-time game backend. WebSocket at /api/ws; see docs/api.md."}}},
       {"paths", std::move(paths)},
       {"components", json::object{{"securitySchemes", std::move(schemes)},
-                                  {"schemas", json::object{{"problem", problem_schema()}}}}}};
+                                  {"schemas", json::object{{"problem", problem_schema()}}},
+                                  {"responses", shared_responses()}}}};
 }
 
 void add_documentation(router& routes) {
-  const auto document =
-      std::make_shared<const std::string>(json::serialize(openapi_document(routes)));
+  // Filled when both routes of this function are there, so that it describes them too.
+  const auto document = std::make_shared<std::string>();
   auto serve_document = [document](exchange&) -> awaitable<response> {
     response r;
     r.shared_body = document;
@@ -144,9 +206,13 @@ void add_documentation(router& routes) {
            "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'");
     co_return r;
   };
-  routes.add({verb::get, "/openapi.json", access::anyone, "This API as an OpenAPI 3.1 document",
-              serve_document});
-  routes.add({verb::get, "/docs", access::anyone, "This API as a page", serve_page});
+  routes
+      .add({verb::get, "/openapi.json", access::anyone, "This API as an OpenAPI 3.1 document",
+            serve_document})
+      .gives(200, schema::open_object());
+  routes.add({verb::get, "/docs", access::anyone, "This API as a page", serve_page})
+      .gives_text("text/html");
+  *document = json::serialize(openapi_document(routes));
 }
 
 }  // namespace skirmish::http

@@ -6,8 +6,13 @@
 #include "http/problem.hpp"
 #include "http/request_head.hpp"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace skirmish::http {
 namespace {
@@ -51,14 +56,29 @@ result<void> check_path(exchange& x) {
   return {};
 }
 
+// The words of a form that allows nothing else; null for other forms.
+const json::array* words_of(const json::value& form) {
+  const auto* object = form.if_object();
+  const auto* words = object ? object->if_contains("enum") : nullptr;
+  return words ? words->if_array() : nullptr;
+}
+
 result<void> check_query(exchange& x, const route& r) {
   auto parsed = parse_query(x.req.query);
   if (!parsed) return parsed.error();
   x.query_parameters = std::move(*parsed);
   for (const auto& p : r.query) {
-    if (!x.has_query(p.name)) {
+    const auto times = std::count_if(x.query_parameters.begin(), x.query_parameters.end(),
+                                     [&](const auto& given) { return given.first == p.name; });
+    if (times > 1) return invalid(p.name + " is given more than once");
+    if (times == 0) {
+      if (p.needed) return invalid(p.name + " is required");
       if (p.fallback) x.query_parameters.emplace_back(p.name, *p.fallback);
       continue;
+    }
+    if (const auto* words = words_of(p.form)) {
+      if (std::find(words->begin(), words->end(), json::value(x.query(p.name))) == words->end())
+        return invalid(fmt::format("{} must be one of {}", p.name, json::serialize(*words)));
     }
     if (!p.range) continue;
     const auto number = parse_integer(x.query(p.name));
@@ -139,10 +159,34 @@ router::router(authenticator authenticate, metrics::registry& metrics)
                              fmt::format("status=\"{}xx\"", i));
 }
 
-void router::add(route r) {
+route& route::gives(int status, json::value schema, std::string content_type) {
+  outcomes.push_back({status, std::move(content_type), std::move(schema)});
+  return *this;
+}
+
+route& route::gives_text(std::string content_type) {
+  return gives(200, nullptr, std::move(content_type));
+}
+
+route& route::gives_nothing() { return gives(204, nullptr, ""); }
+
+route& route::refuses(std::initializer_list<int> statuses) {
+  refusals.insert(refusals.end(), statuses);
+  return *this;
+}
+
+route& route::takes_header(std::string name, std::string description, json::value form) {
+  query_parameter header{std::move(name), std::move(description), {}, {}};
+  header.form = std::move(form);
+  headers.push_back(std::move(header));
+  return *this;
+}
+
+route& router::add(route r) {
   if (r.pattern.find('{') == std::string::npos) fixed_[r.pattern].push_back(routes_.size());
   segments_.push_back(split(r.pattern));
   routes_.push_back(std::move(r));
+  return routes_.back();
 }
 
 void router::add_websocket(std::string path, websocket_handler handle) {

@@ -27,6 +27,10 @@ struct query_parameter {
   std::optional<std::string> fallback;  // the value when absent
   // For whole numbers the allowed range; text otherwise.
   std::optional<std::pair<std::int64_t, std::int64_t>> range;
+  // For text: its form (JSON Schema), which the handler checks; any text when null. An `enum` in it
+  // is checked before the handler sees it.
+  json::value form = {};
+  bool needed = false;
 };
 
 // `?limit=` and `?cursor=` as every list takes them.
@@ -34,6 +38,13 @@ query_parameter limit_parameter(std::int64_t fallback = 50);
 query_parameter cursor_parameter();
 
 using handler = std::function<awaitable<response>(exchange&)>;
+
+// An answer that a route gives, for the OpenAPI document.
+struct outcome {
+  int status = 200;
+  std::string content_type;  // empty: no body
+  json::value schema;        // of a JSON body; null for others
+};
 
 struct route {
   verb method;
@@ -44,6 +55,17 @@ struct route {
   std::optional<shape> body = {};
   std::vector<query_parameter> query = {};
   std::string answer = {};  // what a success means, for the document
+  // The answers, beside the refusals that every route may give (see openapi.cpp).
+  std::vector<outcome> outcomes = {};
+  std::vector<int> refusals = {};  // statuses of further problem documents
+  std::vector<query_parameter> headers = {};
+
+  // To describe a route where it is added: routes.add({…}).gives(200, profile).refuses({404}).
+  route& gives(int status, json::value schema, std::string content_type = "application/json");
+  route& gives_text(std::string content_type);
+  route& gives_nothing();  // 204
+  route& refuses(std::initializer_list<int> statuses);
+  route& takes_header(std::string name, std::string description, json::value form);
 };
 
 // Decides who asks: the principal of the request's credentials, anonymous without any, an error for
@@ -71,7 +93,8 @@ class router {
  public:
   router(authenticator authenticate, metrics::registry& metrics);
 
-  void add(route r);
+  // The route that was added stays there until the next call.
+  route& add(route r);
   void add_websocket(std::string path, websocket_handler handle);
 
   // Answers of `path` that lie ready; the ordinary route of that path is asked when it has none.

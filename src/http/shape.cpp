@@ -133,9 +133,18 @@ shape shape::boolean() {
   return shape(std::make_shared<node>(node{scalar(test), json::object{{"type", "boolean"}}}));
 }
 
-shape shape::anything() {
+shape shape::anything() { return documented(json::object{}); }
+
+shape shape::any_object() {
+  auto test = [](const json::value& v) -> std::string {
+    return v.is_object() ? "" : "must be an object";
+  };
+  return shape(std::make_shared<node>(node{scalar(test), json::object{{"type", "object"}}}));
+}
+
+shape shape::documented(json::value schema) {
   auto test = [](const json::value&) -> std::string { return {}; };
-  return shape(std::make_shared<node>(node{scalar(test), json::object{}}));
+  return shape(std::make_shared<node>(node{scalar(test), std::move(schema)}));
 }
 
 shape shape::object(std::vector<member> members) {

@@ -46,6 +46,10 @@ class shape {
   static shape array_of(shape item, std::size_t max_items);
   // Any JSON value (its size is bounded by the body limit).
   static shape anything();
+  // An object with any members.
+  static shape any_object();
+  // What the handler checks by itself: here only the form that the document shows.
+  static shape documented(json::value schema);
 
   // Appends a complaint for everything that does not fit.
   void check(const json::value& v, const std::string& pointer, body_errors& errors) const;

@@ -1,5 +1,6 @@
 #include "interactions/event_log_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "interactions/event_text.hpp"
 
@@ -35,17 +36,26 @@ awaitable<response> read_log(event_log& log, exchange& x) {
 
 void add_routes(router& routes, event_log& log) {
   const auto handle = [&log](exchange& x) { return read_log(log, x); };
-  routes.add({verb::get,
-              "/api/interactions",
-              access::server,
-              "What was committed, in order",
-              handle,
+  routes
+      .add({verb::get,
+            "/api/interactions",
+            access::server,
+            "What was committed, in order",
+            handle,
+            {},
+            {{"since",
+              "a cursor; without it from the oldest event that is kept",
               {},
-              {{"since", "a cursor; without it from the oldest event that is kept", {}, {}},
-               limit_parameter()},
-              "{items: [events], cursor, next_cursor, trimmed}. `cursor` is behind the last item: "
-              "ask again with it for what comes later. `next_cursor` is the same while there is "
-              "more now. `trimmed`: the log no longer reaches back to `since`."});
+              {},
+              schema::matching(R"(^[0-9]{1,18}-[0-9]{1,18}\.[0-9]{1,18}$)")},
+             limit_parameter()},
+            "{items: [events], cursor, next_cursor, trimmed}. `cursor` is behind the last item: "
+            "ask again with it for what comes later. `next_cursor` is the same while there is "
+            "more now. `trimmed`: the log no longer reaches back to `since`."})
+      .gives(200, schema::object({{"items", schema::array_of(schema::open_object())},
+                                  {"cursor", schema::nullable(schema::text())},
+                                  {"next_cursor", schema::nullable(schema::text())},
+                                  {"trimmed", schema::boolean()}}));
 }
 
 }  // namespace skirmish::interactions

@@ -1,5 +1,6 @@
 #include "interactions/interactions_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "interactions/interactions_keys.hpp"
 
@@ -74,28 +75,89 @@ std::string owner_of(const http::principal& who) {
   return (who.as == http::role::player ? "player:" : "key:") + who.id;
 }
 
+// The form of an event, as decode_event() reads it.
+json::value event_schema() {
+  const auto kind = [](const char* type, std::vector<schema::property> members) {
+    members.push_back({"type", schema::word({type})});
+    return schema::object(members);
+  };
+  const schema::property ts{"ts", schema::time(), optional};
+  const auto points = schema::integer(-score_max, score_max);
+  const auto goods = shape::map_of(shape::integer(1, quantity_max), goods_max).schema();
+  json::object said{{"type", "string"}, {"maxLength", chat_text_max}};
+  const schema::property id_if_any{"id", schema::id(), optional};
+  return schema::any_of(
+      {kind("attack", {id_if_any,
+                       {"attacker_id", schema::id()},
+                       {"target_id", schema::id()},
+                       {"damage", schema::integer(0, damage_max)},
+                       {"weapon", schema::id(), optional},
+                       ts}),
+       kind("move",
+            {{"player_id", schema::id()},
+             {"lat", shape::number(-90, 90).schema()},
+             {"lon", shape::number(-180, 180).schema()},
+             {"alt", shape::number(-100'000, 100'000'000).schema(), optional},
+             {"ttl_s", schema::integer(move_ttl_min.count(), move_ttl_max.count()), optional},
+             ts}),
+       kind("respawn", {{"player_id", schema::id()}, {"hp", schema::integer(0, 1'000'000'000)}}),
+       kind("score", {{"board", schema::id()},
+                      {"player_id", schema::id()},
+                      {"value", points},
+                      {"operator", schema::word({"increment", "best", "set"}), optional}}),
+       kind("item", {{"player_id", schema::id()},
+                     {"item", schema::id()},
+                     {"quantity", schema::integer(-quantity_max, quantity_max)}}),
+       kind("completion", {{"completion_id", schema::id(), optional},
+                           {"level_id", schema::id()},
+                           {"player_id", schema::id()},
+                           {"score", points}}),
+       kind("trade", {id_if_any,
+                      {"from", schema::id()},
+                      {"to", schema::id()},
+                      {"give", goods, optional},
+                      {"take", goods, optional},
+                      ts}),
+       kind("chat", {{"channel", schema::id()}, {"from", schema::id()}, {"text", said}, ts})});
+}
+
 }  // namespace
 
 void add_routes(router& routes, engine& engine, const clock& time, std::size_t batch_limit) {
+  const auto event = event_schema();
+  json::object batch{{"type", "array"}, {"items", event}, {"maxItems", batch_limit}};
+  const auto rejection = schema::object(
+      {{"index", schema::count()}, {"code", schema::text()}, {"detail", schema::text()}});
   auto post_events = [&engine, &time, batch_limit](exchange& x) {
     return post(engine, time, batch_limit, x);
   };
-  routes.add(
-      {verb::post,
-       "/api/interactions",
-       access::player,
-       "Report what happened",
-       post_events,
-       shape::anything(),
-       {},
-       fmt::format("{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
-                   body_description)});
+  routes
+      .add({verb::post,
+            "/api/interactions",
+            access::player,
+            "Report what happened",
+            post_events,
+            shape::documented(schema::any_of({event, std::move(batch)})),
+            {},
+            fmt::format(
+                "{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
+                body_description)})
+      .gives(200, schema::object(
+                      {{"accepted", schema::count()}, {"rejected", schema::array_of(rejection)}}))
+      .refuses({409});
 }
 
 void add_routes(router& routes, attack_records& records) {
   auto get_attack = [&records](exchange& x) { return latest_attack(records, x); };
-  routes.add({verb::get, "/api/attacks/{attacker}/{target}", access::server,
-              "The latest attack of a pair in the last 24 hours", get_attack});
+  routes
+      .add({verb::get, "/api/attacks/{attacker}/{target}", access::server,
+            "The latest attack of a pair in the last 24 hours", get_attack})
+      .gives(200, schema::object({{"attacker_id", schema::id()},
+                                  {"target_id", schema::id()},
+                                  {"id", schema::text()},
+                                  {"damage", schema::count()},
+                                  {"ts", schema::text()}}))
+      .refuses({404});
 }
 
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,

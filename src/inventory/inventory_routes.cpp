@@ -1,5 +1,6 @@
 #include "inventory/inventory_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "interactions/events.hpp"
 
@@ -54,26 +55,34 @@ void add_routes(router& routes, service& inventories, players::service& players)
         [&inventories, &players, handle](exchange& x) { return handle(inventories, players, x); };
   };
   const std::string path = "/api/players/{id}/inventory";
-  routes.add({verb::get,
-              path,
-              access::player,
-              "What a player owns",
-              bind(read),
-              {},
-              {},
-              "{player_id, items: {item: quantity}}"});
-  routes.add(
-      {verb::post,
-       path,
-       access::server,
-       "Add to a player's inventory, or take from it",
-       bind(change),
-       shape::object(
-           {{"item", shape::id(), required},
-            {"quantity", shape::integer(-interactions::quantity_max, interactions::quantity_max),
-             required, "negative takes away"}}),
-       {},
-       "{player_id, item, quantity}: what there is now. 409 when there is too little."});
+  routes
+      .add({verb::get,
+            path,
+            access::player,
+            "What a player owns",
+            bind(read),
+            {},
+            {},
+            "{player_id, items: {item: quantity}}"})
+      .gives(200, schema::object(
+                      {{"player_id", schema::id()}, {"items", schema::map_of(schema::count())}}))
+      .refuses({404});
+  routes
+      .add({verb::post,
+            path,
+            access::server,
+            "Add to a player's inventory, or take from it",
+            bind(change),
+            shape::object({{"item", shape::id(), required},
+                           {"quantity",
+                            shape::integer(-interactions::quantity_max, interactions::quantity_max),
+                            required, "negative takes away"}}),
+            {},
+            "{player_id, item, quantity}: what there is now. 409 when there is too little."})
+      .gives(200, schema::object({{"player_id", schema::id()},
+                                  {"item", schema::id()},
+                                  {"quantity", schema::count()}}))
+      .refuses({404, 409});
 }
 
 }  // namespace skirmish::inventory

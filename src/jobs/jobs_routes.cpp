@@ -2,6 +2,7 @@
 
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
@@ -101,45 +102,69 @@ void add_routes(router& routes, service& jobs, tasks::broker_view broker) {
     return [&jobs, handle](exchange& x) { return handle(jobs, x); };
   };
   const std::string path = "/api/jobs";
-  routes.add({verb::post,
-              path,
-              access::server,
-              "Add a request that waits for a worker",
-              bind(create),
-              shape::object({{"job_id", shape::id(), optional, "a UUID is made when absent"},
-                             {"kind", shape::text(1, 64), required, "what is to be done"},
-                             {"payload", shape::anything(), optional, "at most 16 KiB"}}),
-              {},
-              "201 and the job. 409 when the id is taken."});
-  routes.add({verb::get,
-              path,
-              access::server,
-              "Jobs in the order of their ids",
-              bind(list),
-              {},
-              {limit_parameter(),
-               cursor_parameter(),
-               {"state", "only pending, processing, done or failed ones", "", {}}}});
-  routes.add({verb::get, path + "/{id}", access::server, "A job", bind(read)});
-  routes.add(
-      {verb::post,
-       path + "/{id}/assignment",
-       access::server,
-       "Assign a pending job to a worker (a player)",
-       [&jobs, broker](exchange& x) { return assign(jobs, broker, x); },
-       shape::object({{"worker_id", shape::id(), required, "a player's id"}}),
-       {},
-       "202 {job_id, worker_id, state: processing, task_id} at once; the task "
-       "process_assignment does it. 409 when it is not pending, 400 for an unknown worker."});
-  routes.add(
-      {verb::post,
-       path + "/{id}/end",
-       access::server,
-       "Say that a job which is processed has ended",
-       bind(end),
-       shape::object({{"state", shape::word({"done", "failed"}), optional, "done when absent"}}),
-       {},
-       "The job. 409 when it is not being processed."});
+  const auto states = schema::word({"pending", "processing", "done", "failed"});
+  const auto whole = schema::object({{"job_id", schema::id()},
+                                     {"kind", schema::text()},
+                                     {"payload", schema::anything()},
+                                     {"state", states},
+                                     {"worker_id", schema::nullable(schema::id())},
+                                     {"created_at", schema::time()},
+                                     {"assigned_at", schema::nullable(schema::time())},
+                                     {"ended_at", schema::nullable(schema::time())}});
+  routes
+      .add({verb::post,
+            path,
+            access::server,
+            "Add a request that waits for a worker",
+            bind(create),
+            shape::object({{"job_id", shape::id(), optional, "a UUID is made when absent"},
+                           {"kind", shape::text(1, 64), required, "what is to be done"},
+                           {"payload", shape::anything(), optional, "at most 16 KiB"}}),
+            {},
+            "201 and the job. 409 when the id is taken."})
+      .gives(201, whole)
+      .refuses({409});
+  routes
+      .add({verb::get,
+            path,
+            access::server,
+            "Jobs in the order of their ids",
+            bind(list),
+            {},
+            {limit_parameter(),
+             cursor_parameter(),
+             {"state", "only jobs in this state", {}, {}, states}}})
+      .gives(200, schema::page_of(whole));
+  routes.add({verb::get, path + "/{id}", access::server, "A job", bind(read)})
+      .gives(200, whole)
+      .refuses({404});
+  routes
+      .add({verb::post,
+            path + "/{id}/assignment",
+            access::server,
+            "Assign a pending job to a worker (a player)",
+            [&jobs, broker](exchange& x) { return assign(jobs, broker, x); },
+            shape::object({{"worker_id", shape::id(), required, "a player's id"}}),
+            {},
+            "202 {job_id, worker_id, state: processing, task_id} at once; the task "
+            "process_assignment does it. 409 when it is not pending, 400 for an unknown worker."})
+      .gives(202, schema::object({{"job_id", schema::id()},
+                                  {"worker_id", schema::id()},
+                                  {"state", schema::word({"processing"})},
+                                  {"task_id", schema::id()}}))
+      .refuses({404, 409});
+  routes
+      .add({verb::post,
+            path + "/{id}/end",
+            access::server,
+            "Say that a job which is processed has ended",
+            bind(end),
+            shape::object(
+                {{"state", shape::word({"done", "failed"}), optional, "done when absent"}}),
+            {},
+            "The job. 409 when it is not being processed."})
+      .gives(200, whole)
+      .refuses({404, 409});
 }
 
 }  // namespace skirmish::jobs

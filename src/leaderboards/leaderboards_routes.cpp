@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "leaderboards/leaderboards_json.hpp"
 #include "leaderboards/words.hpp"
@@ -252,50 +253,123 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
   };
   const query_parameter around{"around", "entries on each side", "5",
                                std::pair<std::int64_t, std::int64_t>{0, 100}};
-  const query_parameter ids{"ids", "players, with commas between", "", {}};
+  const query_parameter ids{
+      "ids",
+      "at most 1000 players, with commas between",
+      "",
+      {},
+      schema::matching("^([A-Za-z0-9_.:-]{1,64}(,[A-Za-z0-9_.:-]{1,64})*)?$")};
   const query_parameter season{"season", "a closed season; 0 is the current one", "0",
                                std::pair<std::int64_t, std::int64_t>{0, 1'000'000'000}};
   const std::string board = "/api/leaderboards/{board}";
-  routes.add({verb::get,
-              board,
-              access::anyone,
-              "A page of a leaderboard, best first. The first one of a board on which thousands "
-              "move is at most half a second old; `Cache-Control: no-cache` has it read now.",
-              [&boards, &pages](exchange& x) { return page(boards, pages, x); },
-              {},
-              {limit_parameter(), cursor_parameter(), season}});
-  routes.add({verb::put, board, access::admin, "Create or configure a leaderboard", bind(configure),
-              settings_shape()});
-  routes.add({verb::delete_, board, access::admin, "Delete a leaderboard with all its seasons",
-              bind(remove_board)});
-  routes.add({verb::get,
-              board + "/players/{player_id}",
-              access::anyone,
-              "A player's rank, and who is around",
-              bind(player),
-              {},
-              {around, season}});
-  routes.add({verb::delete_, board + "/players/{player_id}", access::admin,
-              "Take a player off a leaderboard", bind(remove_player)});
-  routes.add({verb::get,
-              board + "/ranks",
-              access::anyone,
-              "Ranks of given players",
-              bind(ranks),
-              {},
-              {ids, season}});
-  routes.add({verb::post,
-              board + "/scores",
-              access::server,
-              "Submit one score, or an array of at most 10,000",
-              bind(submit),
-              shape::anything(),
-              {},
-              "One: the entry, and whether it changed. Several: what was accepted and rejected."});
-  routes.add({verb::get, board + "/seasons", access::anyone, "Settings and closed seasons",
-              bind(seasons)});
-  routes.add({verb::post, board + "/seasons", access::admin,
-              "End the season now and begin the next", bind(close_season)});
+  const auto words_of = [](const auto& words) {
+    return schema::word({words.begin(), words.end()});
+  };
+  // A player who is on no list yet has no rank: what a submission answers with may be `changed`
+  // alone.
+  const auto entry_members = [](presence when) {
+    return std::vector<schema::property>{{"rank", schema::count(), when},
+                                         {"player_id", schema::id(), when},
+                                         {"score", schema::number(), when},
+                                         {"subscore", schema::number(), http::optional},
+                                         {"metadata", schema::anything(), http::optional}};
+  };
+  const auto entry = schema::object(entry_members(required));
+  auto placed = entry_members(required);
+  placed.push_back({"around", schema::array_of(entry)});
+  auto submitted = entry_members(http::optional);
+  submitted.push_back({"changed", schema::boolean()});
+  const auto rejection = schema::object(
+      {{"index", schema::count()}, {"code", schema::text()}, {"detail", schema::text()}});
+  const std::vector<schema::property> settings{{"board", schema::id()},
+                                               {"order", words_of(ordering_words)},
+                                               {"operator", words_of(operation_words)},
+                                               {"rank_mode", words_of(rank_mode_words)},
+                                               {"reset", schema::text()},
+                                               {"seasons_kept", schema::count()},
+                                               {"season", schema::count()},
+                                               {"next_reset", schema::nullable(schema::time())}};
+  auto with_seasons = settings;
+  with_seasons.push_back(
+      {"items", schema::array_of(schema::object({{"season", schema::count()},
+                                                 {"started_at", schema::time()},
+                                                 {"closed_at", schema::time()}}))});
+  with_seasons.push_back({"next_cursor", schema::nullable(schema::text())});
+  const auto one_score = score_shape().schema();
+  json::object several{{"type", "array"}, {"items", one_score}, {"maxItems", submission_max}};
+  routes
+      .add({verb::get,
+            board,
+            access::anyone,
+            "A page of a leaderboard, best first. The first one of a board on which thousands "
+            "move is at most half a second old; `Cache-Control: no-cache` has it read now.",
+            [&boards, &pages](exchange& x) { return page(boards, pages, x); },
+            {},
+            {limit_parameter(), cursor_parameter(), season}})
+      .gives(200, schema::object({{"items", schema::array_of(entry)},
+                                  {"next_cursor", schema::nullable(schema::text())},
+                                  {"previous_cursor", schema::nullable(schema::text())},
+                                  {"total", schema::count()},
+                                  {"version", schema::count()}}))
+      .refuses({404});
+  routes
+      .add({verb::put, board, access::admin, "Create or configure a leaderboard", bind(configure),
+            settings_shape()})
+      .gives(200, schema::object(settings))
+      .refuses({409});
+  routes
+      .add({verb::delete_, board, access::admin, "Delete a leaderboard with all its seasons",
+            bind(remove_board)})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::get,
+            board + "/players/{player_id}",
+            access::anyone,
+            "A player's rank, and who is around",
+            bind(player),
+            {},
+            {around, season}})
+      .gives(200, schema::object(placed))
+      .refuses({404});
+  routes
+      .add({verb::delete_, board + "/players/{player_id}", access::admin,
+            "Take a player off a leaderboard", bind(remove_player)})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::get,
+            board + "/ranks",
+            access::anyone,
+            "Ranks of given players",
+            bind(ranks),
+            {},
+            {ids, season}})
+      .gives(200, schema::page_of(entry));
+  routes
+      .add({verb::post,
+            board + "/scores",
+            access::server,
+            "Submit one score, or an array of at most 10,000",
+            bind(submit),
+            shape::documented(schema::any_of({one_score, std::move(several)})),
+            {},
+            "One: the entry, and whether it changed. Several: what was accepted and rejected."})
+      .takes_header("Idempotency-Key", "scores sent again with the same key count once",
+                    schema::id())
+      .gives(200, schema::any_of({schema::object(submitted),
+                                  schema::object({{"accepted", schema::count()},
+                                                  {"changed", schema::count()},
+                                                  {"rejected", schema::array_of(rejection)}})}))
+      .refuses({404, 409, 422});
+  routes
+      .add({verb::get, board + "/seasons", access::anyone, "Settings and closed seasons",
+            bind(seasons)})
+      .gives(200, schema::object(with_seasons));
+  routes
+      .add({verb::post, board + "/seasons", access::admin, "End the season now and begin the next",
+            bind(close_season)})
+      .gives(201, schema::object({{"board", schema::id()}, {"season", schema::count()}}));
 }
 
 }  // namespace skirmish::leaderboards

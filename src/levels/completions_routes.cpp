@@ -1,5 +1,6 @@
 #include "levels/completions_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/object.hpp>
@@ -33,19 +34,29 @@ awaitable<response> complete(interactions::engine& engine, exchange& x) {
 }  // namespace
 
 void add_completion_routes(router& routes, interactions::engine& engine) {
-  routes.add(
-      {verb::post,
-       "/api/levels/{id}/completions",
-       access::server,
-       "A player has completed a level",
-       [&engine](exchange& x) { return complete(engine, x); },
-       shape::object({{"player_id", shape::id(), required},
-                      {"score", shape::integer(-interactions::score_max, interactions::score_max),
-                       required, "added to the boards `global` and `level:<id>`"},
-                      {"completion_id", shape::id(), optional,
-                       "counts once in 24 hours, however often it is sent"}}),
-       {},
-       "201, or 200 with `repeated: true` for a completion_id that counted already."});
+  const auto counted =
+      schema::object({{"level_id", schema::id()},
+                      {"player_id", schema::id()},
+                      {"score", schema::integer(-interactions::score_max, interactions::score_max)},
+                      {"repeated", schema::boolean()},
+                      {"completion_id", schema::id(), optional}});
+  routes
+      .add({verb::post,
+            "/api/levels/{id}/completions",
+            access::server,
+            "A player has completed a level",
+            [&engine](exchange& x) { return complete(engine, x); },
+            shape::object(
+                {{"player_id", shape::id(), required},
+                 {"score", shape::integer(-interactions::score_max, interactions::score_max),
+                  required, "added to the boards `global` and `level:<id>`"},
+                 {"completion_id", shape::id(), optional,
+                  "counts once in 24 hours, however often it is sent"}}),
+            {},
+            "201, or 200 with `repeated: true` for a completion_id that counted already."})
+      .gives(200, counted)
+      .gives(201, counted)
+      .refuses({404, 409, 422});
 }
 
 }  // namespace skirmish::levels

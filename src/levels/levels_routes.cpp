@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "http/etag.hpp"
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
@@ -63,10 +64,7 @@ awaitable<response> remove(service& levels, exchange& x) {
 }
 
 awaitable<response> list(service& levels, exchange& x) {
-  const auto sort = x.query("sort");
-  if (sort != "id" && sort != "popular")
-    co_return problem({errc::invalid_argument, "sort must be id or popular"}, x.request_id);
-  if (sort == "popular") {
+  if (x.query("sort") == "popular") {
     json::array most;
     for (const auto& [l, completions] : co_await levels.popular(x.query_integer("limit"))) {
       auto o = to_json(l);
@@ -101,52 +99,80 @@ void add_routes(router& routes, service& levels) {
   const auto name = shape::text(1, 128);
   const auto difficulty = shape::text(1, 64);
   const auto description = shape::text(0, 10'000);
-  routes.add({verb::get,
-              "/api/levels",
-              access::anyone,
-              "Levels in the order of their ids, or the most completed ones",
-              bind(list),
+  const std::vector<schema::property> members{{"level_id", schema::id()},
+                                              {"name", schema::text()},
+                                              {"difficulty", schema::text()},
+                                              {"description", schema::text()},
+                                              {"created_at", schema::time()}};
+  const auto whole = schema::object(members);
+  auto listed = members;
+  listed.push_back({"completions", schema::count(), optional});
+  routes
+      .add({verb::get,
+            "/api/levels",
+            access::anyone,
+            "Levels in the order of their ids, or the most completed ones",
+            bind(list),
+            {},
+            {limit_parameter(),
+             cursor_parameter(),
+             {"sort",
+              "id, or popular: by completions, one page",
+              "id",
               {},
-              {limit_parameter(),
-               cursor_parameter(),
-               {"sort", "id, or popular: by completions, one page", "id", {}}}});
-  routes.add({verb::post,
-              "/api/levels",
-              access::admin,
-              "Create a level",
-              bind(create),
-              shape::object({{"level_id", shape::id(), optional, "a UUID is made when absent"},
-                             {"name", name, required},
-                             {"difficulty", difficulty, optional, "Medium when absent"},
-                             {"description", description, optional}}),
-              {},
-              "201 and the level. 409 when the id is taken."});
-  routes.add({verb::get,
-              "/api/levels/{id}",
-              access::anyone,
-              "A level",
-              bind(read),
-              {},
-              {},
-              "The level, with ETag and X-Cache: hit, miss or stale."});
-  routes.add({verb::patch,
-              "/api/levels/{id}",
-              access::admin,
-              "Change a level",
-              bind(update),
-              shape::object({{"name", name, optional},
-                             {"difficulty", difficulty, optional},
-                             {"description", description, optional}}),
-              {},
-              "The changed level. If-Match is honoured: 412 when it has changed since."});
-  routes.add({verb::delete_,
-              "/api/levels/{id}",
-              access::admin,
-              "Delete a level",
-              bind(remove),
-              {},
-              {},
-              "204."});
+              schema::word({"id", "popular"})}}})
+      .gives(200, schema::page_of(schema::object(listed)));
+  routes
+      .add({verb::post,
+            "/api/levels",
+            access::admin,
+            "Create a level",
+            bind(create),
+            shape::object({{"level_id", shape::id(), optional, "a UUID is made when absent"},
+                           {"name", name, required},
+                           {"difficulty", difficulty, optional, "Medium when absent"},
+                           {"description", description, optional}}),
+            {},
+            "201 and the level. 409 when the id is taken."})
+      .gives(201, whole)
+      .refuses({409});
+  routes
+      .add({verb::get,
+            "/api/levels/{id}",
+            access::anyone,
+            "A level",
+            bind(read),
+            {},
+            {},
+            "The level, with ETag and X-Cache: hit, miss or stale."})
+      .gives(200, whole)
+      .refuses({404});
+  routes
+      .add({verb::patch,
+            "/api/levels/{id}",
+            access::admin,
+            "Change a level",
+            bind(update),
+            shape::object({{"name", name, optional},
+                           {"difficulty", difficulty, optional},
+                           {"description", description, optional}}),
+            {},
+            "The changed level. If-Match is honoured: 412 when it has changed since."})
+      .gives(200, whole)
+      .takes_header("If-Match", "the ETag of what is to be changed",
+                    schema::matching(if_match_pattern))
+      .refuses({404, 409, 412});
+  routes
+      .add({verb::delete_,
+            "/api/levels/{id}",
+            access::admin,
+            "Delete a level",
+            bind(remove),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
 }
 
 }  // namespace skirmish::levels

@@ -1,5 +1,6 @@
 #include "notifications/notifications_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
@@ -59,30 +60,38 @@ void add_routes(router& routes, service& all) {
     return [&all, handle](exchange& x) { return handle(all, x); };
   };
   const std::string path = "/api/players/{id}/notifications";
-  routes.add({verb::get,
-              path,
-              access::player,
-              "What a player has not read yet, oldest first",
-              bind(list),
-              {},
-              {limit_parameter(), cursor_parameter()},
-              "{items: [{id, text, ts}], next_cursor}"});
-  routes.add({verb::post,
-              path + "/read",
-              access::player,
-              "Mark a player's notifications as read: they are forgotten",
-              bind(read_all),
-              shape::object({{"up_to", shape::id(), required, "the id of the last one read"}}),
-              {},
-              "{read}: how many those were"});
-  routes.add({verb::delete_,
-              path + "/{notification}",
-              access::player,
-              "Mark one notification as read: it is forgotten",
-              bind(read_one),
-              {},
-              {},
-              "204, or 404 when it is not there any more"});
+  routes
+      .add({verb::get,
+            path,
+            access::player,
+            "What a player has not read yet, oldest first",
+            bind(list),
+            {},
+            {limit_parameter(), cursor_parameter()},
+            "{items: [{id, text, ts}], next_cursor}"})
+      .gives(200, schema::page_of(schema::object(
+                      {{"id", schema::text()}, {"text", schema::text()}, {"ts", schema::text()}})));
+  routes
+      .add({verb::post,
+            path + "/read",
+            access::player,
+            "Mark a player's notifications as read: they are forgotten",
+            bind(read_all),
+            shape::object({{"up_to", shape::id(), required, "the id of the last one read"}}),
+            {},
+            "{read}: how many those were"})
+      .gives(200, schema::object({{"read", schema::count()}}));
+  routes
+      .add({verb::delete_,
+            path + "/{notification}",
+            access::player,
+            "Mark one notification as read: it is forgotten",
+            bind(read_one),
+            {},
+            {},
+            "204, or 404 when it is not there any more"})
+      .gives_nothing()
+      .refuses({404});
 }
 
 void add_channel(realtime::gateway& gateway, pusher& push) {

@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "http/etag.hpp"
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "interactions/event_text.hpp"
 
@@ -120,59 +121,101 @@ void add_routes(router& routes, service& players) {
   const auto name = shape::text(1, 64);
   const auto email = shape::text(0, 254);
   const auto stat = shape::integer(0, stat_max);
-  routes.add({verb::post,
-              "/api/players",
-              access::server,
-              "Create a player",
-              bind(create),
-              shape::object({{"player_id", shape::id(), optional, "a UUID is made when absent"},
-                             {"name", name, required, "shown to others"},
-                             {"email", email, optional}}),
-              {},
-              "201 and the profile. 409 when the id is taken."});
-  routes.add({verb::get,
-              "/api/players/{id}",
-              access::player,
-              "A player's profile",
-              bind(read),
-              {},
-              {},
-              "The profile, with ETag and X-Cache: hit, miss or stale."});
-  routes.add({verb::patch,
-              "/api/players/{id}",
-              access::player,
-              "Change a profile",
-              bind(update),
-              shape::object({{"name", name, optional}, {"email", email, optional}}),
-              {},
-              "The changed profile. If-Match is honoured: 412 when it has changed since."});
-  routes.add({verb::delete_,
-              "/api/players/{id}",
-              access::player,
-              "Delete a player",
-              bind(remove),
-              {},
-              {},
-              "204."});
-  routes.add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
-              bind(read_state)});
-  routes.add(
-      {verb::patch,
-       "/api/players/{id}/state",
-       access::server,
-       "Set stats of a player",
-       bind(update_state),
-       shape::object({{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}),
-       {},
-       "The live state."});
-  routes.add({verb::get,
-              "/api/players/{id}/position",
-              access::player,
-              "A player's live position",
-              bind(read_position),
-              {},
-              {},
-              "The position while it lives; 404 after."});
+  const auto whole = schema::integer(INT64_MIN, INT64_MAX);
+  const auto profile = schema::object({{"player_id", schema::id()},
+                                       {"name", schema::text()},
+                                       {"email", schema::text()},
+                                       {"level", whole},
+                                       {"created_at", schema::time()}});
+  const auto position = schema::object({{"lat", schema::number()},
+                                        {"lon", schema::number()},
+                                        {"alt", schema::number()},
+                                        {"ts", schema::text()}});
+  const auto state = schema::object({{"hp", whole},
+                                     {"mp", whole},
+                                     {"stamina", whole},
+                                     {"interaction", schema::text()},
+                                     {"damage_dealt", whole},
+                                     {"target", schema::text()},
+                                     {"position", schema::nullable(position)},
+                                     {"last_actions", schema::array_of(schema::open_object())},
+                                     {"updated_at", schema::text()}});
+  routes
+      .add({verb::post,
+            "/api/players",
+            access::server,
+            "Create a player",
+            bind(create),
+            shape::object({{"player_id", shape::id(), optional, "a UUID is made when absent"},
+                           {"name", name, required, "shown to others"},
+                           {"email", email, optional}}),
+            {},
+            "201 and the profile. 409 when the id is taken."})
+      .gives(201, profile)
+      .refuses({409});
+  routes
+      .add({verb::get,
+            "/api/players/{id}",
+            access::player,
+            "A player's profile",
+            bind(read),
+            {},
+            {},
+            "The profile, with ETag and X-Cache: hit, miss or stale."})
+      .gives(200, profile)
+      .refuses({404});
+  routes
+      .add({verb::patch,
+            "/api/players/{id}",
+            access::player,
+            "Change a profile",
+            bind(update),
+            shape::object({{"name", name, optional}, {"email", email, optional}}),
+            {},
+            "The changed profile. If-Match is honoured: 412 when it has changed since."})
+      .gives(200, profile)
+      .takes_header("If-Match", "the ETag of what is to be changed",
+                    schema::matching(if_match_pattern))
+      .refuses({404, 409, 412});
+  routes
+      .add({verb::delete_,
+            "/api/players/{id}",
+            access::player,
+            "Delete a player",
+            bind(remove),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
+            bind(read_state)})
+      .gives(200, state)
+      .refuses({404});
+  routes
+      .add({verb::patch,
+            "/api/players/{id}/state",
+            access::server,
+            "Set stats of a player",
+            bind(update_state),
+            shape::object(
+                {{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}),
+            {},
+            "The live state."})
+      .gives(200, state)
+      .refuses({404});
+  routes
+      .add({verb::get,
+            "/api/players/{id}/position",
+            access::player,
+            "A player's live position",
+            bind(read_position),
+            {},
+            {},
+            "The position while it lives; 404 after."})
+      .gives(200, position)
+      .refuses({404});
 }
 
 }  // namespace skirmish::players

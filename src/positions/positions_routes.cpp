@@ -1,9 +1,11 @@
 #include "positions/positions_routes.hpp"
 
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "positions/near_json.hpp"
 
 #include <boost/json/object.hpp>
+#include <fmt/format.h>
 
 #include <charconv>
 #include <cmath>
@@ -81,26 +83,38 @@ void add_routes(router& routes, service& positions) {
   const query_parameter radius{
       "radius_m", "metres along the surface", "1000",
       std::pair<std::int64_t, std::int64_t>{1, static_cast<std::int64_t>(distance_max_m)}};
+  const auto near = schema::page_of(schema::object({{"player_id", schema::id()},
+                                                    {"distance_m", schema::number()},
+                                                    {"lat", schema::number()},
+                                                    {"lon", schema::number()},
+                                                    {"alt", schema::number()},
+                                                    {"ts", schema::text()}}));
+  const auto degrees = [](const char* name, double most) {
+    return query_parameter{name,         fmt::format("degrees, -{0} to {0}", most), std::nullopt,
+                           std::nullopt, shape::number(-most, most).schema(),       true};
+  };
   const char* items = "{items: [{player_id, distance_m, lat, lon, alt, ts}]}, nearest first.";
-  routes.add({verb::get,
-              "/api/players/{id}/nearby",
-              access::player,
-              "Who is near a player",
-              bind(near_player),
-              {},
-              {radius, limit_parameter()},
-              std::string(items) + " 404 when the player itself has no live position."});
-  routes.add({verb::get,
-              "/api/nearby",
-              access::server,
-              "Who is near a place",
-              bind(near_place),
-              {},
-              {{"lat", "degrees, -90 to 90", "", {}},
-               {"lon", "degrees, -180 to 180", "", {}},
-               radius,
-               limit_parameter()},
-              items});
+  routes
+      .add({verb::get,
+            "/api/players/{id}/nearby",
+            access::player,
+            "Who is near a player",
+            bind(near_player),
+            {},
+            {radius, limit_parameter()},
+            std::string(items) + " 404 when the player itself has no live position."})
+      .gives(200, near)
+      .refuses({404});
+  routes
+      .add({verb::get,
+            "/api/nearby",
+            access::server,
+            "Who is near a place",
+            bind(near_place),
+            {},
+            {degrees("lat", 90), degrees("lon", 180), radius, limit_parameter()},
+            items})
+      .gives(200, near);
 }
 
 }  // namespace skirmish::positions

@@ -1,11 +1,51 @@
 #include "status/status_routes.hpp"
 
+#include "http/json_schema.hpp"
+
 namespace skirmish::status {
+namespace {
+
+// The form of what render() writes.
+http::json::value document_schema() {
+  namespace schema = http::schema;
+  using http::optional;
+  const auto number = schema::number();
+  const auto count = schema::nullable(schema::count());
+  const auto rates = schema::object({{"exp", number},
+                                     {"pvp", number},
+                                     {"pve", number},
+                                     {"color_mob", number},
+                                     {"skill", number}});
+  const auto source =
+      schema::object({{"cached", schema::boolean()},
+                      {"stale", schema::boolean(), optional},
+                      {"source", schema::word({"database", "last_known", "defaults"}), optional},
+                      {"age_seconds", schema::count(), optional},
+                      {"error", schema::text(), optional}});
+  return schema::object({{"server_status", number},
+                         {"rates", rates},
+                         {"client_status", number},
+                         {"updated_at", schema::nullable(schema::time())},
+                         {"_meta", schema::map_of(schema::text())},
+                         {"online", schema::boolean(), optional},
+                         {"players", count, optional},
+                         {"max_players", count, optional},
+                         {"map", schema::text(), optional},
+                         {"name", schema::text(), optional},
+                         {"version", schema::text(), optional},
+                         {"latency_ms", schema::nullable(number), optional},
+                         {"observed_at", schema::time(), optional},
+                         {"stale", schema::boolean(), optional},
+                         {"_cache", source}});
+}
+
+}  // namespace
 
 void add_routes(http::router& routes, service& status) {
   using http::access;
   using http::exchange;
   using http::verb;
+  namespace schema = http::schema;
   const http::query_parameter strict{"strict",
                                      "1: answer 503 instead of the defaults when nothing is known",
                                      "0", std::pair<std::int64_t, std::int64_t>{0, 1}};
@@ -20,48 +60,93 @@ void add_routes(http::router& routes, service& status) {
   auto preflight = [&status](exchange& x) -> awaitable<http::response> {
     co_return status.preflight(x);
   };
+  const auto document = document_schema();
+  const auto healthy = schema::object({{"status", schema::word({"ok", "stale", "error"})},
+                                       {"age_seconds", schema::nullable(schema::count())}});
+  const auto charted = schema::object(
+      {{"hours", schema::integer(1, 720)},
+       {"points",
+        schema::array_of(schema::object({{"t", schema::time()},
+                                         {"online", schema::boolean()},
+                                         {"players", schema::nullable(schema::count())},
+                                         {"max_players", schema::nullable(schema::count())}}))},
+       {"samples", schema::count()},
+       {"uptime_percent", schema::nullable(schema::number())},
+       {"players_peak", schema::nullable(schema::count())}});
   for (const std::string prefix : {"", "/api"}) {
     const auto root = prefix + "/server/status";
-    routes.add({verb::get,
-                root,
-                access::anyone,
-                "Is the game server up, and what are its rates",
-                read,
-                {},
-                {strict},
-                "The status document. Carries an ETag and says its age in `_cache`; gzip when "
-                "asked for."});
-    routes.add({verb::options, root, access::anyone, "CORS preflight of the status", preflight});
+    routes
+        .add({verb::get,
+              root,
+              access::anyone,
+              "Is the game server up, and what are its rates",
+              read,
+              {},
+              {strict},
+              "The status document. Carries an ETag and says its age in `_cache`; gzip when "
+              "asked for. 304 for an If-None-Match that still fits."})
+        .gives(200, document)
+        .gives(304, nullptr, "")
+        .gives(503, document);
+    routes
+        .add({verb::options,
+              root,
+              access::anyone,
+              "CORS preflight of the status",
+              preflight,
+              {},
+              {},
+              "204."})
+        .gives_nothing();
     routes.add_fast(root,
                     [&status](const http::fast_request& asked) { return status.fast(asked); });
-    routes.add({verb::get, root + "/debug", access::anyone,
-                "Where the status comes from and how old it is", debug});
-    routes.add({verb::get,
-                root + "/history",
-                access::anyone,
-                "Players online and uptime, for charts",
-                history,
-                {},
-                {hours}});
-    routes.add(
-        {verb::get, root + "/badge.svg", access::anyone, "An uptime badge", badge, {}, {hours}});
-    routes.add({verb::get,
-                prefix + "/health",
-                access::anyone,
-                "Is the status fresh: ok, stale or error",
-                health,
-                {},
-                {},
-                "200 with ok or stale, 503 with error."});
+    routes
+        .add({verb::get, root + "/debug", access::anyone,
+              "Where the status comes from and how old it is", debug})
+        .gives(200, schema::object({{"cached", schema::boolean()},
+                                    {"updated_at", schema::nullable(schema::time())},
+                                    {"age_seconds", schema::nullable(schema::count())},
+                                    {"ttl", schema::nullable(schema::count())},
+                                    {"is_fresh", schema::boolean()},
+                                    {"interval_seconds", schema::count()},
+                                    {"redis", schema::word({"up", "down"})},
+                                    {"leader", schema::boolean()}}));
+    routes
+        .add({verb::get,
+              root + "/history",
+              access::anyone,
+              "Players online and uptime, for charts",
+              history,
+              {},
+              {hours}})
+        .gives(200, charted);
+    routes
+        .add(
+            {verb::get, root + "/badge.svg", access::anyone, "An uptime badge", badge, {}, {hours}})
+        .gives_text("image/svg+xml");
+    routes
+        .add({verb::get,
+              prefix + "/health",
+              access::anyone,
+              "Is the status fresh: ok, stale or error",
+              health,
+              {},
+              {},
+              "200 with ok or stale, 503 with error."})
+        .gives(200, healthy)
+        .gives(503, healthy);
   }
-  routes.add({verb::post,
-              "/api/status/refresh",
-              access::admin,
-              "Refresh the status now",
-              [&status](exchange&) { return status.refresh(); },
-              {},
-              {},
-              "The document was read from the database just now; 503 when that was not possible."});
+  routes
+      .add({verb::post,
+            "/api/status/refresh",
+            access::admin,
+            "Refresh the status now",
+            [&status](exchange&) { return status.refresh(); },
+            {},
+            {},
+            "The document was read from the database just now; 503 when that was not possible."})
+      .gives(200,
+             schema::object({{"refreshed", schema::boolean()}, {"updated_at", schema::time()}}));
 }
 
 }  // namespace skirmish::status

@@ -3,6 +3,7 @@
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
 
@@ -25,6 +26,7 @@ using http::required;
 using http::response;
 using http::shape;
 using http::verb;
+namespace schema = http::schema;
 
 constexpr auto answer_timeout = 1s;
 
@@ -41,7 +43,7 @@ shape call_shape(std::vector<std::string> queues) {
   return shape::object(
       {{"name", shape::text(1, 255), required, "the task's registered name"},
        {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
-       {"kwargs", shape::anything(), optional, "keyword arguments, an object"},
+       {"kwargs", shape::any_object(), optional, "keyword arguments"},
        {"queue", shape::word(std::move(queues)), optional,
         "default: skirmish for its own tasks, else celery"},
        {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
@@ -63,10 +65,7 @@ result<outgoing> message_of(const exchange& x) {
   m.queue = x.text("queue").value_or(builtin::queue_of(m.task));
   m.priority = static_cast<int>(x.integer("priority").value_or(0));
   if (const auto* args = body.if_contains("args")) m.args = args->as_array();
-  if (const auto* kwargs = body.if_contains("kwargs")) {
-    if (!kwargs->is_object()) return error{errc::invalid_argument, "kwargs must be an object"};
-    m.kwargs = kwargs->get_object();
-  }
+  if (const auto* kwargs = body.if_contains("kwargs")) m.kwargs = kwargs->as_object();
   if (const auto eta = x.text("eta")) m.eta = time_of(*eta);
   if (const auto expires = x.text("expires")) m.expires = time_of(*expires);
   if (const auto* s = body.if_contains("countdown_s"))
@@ -213,8 +212,6 @@ awaitable<response> command(shared r, exchange& x) {
   const auto& method = x.path("command");
   if (std::find(allowed.begin(), allowed.end(), method) == allowed.end())
     co_return problem({errc::not_found, "there is no such command"}, x.request_id);
-  if (!x.body.is_object())
-    co_return problem({errc::invalid_argument, "the body is an object of arguments"}, x.request_id);
   const auto* queue = x.body.as_object().if_contains("queue");
   if (queue && !(queue->is_string() && is_queue_name(queue->get_string())))
     co_return problem({errc::invalid_argument,
@@ -241,36 +238,67 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
           [r](exchange& x) { return create(r, x); },
           call_shape(std::move(queues)),
           {},
-          "202 with the id"});
-  to.add(
-      {verb::get,
-       "/api/tasks",
-       access::server,
-       "Tasks that were seen, newest first",
-       [r](exchange& x) { return list(r, x); },
-       {},
-       {text_parameter("state", "only in this state"), text_parameter("name", "only of this task"),
-        text_parameter("worker", "only of this node"),
-        text_parameter("since", "only with an event at or after this time"),
-        text_parameter("until", "only with an event at or before this time"),
-        http::limit_parameter(), http::cursor_parameter()},
-       "From events: workers must send them (-E)"});
+          "202 with the id"})
+      .takes_header("Idempotency-Key", "a task sent again with the same key is sent once",
+                    schema::id())
+      .gives(202, schema::object({{"id", schema::id()},
+                                  {"name", schema::text()},
+                                  {"queue", schema::text()},
+                                  {"state", schema::text()}}))
+      .refuses({409, 422});
+  to.add({verb::get,
+          "/api/tasks",
+          access::server,
+          "Tasks that were seen, newest first",
+          [r](exchange& x) { return list(r, x); },
+          {},
+          {text_parameter("state", "only in this state"),
+           text_parameter("name", "only of this task"),
+           text_parameter("worker", "only of this node"),
+           text_parameter("since", "only with an event at or after this time"),
+           text_parameter("until", "only with an event at or before this time"),
+           http::limit_parameter(), http::cursor_parameter()},
+          "From events: workers must send them (-E)"})
+      .gives(200, schema::page_of(schema::open_object()));
   to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
-          [r](exchange& x) { return read(r, x); }});
+          [r](exchange& x) { return read(r, x); }})
+      .gives(200, schema::open_object())
+      .refuses({404});
   to.add({verb::delete_,
           "/api/tasks/{id}",
           access::server,
           "Revoke a task",
           [r](exchange& x) { return remove(r, x); },
           {},
-          {text_parameter("terminate", "true: end it even if it runs")}});
+          {{"terminate",
+            "true: end it even if it runs",
+            "false",
+            {},
+            schema::word({"true", "false"})}},
+          "204."})
+      .gives_nothing();
   to.add({verb::get, "/api/workers", access::admin, "Workers that are alive",
-          [r](exchange& x) { return list_workers(r, x); }});
+          [r](exchange& x) { return list_workers(r, x); }})
+      .gives(200, schema::page_of(
+                      schema::object({{"node", schema::text()},
+                                      {"instance", schema::text(), optional},
+                                      {"last_heartbeat", schema::text(), optional},
+                                      {"host", schema::text(), optional},
+                                      {"pid", schema::text(), optional},
+                                      {"started", schema::text(), optional},
+                                      {"queues", schema::array_of(schema::text()), optional}})));
   to.add({verb::get, "/api/queues", access::admin, "Queues and how many messages wait",
-          [r](exchange& x) { return list_queues(r, x); }});
+          [r](exchange& x) { return list_queues(r, x); }})
+      .gives(200, schema::page_of(schema::object({{"name", schema::text()},
+                                                  {"depth", schema::count()},
+                                                  {"by_priority", schema::map_of(schema::count())},
+                                                  {"paused", schema::boolean()},
+                                                  {"consumers", schema::count()}})));
   to.add({verb::post, "/api/workers/{name}/{command}", access::admin,
           "Remote control: the node's name up to the @, or `all`; the body holds the arguments",
-          [r](exchange& x) { return command(r, x); }, shape::anything()});
+          [r](exchange& x) { return command(r, x); }, shape::any_object()})
+      .gives(200, schema::object({{"answers", schema::map_of(schema::anything())}}))
+      .refuses({404});
 }
 
 }  // namespace skirmish::tasks

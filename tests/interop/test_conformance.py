@@ -153,6 +153,17 @@ def test_the_sandbox_survives_a_crash(client, start_worker):
     assert cpp(client, "add", 1, 2).delay().get(timeout=10) == 3
 
 
+def test_sandboxed_tasks_see_a_chosen_environment(client, start_worker, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("DB_PASSWORD", "hunter2")
+    start_worker("--sandbox")
+    assert cpp(client, "variable", "TZ").delay().get(timeout=10) == "UTC"
+    assert cpp(client, "variable", "DB_PASSWORD").delay().get(timeout=10) is None
+    start_worker("--sandbox", "--sandbox-environment", "DB_*", queue="chosen", node="cpp2")
+    assert cpp(client, "variable", "DB_PASSWORD").apply_async(queue="chosen").get(timeout=10) == "hunter2"
+    assert cpp(client, "variable", "TZ").apply_async(queue="chosen").get(timeout=10) is None
+
+
 def test_canvases_of_a_python_client(client, start_worker, python_worker):
     start_worker("-c", "4")
     c, p = (lambda *a: cpp(client, "add", *a)), (lambda *a: py(client, "add", *a))

@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "tasks/protocol/glob.hpp"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -9,10 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string>
+#include <utility>
+
+extern char** environ;
 
 namespace skirmish::tasks {
 namespace {
@@ -209,6 +216,30 @@ void take_report(job& j, const json_object& r) {
   ::_exit(0);
 }
 
+bool is_named(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    if (glob_match(list.substr(0, comma), name)) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+// The strings themselves are overwritten too, because /proc/self/environ goes on showing them.
+void keep_only(std::string_view names) {
+  std::vector<std::pair<std::string, std::string>> kept;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos && is_named(names, text.substr(0, equals)))
+      kept.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    else
+      ::explicit_bzero(*entry, text.size());
+  }
+  ::clearenv();
+  for (const auto& [name, value] : kept) ::setenv(name.c_str(), value.c_str(), 1);
+}
+
 [[noreturn]] void nursery_main(app::impl& owner, int fd) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   std::signal(SIGINT, SIG_IGN);
@@ -229,7 +260,7 @@ void take_report(job& j, const json_object& r) {
 
 }  // namespace
 
-sandbox::sandbox(app::impl& owner) {
+sandbox::sandbox(app::impl& owner, std::string_view environment) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw failure(errc::internal, "no socket pair for the sandbox");
@@ -237,6 +268,7 @@ sandbox::sandbox(app::impl& owner) {
   if (nursery_pid_ < 0) throw failure(errc::internal, "the sandbox cannot fork");
   if (nursery_pid_ == 0) {
     ::close(ends[0]);
+    keep_only(environment);
     nursery_main(owner, ends[1]);
   }
   ::close(ends[1]);

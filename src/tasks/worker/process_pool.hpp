@@ -13,14 +13,17 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 namespace skirmish::tasks {
 
 class sandbox {
  public:
-  // Call before any thread is started. The app must have all its tasks.
-  explicit sandbox(app::impl& owner);
+  // Call before any thread is started. The app must have all its tasks. Of the environment the
+  // children keep the variables that `environment` names ("PATH,LC_*"): the rest, with the
+  // passwords that the worker was started with, is overwritten in their memory.
+  sandbox(app::impl& owner, std::string_view environment);
   ~sandbox();
   sandbox(const sandbox&) = delete;
   sandbox& operator=(const sandbox&) = delete;

@@ -52,6 +52,10 @@ void add_worker_options(CLI::App& to, worker_arguments& into) {
   to.add_flag("--strict", into.strict, "serve the first queue first, always");
   to.add_flag("--sandbox", into.sandbox,
               "run each task in a child process, which time limits and terminate kill");
+  to.add_option("--sandbox-environment", into.sandbox_environment,
+                "variables that these child processes see; * stands for any characters")
+      ->type_name("NAMES")
+      ->capture_default_str();
   to.add_flag("--without-heartbeat", into.no_heartbeat, "send no worker-heartbeat events");
   to.add_flag("--without-gossip,--without-mingle", into.ignored, "accepted for Celery's sake");
   to.add_option("--shutdown-patience", into.patience,
@@ -113,7 +117,7 @@ int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
   if (!c) return 2;
   std::unique_ptr<sandbox> children;
   if (given.sandbox) {
-    children = std::make_unique<sandbox>(owner.internals());
+    children = std::make_unique<sandbox>(owner.internals(), given.sandbox_environment);
     c->in_sandbox = children.get();
   }
   c->metrics = company.metrics;

@@ -21,6 +21,7 @@ namespace skirmish::tasks {
 struct worker_arguments {
   std::string queues, node, autoscale, patience;
   std::string log_level = "info";
+  std::string sandbox_environment = "PATH,HOME,USER,LANG,LC_*,TZ,TMPDIR";
   std::size_t concurrency = 0;
   std::size_t prefetch_multiplier = 4;
   bool events = false, strict = false, sandbox = false, no_heartbeat = false, ignored = false;
