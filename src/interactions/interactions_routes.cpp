@@ -208,13 +208,14 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
         if (numbered) reject["seq"] = number;
         self->push({{"reject", std::move(reject)}});
       }
-      if (out.failed) self->fail(cid, numbered ? std::optional(number) : std::nullopt, *out.failed);
-      if (out.taken_over)
-        self->close_taken_over();
-      else if (numbered)
+      if (out.failed) {
+        self->fail(cid, numbered ? std::optional(number) : std::nullopt, *out.failed);
+        if (out.taken_over) self->close_taken_over();
+      } else if (numbered) {
         self->acknowledge(number);
-      else
+      } else {
         self->reply(cid, {{"accepted", out.accepted}});
+      }
       self->end_work();
     };
     engine.submit(std::move(f));

@@ -129,8 +129,11 @@ def resident_mb(server):
 
 
 def metric(server, name):
-    text = server.http("GET", "/metrics", key=None).body.decode()
-    return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
+    """None while the server refuses to answer, because its buffers are full for example."""
+    answer = server.http("GET", "/metrics", key=None)
+    if answer.status == 503:
+        return None
+    return float(next(line for line in answer.body.decode().splitlines() if line.startswith(name + " ")).split()[1])
 
 
 def trickle(client, data, pause=0.2, seconds=15):
