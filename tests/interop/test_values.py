@@ -90,7 +90,7 @@ def test_times_of_nested_signatures_count(client, start_worker, tagging, when):
     for result in late:
         with pytest.raises(TaskRevokedError):
             result.get(timeout=20)
-    called = echo("back", eta=when(2), task_id=uuid.uuid4())
+    called = echo(eta=when(2), task_id=uuid.uuid4())
     known = str(called.options["task_id"])
     begin = time.monotonic()
     echo("first", link=called).apply_async().get(timeout=20)
