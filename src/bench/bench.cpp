@@ -2,6 +2,8 @@
 
 #include "cli/cli.hpp"
 
+#include <fmt/format.h>
+
 namespace skirmish::cli {
 
 void add_bench(CLI::App& app, int& code) {
@@ -13,6 +15,13 @@ void add_bench(CLI::App& app, int& code) {
   add_bench_leaderboard(*bench, code);
   add_bench_status(*bench, code);
   add_bench_window(*bench, code);
+  bench->footer(
+      "Examples:\n"
+      "  skirmish bench interactions\n"
+      "  skirmish bench leaderboard --json");
+  // Those that need no more words than this.
+  for (const auto* name : {"chat", "cache", "leaderboard", "status"})
+    bench->get_subcommand(name)->footer(fmt::format("Examples:\n  skirmish bench {}", name));
 }
 
 }  // namespace skirmish::cli

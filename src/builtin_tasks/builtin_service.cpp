@@ -15,7 +15,9 @@ constexpr double sleep_limit_s = 86'400;
 
 boost::asio::awaitable<json> sleep(double seconds) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-  const std::chrono::duration<double> how_long(std::clamp(seconds, 0.0, sleep_limit_s));
+  // NaN sleeps not at all.
+  const std::chrono::duration<double> how_long(seconds > 0 ? std::min(seconds, sleep_limit_s)
+                                                           : 0.0);
   timer.expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(how_long));
   co_await timer.async_wait(boost::asio::use_awaitable);
   co_return seconds;

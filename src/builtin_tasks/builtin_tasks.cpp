@@ -9,6 +9,8 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skirmish::builtin_tasks {
 namespace {
 
@@ -32,7 +34,8 @@ T value_or_raise(result<T> outcome) {
   throw task_error(e.code == errc::not_found ? "LookupError" : "ValueError", e.message);
 }
 
-std::string id_of(const json& v, const char* what) {
+std::string id_of(const json& given, const char* what) {
+  const auto v = tasks::plain_value(given);  // a UUID of Python's
   auto text = v.is_string()   ? std::string(v.get_string())
               : v.is_int64()  ? std::to_string(v.get_int64())
               : v.is_uint64() ? std::to_string(v.get_uint64())
@@ -41,13 +44,19 @@ std::string id_of(const json& v, const char* what) {
   return text;
 }
 
-// A time (RFC 3339 or Unix seconds) or an entry's id as XRANGE takes it; `open` when it is null.
+// A time (ISO 8601, Python's datetime or date, or Unix seconds) or an entry's id as XRANGE takes
+// it; `open` when it is null.
 std::string place_of(const json& v, const char* what, const char* open) {
+  constexpr double latest_s = 253'402'300'799;  // the end of the year 9999
   if (v.is_null()) return open;
-  if (v.is_number()) return std::to_string(static_cast<std::int64_t>(v.to_number<double>() * 1000));
+  if (const auto s = tasks::as_number(v); s && *s >= 0 && *s <= latest_s)
+    return std::to_string(static_cast<std::int64_t>(*s * 1000));
+  if (const auto t = tasks::as_time(v)) {
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(t->time_since_epoch()).count();
+    return std::to_string(std::max<std::int64_t>(0, ms));
+  }
   if (v.is_string()) {
     std::string text(v.get_string());
-    if (const auto t = parse_rfc3339(text)) return std::to_string(t->time_since_epoch().count());
     if (text.find('-') != std::string::npos && chat::parse_message_id(text)) return text;
   }
   throw task_error("ValueError", fmt::format("{} is neither a time nor an entry's id", what));

@@ -37,6 +37,11 @@ void add_check(CLI::App& app, int& code) {
   auto list = std::make_shared<bool>(false);
   flags->add_to(*command);
   command->add_flag("--list", *list, "list all settings with their meaning");
+  command->footer(
+      "Examples:\n"
+      "  skirmish check\n"
+      "  skirmish check --config /etc/skirmish.toml\n"
+      "  skirmish check --list");
   command->callback([=, &code] {
     if (*list)
       list_settings();
@@ -52,6 +57,10 @@ void add_migrate(CLI::App& app, int& code) {
   auto only_list = std::make_shared<bool>(false);
   flags->add_to(*command);
   command->add_flag("--pending", *only_list, "only list what is pending");
+  command->footer(
+      "Examples:\n"
+      "  skirmish migrate --pending\n"
+      "  skirmish migrate --config /etc/skirmish.toml");
   command->callback([=, &code] {
     const auto db = database_of(flags->load());
     const auto found = *only_list ? pending_migrations(db) : migrate(db);
@@ -87,6 +96,7 @@ void add_apikey(CLI::App& app, int& code) {
   auto label = std::make_shared<std::string>();
   create->add_option("--role", *role, "server or admin")->capture_default_str();
   create->add_option("--label", *label, "who uses it");
+  create->footer("Examples:\n  skirmish apikey create --role server --label eu-1");
   create->callback([=, &code] {
     const auto as = parse_role(*role);
     if (!as) throw usage_error{as.error().message};
@@ -98,6 +108,7 @@ void add_apikey(CLI::App& app, int& code) {
   });
 
   auto* list = command->add_subcommand("list", "List keys (never their secrets)");
+  list->footer("Examples:\n  skirmish apikey list");
   list->callback([=, &code] {
     with_keys(flags->load(), [](api_key_store& keys) -> awaitable<void> {
       for (const auto& k : co_await keys.list())
@@ -110,6 +121,7 @@ void add_apikey(CLI::App& app, int& code) {
   auto* revoke = command->add_subcommand("revoke", "Make a key useless");
   auto id = std::make_shared<std::string>();
   revoke->add_option("KEY_ID", *id, "as `list` shows it")->required();
+  revoke->footer("Examples:\n  skirmish apikey revoke 3f9a0c12b4de");
   revoke->callback([=, &code] {
     with_keys(flags->load(), [&](api_key_store& keys) -> awaitable<void> {
       const auto revoked = co_await keys.revoke(*id);
@@ -173,6 +185,10 @@ void add_key(CLI::App& app, int& code) {
   auto key = std::make_shared<std::string>();
   flags->add_to(*command);
   command->add_option("KEY", *key, "for example leaderboard:active")->required();
+  command->footer(
+      "Examples:\n"
+      "  skirmish key player:alice\n"
+      "  skirmish key leaderboard:active --set redis.url=redis://10.0.0.5/0");
   command->callback([=, &code] {
     const auto redis = redis_config_of(flags->load());
     if (!redis) throw usage_error{redis.error().message};

@@ -7,7 +7,6 @@
 #include "tasks/beat/beat.hpp"
 #include "tasks/protocol/message.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <toml++/toml.h>
 
 #include <iostream>
@@ -29,10 +28,13 @@ json parse_argument(const std::string& text, const char* what) {
 }
 
 tasks::milliseconds from_seconds(double s) {
+  constexpr double longest_s = 1e9;
+  if (!(s >= 0 && s <= longest_s))
+    throw usage_error{"a number of seconds is between 0 and 1,000,000,000"};
   return tasks::milliseconds(static_cast<std::int64_t>(s * 1000));
 }
 
-void print(const json& v) { std::cout << boost::json::serialize(v) << '\n'; }
+void print(const json& v) { std::cout << tasks::to_json_text(v) << '\n'; }
 
 // One line an item, `key=value`, for people; JSON with --json.
 void print_rows(const json_array& rows, bool as_json) {
@@ -43,7 +45,7 @@ void print_rows(const json_array& rows, bool as_json) {
       if (key == "message" || key == "traceback") continue;
       line += fmt::format(
           "{}{}={}", line.empty() ? "" : "  ", std::string(key),
-          value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value));
+          value.is_string() ? std::string(value.get_string()) : tasks::to_json_text(value));
     }
     std::cout << line << '\n';
   }
@@ -85,8 +87,8 @@ int call(const call_flags& f) {
   tasks::send_options options;
   options.queue = f.queue;
   options.priority = f.priority;
-  if (f.countdown_s > 0) options.countdown = from_seconds(f.countdown_s);
-  if (f.expires_s > 0) options.expires = tasks::expiry(from_seconds(f.expires_s));
+  if (f.countdown_s != 0) options.countdown = from_seconds(f.countdown_s);
+  if (f.expires_s != 0) options.expires = tasks::expiry(from_seconds(f.expires_s));
   if (!f.eta.empty()) {
     const auto eta = tasks::parse_iso(f.eta);
     if (!eta) throw usage_error{"--eta is no time"};
@@ -96,7 +98,7 @@ int call(const call_flags& f) {
     tasks::app app(f.resolve(), builtin_tasks::options_of(f.keys()));
     f.be_quiet();
     const auto sent = app.send(f.name, args.get_array(), kwargs.get_object(), options);
-    if (f.timeout_s > 0)
+    if (f.timeout_s != 0)
       print(sent.get(from_seconds(f.timeout_s)));
     else
       std::cout << sent.id() << '\n';
@@ -122,6 +124,13 @@ void add_call(CLI::App& task, int& code) {
   c->add_option("--expires", f->expires_s, "seconds after which it does not start any more");
   c->add_option("--priority", f->priority, "0 is served first, 9 last");
   c->add_option("--wait", f->timeout_s, "wait so many seconds for the result and print it");
+  c->footer(
+      "Examples:\n"
+      "  skirmish task call rebuild_leaderboard -a '[\"global\"]' --wait 60\n"
+      "  skirmish task call send_notification -k '{\"player_id\": \"p1\", \"text\": \"hello\"}' "
+      "--countdown 3600\n"
+      "  skirmish task call proj.add -a '[2, 3]' --queue celery --expires 60 --broker "
+      "redis://10.0.0.5/0");
   c->callback([f, &code] { code = call(*f); });
 }
 
@@ -135,6 +144,7 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   auto f = std::make_shared<id_flags>();
   f->add_to(*result);
   result->add_option("id", f->id, "task id")->required();
+  result->footer("Examples:\n  skirmish task result 9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11");
   result->callback([f, &code] {
     const auto found = with_broker(*f, [&](broker_view at) { return tasks::read_task(at, f->id); });
     if (found)
@@ -148,6 +158,10 @@ void add_result_and_revoke(CLI::App& task, int& code) {
   r->add_to(*revoke);
   revoke->add_option("id", r->id, "task id")->required();
   revoke->add_flag("--terminate", r->terminate, "end it even if it runs");
+  revoke->footer(
+      "Examples:\n"
+      "  skirmish task revoke 9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11\n"
+      "  skirmish task revoke 9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11 --terminate");
   revoke->callback([r, &code] {
     with_broker(*r, [&](broker_view at) { return tasks::revoke(at, r->id, r->terminate); });
     code = done;
@@ -160,8 +174,9 @@ struct broadcast_flags : broker_flags {
 };
 
 // `inspect` and `control` are both broadcasts; control's words are more dangerous.
-void add_broadcast(CLI::App& task, int& code, const char* name, const char* help) {
-  auto* c = task.add_subcommand(name, help);
+void add_broadcast(CLI::App& task, int& code, const char* name, const char* help,
+                   const char* examples) {
+  auto* c = task.add_subcommand(name, help)->footer(examples);
   auto f = std::make_shared<broadcast_flags>();
   f->add_to(*c);
   c->add_option("method", f->method, "for example ping, stats, active, rate_limit")->required();
@@ -181,11 +196,16 @@ void add_broadcast(CLI::App& task, int& code, const char* name, const char* help
   });
 }
 
+// How a subcommand of `skirmish task` is called.
+std::string example_of(const std::string& call) { return "Examples:\n  skirmish task " + call; }
+
 // A subcommand that asks the broker for rows and prints them.
 template <class Ask>
 CLI::App* add_rows(CLI::App& to, int& code, const char* name, const char* help, Ask ask,
                    int code_when_found = done) {
   auto* c = to.add_subcommand(name, help);
+  const std::string group = to.get_name() == "task" ? "" : to.get_name() + " ";
+  c->footer(example_of(group + name) + "\n  skirmish task " + group + name + " --json");
   auto f = std::make_shared<broker_flags>();
   f->add_with_json(*c);
   c->callback([=, &code] {
@@ -204,8 +224,8 @@ struct named_flags : broker_flags {
 // many it were.
 template <class Change>
 void add_change(CLI::App& to, int& code, const char* name, const char* help, const char* operand,
-                bool required, Change change) {
-  auto* c = to.add_subcommand(name, help);
+                bool required, const char* example, Change change) {
+  auto* c = to.add_subcommand(name, help)->footer(example_of(example));
   auto f = std::make_shared<named_flags>();
   f->add_to(*c);
   if (operand != nullptr) c->add_option(operand, f->name, operand)->required(required);
@@ -220,10 +240,11 @@ void add_queue_tools(CLI::App& task, int& code) {
   add_rows(task, code, "queues", "List queues", [](broker_view at) { return tasks::queues(at); });
   add_rows(task, code, "workers", "List C++ workers",
            [](broker_view at) { return tasks::workers(at); });
-  add_change(task, code, "purge", "Remove all messages of a queue", "queue", true,
+  add_change(task, code, "purge", "Remove all messages of a queue", "queue", true, "purge mail",
              [](broker_view at, std::string queue) { return tasks::purge(at, std::move(queue)); });
   add_change(task, code, "release",
              "Put tasks with a far eta back on their queues, for Python workers", nullptr, false,
+             "release",
              [](broker_view at, const std::string&) { return tasks::release_scheduled(at); });
   for (const bool paused : {true, false}) {
     auto* c =
@@ -232,6 +253,7 @@ void add_queue_tools(CLI::App& task, int& code) {
     auto f = std::make_shared<named_flags>();
     f->add_to(*c);
     c->add_option("queue", f->name, "queue")->required();
+    c->footer(example_of(paused ? "pause mail" : "resume mail"));
     c->callback([=, &code] {
       with_broker(*f, [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
       code = done;
@@ -241,14 +263,16 @@ void add_queue_tools(CLI::App& task, int& code) {
 
 void add_dead_letters(CLI::App& task, int& code) {
   auto* c = task.add_subcommand("deadletter", "Messages that could not be processed");
+  c->footer(example_of("deadletter list"));
   c->require_subcommand(1);
   add_rows(*c, code, "list", "Show them, newest first",
            [](broker_view at) { return tasks::dead_letters(at, 1000); });
   add_change(*c, code, "requeue", "Send them again: all, or those of one task", "id", false,
+             "deadletter requeue 9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11",
              [](broker_view at, std::string id) {
                return tasks::requeue_dead_letters(at, std::move(id));
              });
-  add_change(*c, code, "drop", "Forget them all", nullptr, false,
+  add_change(*c, code, "drop", "Forget them all", nullptr, false, "deadletter drop",
              [](broker_view at, const std::string&) { return tasks::drop_dead_letters(at); });
 }
 
@@ -274,6 +298,10 @@ void add_history(CLI::App& task, int& code) {
   c->add_option("--since", f->since, "only with an event at or after this time (ISO 8601)");
   c->add_option("--until", f->until, "only with an event at or before this time");
   c->add_option("--limit", f->query.limit, "how many")->check(CLI::Range(1, 1000));
+  c->footer(
+      "Examples:\n"
+      "  skirmish task history --state FAILURE --limit 20\n"
+      "  skirmish task history --name proj.add --since 2026-11-21T00:00:00Z --json");
   c->callback([f, &code] {
     f->query.since = time_flag(f->since, "--since");
     f->query.until = time_flag(f->until, "--until");
@@ -291,6 +319,15 @@ void add_beat(CLI::App& app, int& code) {
   broker->add_to(*c);
   c->add_option("--schedule", *file, "TOML file: a table for each periodic task")
       ->type_name("FILE");
+  c->footer(
+      "A table of the file: [nightly] task = \"rebuild_leaderboard\", args = [\"global\"], cron = "
+      "\"0 4 "
+      "* * *\" (or every = \"30s\"), timezone = \"Europe/Paris\", queue, expires_s, missed = "
+      "\"once\" "
+      "or \"skip\".\n"
+      "Examples:\n"
+      "  skirmish beat --schedule beat.toml\n"
+      "  skirmish beat --schedule beat.toml --broker redis://10.0.0.5/0");
   c->callback([=, &code] {
     tasks::app owner(broker->resolve(), builtin_tasks::options_of(broker->keys()));
     code = tasks::run_beat(owner, read_schedule(*file));
@@ -300,12 +337,24 @@ void add_beat(CLI::App& app, int& code) {
 void add_task(CLI::App& app, int& code) {
   auto* task = app.add_subcommand("task", "Send, watch and repair tasks");
   task->require_subcommand(1);
+  task->footer(
+      "Examples:\n"
+      "  skirmish task call echo -a '[1]' --wait 5\n"
+      "  skirmish task queues\n"
+      "  skirmish task doctor");
   add_call(*task, code);
   add_result_and_revoke(*task, code);
   add_broadcast(*task, code, "inspect",
-                "Ask workers (ping, stats, active, reserved, scheduled, registered, …)");
+                "Ask workers (ping, stats, active, reserved, scheduled, registered, …)",
+                "Examples:\n"
+                "  skirmish task inspect ping\n"
+                "  skirmish task inspect active -d celery@host");
   add_broadcast(*task, code, "control",
-                "Tell workers (rate_limit, time_limit, pool_grow, add_consumer, shutdown, …)");
+                "Tell workers (rate_limit, time_limit, pool_grow, add_consumer, shutdown, …)",
+                "Examples:\n"
+                "  skirmish task control pool_grow -a '{\"n\": 2}'\n"
+                "  skirmish task control rate_limit -a '{\"task_name\": \"proj.add\", "
+                "\"rate_limit\": \"10/m\"}'");
   add_queue_tools(*task, code);
   add_dead_letters(*task, code);
   add_history(*task, code);
@@ -328,6 +377,7 @@ void add_task_tools(CLI::App& app, int& code) {
   if (bench == nullptr)
     bench = app.add_subcommand("bench", "Measure this machine")->require_subcommand(1);
   add_bench_tasks(*bench, code);
+  bench->get_subcommand("tasks")->footer("Examples:\n  skirmish bench tasks --tasks 20000");
 }
 
 }  // namespace skirmish::cli

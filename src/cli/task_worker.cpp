@@ -70,7 +70,9 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
   const system_clock time;
   metrics::registry metrics;
   database db(value_or_usage(database_config_of(settings)));
-  if (given.queues.empty()) given.queues = std::string("celery,") + tasks::builtin::queue;
+  // On a Redis that somebody named, `celery` may be other programs'.
+  const bool is_own_redis = broker.url.empty() && settings.redis.url.empty();
+  given.default_queues = std::string(is_own_redis ? "celery," : "") + tasks::builtin::queue;
 
   asio::io_context io(1);
   tasks::app owner(url, builtin_tasks::options_of(keys));
@@ -107,7 +109,14 @@ void add_task_worker(CLI::App& app, int& code) {
   auto given = std::make_shared<tasks::worker_arguments>();
   broker->add_to(*c);
   broker->settings.add(*c, "--metrics-listen", "tasks.worker_listen", "ADDR");
-  tasks::add_worker_options(*c, *given);
+  tasks::add_worker_options(*c, *given, "skirmish; on serve's own Redis celery,skirmish");
+  c->footer(
+      "Examples:\n"
+      "  skirmish worker                                     the built-in tasks, on serve's own "
+      "Redis\n"
+      "  skirmish worker --broker redis://10.0.0.5/0 -c 8    the queue `skirmish` of that Redis\n"
+      "  skirmish worker --broker redis://10.0.0.5/0 -Q celery,skirmish -E\n"
+      "  skirmish worker --metrics-listen 127.0.0.1:9102");
   c->callback([=, &code] { code = work(*broker, *given); });
 }
 

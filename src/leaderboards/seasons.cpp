@@ -1,7 +1,7 @@
 // Boards as such: settings, seasons, and the end of both.
+#include "core/cron.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
-#include "leaderboards/cron.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
@@ -51,7 +51,7 @@ std::optional<timestamp> next_end(const std::string& reset, timestamp now) {
 awaitable<result<board_info>> service::configure(std::string board, settings chosen) {
   if (!chosen.reset.empty()) {
     const auto schedule = cron::parse(chosen.reset);
-    if (!schedule) co_return schedule.error();
+    if (!schedule) co_return error{schedule.error().code, "reset: " + schedule.error().message};
   }
   auto keys = board_keys(keys_, board);
   keys.push_back(resets_key(keys_));

@@ -6,6 +6,8 @@
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
+#include "tasks/protocol/json_scan.hpp"
+#include "tasks/protocol/message.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -29,6 +31,12 @@ using http::verb;
 namespace schema = http::schema;
 
 constexpr auto answer_timeout = 1s;
+constexpr auto retry_limit = 30s;  // a caller does not wait for longer
+
+// What tasks were given and returned, with numbers as exact as they came.
+response exact_response(const json& body) {
+  return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
+}
 
 struct routes {
   asio::io_context& io;
@@ -38,6 +46,16 @@ struct routes {
   [[nodiscard]] broker_view view() const { return {io, broker, keys}; }
 };
 using shared = std::shared_ptr<routes>;
+
+// The members and units of Celery's retry_policy.
+shape retry_policy_shape() {
+  return shape::object(
+      {{"max_retries", shape::integer(0, 100), optional, "default 3"},
+       {"interval_start", shape::number(0, 30), optional,
+        "seconds before the first retry, default 0"},
+       {"interval_step", shape::number(0, 30), optional, "seconds more each time, default 0.2"},
+       {"interval_max", shape::number(0, 30), optional, "seconds at most, default 0.5"}});
+}
 
 shape call_shape(std::vector<std::string> queues) {
   return shape::object(
@@ -49,44 +67,88 @@ shape call_shape(std::vector<std::string> queues) {
        {"countdown_s", shape::number(0, 1e9), optional, "seconds to wait"},
        {"eta", shape::time(), optional, "not before"},
        {"expires", shape::time(), optional, "not after"},
+       {"expires_s", shape::number(0, 1e9), optional, "seconds after which it does not start"},
        {"priority", shape::integer(0, 9), optional, "0 is served first"},
        {"retry", shape::boolean(), optional,
-        "true: when Redis fails, try for a moment more; it is sent once at most"}});
+        "true: when Redis fails, try for a moment more; it is sent once at most. Default: false, "
+        "with a retry_policy true"},
+       {"retry_policy", retry_policy_shape(), optional,
+        "how often and how fast it is tried again, for 30 seconds at most"}});
+}
+
+// What the body says under a name, with numbers as exact as they were written.
+json exact_member(const exchange& x, std::string_view name) {
+  std::optional<json> exact;
+  json_scanner(x.req.body).object([&](std::string_view key, std::string_view token) {
+    if (key != name) return;
+    if (auto parsed = parse_json(token)) exact = std::move(*parsed);
+  });
+  return exact ? std::move(*exact) : x.body.as_object().at(name);
+}
+
+result<void> read_times(const exchange& x, outgoing& m) {
+  const auto& body = x.body.as_object();
+  const auto seconds_from_now = [&body](std::string_view name) -> std::optional<wall_time> {
+    const auto* s = body.if_contains(name);
+    if (s == nullptr) return std::nullopt;
+    return wall_now() +
+           std::chrono::microseconds(static_cast<std::int64_t>(s->to_number<double>() * 1e6));
+  };
+  for (const auto& [at, in_s] :
+       {std::pair{"eta", "countdown_s"}, std::pair{"expires", "expires_s"}})
+    if (body.contains(at) && body.contains(in_s))
+      return error{errc::invalid_argument, fmt::format("give either {} or {}", at, in_s)};
+  m.eta = seconds_from_now("countdown_s");
+  m.expires = seconds_from_now("expires_s");
+  if (const auto eta = x.text("eta")) m.eta = parse_iso(*eta);
+  if (const auto expires = x.text("expires")) m.expires = parse_iso(*expires);
+  return {};
+}
+
+// Nothing when it is to be sent once and no more.
+std::optional<publish_retry> retry_of(const exchange& x) {
+  const auto& body = x.body.as_object();
+  const auto* given = body.if_contains("retry_policy");
+  const auto* wanted = body.if_contains("retry");
+  if (wanted ? !wanted->as_bool() : given == nullptr) return std::nullopt;
+  publish_retry policy;
+  if (given == nullptr) return policy;
+  const auto& fields = given->as_object();
+  if (const auto* n = fields.if_contains("max_retries")) policy.max_retries = n->to_number<int>();
+  for (const auto& [name, to] : {std::pair{"interval_start", &policy.interval_start},
+                                 std::pair{"interval_step", &policy.interval_step},
+                                 std::pair{"interval_max", &policy.interval_max}})
+    if (const auto* s = fields.if_contains(name))
+      *to = milliseconds(static_cast<std::int64_t>(s->to_number<double>() * 1000));
+  return policy;
 }
 
 result<outgoing> message_of(const exchange& x) {
   const auto& body = x.body.as_object();
-  const auto time_of = [](const std::string& text) -> std::optional<wall_time> {
-    return parse_iso(text);
-  };
   outgoing m;
   m.task = *x.text("name");
   m.id = new_uuid();
   m.queue = x.text("queue").value_or(builtin::queue_of(m.task));
   m.priority = static_cast<int>(x.integer("priority").value_or(0));
-  if (const auto* args = body.if_contains("args")) m.args = args->as_array();
-  if (const auto* kwargs = body.if_contains("kwargs")) m.kwargs = kwargs->as_object();
-  if (const auto eta = x.text("eta")) m.eta = time_of(*eta);
-  if (const auto expires = x.text("expires")) m.expires = time_of(*expires);
-  if (const auto* s = body.if_contains("countdown_s"))
-    m.eta = wall_now() +
-            std::chrono::microseconds(static_cast<std::int64_t>(s->to_number<double>() * 1e6));
+  if (body.contains("args")) m.args = exact_member(x, "args").as_array();
+  if (body.contains("kwargs")) m.kwargs = exact_member(x, "kwargs").as_object();
+  if (const auto ok = read_times(x, m); !ok) return ok.error();
   return m;
 }
 
-// The library's policy for publishing. What was sent under a key is not sent again, so a lost reply
-// may be followed by another try.
+// Tries again as the policy says, and within the time limit. What was sent under a key is not sent
+// again, so a lost reply may be followed by another try.
 awaitable<std::string> publish_persistently(shared r, outgoing m, std::string key,
-                                            milliseconds remember) {
-  const publish_retry policy;
+                                            milliseconds remember, publish_retry policy) {
   asio::steady_timer timer(r->io);
-  auto pause = policy.interval_start;
+  const auto until = std::chrono::steady_clock::now() + retry_limit;
+  auto pause = std::min(policy.interval_start, policy.interval_max);
   for (int tries = 0;; ++tries) {
     try {
       co_await r->broker.wait_connected(answer_timeout);
       co_return co_await publish_once(r->view(), m, key, remember);
     } catch (const failure&) {
-      if (tries >= policy.max_retries) throw;
+      if (tries >= policy.max_retries || std::chrono::steady_clock::now() + pause >= until) throw;
     }
     timer.expires_after(pause);
     co_await timer.async_wait(use_awaitable);
@@ -100,12 +162,12 @@ awaitable<response> create(shared r, exchange& x) {
   const std::string key(x.req.header("idempotency-key"));
   if (!key.empty() && !is_valid_id(key))
     co_return problem({errc::invalid_argument, "Idempotency-Key must be an id"}, x.request_id);
-  const auto* retry = x.body.as_object().if_contains("retry");
+  const auto policy = retry_of(x);
   std::string once = "request:" + (key.empty() ? m->id : key);
   const auto remember = key.empty() ? milliseconds(1min) : milliseconds(24h);
   auto id = m->id;
-  if (retry && retry->as_bool())
-    id = co_await publish_persistently(r, *m, std::move(once), remember);
+  if (policy)
+    id = co_await publish_persistently(r, *m, std::move(once), remember, *policy);
   else if (!key.empty())
     id = co_await publish_once(r->view(), *m, std::move(once), remember);
   else
@@ -118,7 +180,7 @@ awaitable<response> create(shared r, exchange& x) {
 
 awaitable<response> read(shared r, exchange& x) {
   const auto found = co_await read_task(r->view(), x.path("id"));
-  co_return found ? json_response(*found) : problem(found.error(), x.request_id);
+  co_return found ? exact_response(*found) : problem(found.error(), x.request_id);
 }
 
 awaitable<response> remove(shared r, exchange& x) {
@@ -220,7 +282,7 @@ awaitable<response> command(shared r, exchange& x) {
                       x.request_id);
   auto answers =
       co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
-  co_return json_response(json_object{{"answers", std::move(answers)}});
+  co_return exact_response(json_object{{"answers", std::move(answers)}});
 }
 
 }  // namespace

@@ -24,6 +24,15 @@ T convert(const json& v, std::size_t position) {
     return v;
   } else {
     auto converted = boost::json::try_value_to<T>(v);
+    // Parameters of plain types take Python's tagged values, too.
+    if (!converted && v.is_object()) {
+      if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+        if (const auto number = as_number(v))
+          converted = boost::json::try_value_to<T>(json(*number));
+      } else {
+        converted = boost::json::try_value_to<T>(plain_value(v));
+      }
+    }
     if (!converted)
       throw_type_error("argument " + std::to_string(position + 1) +
                        " has the wrong type: " + converted.error().message());

@@ -138,9 +138,17 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
   // One that hangs does not answer, but stands in the list.
   std::map<std::string, int> listed;
   const auto alive = co_await workers(at);
-  for (const auto& w : alive)
-    if (const auto* node = w.as_object().if_contains("node"); node && node->is_string())
-      ++listed[std::string(node->get_string())];
+  for (const auto& w : alive) {
+    const auto* node = w.as_object().if_contains("node");
+    if (node == nullptr || !node->is_string()) continue;
+    ++listed[std::string(node->get_string())];
+    if (const auto* returned = w.as_object().if_contains("returned"))
+      out.push_back(finding("tasks of others", std::string(node->get_string()),
+                            fmt::format("it put {} messages back whose tasks only other workers of "
+                                        "its queues know",
+                                        to_json_text(*returned)),
+                            "give each kind of worker queues of its own (-Q)"));
+  }
   for (const auto& [node, count] : listed) names[node] = std::max(names[node], count);
   for (const auto& [node, count] : names)
     if (count > 1)

@@ -1,5 +1,6 @@
 #include "tasks/admin/operator.hpp"
 
+#include "core/parse.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/protocol/message.hpp"
 #include "tasks/protocol/text.hpp"
@@ -192,6 +193,8 @@ awaitable<json_array> workers(broker_view at) {
         }
       } else if (field == "node" || field == "host" || field == "pid") {
         one[field] = text;
+      } else if (field == "returned") {
+        one[field] = parse_integer(text).value_or(0);
       } else if (field == "started") {
         one[field] = to_iso(from_unix_s(std::strtod(text.c_str(), nullptr)));
       }

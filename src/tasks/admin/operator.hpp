@@ -44,7 +44,7 @@ awaitable<std::vector<std::pair<std::string, json>>> gather(broker_view at, std:
 // Every queue that is bound or served: {"name", "depth", "by_priority", "paused", "consumers"}.
 awaitable<json_array> queues(broker_view at);
 // Every C++ worker that is alive: {"node", "instance", "pid", "host", "queues", "started",
-// "last_heartbeat"}.
+// "last_heartbeat"}, and "returned" when it got messages of tasks that only others know.
 awaitable<json_array> workers(broker_view at);
 
 awaitable<std::int64_t> purge(broker_view at, std::string queue);

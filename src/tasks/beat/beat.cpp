@@ -22,6 +22,8 @@ using namespace std::chrono_literals;
 // A run that is later than this was missed: a failover is quicker.
 constexpr auto missed_after = 30s;
 
+constexpr double longest_expiry_s = 1e9;
+
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
 std::string stored(wall_time t) { return fmt::format("{:.6f}", to_unix_s(t)); }
@@ -53,18 +55,20 @@ result<void> check_fields(const std::string& entry, const json_object& d) {
   const check priority = [](const json& v) {
     return v.is_int64() && v.get_int64() >= 0 && v.get_int64() <= 9;
   };
-  const check positive = [](const json& v) { return v.is_number() && v.to_number<double>() > 0; };
+  const check positive = [](const json& v) {
+    return v.is_number() && v.to_number<double>() > 0 && v.to_number<double>() <= longest_expiry_s;
+  };
   const check missed = [](const json& v) { return v == json("once") || v == json("skip"); };
   const std::map<std::string_view, std::pair<check, const char*>> known{
       {"task", {text, "a name"}},
       {"every", {text, "a duration such as \"30s\""}},
-      {"cron", {text, "a line of five fields"}},
+      {"cron", {text, "a line of five fields or a nickname such as @daily"}},
       {"timezone", {text, "a name such as \"Europe/Paris\""}},
       {"args", {array, "an array"}},
       {"kwargs", {object, "an object"}},
       {"queue", {text, "a name"}},
       {"priority", {priority, "an integer from 0 to 9"}},
-      {"expires_s", {positive, "a number of seconds"}},
+      {"expires_s", {positive, "a number of seconds, at most 1,000,000,000"}},
       {"missed", {missed, "once or skip"}}};
   for (const auto& [key, value] : d) {
     const auto found = known.find(key);
@@ -132,6 +136,7 @@ awaitable<void> beat::reload() {
   entries_.clear();
   for (const auto& entry : fixed_) entries_.insert_or_assign(entry.name, entry);
   const auto own = redis::checked(co_await redis_.command("HGETALL", app_.keys.own("beat")));
+  std::map<std::string, std::string> refused;
   for (const auto& [name, text] : own.as_pairs()) {
     const auto definition = parse_json(text);
     auto entry = definition && definition->is_object()
@@ -140,8 +145,13 @@ awaitable<void> beat::reload() {
     if (entry)
       entries_.insert_or_assign(name, std::move(*entry));
     else
-      log::warn("beat_entry_bad", {{"entry", name}, {"error", entry.error().message}});
+      refused.emplace(name, entry.error().message);
   }
+  // Every few seconds the same entries are read: each mistake is told once.
+  for (const auto& [name, problem] : refused)
+    if (const auto told = refused_.find(name); told == refused_.end() || told->second != problem)
+      log::warn("beat_entry_refused", {{"entry", name}, {"error", problem}});
+  refused_ = std::move(refused);
 }
 
 awaitable<void> beat::consider(const periodic_task& entry, std::string last, wall_time now,
@@ -188,7 +198,15 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
   }
   const std::vector<std::string_view> keys{leader, lasts, list};
   const std::vector<std::string_view> args{lease_.token(), entry.name, last, moved_to, envelope};
-  const bool done = redis::checked(co_await redis_.eval(scripts::beat_fire, keys, args)).as_bool();
+  bool done = false;
+  try {
+    done = redis::checked(co_await redis_.eval(scripts::beat_fire, keys, args)).as_bool();
+  } catch (const failure& e) {
+    // Of this entry alone, for example when its queue is no list: the others are due as well.
+    if (e.code() != errc::internal) throw;
+    log::warn("beat_entry_failed", {{"entry", entry.name}, {"error", e.what()}});
+    co_return;
+  }
   if (done && sends)
     log::info("beat_sent", {{"entry", entry.name}, {"task", entry.task}, {"due", to_iso(*due)}});
   if (const auto after = next_due(entry, *due); after) next = std::min(next, *after);

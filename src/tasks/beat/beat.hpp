@@ -3,10 +3,11 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/cron.hpp"
 #include "core/error.hpp"
 #include "redis/lease.hpp"
 #include "tasks/app_impl.hpp"
-#include "tasks/beat/cron.hpp"
+#include "tasks/protocol/text.hpp"
 
 #include <map>
 #include <optional>
@@ -56,6 +57,7 @@ class beat {
   milliseconds lease_time_;
   redis::lease lease_;
   std::map<std::string, periodic_task> entries_;
+  std::map<std::string, std::string> refused_;  // entries in Redis that are left out, and why
   asio::steady_timer wake_;
   bool stopping_ = false;
   bool leading_ = false;

@@ -153,5 +153,23 @@ TEST_F(beats, entries_in_redis_are_followed_while_it_runs) {
   }));
 }
 
+// What somebody else wrote there stops neither the others nor the scheduler.
+TEST_F(beats, bad_entries_in_redis_stop_nobody) {
+  const std::string hash = "skirmish:tasks:beat";
+  command("SET", "beat-wrong", "this is no list");
+  command("HSET", hash, "a",
+          R"({"task": "tick", "cron": "*/4294967296 * * * *", "queue": "beat-a"})");
+  command("HSET", hash, "b", R"({"task": "tick", "cron": "0 0 31 2 *", "queue": "beat-b"})");
+  command("HSET", hash, "c", R"({"task": "tick", "every": "100ms", "queue": "beat-wrong"})");
+  command("HSET", hash, "d", "[" + std::string(100'000, '['));
+  command("HSET", hash, "e", R"({"task": "tick", "every": "1s", "expires_s": 1e300})");
+  command("HSET", hash, "f", R"({"task": "tick", "every": "100ms", "queue": "beat-f"})");
+  command("HSET", "skirmish:tasks:beat:last", "f", "1e300");
+  command("HSET", hash, "good", R"({"task": "tick", "every": "100ms", "queue": "beat-good"})");
+  running_beat one(app, {}, 1s);
+  EXPECT_TRUE(becomes_true([&] { return count("LLEN", "beat-good") >= 3; }));
+  one.stop();
+}
+
 }  // namespace
 }  // namespace skirmish::tasks

@@ -4,7 +4,10 @@
 #include "tasks/canvas/signature_tree.hpp"
 #include "tasks/protocol/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <ranges>
 
 namespace skirmish::tasks {
@@ -240,21 +243,23 @@ class expander {
       m.root_id = root;
     const auto number = [&options](std::string_view name) -> std::optional<double> {
       const auto* v = options.if_contains(name);
-      if (v == nullptr || !v->is_number()) return std::nullopt;
-      return v->to_number<double>();
+      const auto n = v ? as_number(*v) : std::nullopt;
+      return n && std::isfinite(*n) ? n : std::nullopt;
     };
-    if (const auto n = number("group_index")) m.group_index = static_cast<std::int64_t>(*n);
+    if (const auto n = number("group_index"))
+      m.group_index = static_cast<std::int64_t>(std::clamp(*n, -1e15, 1e15));
     if (const auto n = number("priority")) m.priority = static_cast<int>(std::clamp(*n, -1e6, 1e6));
     if (const auto n = number("countdown")) m.eta = how_.now + from_seconds(*n);
     m.hard_limit_s = number("time_limit");
     m.soft_limit_s = number("soft_time_limit");
-    if (const auto eta = text_at(options, "eta"); !eta.empty()) {
-      m.eta = parse_iso(eta);
-      if (!m.eta) return bad("a signature's eta is no time");
-    }
     if (const auto n = number("expires")) m.expires = how_.now + from_seconds(*n);
-    if (const auto expires = text_at(options, "expires"); !expires.empty())
-      m.expires = parse_iso(expires);
+    for (const auto& [name, to] : {std::pair{"eta", &m.eta}, std::pair{"expires", &m.expires}}) {
+      const auto* v = options.if_contains(name);
+      if (v == nullptr || v->is_null() || (v->is_number() && to == &m.expires)) continue;
+      const auto at = as_time(*v);
+      if (!at) return bad(fmt::format("a signature's {} is no time", name));
+      *to = std::chrono::floor<std::chrono::microseconds>(*at);
+    }
     if (const auto* v = options.if_contains("ignore_result"))
       m.ignore_result = v->is_bool() && v->get_bool();
     if (const auto* headers = object_at(options, "headers")) m.headers = *headers;
@@ -283,7 +288,9 @@ class expander {
 
 result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to) {
   if (!signature.is_object()) return bad("no signature");
-  return expander(how, to).apply(signature.get_object(), fed, 0);
+  json plain = signature;
+  plain_options(plain);
+  return expander(how, to).apply(std::move(plain.get_object()), fed, 0);
 }
 
 result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,

@@ -3,6 +3,7 @@
 
 #include "skirmish/tasks/signature.hpp"
 #include "tasks/canvas/signature_tree.hpp"
+#include "tasks/protocol/message.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -211,6 +212,77 @@ TEST(canvas, refuses_what_is_no_signature) {
                          {"kwargs", json_object{{"header", json_array{json_object{{"task", "a"}}}},
                                                 {"body", nested}}}};
   EXPECT_FALSE(expand(nested, {}, how(), made));
+}
+
+json tagged_time(const char* text) {
+  return json_object{{"__type__", "datetime"}, {"__value__", text}};
+}
+
+// As Celery 5.3 and later write them, wherever a signature stands.
+TEST(canvas, tagged_options_are_read_everywhere) {
+  const auto eta = parse_iso("2030-01-02T03:04:05Z"), expires = parse_iso("2030-01-02T04:00:00Z");
+  const auto timed = [](const char* task) {
+    return s(task)
+        .option("eta", tagged_time("2030-01-02T04:04:05+01:00"))
+        .option("expires", tagged_time("2030-01-02T04:00:00"))
+        .option("priority", json_object{{"__type__", "decimal"}, {"__value__", "3"}});
+  };
+  const auto holds = [&](const outgoing& m) {
+    return m.eta == eta && m.expires == expires && m.priority == 3;
+  };
+  plan members;
+  const auto many = group({timed("a"), chain({timed("b"), s("c")})});
+  ASSERT_TRUE(expand(json(many.document()), {}, how(), members));
+  ASSERT_EQ(members.messages.size(), 2U);
+  EXPECT_TRUE(holds(members.messages[0]) && holds(members.messages[1]));
+
+  // What a worker reads in a message and sends later: chain, chord body, callbacks, errbacks.
+  outgoing sent;
+  sent.task = "first";
+  sent.id = "id";
+  sent.chain = json_array{json(timed("step").document())};
+  sent.callbacks = json_array{json(timed("callback").document())};
+  sent.errbacks = json_array{json(timed("errback").document())};
+  sent.chord = chord({s("x")}, timed("body")).document();
+  std::string envelope;
+  append_task_envelope(envelope, sent);
+  message m(envelope);
+  ASSERT_TRUE(parse_envelope(m));
+  auto body = parse_body(m);
+  ASSERT_TRUE(body);
+  plan after;
+  ASSERT_TRUE(expand_chain_step(body->chain.as_array(), {}, how(), after));
+  ASSERT_TRUE(expand_callbacks(body->callbacks.as_array(), {}, how(), after));
+  ASSERT_TRUE(expand(body->errbacks.as_array()[0], {}, how(), after));
+  ASSERT_TRUE(expand(body->chord.at("kwargs").at("body"), {}, how(), after));
+  ASSERT_EQ(after.messages.size(), 4U);
+  for (const auto& one : after.messages) EXPECT_TRUE(holds(one)) << one.task;
+}
+
+TEST(canvas, arguments_keep_their_tags) {
+  const auto when = tagged_time("2030-01-02T04:04:05+01:00");
+  plan made;
+  ASSERT_TRUE(expand(json(s("a", {when}).document()), {}, how(), made));
+  EXPECT_EQ(made.messages[0].args[0], when);
+}
+
+TEST(canvas, an_id_may_be_a_uuid_object) {
+  const json id = json_object{{"__type__", "uuid"},
+                              {"__value__", {{"hex", "9b554be28d2c4f3e9d0c5c1f1c2f7d11"}}}};
+  plan made;
+  ASSERT_TRUE(
+      expand(json(chain({s("a"), s("b").option("task_id", id)}).document()), {}, how(), made));
+  EXPECT_EQ(made.last_id, "9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11");
+}
+
+TEST(canvas, what_is_no_time_is_refused) {
+  for (const auto& bad :
+       {json("soon"), json(true), tagged_time("soon"), json(json_object{{"a", 1}})}) {
+    for (const char* option : {"eta", "expires"}) {
+      plan made;
+      EXPECT_FALSE(expand(json(s("a").option(option, bad).document()), {}, how(), made)) << bad;
+    }
+  }
 }
 
 }  // namespace

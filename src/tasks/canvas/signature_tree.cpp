@@ -19,6 +19,32 @@ const json_object* object_at(const json_object& in, std::string_view name) {
 
 std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
 
+void plain_options(json& signatures, int depth) {
+  if (depth > 2 * depth_limit) return;  // whoever expands it refuses it
+  if (auto* list = signatures.if_array()) {
+    for (auto& one : *list) plain_options(one, depth + 1);
+    return;
+  }
+  auto* sig = signatures.if_object();
+  if (sig == nullptr) return;
+  auto* const options = sig->if_contains("options");
+  if (options != nullptr && options->is_object()) {
+    for (auto& [name, value] : options->get_object()) {
+      const std::string_view key = name;
+      if (key == "link" || key == "link_error" || key == "chain" || key == "chord")
+        plain_options(value, depth + 1);
+      else if (const auto number = as_number(value); number && value.is_object())
+        value = *number;  // a Decimal
+      else if (key != "headers")
+        value = plain_value(value);
+    }
+  }
+  auto* const kwargs = sig->if_contains("kwargs");
+  if (kwargs == nullptr || !kwargs->is_object() || kind_of(*sig).empty()) return;
+  for (const auto* part : {"tasks", "header", "body"})
+    if (auto* nested = kwargs->get_object().if_contains(part)) plain_options(*nested, depth + 1);
+}
+
 json_array list_in(const json_object& sig, std::string_view name) {
   const auto* kwargs = object_at(sig, "kwargs");
   const auto* v = kwargs ? kwargs->if_contains(name) : nullptr;

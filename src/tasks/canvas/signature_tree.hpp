@@ -19,6 +19,9 @@ inline constexpr int depth_limit = 64;
 
 const json_object* object_at(const json_object& in, std::string_view name);
 std::string_view kind_of(const json_object& sig);  // "", "chain", "group", "chord", …
+// Takes the tags off the options of a signature, of those in a list, and of all that are nested in
+// them, so that a datetime or a UUID reads as its text does. Arguments stay as they are.
+void plain_options(json& signatures, int depth = 0);
 // The list in kwargs, wherever Celery puts it: `tasks` of chains and groups, `header` of chords (a
 // list or a group).
 json_array list_in(const json_object& sig, std::string_view name);

@@ -1,10 +1,9 @@
 #include "tasks/protocol/message.hpp"
 
+#include "tasks/canvas/signature_tree.hpp"
 #include "tasks/protocol/json_scan.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -41,6 +40,12 @@ std::optional<Number> number_of(std::string_view token) {
 // A time or null. False when it is neither.
 bool read_time(message& m, std::string_view token, std::optional<wall_time>& to) {
   if (token == "null" || token.empty()) return true;
+  if (token.front() == '{') {
+    const auto tagged = parse_json(token);
+    const auto at = tagged ? as_time(*tagged) : std::nullopt;
+    if (at) to = std::chrono::time_point_cast<std::chrono::microseconds>(*at);
+    return at.has_value();
+  }
   if (token.front() != '"') {
     // Protocol 1 and a few producers write Unix seconds.
     const auto seconds = number_of<double>(token);
@@ -107,6 +112,8 @@ void read_header(message& m, std::string_view key, std::string_view token,
     m.compression = text_of(m, token);
   else if (key == restored_header)
     m.restored = number_of<int>(token).value_or(0);
+  else if (key == returned_header)
+    m.returned = number_of<int>(token).value_or(0);
   else if (key == dead_letter_header)
     m.dead_letter_after = number_of<int>(token).value_or(0);
   else if (key == dedup_header)
@@ -195,6 +202,7 @@ result<message_body> body_of_protocol_1(const message& m) {
   out.errbacks = value_of("errbacks");
   out.chain = value_of("chain");
   out.chord = value_of("chord");
+  for (auto* part : {&out.callbacks, &out.errbacks, &out.chain, &out.chord}) plain_options(*part);
   return out;
 }
 
@@ -214,7 +222,7 @@ result<void> read_protocol_1(message& m) {
   for (const auto& [key, value] : m.body_1) {
     if (value.is_null() || key == "args" || key == "kwargs") continue;
     read_header(m, key == "taskset" ? std::string_view("group") : std::string_view(key),
-                keep(boost::json::serialize(value)), problems);
+                keep(to_json_text(value)), problems);
   }
   if (problems.eta) return bad("eta or expires is no time");
   const auto repr_token = [&](std::string text_of_repr) {
@@ -230,17 +238,6 @@ result<void> read_protocol_1(message& m) {
 }
 
 }  // namespace
-
-result<json> parse_json(std::string_view text, boost::json::storage_ptr storage) {
-  boost::json::parse_options options;
-  options.allow_infinity_and_nan = true;
-  options.max_depth = 128;
-  options.allow_invalid_utf8 = true;
-  boost::system::error_code ec;
-  auto parsed = boost::json::parse(text, ec, std::move(storage), options);
-  if (ec) return bad("not JSON: " + ec.message());
-  return parsed;
-}
 
 result<void> parse_envelope(message& m) {
   header_problems problems;
@@ -320,6 +317,7 @@ result<message_body> parse_body(const message& m) {
     else if (key == "chord")
       out.chord = json(value, boost::json::storage_ptr());
   }
+  for (auto* part : {&out.callbacks, &out.errbacks, &out.chain, &out.chord}) plain_options(*part);
   return out;
 }
 
@@ -340,6 +338,7 @@ result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edi
   if (edit.remove_eta) headers["eta"] = nullptr;
   if (edit.parent_id) headers["parent_id"] = *edit.parent_id;
   if (edit.restored) headers[restored_header] = *edit.restored;
+  if (edit.returned) headers[returned_header] = *edit.returned;
   if (edit.new_delivery_tag) properties["delivery_tag"] = new_uuid();
   if (edit.mark_redelivered) {
     headers["redelivered"] = true;

@@ -39,6 +39,7 @@ struct message {
   int retries = 0;
   int priority = 0;
   int restored = 0;           // how often a dead worker's hands let it fall
+  int returned = 0;           // how often a worker that does not know the task put it back
   int dead_letter_after = 0;  // 0: as the task says
   bool ignore_result = false;
   bool redelivered = false;
@@ -81,13 +82,16 @@ struct envelope_edit {
   bool new_delivery_tag = false;
   bool mark_redelivered = false;
   std::optional<int> restored = {};
+  std::optional<int> returned = {};
 };
 result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edit);
 
-// Parses JSON as Python writes it (NaN, Infinity).
+// Parses JSON as Python writes it: NaN, Infinity, integers of any size, halves of UTF-16 pairs,
+// nesting as deep as Python's own parser goes. append_json() writes the same again. (json_read.cpp)
 result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage = {});
 
 inline constexpr std::string_view restored_header = "x-skirmish-restored";
+inline constexpr std::string_view returned_header = "x-skirmish-returned";
 inline constexpr std::string_view dead_letter_header = "x-skirmish-dead-letter-after";
 inline constexpr std::string_view dedup_header = "x-skirmish-deduplication-key";
 

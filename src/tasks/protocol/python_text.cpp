@@ -1,5 +1,6 @@
 // Values as Python would show them.
 #include "core/parse.hpp"
+#include "skirmish/tasks/values.hpp"
 #include "tasks/protocol/text.hpp"
 
 #include <fmt/format.h>
@@ -33,6 +34,10 @@ void write_repr(std::string& out, const boost::json::value& v, std::size_t limit
       break;
     }
     case json::kind::object: {
+      if (const auto digits = big_integer(v)) {
+        out += *digits;
+        break;
+      }
       out += '{';
       bool first = true;
       for (const auto& [key, item] : v.get_object()) {

@@ -2,8 +2,8 @@
 
 #include "core/asio.hpp"
 #include "core/error.hpp"
+#include "tasks/protocol/json_scan.hpp"
 
-#include <boost/json/parse.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -120,11 +120,12 @@ void append_result_document(std::string& out, const result_fields& r) {
 }
 
 bool is_final_document(std::string_view text) {
-  error_code ec;
-  const auto parsed = boost::json::parse(text, ec);
-  const auto* fields = ec ? nullptr : parsed.if_object();
-  const auto* status = fields ? fields->if_contains("status") : nullptr;
-  return status && (*status == "SUCCESS" || *status == "FAILURE" || *status == "REVOKED");
+  std::string_view status;
+  const bool whole = json_scanner(text).object([&](std::string_view key, std::string_view token) {
+    if (key == "status") status = token;
+  });
+  return whole &&
+         (status == R"("SUCCESS")" || status == R"("FAILURE")" || status == R"("REVOKED")");
 }
 
 }  // namespace skirmish::tasks

@@ -1,15 +1,17 @@
 #include "tasks/protocol/text.hpp"
 
 #include "core/parse.hpp"
+#include "skirmish/tasks/values.hpp"
 
-#include <boost/json/serializer.hpp>
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace skirmish::tasks {
 namespace {
@@ -77,6 +79,21 @@ void append_utf8(std::string& out, unsigned code) {
   }
 }
 
+// Three bytes that would be half of a UTF-16 pair, U+D800 to U+DFFF.
+bool half_pair_at(std::string_view text, std::size_t at) {
+  return at + 2 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0 &&
+         (static_cast<unsigned char>(text[at + 1]) & 0xC0) == 0x80 &&
+         (static_cast<unsigned char>(text[at + 2]) & 0xC0) == 0x80;
+}
+
+void append_half_pair(std::string& out, std::string_view text, std::size_t at) {
+  const unsigned code = 0xD000U | ((static_cast<unsigned char>(text[at + 1]) & 63U) << 6) |
+                        (static_cast<unsigned char>(text[at + 2]) & 63U);
+  out += "\\u";
+  append_hex_byte(out, static_cast<unsigned char>(code >> 8));
+  append_hex_byte(out, static_cast<unsigned char>(code & 255U));
+}
+
 std::optional<unsigned> hex4(std::string_view text, std::size_t at) {
   if (at + 4 > text.size()) return std::nullopt;
   unsigned code = 0;
@@ -96,16 +113,21 @@ int digits(std::string_view text, std::size_t at, std::size_t width) {
   return value;
 }
 
-std::optional<int> offset_minutes(std::string_view text) {
-  if (text.empty() || text == "Z" || text == "z") return 0;
+// "+05:30", "-0800", "+01", and with seconds as zones had them before they were whole minutes.
+std::optional<std::chrono::seconds> offset_of(std::string_view text) {
+  using std::chrono::seconds;
+  if (text.empty() || text == "Z" || text == "z") return seconds{0};
   if (text[0] != '+' && text[0] != '-') return std::nullopt;
   const int hours = digits(text, 1, 2);
   int minutes = 0;
+  int rest = 0;
   if (text.size() == 5) minutes = digits(text, 3, 2);
-  if (text.size() == 6) minutes = text[3] == ':' ? digits(text, 4, 2) : -1;
-  const bool fits = text.size() == 3 || text.size() == 5 || text.size() == 6;
-  if (!fits || hours < 0 || minutes < 0 || hours > 23 || minutes > 59) return std::nullopt;
-  return (text[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+  if (text.size() == 6 || text.size() == 9) minutes = text[3] == ':' ? digits(text, 4, 2) : -1;
+  if (text.size() == 9) rest = text[6] == ':' ? digits(text, 7, 2) : -1;
+  const bool fits = text.size() == 3 || text.size() == 5 || text.size() == 6 || text.size() == 9;
+  if (!fits || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || rest < 0 || rest > 59)
+    return std::nullopt;
+  return seconds{(text[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60 + rest)};
 }
 
 }  // namespace
@@ -119,6 +141,9 @@ double to_unix_s(wall_time t) noexcept {
 }
 
 wall_time from_unix_s(double seconds) noexcept {
+  constexpr double farthest_s = 253'402'300'799;         // the end of the year 9999
+  if (!(seconds >= -farthest_s)) seconds = -farthest_s;  // NaN, too
+  seconds = std::min(seconds, farthest_s);
   return wall_time{std::chrono::microseconds{std::llround(seconds * 1e6)}};
 }
 
@@ -186,8 +211,15 @@ void append_json_string(std::string& out, std::string_view text) {
   std::size_t plain_from = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    const bool is_half = c == 0xED && half_pair_at(text, i);
+    if (c >= 0x20 && c != '"' && c != '\\' && !is_half) continue;
     out.append(text, plain_from, i - plain_from);
+    if (is_half) {
+      append_half_pair(out, text, i);
+      i += 2;
+      plain_from = i + 1;
+      continue;
+    }
     plain_from = i + 1;
     switch (c) {
       case '"': out += "\\\""; break;
@@ -303,9 +335,9 @@ std::optional<wall_time> parse_iso(std::string_view text) {
     if (count == 0) return std::nullopt;
     for (; count < 6; ++count) micros *= 10;
   }
-  const auto offset = offset_minutes(text.substr(std::min(at, text.size())));
+  const auto offset = offset_of(text.substr(std::min(at, text.size())));
   if (!offset) return std::nullopt;
-  return out + hours{hour} + minutes{minute - *offset} + seconds{second} + microseconds{micros};
+  return out + hours{hour} + minutes{minute} + seconds{second} + microseconds{micros} - *offset;
 }
 
 std::string_view text_at(const boost::json::object& in, std::string_view name) noexcept {
@@ -313,26 +345,75 @@ std::string_view text_at(const boost::json::object& in, std::string_view name) n
   return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view();
 }
 
-void append_json(std::string& out, const boost::json::value& v) {
+namespace {
+
+void append_double(std::string& out, double d, json_dialect dialect) {
+  if (!std::isfinite(d)) {
+    out += dialect == json_dialect::strict ? "null"
+           : std::isnan(d)                 ? "NaN"
+           : d > 0                         ? "Infinity"
+                                           : "-Infinity";
+    return;
+  }
+  char text[32];
+  const auto [end, ec] = std::to_chars(std::begin(text), std::end(text), d);
+  const std::string_view shortest(text, static_cast<std::size_t>(end - text));
+  out += shortest;
+  // It stays a float for Python.
+  if (shortest.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
+template <class Integer>
+void append_integer(std::string& out, Integer n) {
+  char text[24];
+  const auto [end, ec] = std::to_chars(std::begin(text), std::end(text), n);
+  out.append(text, end);
+}
+
+}  // namespace
+
+void append_json(std::string& out, const boost::json::value& v, json_dialect dialect) {
+  using boost::json::kind;
   switch (v.kind()) {
-    case boost::json::kind::null: out += "null"; return;
-    case boost::json::kind::bool_: out += v.get_bool() ? "true" : "false"; return;
-    case boost::json::kind::int64: {
-      char digits_of[24];
-      const auto [end, ec] =
-          std::to_chars(std::begin(digits_of), std::end(digits_of), v.get_int64());
-      out.append(digits_of, end);
+    case kind::null: out += "null"; return;
+    case kind::bool_: out += v.get_bool() ? "true" : "false"; return;
+    case kind::int64: return append_integer(out, v.get_int64());
+    case kind::uint64: return append_integer(out, v.get_uint64());
+    case kind::double_: return append_double(out, v.get_double(), dialect);
+    case kind::string: return append_json_string(out, v.get_string());
+    case kind::array: {
+      char separator = '[';
+      for (const auto& item : v.get_array()) {
+        out += std::exchange(separator, ',');
+        append_json(out, item, dialect);
+      }
+      if (separator == '[') out += '[';
+      out += ']';
       return;
     }
-    case boost::json::kind::string: append_json_string(out, v.get_string()); return;
-    default: break;
+    case kind::object: {
+      if (const auto digits_of = big_integer(v)) {
+        out += *digits_of;
+        return;
+      }
+      char separator = '{';
+      for (const auto& [key, item] : v.get_object()) {
+        out += std::exchange(separator, ',');
+        append_json_string(out, key);
+        out += ':';
+        append_json(out, item, dialect);
+      }
+      if (separator == '{') out += '{';
+      out += '}';
+      return;
+    }
   }
-  boost::json::serialize_options options;
-  options.allow_infinity_and_nan = true;
-  boost::json::serializer serializer(boost::json::storage_ptr{}, nullptr, 0, options);
-  serializer.reset(&v);
-  char buffer[4096];
-  while (!serializer.done()) out += std::string_view(serializer.read(buffer));
+}
+
+std::string to_json_text(const boost::json::value& v, json_dialect dialect) {
+  std::string out;
+  append_json(out, v, dialect);
+  return out;
 }
 
 }  // namespace skirmish::tasks

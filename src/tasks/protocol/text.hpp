@@ -27,7 +27,8 @@ bool decode_base64(std::string_view text, std::string& out);
 // call an id would be the dearest part of publishing a message.
 std::string new_uuid();
 
-// `text` as a JSON string with its quotes; everything outside ASCII stays UTF-8.
+// `text` as a JSON string with its quotes; everything outside ASCII stays UTF-8, but for halves of
+// UTF-16 pairs (see values.hpp), which become escapes.
 void append_json_string(std::string& out, std::string_view text);
 // The content of a JSON string token (without quotes); false when an escape is broken.
 bool unescape_json(std::string_view inner, std::string& out);
@@ -36,8 +37,7 @@ bool unescape_json(std::string_view inner, std::string& out);
 void append_iso(std::string& out, wall_time t);
 std::string to_iso(wall_time t);
 // ISO 8601 as Celery's clients write it: a date, or a date and a time with up to six fraction
-// digits; `Z`, `+hh:mm`,
-// `+hhmm`, `+hh` or nothing (then UTC) behind it.
+// digits; `Z`, `+hh:mm`, `+hhmm`, `+hh`, `+hh:mm:ss` or nothing (then UTC) behind it.
 std::optional<wall_time> parse_iso(std::string_view text);
 
 // How Python would show the value: `{'a': None, 'b': [1, 'x']}`; cut to `limit_bytes` with "..." at
@@ -50,7 +50,11 @@ std::string python_repr(std::string_view text);
 // The text under a name; empty when there is none.
 std::string_view text_at(const boost::json::object& in, std::string_view name) noexcept;
 
-// Serialises into `out` without an intermediate string.
-void append_json(std::string& out, const boost::json::value& v);
+// How numbers that JSON does not have are written: as Python does (NaN, Infinity), or as null.
+enum class json_dialect { python, strict };
+// Serialises into `out`, so that parse_json() and Python read the same value again.
+void append_json(std::string& out, const boost::json::value& v,
+                 json_dialect dialect = json_dialect::python);
+std::string to_json_text(const boost::json::value& v, json_dialect dialect = json_dialect::python);
 
 }  // namespace skirmish::tasks

@@ -96,6 +96,28 @@ void note_bad_follower(const job& j, const result<void>& outcome_of_expand) {
               {{"task", j.m.task}, {"id", j.m.id}, {"error", outcome_of_expand.error().message}});
 }
 
+// The steps of a chain that will not run: whoever waits for its end learns that it will not come,
+// and so does the chord that its end is a member of.
+void fail_steps(job& j, const json& chain, const failure_info& why) {
+  if (!chain.is_array()) return;
+  std::string failure_json;
+  append_json(failure_json, why.to_json());
+  for (const auto& step : chain.get_array()) {
+    const auto given_up = abandon(step);
+    for (const auto& id : given_up.ids) {
+      std::string document;
+      append_result_document(
+          document,
+          {.id = id, .status = "FAILURE", .result_json = failure_json, .traceback = why.traceback});
+      j.more_results.emplace_back(id, std::move(document));
+    }
+    if (!given_up.chord.is_object() || given_up.group_id.empty()) continue;
+    for (const auto& id : given_up.ends)
+      j.chord_parts.push_back(part_of({j.m.id, j.m.root()}, given_up.group_id, given_up.group_index,
+                                      id, given_up.chord, "FAILURE", failure_json));
+  }
+}
+
 void follow_success(job& j, message_body& body, const json& value) {
   const bool has_chain = body.chain.is_array() && !body.chain.get_array().empty();
   if (body.callbacks.is_null() && !has_chain) return;
@@ -109,8 +131,12 @@ void follow_success(job& j, message_body& body, const json& value) {
   }
   if (has_chain) {
     plan made;
-    note_bad_follower(j, expand_chain_step(std::move(body.chain.get_array()), fed, how, made));
-    take_plan(j, std::move(made));
+    const auto sent = expand_chain_step(body.chain.get_array(), fed, how, made);
+    note_bad_follower(j, sent);
+    if (sent)
+      take_plan(j, std::move(made));
+    else
+      fail_steps(j, body.chain, make_failure("ValueError", sent.error().message));
   }
 }
 
@@ -125,26 +151,7 @@ void follow_failure(job& j, message_body& body) {
       take_plan(j, std::move(made));
     }
   }
-  if (!body.chain.is_array()) return;
-  // Whoever waits for the chain's end learns that it will not come, and so does the chord that its
-  // end is a member of.
-  std::string failure_json;
-  append_json(failure_json, j.problem.to_json());
-  for (const auto& step : body.chain.get_array()) {
-    const auto given_up = abandon(step);
-    for (const auto& id : given_up.ids) {
-      std::string document;
-      append_result_document(document, {.id = id,
-                                        .status = "FAILURE",
-                                        .result_json = failure_json,
-                                        .traceback = j.problem.traceback});
-      j.more_results.emplace_back(id, std::move(document));
-    }
-    if (!given_up.chord.is_object() || given_up.group_id.empty()) continue;
-    for (const auto& id : given_up.ends)
-      j.chord_parts.push_back(part_of({j.m.id, j.m.root()}, given_up.group_id, given_up.group_index,
-                                      id, given_up.chord, "FAILURE", failure_json));
-  }
+  fail_steps(j, body.chain, j.problem);
 }
 
 // The part of the job itself, when it is a member of a chord.

@@ -72,6 +72,7 @@ struct job final : task_context {
   bool acknowledged = false;
   bool noted = false;         // in running:<instance>
   bool rate_waiting = false;  // held back by a rate limit; counts as prefetched
+  int questions = 0;          // how often the other workers were asked whether they know its task
   bool rate_granted = false;  // by the rate limit that all workers share
 
   // Set by the worker's loop, read by the task.

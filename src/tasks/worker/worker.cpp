@@ -28,7 +28,10 @@ redis::connection_config for_turns(redis::connection_config from) {
 }
 
 worker_config completed(worker_config c, const app::impl& owner) {
-  if (c.queues.empty()) c.queues.emplace_back(owner.options.default_queue, 1);
+  if (c.queues.empty()) {
+    c.queues.emplace_back(owner.options.default_queue, 1);
+    c.queues_are_default = true;
+  }
   if (c.concurrency == 0) c.concurrency = std::max(1U, std::thread::hardware_concurrency());
   if (c.autoscale_max > 0)
     c.concurrency = std::clamp(c.concurrency, c.autoscale_min, c.autoscale_max);
@@ -112,6 +115,7 @@ awaitable<void> worker::rest() {
   auto until = steady::now() + longest_rest;
   if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
   if (!limits_.empty()) until = std::min(until, limits_.begin()->first);
+  if (!returning_.empty()) until = std::min(until, returning_.begin()->first);
   wake_.expires_at(until);
   if (woken_.exchange(false)) co_return;
   error_code ignored;
@@ -194,6 +198,7 @@ awaitable<void> worker::work() {
   co_await side_.wait_connected(10s);
   subscribe_control();
   co_await control_.confirmed(10s);
+  co_await check_default_queues();
   co_await load_revoked();
   co_await beat_once();
   co_await announce();
@@ -231,8 +236,12 @@ void worker::stop(bool cold) {
 awaitable<void> worker::give_back_held() {
   std::vector<job_ptr> held(ready_.begin(), ready_.end());
   for (const auto& [at, j] : waiting_) held.push_back(j);
+  for (const auto& j : strangers_) held.push_back(j);
+  for (const auto& [at, j] : returning_) held.push_back(j);
   waiting_.clear();
   ready_.clear();
+  strangers_.clear();
+  returning_.clear();
   waiting_count_ = 0;
   for (const auto& j : given_up_) held.push_back(j);
   given_up_.clear();

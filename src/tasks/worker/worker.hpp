@@ -9,6 +9,7 @@
 // worker_turn.cpp     the turn: what ended, what starts
 // worker_send.cpp     its round trip, exactly once
 // worker_receive.cpp  messages that arrive, tasks that start, limits
+// worker_strangers.cpp messages of tasks that only others know
 // worker_chords.cpp   chords
 // worker_upkeep.cpp   heartbeat, leases, recovery of dead workers, far etas, the janitor
 // worker_control.cpp  remote control
@@ -47,6 +48,7 @@ std::vector<std::pair<std::string, std::size_t>> serving_order(
 
 struct worker_config {
   std::vector<std::pair<std::string, int>> queues;  // name, weight; empty: the app's default queue
+  bool queues_are_default = false;                  // nobody chose them: then not others'
   bool strict_queues = false;                       // the first queue is always served first
   std::size_t concurrency = 0;                      // 0: one a core
   std::size_t prefetch_multiplier = 4;
@@ -151,6 +153,20 @@ class worker final : public job_host {
   void enforce_limits();
   void give_up_running(const job_ptr& j, failure_info why, outcome how, int signum);
 
+  // worker_strangers.cpp
+  struct peer {
+    std::set<std::string> tasks, queues;
+  };
+  awaitable<void> meet_peers();
+  [[nodiscard]] std::string node_that_knows(const job& j) const;
+  awaitable<void> check_default_queues();
+  void welcome_stranger(job_ptr j);
+  awaitable<void> place_strangers();
+  void note_return(const job& j, const std::string& node);
+  void refuse_stranger(const job_ptr& j, const std::string& node);
+  void return_due(turn_request& t);
+  awaitable<void> tell_returned();
+
   // worker_chords.cpp
   void push_chord_parts(redis::request& to, const std::vector<chord_part>& all) const;
   void after_chord_parts(const std::vector<chord_part>& parts,
@@ -222,16 +238,17 @@ class worker final : public job_host {
 
   // What is held, by stage.
   std::deque<job_ptr> ready_;
-  std::multimap<steady::time_point, job_ptr> waiting_;  // near etas and rate limits
-  std::size_t waiting_count_ = 0;                       // of those, held back by rate limits
-  std::vector<job_ptr> far_;                            // on their way to the eta store
-  std::unordered_map<std::string, job_ptr> running_;    // by tag
-  std::vector<job_ptr> done_;                           // taken from the pool
-  std::vector<job_ptr> dropped_;                        // settled without having run
-  std::vector<std::pair<job_ptr, std::string>> dead_;   // with the reason
-  std::vector<job_ptr> requeued_;
-  std::vector<job_ptr> given_up_;    // by a cold shutdown
-  std::vector<std::string> forget_;  // keys to be deleted with the next turn
+  std::multimap<steady::time_point, job_ptr> waiting_;    // near etas and rate limits
+  std::size_t waiting_count_ = 0;                         // of those, held back by rate limits
+  std::vector<job_ptr> far_;                              // on their way to the eta store
+  std::unordered_map<std::string, job_ptr> running_;      // by tag
+  std::vector<job_ptr> done_;                             // taken from the pool
+  std::vector<job_ptr> dropped_;                          // settled without having run
+  std::vector<std::pair<job_ptr, std::string>> dead_;     // with the reason
+  std::vector<job_ptr> strangers_;                        // of tasks that are not registered here
+  std::multimap<steady::time_point, job_ptr> returning_;  // those that go back, when
+  std::vector<job_ptr> given_up_;                         // by a cold shutdown
+  std::vector<std::string> forget_;                       // keys to be deleted with the next turn
   std::mutex states_mutex_;
   std::vector<std::pair<std::string, std::string>> states_;  // key, document; from any thread
   std::multimap<steady::time_point, std::pair<std::weak_ptr<job>, bool>> limits_;  // true: hard
@@ -244,6 +261,11 @@ class worker final : public job_host {
   std::deque<std::string> revoked_order_;
   std::vector<std::string> fresh_revokes_;  // to be stored in Redis
   std::unordered_map<std::string, steady::time_point> bindings_without_list_;  // since when
+  std::map<std::string, peer> peers_;                                          // by node
+  steady::time_point peers_met_{};
+  bool placing_strangers_ = false;
+  std::int64_t returned_count_ = 0, returned_told_ = 0;
+  std::map<std::string, steady::time_point> returns_logged_;  // by task
   std::uint64_t processed_ = 0;
 
   asio::steady_timer wake_;

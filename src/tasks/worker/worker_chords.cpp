@@ -153,11 +153,11 @@ awaitable<void> worker::fire_chord(std::string gid, std::string how,
     fed.emplace_back(std::move(results));
     if (const auto ok = expand(*body, fed, sending, made); !ok) {
       log::warn("task_chord_bad", {{"group", gid}, {"error", ok.error().message}});
-      co_return;
+      made = {};
+      failed = ok.error().message;
     }
-  } else {
-    co_await fail_chord_body(*body, failed, sending, made);
   }
+  if (!failed.empty()) co_await fail_chord_body(*body, failed, sending, made);
   redis::request beginnings;
   const auto ttl = std::max<std::int64_t>(1, app_.options.result_expires.count() / 1000);
   for (const auto& inner : made.chords)

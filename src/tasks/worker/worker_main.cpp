@@ -39,9 +39,11 @@ std::vector<std::pair<std::string, int>> parse_queues(const std::string& text) {
   return out;
 }
 
-void add_worker_options(CLI::App& to, worker_arguments& into) {
-  to.add_option("-Q,--queues", into.queues,
-                "queues to serve, with optional weights: mail,default:3");
+void add_worker_options(CLI::App& to, worker_arguments& into, const std::string& default_queues) {
+  to.add_option(
+      "-Q,--queues", into.queues,
+      "queues to serve, with optional weights: mail,default:3. Default: " + default_queues +
+          "; it does not start when that is a queue of another program's workers");
   to.add_option("-c,--concurrency", into.concurrency,
                 "tasks that may run at once (default: one a core)");
   to.add_option("-n,--hostname", into.node, "node name (default: skirmish@<host>); %h is the host");
@@ -68,7 +70,8 @@ namespace {
 // Says on standard error what is wrong and gives nothing then.
 std::optional<worker_config> configured(const worker_arguments& given) {
   worker_config c;
-  c.queues = parse_queues(given.queues);
+  c.queues_are_default = given.queues.empty();
+  c.queues = parse_queues(c.queues_are_default ? given.default_queues : given.queues);
   c.concurrency = given.concurrency;
   c.node = given.node;
   if (const auto at = c.node.find("%h"); at != std::string::npos)
@@ -160,7 +163,11 @@ int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
 int app::worker_main(int argc, const char* const* argv) {
   CLI::App cli{"A task worker"};
   worker_arguments given;
-  add_worker_options(cli, given);
+  add_worker_options(cli, given, impl_->options.default_queue);
+  cli.footer(
+      "Examples:\n"
+      "  PROGRAM -Q mail -c 8\n"
+      "  PROGRAM -Q mail:3,default -E");
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -20,6 +20,7 @@ namespace skirmish::tasks {
 
 struct worker_arguments {
   std::string queues, node, autoscale, patience;
+  std::string default_queues;  // served when `queues` is empty; empty: the app's default queue
   std::string log_level = "info";
   std::string sandbox_environment = "PATH,HOME,USER,LANG,LC_*,TZ,TMPDIR";
   std::size_t concurrency = 0;
@@ -27,7 +28,8 @@ struct worker_arguments {
   bool events = false, strict = false, sandbox = false, no_heartbeat = false, ignored = false;
 };
 
-void add_worker_options(CLI::App& to, worker_arguments& into);
+// `default_queues` says which queues are served without -Q.
+void add_worker_options(CLI::App& to, worker_arguments& into, const std::string& default_queues);
 // "a,b:3": names of queues with an optional weight.
 std::vector<std::pair<std::string, int>> parse_queues(const std::string& text);
 

@@ -38,12 +38,7 @@ void worker::receive(std::string envelope, std::string tag, std::string queue) {
   j->leased_s = j->received_s;
   if (const auto ok = parse_envelope(j->m); !ok) return dead_letter(j, ok.error().message);
   const auto known = task_states_.find(j->m.task);
-  if (known == task_states_.end()) {
-    j->problem = {"NotRegistered", json_array{json(j->m.task)}, std::string(exceptions_module), {}};
-    settle_failed(*j, j->problem, outcome::failure);
-    events_.failed(j->m.id, j->problem.repr(), {});
-    return dead_letter(j, fmt::format("no task {} is registered here", j->m.task));
-  }
+  if (known == task_states_.end()) return welcome_stranger(std::move(j));
   j->task = known->second.get();
   j->acks_late = j->task->definition->options.acks_late;
   if (j->m.restored >= config_.poison_limit) {

@@ -62,6 +62,9 @@ void worker::give_up_started() {
 
 std::size_t worker::fetch_wish() const {
   if (stopping_ || !more_may_wait_ || config_.queues.empty()) return 0;
+  // They do not count as prefetched: work of its own must not wait behind them. But they are
+  // bounded.
+  if (strangers_.size() + returning_.size() >= worker_fetch_limit) return 0;
   const auto limit = prefetch_limit();
   const auto held = ready_.size() + waiting_count_;
   const auto want = limit > held ? std::min(limit - held, worker_fetch_limit) : 0;
@@ -145,11 +148,7 @@ void worker::gather_done(turn_request& t) {
       t.results.emplace_back(app_.keys.result(j->m.id), std::move(j->document));
   }
   dead_.clear();
-  for (const auto& j : requeued_)
-    t.put_back.insert(
-        t.put_back.end(),
-        {j->m.tag, "last", app_.keys.queue(j->m.queue, priority_step(j->m.priority)), j->m.raw});
-  requeued_.clear();
+  return_due(t);
   t.forget = std::exchange(forget_, {});
 }
 

@@ -72,6 +72,8 @@ awaitable<void> worker::beat_once() {
   for (const auto& j : ready_) consider(*j);
   for (const auto& [at, j] : waiting_) consider(*j);
   for (const auto& j : far_) consider(*j);
+  for (const auto& j : strangers_) consider(*j);
+  for (const auto& [at, j] : returning_) consider(*j);
   for (const auto& [tag, j] : running_) consider(*j);
   const auto workers = app_.keys.own("workers"), index = app_.keys.unacked_index();
   const auto self = app_.keys.own("worker:", instance_),
@@ -82,6 +84,7 @@ awaitable<void> worker::beat_once() {
   std::vector<std::string_view> args{instance_, dead_after, "5"};
   args.insert(args.end(), refresh.begin(), refresh.end());
   const auto dead = redis::checked(co_await side_.eval(scripts::heartbeat, keys, args));
+  co_await tell_returned();
   if (config_.gossip_heartbeat) send_event("worker-heartbeat", worker_fields());
   for (const auto& instance : dead.as_strings()) {
     if (instance == instance_) continue;
