@@ -82,10 +82,9 @@ class rate_limiter {
   rate_limiter(const rate_limiter&) = delete;
   rate_limiter& operator=(const rate_limiter&) = delete;
 
-  // Spends `cost` tokens of `subject` (a player's id, an address, a key's id: 1 to 128 bytes
-  // without
-  // '@' and control characters), or nothing when they are not there. Never throws for Redis' sake.
-  // Throws failure{invalid_argument} for a policy, subject or cost outside its range.
+  // Spends `cost` tokens of `subject` (an id: a player's, a key's, an address), or nothing when
+  // they are not there. Never throws for Redis' sake. Throws failure{invalid_argument} for a
+  // policy, subject or cost outside its range.
   awaitable<rate_decision> take(rate_policy policy, std::string subject, std::int64_t cost = 1);
 
   // The decision when it needs no answer of Redis; nullopt when take() has to ask. For hot paths:

@@ -26,18 +26,10 @@ const redis::script take_script{
 #include "ratelimit/take.lua.inc"
 };
 
-constexpr std::size_t subject_limit_bytes = 128;
-
-bool is_subject(std::string_view text) {
-  return !text.empty() && text.size() <= subject_limit_bytes &&
-         std::all_of(text.begin(), text.end(),
-                     [](unsigned char c) { return c > ' ' && c != '@' && c != 0x7F; });
-}
-
 void check(const rate_policy& p, std::string_view subject, std::int64_t cost) {
   const bool is_good = is_valid_id(p.name) && p.rate_per_s >= 1e-6 && p.rate_per_s <= 1e6 &&
                        p.burst >= 1 && p.burst <= 1'000'000'000 && p.lease_tokens >= 0 &&
-                       is_subject(subject) && cost >= 1;
+                       is_valid_id(subject) && cost >= 1;
   if (!is_good)
     throw failure(errc::invalid_argument,
                   fmt::format("no rate limit of this kind: policy {}, subject {}, cost {}", p.name,

@@ -11,9 +11,7 @@ namespace skirmish::ratelimit {
 // since 1970 on Redis' clock). Lives until then.
 inline std::string limit_key(const redis::key_space& keys, std::string_view policy,
                              std::string_view subject) {
-  std::string joined(policy);
-  joined.append("@").append(subject);
-  return keys.key("ratelimit", joined);
+  return keys.key("ratelimit", policy, subject);
 }
 
 }  // namespace skirmish::ratelimit
