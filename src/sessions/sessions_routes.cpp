@@ -1,5 +1,7 @@
 #include "sessions/sessions_routes.hpp"
 
+#include "http/json_schema.hpp"
+
 #include <boost/json/array.hpp>
 
 namespace skirmish::sessions {
@@ -163,6 +165,13 @@ awaitable<response> remove_device(credentials& accounts, exchange& x) {
   co_return removed ? no_content() : refused(x, removed.error());
 }
 
+json::value device_form(bool with_secret) {
+  std::vector<schema::property> members{
+      {"device_id", schema::id()}, {"name", schema::text()}, {"created_at", schema::time()}};
+  if (with_secret) members.push_back({"device_secret", schema::text()});
+  return schema::object(members);
+}
+
 template <class Part>
 auto bind(Part& part, awaitable<response> (*handle)(Part&, exchange&)) {
   return [&part, handle](exchange& x) { return handle(part, x); };
@@ -171,117 +180,161 @@ auto bind(Part& part, awaitable<response> (*handle)(Part&, exchange&)) {
 member name_member() { return {"name", shape::text(0, 64), optional, "what its owner calls it"}; }
 
 void add_session_routes(router& routes, service& sessions, login& logins) {
+  const auto session_form =
+      schema::object({{"session_id", schema::id()},
+                      {"player_id", schema::id()},
+                      {"name", schema::text()},
+                      {"method", schema::word({"password", "device", "server"})},
+                      {"created_at", schema::time()},
+                      {"last_used_at", schema::time()},
+                      {"expires_at", schema::time()},
+                      {"is_current", schema::boolean()}});
+  const auto opened_form = schema::object({{"token", schema::text()},
+                                           {"session_id", schema::id()},
+                                           {"player_id", schema::id()},
+                                           {"expires_at", schema::time()}});
+  const auto list_form = schema::object({{"items", schema::array_of(session_form)}});
   const char* token = "201 {token, session_id, player_id, expires_at}; the token is shown once.";
-  routes.add(
-      {verb::post,
-       "/api/sessions",
-       access::anyone,
-       "Log in: a player proves who it is and gets a session token",
-       bind(logins, open),
-       shape::object({{"player_id", shape::id(), optional},
-                      {"email", shape::text(3, 254), optional, "instead of player_id"},
-                      {"password", shape::text(1, 256), optional},
-                      {"device_id", shape::id(), optional},
-                      {"device_secret", shape::text(1, 128), optional},
-                      name_member()}),
-       {},
-       std::string(token) + " 401 whatever was wrong; 429 with Retry-After after failures."});
-  routes.add({verb::get,
-              "/api/sessions/current",
-              access::player,
-              "The session of this token",
-              bind(sessions, read_current),
-              {},
-              {},
-              "The session."});
-  routes.add({verb::delete_,
-              "/api/sessions/current",
-              access::player,
-              "Log out",
-              bind(sessions, end_current),
-              {},
-              {},
-              "204."});
-  routes.add({verb::post,
-              "/api/sessions/tickets",
-              access::player,
-              "A ticket that opens one WebSocket, /api/ws?ticket=…, within 30 s",
-              bind(sessions, make_ticket),
-              {},
-              {},
-              "201 {ticket, expires_in_s}."});
-  routes.add({verb::post,
-              "/api/players/{id}/sessions",
-              access::server,
-              "Open a session for a player that a game server vouches for",
-              bind(logins, vouch),
-              shape::object({name_member()}),
-              {},
-              token});
-  routes.add({verb::get,
-              "/api/players/{id}/sessions",
-              access::player,
-              "A player's sessions",
-              bind(sessions, list),
-              {},
-              {},
-              "{items}, the newest first."});
-  routes.add({verb::delete_,
-              "/api/players/{id}/sessions",
-              access::player,
-              "Log out everywhere: end all sessions of a player",
-              bind(sessions, end_all),
-              {},
-              {},
-              "204."});
-  routes.add({verb::delete_,
-              "/api/players/{id}/sessions/{session_id}",
-              access::player,
-              "End one session of a player",
-              bind(sessions, end_one),
-              {},
-              {},
-              "204."});
+  routes
+      .add({verb::post,
+            "/api/sessions",
+            access::anyone,
+            "Log in: a player proves who it is and gets a session token",
+            bind(logins, open),
+            shape::object({{"player_id", shape::id(), optional},
+                           {"email", shape::text(3, 254), optional, "instead of player_id"},
+                           {"password", shape::text(1, 256), optional},
+                           {"device_id", shape::id(), optional},
+                           {"device_secret", shape::text(1, 128), optional},
+                           name_member()}),
+            {},
+            std::string(token) + " 401 whatever was wrong; 429 with Retry-After after failures."})
+      .gives(201, opened_form)
+      .refuses({401, 429});
+  routes
+      .add({verb::get,
+            "/api/sessions/current",
+            access::player,
+            "The session of this token",
+            bind(sessions, read_current),
+            {},
+            {},
+            "The session."})
+      .gives(200, session_form);
+  routes
+      .add({verb::delete_,
+            "/api/sessions/current",
+            access::player,
+            "Log out",
+            bind(sessions, end_current),
+            {},
+            {},
+            "204."})
+      .gives_nothing();
+  routes
+      .add({verb::post,
+            "/api/sessions/tickets",
+            access::player,
+            "A ticket that opens one WebSocket, /api/ws?ticket=…, within 30 s",
+            bind(sessions, make_ticket),
+            {},
+            {},
+            "201 {ticket, expires_in_s}."})
+      .gives(201, schema::object({{"ticket", schema::text()}, {"expires_in_s", schema::count()}}));
+  routes
+      .add({verb::post,
+            "/api/players/{id}/sessions",
+            access::server,
+            "Open a session for a player that a game server vouches for",
+            bind(logins, vouch),
+            shape::object({name_member()}),
+            {},
+            token})
+      .gives(201, opened_form)
+      .refuses({404});
+  routes
+      .add({verb::get,
+            "/api/players/{id}/sessions",
+            access::player,
+            "A player's sessions",
+            bind(sessions, list),
+            {},
+            {},
+            "{items}, the newest first."})
+      .gives(200, list_form);
+  routes
+      .add({verb::delete_,
+            "/api/players/{id}/sessions",
+            access::player,
+            "Log out everywhere: end all sessions of a player",
+            bind(sessions, end_all),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
+  routes
+      .add({verb::delete_,
+            "/api/players/{id}/sessions/{session_id}",
+            access::player,
+            "End one session of a player",
+            bind(sessions, end_one),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
 }
 
 }  // namespace
 
 void add_routes(router& routes, service& sessions, login& logins, credentials& accounts) {
   add_session_routes(routes, sessions, logins);
-  routes.add({verb::put,
-              "/api/players/{id}/password",
-              access::player,
-              "Set a player's password; ends all its sessions",
-              bind(logins, change_password),
-              shape::object({{"password", shape::text(8, 256)},
-                             {"current_password", shape::text(1, 256), optional,
-                              "a player itself must send it"}}),
-              {},
-              "204."});
-  routes.add({verb::post,
-              "/api/players/{id}/devices",
-              access::player,
-              "Register a device, whose secret opens sessions",
-              bind(accounts, add_device),
-              shape::object({name_member()}),
-              {},
-              "201 {device_id, device_secret, name, created_at}; the secret is shown once."});
-  routes.add({verb::get,
-              "/api/players/{id}/devices",
-              access::player,
-              "A player's devices",
-              bind(accounts, list_devices),
-              {},
-              {},
-              "{items}."});
-  routes.add({verb::delete_,
-              "/api/players/{id}/devices/{device_id}",
-              access::player,
-              "Forget a device",
-              bind(accounts, remove_device),
-              {},
-              {},
-              "204."});
+  routes
+      .add({verb::put,
+            "/api/players/{id}/password",
+            access::player,
+            "Set a player's password; ends all its sessions",
+            bind(logins, change_password),
+            shape::object({{"password", shape::text(8, 256)},
+                           {"current_password", shape::text(1, 256), optional,
+                            "a player itself must send it"}}),
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404, 429});
+  routes
+      .add({verb::post,
+            "/api/players/{id}/devices",
+            access::player,
+            "Register a device, whose secret opens sessions",
+            bind(accounts, add_device),
+            shape::object({name_member()}),
+            {},
+            "201 {device_id, device_secret, name, created_at}; the secret is shown once."})
+      .gives(201, device_form(true))
+      .refuses({404, 409});
+  routes
+      .add({verb::get,
+            "/api/players/{id}/devices",
+            access::player,
+            "A player's devices",
+            bind(accounts, list_devices),
+            {},
+            {},
+            "{items}."})
+      .gives(200, schema::object({{"items", schema::array_of(device_form(false))}}));
+  routes
+      .add({verb::delete_,
+            "/api/players/{id}/devices/{device_id}",
+            access::player,
+            "Forget a device",
+            bind(accounts, remove_device),
+            {},
+            {},
+            "204."})
+      .gives_nothing()
+      .refuses({404});
 }
 
 }  // namespace skirmish::sessions
