@@ -47,7 +47,7 @@ inline std::string login_address_key(const redis::key_space& keys, std::string_v
 // last 30 days, so that what others try elsewhere does not keep its owner out.
 inline std::string login_known_key(const redis::key_space& keys, std::string_view account,
                                    std::string_view address) {
-  return keys.key("login_known", std::string(account) + "@" + std::string(address));
+  return keys.key("login_known", account, address);
 }
 
 }  // namespace skirmish::sessions
