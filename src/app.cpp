@@ -96,6 +96,7 @@ app::app(config settings)
       keys_(value_or_throw(redis::key_space::of_world(settings_.server.world))),
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
+      hasher_(static_cast<std::size_t>(settings_.sessions.hash_threads)),
       stop_requested_(io_, asio::steady_timer::time_point::max()) {
   metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
                         [at = std::chrono::system_clock::now()] {
@@ -168,6 +169,8 @@ awaitable<void> app::main() {
   };
   co_await blocking(stop_tasks);
   co_await stop_threads();
+  auto stop_hasher = [this] { hasher_.stop(); };
+  co_await blocking(stop_hasher);
   auto stop_status = [this] { status_->stop(); };
   co_await blocking(stop_status);
   db_.stop();
@@ -201,8 +204,8 @@ void app::start_threads() {
   auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-  const shared_parts shared{settings_, clock_,   metrics_,  keys_,     redis_config_, db_,
-                            sql_,      flights_, verifier_, prepared_, *status_,      threads_};
+  const shared_parts shared{settings_, clock_,    metrics_, keys_,     redis_config_, db_,     sql_,
+                            flights_,  verifier_, hasher_,  prepared_, *status_,      threads_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
     endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's

@@ -16,6 +16,7 @@
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
+#include "sessions/password_hasher.hpp"
 #include "skirmish/cache.hpp"
 #include "status/worker.hpp"
 
@@ -76,6 +77,7 @@ class app {
   sql_reachability sql_{db_};
   const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
   api_key_verifier verifier_{db_, clock_};
+  sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::unique_ptr<builtin_tasks::inner_worker> tasks_;

@@ -83,6 +83,10 @@ std::vector<std::string> send_queues_of(const config& c) {
   return out;
 }
 
+sessions::settings session_settings_of(const config& c) {
+  return {c.sessions.idle_ttl, c.sessions.lifetime, c.sessions.per_player};
+}
+
 activity::window_settings window_settings_of(const config& c) {
   using std::chrono::seconds;
   activity::window_settings s;
@@ -141,6 +145,8 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
                .time = &shared.time}),
       sql_(shared.sql),
       verifier_(shared.keys_of_callers),
+      sessions_(io_, redis_, shared.db, shared.keys, shared.time, shared.hasher,
+                session_settings_of(shared.settings)),
       players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
                shared.settings.db.demo_delay),
       levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
@@ -196,7 +202,9 @@ app_thread::~app_thread() { stop(); }
 // A feature is registered here, and nowhere else.
 void app_thread::add_features(const shared_parts& shared) {
   const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
-  players::add_routes(router_, players_);
+  sessions_.add_to(router_);
+  players::add_routes(router_, players_,
+                      [this](std::string password) { return sessions_.hash(std::move(password)); });
   positions::add_routes(router_, positions_);
   gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
@@ -282,8 +290,7 @@ void app_thread::add_operations(const shared_parts& shared) {
 awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {
   const auto key = r.header("x-api-key");
   if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
-  if (!r.header("authorization").empty())
-    co_return error{errc::unauthenticated, "this session token is not valid"};
+  if (auto who = co_await sessions_.authenticate(r)) co_return std::move(*who);
   co_return http::principal{};
 }
 
@@ -292,6 +299,7 @@ void app_thread::start() {
   group_.keep_running("redis", [this] { return redis_.run(); });
   group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   group_.keep_running("interactions", [this] { return engine_.run(); });
+  sessions_.start(group_);
   group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
     group_.keep_running("sql_reachability", [this] { return sql_.run(); });

@@ -37,6 +37,7 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "redis/threaded_client.hpp"
+#include "sessions/sessions_feature.hpp"
 #include "skirmish/cache.hpp"
 #include "status/service.hpp"
 #include "tasks/admin/history.hpp"
@@ -62,6 +63,7 @@ struct shared_parts {
   sql_reachability& sql;
   const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
+  sessions::password_hasher& hasher;
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::vector<std::unique_ptr<app_thread>>& threads;
@@ -98,6 +100,7 @@ class app_thread {
   cache_store caches_;
   sql_reachability& sql_;
   api_key_verifier& verifier_;
+  sessions::feature sessions_;
   players::service players_;
   levels::service levels_;
   leaderboards::service leaderboards_;

@@ -197,6 +197,14 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
              "what leaderboard:active looks back on");
   t.number("activity.sweeper", FIELD(activity.sweeper), 0, 1,
            "1: serve also seals and sweeps slices; 0: other servers do");
+  t.duration("sessions.idle_ttl", FIELD(sessions.idle_ttl), 1min, 365 * 24h,
+             "a player's session ends when it was not used for so long");
+  t.duration("sessions.lifetime", FIELD(sessions.lifetime), 1min, 3650 * 24h,
+             "and when it was opened so long ago");
+  t.number("sessions.per_player", FIELD(sessions.per_player), 1, 1'000,
+           "sessions of a player; the oldest ends when there are more");
+  t.number("sessions.hash_threads", FIELD(sessions.hash_threads), 1, 64,
+           "threads that check passwords; each uses 19 MiB while it does");
   t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
              "how often the ten most popular levels are cached");
   t.text(

@@ -82,6 +82,13 @@ struct config {
   } activity;
 
   struct {
+    std::chrono::milliseconds idle_ttl{std::chrono::hours{7 * 24}};   // after the last use
+    std::chrono::milliseconds lifetime{std::chrono::hours{30 * 24}};  // from the login on
+    std::int64_t per_player = 16;   // sessions of a player; the oldest end
+    std::int64_t hash_threads = 1;  // threads that check passwords
+  } sessions;
+
+  struct {
     std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
   } levels;
 

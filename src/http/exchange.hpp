@@ -19,6 +19,7 @@ enum class role { anonymous, player, server, admin };
 struct principal {
   role as = role::anonymous;
   std::string id;
+  std::string session = {};  // of a player: the digest of its token
 
   // True when this principal may act for `player_id`: a server, an operator, or the player itself.
   [[nodiscard]] bool may_act_as(std::string_view player_id) const noexcept {

@@ -133,17 +133,19 @@ awaitable<void> service::create_live(const std::vector<profile>& players) {
   redis::checked(std::move(replies));
 }
 
-awaitable<result<profile>> service::create(profile p) {
+awaitable<result<profile>> service::create(profile p, std::string password_hash) {
   p.created_at = clock_.now();
   p.level = 1;
   p.version = 1;
-  auto insert = [p, at = to_millis(p.created_at)](soci::session& sql) {
+  auto insert = [p, hash = std::move(password_hash),
+                 at = to_millis(p.created_at)](soci::session& sql) {
     if (select_profile(sql, p.player_id)) return false;
     auto has_email = p.email.empty() ? soci::i_null : soci::i_ok;
-    sql << "INSERT INTO players (player_id, name, email, created_at, updated_at) VALUES (:id, "
-           ":name, :email, :at, :up)",
-        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email), soci::use(at),
-        soci::use(at);
+    auto has_hash = hash.empty() ? soci::i_null : soci::i_ok;
+    sql << "INSERT INTO players (player_id, name, email, password_hash, created_at, updated_at) "
+           "VALUES (:id, :name, :email, :hash, :at, :up)",
+        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email),
+        soci::use(hash, has_hash), soci::use(at), soci::use(at);
     return true;
   };
   const bool inserted = co_await db_.transaction(std::move(insert));

@@ -65,8 +65,8 @@ class service {
           const redis::key_space& keys, const clock& time,
           std::chrono::milliseconds load_delay = {});
 
-  // already_exists when the id is taken.
-  awaitable<result<profile>> create(profile p);
+  // already_exists when the id is taken. `password_hash` is empty when the player has no password.
+  awaitable<result<profile>> create(profile p, std::string password_hash = {});
   // How many of the last actions state() shows; 20 unless told.
   void set_actions_limit(std::int64_t limit) { actions_limit_ = limit; }
 

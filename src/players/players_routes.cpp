@@ -55,12 +55,14 @@ std::optional<response> unless_allowed(const exchange& x) {
   return refused(x, {errc::forbidden, "a player may act only as itself"});
 }
 
-awaitable<response> create(service& players, exchange& x) {
+awaitable<response> create(service& players, password_hash hash, exchange& x) {
   profile p;
   p.player_id = x.text("player_id").value_or(random_uuid());
   p.name = *x.text("name");
   p.email = x.text("email").value_or("");
-  auto made = co_await players.create(std::move(p));
+  std::string hashed;
+  if (auto password = x.text("password")) hashed = co_await hash(std::move(*password));
+  auto made = co_await players.create(std::move(p), std::move(hashed));
   if (!made) co_return refused(x, made.error());
   auto r = profile_response(*made, 201);
   r.with("Location", "/api/players/" + made->player_id);
@@ -114,7 +116,7 @@ awaitable<response> read_position(service& players, exchange& x) {
 
 }  // namespace
 
-void add_routes(router& routes, service& players) {
+void add_routes(router& routes, service& players, password_hash hash) {
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
@@ -145,10 +147,12 @@ void add_routes(router& routes, service& players) {
             "/api/players",
             access::server,
             "Create a player",
-            bind(create),
-            shape::object({{"player_id", shape::id(), optional, "a UUID is made when absent"},
-                           {"name", name, required, "shown to others"},
-                           {"email", email, optional}}),
+            [&players, hash](exchange& x) { return create(players, hash, x); },
+            shape::object(
+                {{"player_id", shape::id(), optional, "a UUID is made when absent"},
+                 {"name", name, required, "shown to others"},
+                 {"email", email, optional},
+                 {"password", shape::text(8, 256), optional, "opens sessions; docs/sessions.md"}}),
             {},
             "201 and the profile. 409 when the id is taken."})
       .gives(201, profile)

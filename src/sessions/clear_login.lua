@@ -1,0 +1,10 @@
+-- Takes back what admit_login.lua counted: the attempt was good.
+-- KEYS as there   ARGV[1] how long the address is known for this account, ms
+-- Returns 1.
+redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  redis.call('HINCRBY', KEYS[2], 'failures', -1)
+  redis.call('HDEL', KEYS[2], 'next_at')
+end
+redis.call('SET', KEYS[3], 1, 'PX', ARGV[1])
+return 1

@@ -1,0 +1,132 @@
+// Sessions of players: who a player's token is.
+//
+// A token reads `st_<64 hex digits>`, 256 random bits; Redis holds its SHA-256 only, and forgets
+// the session when it was not used for settings::idle_ttl or is older than settings::lifetime.
+//
+// A check is answered from memory. Every thread reads twice a second what was ended early (a stream
+// in Redis), so that a revocation is in force everywhere within a second. While Redis is away, or
+// after it came back (perhaps without what it held), the player's epoch in SQL decides: ending all
+// sessions of a player raises it, and a session that is behind it is not valid.
+#pragma once
+
+#include "core/asio.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "db/database.hpp"
+#include "redis/client.hpp"
+#include "redis/key_space.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skirmish::sessions {
+
+struct settings {
+  std::chrono::milliseconds idle_ttl{std::chrono::hours{7 * 24}};
+  std::chrono::milliseconds lifetime{std::chrono::hours{30 * 24}};
+  std::int64_t per_player = 16;  // the oldest end when there are more
+};
+
+struct session {
+  std::string digest;  // of its token; not for anybody to see
+  std::string session_id;
+  std::string player_id;
+  std::string name;    // what its owner calls it; may be empty
+  std::string method;  // password, device or server
+  timestamp created_at;
+  timestamp seen_at;  // true to the minute
+  timestamp ends_at;
+  std::int64_t epoch = 0;
+};
+
+struct opened_session {
+  std::string token;  // not stored anywhere
+  session row;
+};
+
+// What was ended: one session, or all of the player's when `digest` is "*".
+struct revocation {
+  std::string player_id;
+  std::string digest;
+  [[nodiscard]] bool ends(std::string_view player, std::string_view session_digest) const noexcept {
+    return player == player_id && (digest == "*" || digest == session_digest);
+  }
+};
+
+class service {
+ public:
+  // Sessions and epochs remembered, each; when there are more, all are forgotten and read again.
+  static constexpr std::size_t memory_limit = 100'000;
+
+  service(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
+          const clock& time, settings s);
+
+  // Called on this thread for each revocation that another one, or this one, has made.
+  void on_revoked(std::function<void(const revocation&)> handler) { revoked_ = std::move(handler); }
+  // Follows the revocations until cancelled. Give it to a task_group.
+  awaitable<void> run();
+
+  // `epoch` as SQL had it when the player proved who it is.
+  awaitable<opened_session> open(std::string player_id, std::int64_t epoch, std::string name,
+                                 std::string method);
+
+  // unauthenticated for a malformed, unknown, expired or revoked token. Throws unavailable when
+  // Redis is away and the session is not remembered.
+  awaitable<result<session>> check(std::string token);
+
+  // A text that opens one WebSocket as this session within 30 s: for browsers, which cannot send
+  // headers with it.
+  awaitable<std::string> make_ticket(std::string digest);
+  awaitable<result<session>> take_ticket(std::string ticket);
+
+  // Those that live, the newest first.
+  awaitable<std::vector<session>> list(std::string player_id);
+  // not_found when the player has no such session.
+  awaitable<result<void>> close(std::string player_id, std::string session_id);
+  // The one of a token that check() has accepted. Ending it twice is fine.
+  awaitable<void> close_digest(std::string player_id, std::string digest);
+  // Ends all of a player, for good, whatever Redis remembers. not_found when there is no such
+  // player.
+  awaitable<result<void>> close_all(std::string player_id);
+  // The part of it that tells Redis and every server, for a player whose epoch was raised.
+  awaitable<void> announce_end_of_all(std::string player_id);
+
+  [[nodiscard]] const settings& limits() const noexcept { return settings_; }
+
+ private:
+  struct remembered {
+    session row;
+    std::chrono::steady_clock::time_point read_at;
+  };
+
+  awaitable<result<session>> check_digest(std::string digest);
+  awaitable<std::optional<session>> read(std::string digest, redis::exec_options options = {});
+  awaitable<bool> is_current(const session& s);
+  awaitable<void> follow_once();
+  void apply(const revocation& r);
+  void forget_all();
+  // Whether what is remembered may be used without a look at SQL.
+  [[nodiscard]] bool follows() const;
+
+  redis::client& redis_;
+  database& db_;
+  const redis::key_space& keys_;
+  const clock& clock_;
+  settings settings_;
+  std::function<void(const revocation&)> revoked_ = [](const revocation&) {};
+  boost::unordered_flat_map<std::string, remembered> sessions_;  // by digest
+  boost::unordered_flat_map<std::string, std::int64_t> epochs_;  // by player, as SQL has them
+  std::string position_;  // in the stream of revocations; empty: not known
+  std::uint64_t connection_ = 0;
+  std::chrono::steady_clock::time_point followed_at_{};
+  asio::steady_timer timer_;
+};
+
+}  // namespace skirmish::sessions

@@ -1,0 +1,34 @@
+// Sessions as one feature of a server thread: the parts, their routes, and who a request is.
+#pragma once
+
+#include "core/task_group.hpp"
+#include "http/router.hpp"
+#include "sessions/login.hpp"
+
+#include <optional>
+
+namespace skirmish::sessions {
+
+class feature {
+ public:
+  feature(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
+          const clock& time, password_hasher& hasher, settings s);
+
+  void add_to(http::router& routes);
+  void start(task_group& group);
+
+  // The player of `Authorization: Bearer st_…`, or of `?ticket=` where a WebSocket opens; nullopt
+  // when the request has neither.
+  awaitable<std::optional<result<http::principal>>> authenticate(const http::request& r);
+
+  [[nodiscard]] service& sessions() noexcept { return sessions_; }
+  awaitable<std::string> hash(std::string password) { return hasher_.hash(std::move(password)); }
+
+ private:
+  password_hasher& hasher_;
+  credentials accounts_;
+  service sessions_;
+  login logins_;
+};
+
+}  // namespace skirmish::sessions
