@@ -17,9 +17,9 @@ namespace {
 using stream_spans =
     std::vector<std::pair<std::string, std::pair<std::uint64_t, std::uint64_t>>>;  // base and last
 
-const std::string* id_of(const event& e) {
+const event_key* key_of(const event& e) {
   const auto* a = std::get_if<attack>(&e);
-  return a && !a->id.empty() ? &a->id : nullptr;
+  return a && !a->key.name.empty() ? &a->key : nullptr;
 }
 
 // The first of the event's players that `is_unknown` names, or nothing.
@@ -45,8 +45,8 @@ const std::string* unknown_player(const event& e, Test&& is_unknown) {
 }  // namespace
 
 batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
-  std::map<std::string, std::uint64_t> last;  // of each stream in this batch
-  std::set<std::string> ids;
+  std::map<std::string, std::uint64_t> last;   // of each stream in this batch
+  std::map<std::string, std::string> digests;  // by the events' names
   for (auto& f : frames_) {
     if (f.position) {
       const auto [found, fresh] = last.try_emplace(f.position->stream_id, f.position->seq);
@@ -69,9 +69,11 @@ batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
   stream_count_ = last.size();
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
   take_out([&](frame&, const event& e) -> std::optional<error> {
-    const auto* id = id_of(e);
-    if (id && !ids.insert(*id).second) return error{};
-    return std::nullopt;
+    const auto* key = key_of(e);
+    if (!key) return std::nullopt;
+    const auto [known, fresh] = digests.try_emplace(key->name, key->digest);
+    if (fresh) return std::nullopt;
+    return known->second == key->digest ? error{} : id_is_taken;
   });
   answer_empty();
 }
@@ -128,8 +130,9 @@ void batch::amend(const amendment& a) {
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
   take_out([&](frame&, const event& e) -> std::optional<error> {
-    const auto* id = id_of(e);
-    if (id && a.seen_ids.contains(*id)) return error{};
+    const auto* key = key_of(e);
+    if (key && a.seen_ids.contains(key->name)) return error{};
+    if (key && a.claimed_ids.contains(key->name)) return id_is_taken;
     const auto* who =
         unknown_player(e, [&](const std::string& p) { return a.unknown_players.contains(p); });
     if (who) return error{errc::not_found, "there is no player " + *who};
@@ -163,7 +166,10 @@ commit_request batch::request(const commit_settings& settings, timestamp now) co
     body.add(fmt::format_int(span.second).c_str());
   }
   body.add(static_cast<std::int64_t>(all.ids().size()));
-  for (const auto* id : all.ids()) body.add(*id);
+  for (const auto* key : all.ids()) {
+    body.add(key->name);
+    body.add(key->digest);
+  }
   std::vector<std::string> texts;
   fold_settings how{settings.actions_limit, now, {}};
   if (settings.leaves_pending) how.refreshes_profile = settings.refreshes_profile;

@@ -52,8 +52,9 @@ struct frame {
 struct amendment {
   std::map<std::string, std::uint64_t> streams;  // committed numbers
   std::set<std::string> unknown_players;
-  std::set<std::string> seen_ids;
+  std::set<std::string> seen_ids;  // event_key::name of events that were applied before
   std::set<std::string> unknown_levels;
+  std::set<std::string> claimed_ids = {};  // of those whose id stands for another event
 };
 
 struct commit_settings {

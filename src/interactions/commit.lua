@@ -7,7 +7,7 @@
 --         leaves_pending, attacks_pending_limit, acts_pending_limit, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last                               base: the number that must be committed now
---           ids      id
+--           ids      name, digest                                 of events that must be applied once (events.hpp)
 --           levels   id                                           must be members of levels:popular
 --           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
@@ -17,8 +17,8 @@
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 -- Returns {'ok', deaths…, verdicts…} with each death as 'victim attacker'; verdicts as in interactions/game.lua
---         {'amend', streams, players, ids, levels}: nothing was changed; streams = id, committed, …; players = unknown ones;
---                  ids = those seen before; levels = unknown ones
+--         {'amend', streams, players, ids, levels, taken}: nothing was changed; streams = id, committed, …;
+--                  players = unknown ones; ids = those seen before; levels = unknown ones; taken = ids of other events
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
@@ -62,13 +62,27 @@ for i = 1, next_arg() do
   streams[i] = {id, last}
 end
 
-local ids, seen = {}, {}
-local current = prefix .. 'eventids:' .. id_period
-local before = prefix .. 'eventids:' .. string.format('%d', id_period - 1)
+-- The events that were applied lately, and what they were.
+local current = prefix .. 'eventdigests:' .. id_period
+local before = prefix .. 'eventdigests:' .. string.format('%d', id_period - 1)
+world.ids = {}
+function world.ids.digest_of(id) return call('HGET', current, id) or call('HGET', before, id) end
+function world.ids.remember(id, digest)
+  if ids_limit == 0 then return end
+  call('HSET', current, id, digest)
+  call('EXPIRE', current, 1200)
+end
+
+local ids, seen, taken = {}, {}, {}
 for i = 1, next_arg() do
-  local id = next_arg()
-  if call('SISMEMBER', current, id) == 1 or call('SISMEMBER', before, id) == 1 then seen[#seen + 1] = id end
-  ids[i] = id
+  local id, digest = next_arg(), next_arg()
+  local known = world.ids.digest_of(id)
+  if known == digest then
+    seen[#seen + 1] = id
+  elseif known then
+    taken[#taken + 1] = id
+  end
+  ids[i] = {id, digest}
 end
 
 local unknown_levels = {}
@@ -117,7 +131,9 @@ for k, dealt in ipairs(read_field(hitting, 'damage_dealt')) do
   end
 end
 
-if #unfit + #unknown + #seen + #unknown_levels > 0 then return {'amend', unfit, unknown, seen, unknown_levels} end
+if #unfit + #unknown + #seen + #taken + #unknown_levels > 0 then
+  return {'amend', unfit, unknown, seen, unknown_levels, taken}
+end
 
 -- Everything holds: write.
 local outcome = {'ok'}
@@ -246,10 +262,14 @@ for _, s in ipairs(streams) do call('SET', prefix .. 'ingest:' .. s[1], s[2], 'E
 
 if #ids > 0 and ids_limit > 0 then
   -- Each id by itself: a batch may hold more than unpack() takes.
-  for _, id in ipairs(ids) do call('SADD', current, id) end
+  for _, id in ipairs(ids) do call('HSET', current, id[1], id[2]) end
   call('EXPIRE', current, 1200)
-  local over = call('SCARD', current) - ids_limit
-  if over > 0 then call('SPOP', current, over) end
+  local over = call('HLEN', current) - ids_limit
+  while over > 0 do
+    local some = math.min(over, 1000)
+    call('HDEL', current, unpack(call('HRANDFIELD', current, some)))
+    over = over - some
+  end
 end
 
 if log_limit ~= '0' then
@@ -262,7 +282,7 @@ for k = 2, #outcome do
   if victim ~= killer then count(world, killer, 'kills') end
 end
 
-world.id_sets, world.note_move = {current, before}, note_move
+world.note_move = note_move
 apply_game(world, next_arg, outcome)
 
 for board, list in pairs(moved) do

@@ -43,6 +43,7 @@ amendment read_amendment(const redis::value& reply) {
     out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(streams[i + 1]).value_or(0));
   for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
+  for (auto& id : reply[5].as_strings()) out.claimed_ids.insert(id);
   for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
   return out;
 }

@@ -3,15 +3,15 @@
 --
 -- ARGV, read by next_arg(): a count, then for each its kind and
 --   item        player, item, quantity
---   trade       id, from, to, '1' when it is what `from` did last, its action as JSON,
+--   trade       id, digest, from, to, '1' when it is what `from` did last, its action as JSON,
 --               a count of what is given and item, quantity for each, the same for what is taken
 --   completion  id, level, player, score
 --   chat        channel, from, text, ts
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
 -- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
--- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
--- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'muted',
--- 'banned'.
+-- actions_limit, ids (the remembered event ids: commit.lua), and add_action(player, line).
+-- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'taken' (its id is another event's),
+-- 'lacks <player> <item>', 'muted', 'banned'.
 
 -- Adds to an inventory; the result is never below 0, and nothing is kept of what is used up.
 local function gain(key, item, quantity)
@@ -39,7 +39,8 @@ function game.item(world, next_arg)
 end
 
 function game.trade(world, next_arg)
-  local id, from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
+  local id, digest = next_arg(), next_arg()
+  local from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg()
   local inventories = {[from] = world.prefix .. 'inventory:' .. from, [to] = world.prefix .. 'inventory:' .. to}
   local moves, missing = {}, nil
   for _, giver in ipairs({from, to}) do
@@ -51,19 +52,15 @@ function game.trade(world, next_arg)
     end
   end
   if id ~= '' then
-    for _, ids in ipairs(world.id_sets) do
-      if redis.call('SISMEMBER', ids, id) == 1 then return 'seen' end
-    end
+    local known = world.ids.digest_of(id)
+    if known then return known == digest and 'seen' or 'taken' end
   end
   if missing then return missing end
   for _, m in ipairs(moves) do
     gain(inventories[m[1]], m[3], -m[4])
     gain(inventories[m[2]], m[3], m[4])
   end
-  if id ~= '' then
-    redis.call('SADD', world.id_sets[1], id)
-    redis.call('EXPIRE', world.id_sets[1], 1200)
-  end
+  if id ~= '' then world.ids.remember(id, digest) end
   local key = world.prefix .. 'player:' .. from
   if is_last == '1' then redis.call('HSET', key, 'interaction', 'trade', 'target', to) end
   if world.actions_limit > 0 then world.add_action(from, action) end
@@ -74,8 +71,14 @@ end
 
 function game.completion(world, next_arg)
   local id, level, player, score = next_arg(), next_arg(), next_arg(), next_arg()
-  if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
-  then return 'seen' end
+  if id ~= '' then
+    local key, what = world.prefix .. 'completion:' .. id, level .. ' ' .. player .. ' ' .. score
+    if not redis.call('SET', key, what, 'NX', 'EX', 86400) then
+      -- Older servers wrote no score.
+      local known = redis.call('GET', key)
+      return (known == what or known == level .. ' ' .. player) and 'seen' or 'taken'
+    end
+  end
   redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
   add_score(world, world.prefix .. 'leaderboard:global', player, score)
   add_score(world, world.prefix .. 'leaderboard:level:' .. level, player, score)

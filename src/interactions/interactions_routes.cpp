@@ -18,13 +18,13 @@ const char* body_description =
     "See docs/api.md.";
 
 // Refuses the whole request when one event has a wrong form, naming each.
-awaitable<response> post(engine& engine, const clock& time, std::size_t batch_limit, exchange& x) {
+awaitable<response> post(engine& engine, const clock& time, event_limits limits, exchange& x) {
   const auto now = time.now();
   frame f;
   std::vector<body_error> errors;
   std::optional<error> forbidden;
   const auto read = [&](const json::value& v, std::size_t index, const std::string& pointer) {
-    auto e = decode_event(v, x.who, now);
+    auto e = decode_event(v, x.who, now, limits.chats);
     if (e) {
       f.events.push_back(std::move(*e));
       f.indices.push_back(index);
@@ -36,9 +36,9 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
   };
   if (x.body.is_array()) {
     const auto& list = x.body.get_array();
-    if (list.size() > batch_limit)
+    if (list.size() > limits.batch)
       co_return problem(
-          {errc::too_large, fmt::format("at most {} events in one request", batch_limit)},
+          {errc::too_large, fmt::format("at most {} events in one request", limits.batch)},
           x.request_id);
     for (std::size_t i = 0; i < list.size(); ++i) read(list[i], i, fmt::format("/{}", i));
   } else {
@@ -70,9 +70,9 @@ awaitable<response> latest_attack(attack_records& records, exchange& x) {
 
 }  // namespace
 
-void add_routes(router& routes, engine& engine, const clock& time, std::size_t batch_limit) {
-  auto post_events = [&engine, &time, batch_limit](exchange& x) {
-    return post(engine, time, batch_limit, x);
+void add_routes(router& routes, engine& engine, const clock& time, const event_limits& limits) {
+  auto post_events = [&engine, &time, limits](exchange& x) {
+    return post(engine, time, limits, x);
   };
   routes.add(
       {verb::post,
@@ -93,16 +93,16 @@ void add_routes(router& routes, attack_records& records) {
 }
 
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
-                  std::size_t batch_limit) {
-  auto handle = [&engine, &time, batch_limit](realtime::connection& c,
-                                              const json::object& message) -> awaitable<void> {
+                  const event_limits& limits) {
+  auto handle = [&engine, &time, limits](realtime::connection& c,
+                                         const json::object& message) -> awaitable<void> {
     const auto& list = message.at("interactions");
     const auto* seq = message.if_contains("seq");
     const bool numbered = seq != nullptr;
-    if (!list.is_array() || list.get_array().size() > batch_limit) {
+    if (!list.is_array() || list.get_array().size() > limits.batch) {
       c.fail(message,
              {errc::invalid_argument,
-              fmt::format("interactions must be an array of at most {} events", batch_limit)});
+              fmt::format("interactions must be an array of at most {} events", limits.batch)});
       co_return;
     }
     if (numbered && (!seq->is_int64() || seq->get_int64() < 1)) {
@@ -118,7 +118,7 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     const auto now = time.now();
     std::size_t index = 0;
     for (const auto& v : list.get_array()) {
-      auto e = decode_event(v, c.who(), now);
+      auto e = decode_event(v, c.who(), now, limits.chats);
       if (e) {
         f.events.push_back(std::move(*e));
         f.indices.push_back(index);

@@ -98,8 +98,8 @@ void add_routes(router& routes, service& levels) {
   const auto bind = [&levels](auto handle) {
     return [&levels, handle](exchange& x) { return handle(levels, x); };
   };
-  const auto name = shape::text(1, 128);
-  const auto difficulty = shape::text(1, 64);
+  const auto name = shape::line(1, 128);
+  const auto difficulty = shape::line(1, 64);
   const auto description = shape::text(0, 10'000);
   routes.add({verb::get,
               "/api/levels",

@@ -117,8 +117,8 @@ void add_routes(router& routes, service& players) {
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
-  const auto name = shape::text(1, 64);
-  const auto email = shape::text(0, 254);
+  const auto name = shape::line(1, 64);
+  const auto email = shape::line(0, 254);
   const auto stat = shape::integer(0, stat_max);
   routes.add({verb::post,
               "/api/players",
