@@ -75,7 +75,9 @@ class app {
   database db_;
   sql_reachability sql_{db_};
   const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
-  api_key_verifier verifier_{db_, clock_};
+  revoked_keys revoked_;
+  api_key_verifier verifier_{db_, clock_, revoked_};
+  std::unique_ptr<revocation_watch> revocations_;
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::unique_ptr<builtin_tasks::inner_worker> tasks_;

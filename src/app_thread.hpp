@@ -62,6 +62,7 @@ struct shared_parts {
   sql_reachability& sql;
   const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
+  const revoked_keys& revoked;
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::vector<std::unique_ptr<app_thread>>& threads;
