@@ -146,6 +146,8 @@ awaitable<void> app::main() {
   status_ = std::make_unique<status::worker>(settings_, redis_config_, db_, clock_, metrics_,
                                              settings_.status.refresher != 0);
   status_->start();
+  revocations_ = std::make_unique<revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
+  revocations_->start();
   start_threads();
   start_tasks();
   log::info("listening", {{"address", address_}, {"threads", threads_.size()}});
@@ -171,6 +173,7 @@ awaitable<void> app::main() {
   co_await stop_threads();
   auto stop_hasher = [this] { hasher_.stop(); };
   co_await blocking(stop_hasher);
+  co_await revocations_->stop();
   auto stop_status = [this] { status_->stop(); };
   co_await blocking(stop_status);
   db_.stop();
@@ -205,7 +208,7 @@ void app::start_threads() {
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   const shared_parts shared{settings_, clock_,    metrics_, keys_,     redis_config_, db_,     sql_,
-                            flights_,  verifier_, hasher_,  prepared_, *status_,      threads_};
+                            flights_,  verifier_, hasher_, revoked_,  prepared_, *status_,      threads_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
     endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's
@@ -219,8 +222,12 @@ void app::start_threads() {
 void app::start_tasks() {
   if (settings_.tasks.concurrency == 0) return;
   const auto& n = settings_.notifications;
-  const builtin_tasks::surroundings of{
-      redis_config_, keys_, clock_, db_, {n.limit, n.text_limit_bytes}};
+  const builtin_tasks::surroundings of{redis_config_,
+                                       keys_,
+                                       clock_,
+                                       db_,
+                                       {n.limit, n.text_limit_chars},
+                                       static_cast<std::size_t>(settings_.tasks.concurrency)};
   tasks_ = std::make_unique<builtin_tasks::inner_worker>(settings_, of, metrics_);
   tasks_->start();
 }

@@ -76,7 +76,9 @@ class app {
   database db_;
   sql_reachability sql_{db_};
   const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
-  api_key_verifier verifier_{db_, clock_};
+  revoked_keys revoked_;
+  api_key_verifier verifier_{db_, clock_, revoked_};
+  std::unique_ptr<revocation_watch> revocations_;
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   std::vector<std::unique_ptr<app_thread>> threads_;

@@ -51,21 +51,29 @@ interactions::game_settings game_settings_of(const config& c) {
   return s;
 }
 
-chat::settings chat_settings_of(const config& c) {
-  chat::settings s;
-  s.game = game_settings_of(c);
-  s.channels.clear();
+chat::channel_rules chat_rules_of(const config& c) {
+  chat::channel_rules rules;
+  rules.text_limit_chars = c.chat.text_limit_chars;
+  rules.open.clear();
   std::istringstream names(c.chat.channels);
   for (std::string name; std::getline(names >> std::ws, name, ',');) {
     name.erase(name.find_last_not_of(' ') + 1);
     if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity" ||
         name == "status")
       throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
-    s.channels.push_back(name);
+    rules.open.push_back(name);
   }
-  s.text_limit_bytes = c.chat.text_limit_bytes;
+  return rules;
+}
+
+chat::settings chat_settings_of(const config& c) {
+  chat::settings s;
+  s.game = game_settings_of(c);
+  s.rules = chat_rules_of(c);
   s.rate_per_s = c.chat.rate_per_s;
   s.burst = c.chat.burst;
+  s.key_rate_per_s = c.chat.key_rate_per_s;
+  s.key_burst = c.chat.key_burst;
   return s;
 }
 
@@ -158,7 +166,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
-      gateway_(io_, subscriber_, shared.keys.prefix(), shared.metrics),
+      gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.metrics),
       keys_(shared.keys),
       task_keys_{.prefix = shared.keys.prefix(),
                  .result_prefix = shared.keys.prefix(),
@@ -168,7 +176,7 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
       notifications_(
           redis_, shared.keys, shared.time,
-          {shared.settings.notifications.limit, shared.settings.notifications.text_limit_bytes}),
+          {shared.settings.notifications.limit, shared.settings.notifications.text_limit_chars}),
       notifier_(notifications_, subscriber_, shared.keys, group_),
       jobs_(shared.db, shared.time),
       level_writer_(io_, shared.db, redis_, shared.keys, shared.time),
@@ -201,7 +209,9 @@ app_thread::~app_thread() { stop(); }
 
 // A feature is registered here, and nowhere else.
 void app_thread::add_features(const shared_parts& shared) {
-  const auto batch_limit = static_cast<std::size_t>(shared.settings.interactions.batch_limit);
+  const interactions::event_limits limits{
+      static_cast<std::size_t>(shared.settings.interactions.batch_limit),
+      chat_rules_of(shared.settings)};
   sessions_.add_to(router_);
   players::add_routes(router_, players_,
                       [this](std::string password) { return sessions_.hash(std::move(password)); });
@@ -216,10 +226,10 @@ void app_thread::add_features(const shared_parts& shared) {
   chat::add_routes(router_, chat_, presence_);
   chat::add_messages(gateway_, chat_, hub_);
   status::add_routes(router_, status_);
-  interactions::add_routes(router_, engine_, shared.time, batch_limit);
+  interactions::add_routes(router_, engine_, shared.time, limits);
   interactions::add_routes(router_, attack_records_);
   interactions::add_routes(router_, event_log_);
-  interactions::add_messages(gateway_, engine_, shared.time, batch_limit);
+  interactions::add_messages(gateway_, engine_, shared.time, limits);
   interactions::add_streams(gateway_, engine_, shared.keys);
   tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
   notifications::add_routes(router_, notifications_);
@@ -313,6 +323,7 @@ void app_thread::start() {
     group_.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
     group_.keep_running("task_history", [this] { return history_->run(); });
   }
+  group_.keep_running("revoked_sockets", [this] { return gateway_.close_revoked(); });
   group_.keep_running("near", [this] { return near_.run(); });
   group_.keep_running("pulse", [this] { return pulse_.run(); });
   if (sweeps_) group_.keep_running("activity_window", [this] { return window_.run(); });

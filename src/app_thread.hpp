@@ -64,6 +64,7 @@ struct shared_parts {
   const std::shared_ptr<cache_flights>& flights;
   api_key_verifier& keys_of_callers;
   sessions::password_hasher& hasher;
+  const revoked_keys& revoked;
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::vector<std::unique_ptr<app_thread>>& threads;

@@ -216,10 +216,14 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "messages kept a channel");
   t.duration("chat.history_ttl", FIELD(chat.history_ttl), 1min, 87'600h,
              "how long a channel's history is kept after its last message");
-  t.bytes("chat.text_limit", FIELD(chat.text_limit_bytes), 1, 4096, "longest message, bytes");
+  t.number("chat.text_limit", FIELD(chat.text_limit_chars), 1, 4096, "longest message, characters");
   t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
            "messages a second that a sender may send; 0: no limit");
   t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
+  t.number("chat.key_rate", FIELD(chat.key_rate_per_s), 0, 1'000'000,
+           "messages a second that a game server's key may send, whoever speaks; 0: no limit");
+  t.number("chat.key_burst", FIELD(chat.key_burst), 1, 1'000'000,
+           "messages that a game server's key may send at once");
   t.number("status.refresher", FIELD(status.refresher), 0, 1,
            "1: serve also refreshes the status; 0: it only reads it");
   t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,
@@ -259,8 +263,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
          "address:port of /metrics of `skirmish worker`; empty: it is not served");
   t.number("notifications.limit", FIELD(notifications.limit), 1, 100'000,
            "unread notifications kept a player");
-  t.bytes("notifications.text_limit", FIELD(notifications.text_limit_bytes), 1, 64 << 10,
-          "longest notification, bytes");
+  t.number("notifications.text_limit", FIELD(notifications.text_limit_chars), 1, 64 << 10,
+           "longest notification, characters");
   return t.take();
 }
 

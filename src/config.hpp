@@ -104,9 +104,11 @@ struct config {
     std::string channels = "general";     // open to all, with commas between
     std::int64_t history_limit = 10'000;  // messages kept, a channel
     std::chrono::milliseconds history_ttl{std::chrono::hours{720}};  // after the last message
-    std::int64_t text_limit_bytes = 2'000;
-    std::int64_t rate_per_s = 10;  // messages of a sender on average; 0: no limit
-    std::int64_t burst = 20;       // and at once
+    std::int64_t text_limit_chars = 2'000;
+    std::int64_t rate_per_s = 10;         // messages of a player on average; 0: no limit
+    std::int64_t burst = 20;              // and at once
+    std::int64_t key_rate_per_s = 1'000;  // messages of a game server's key; 0: no limit
+    std::int64_t key_burst = 2'000;
   } chat;
 
   struct {
@@ -136,7 +138,7 @@ struct config {
 
   struct {
     std::int64_t limit = 1'000;  // unread ones kept a player; the oldest go
-    std::int64_t text_limit_bytes = 2'000;
+    std::int64_t text_limit_chars = 2'000;
   } notifications;
 };
 

@@ -118,7 +118,7 @@ std::vector<builder> builders_without_ids() {
       {"pending 31", 0, [](auto& k, auto&) { return interactions::pending_key(k, 31); }},
       {"attack filer", 0, [](auto& k, auto&) { return interactions::attack_filer_key(k); }},
       {"log", 0, [](auto& k, auto&) { return interactions::log_key(k); }},
-      {"event ids", 0, [](auto& k, auto&) { return k.key("eventids:2833333"); }},
+      {"event ids", 0, [](auto& k, auto&) { return k.key("eventdigests:2833333"); }},
       {"status", 0, [](auto& k, auto&) { return status::document_key(k); }},
       {"status history", 0, [](auto& k, auto&) { return status::history_key(k); }},
       {"status lease", 0, [](auto& k, auto&) { return status::lease_key(k); }},

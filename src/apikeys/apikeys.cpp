@@ -194,7 +194,8 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
     }
   }
   const bool matches = equal_in_constant_time(found->secret_hash, hash_secret(key_id, secret));
-  if (!found->valid || !matches) co_return refused;
+  // Asked last: the key may have been revoked while its row was read.
+  if (!found->valid || !matches || revoked_.contains(key_id)) co_return refused;
   co_return found->who;
 }
 

@@ -5,6 +5,7 @@
 // would add nothing but load. A key is shown once, when it is made.
 #pragma once
 
+#include "apikeys/revocations.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "db/database.hpp"
@@ -52,15 +53,16 @@ class api_key_store {
   const clock& clock_;
 };
 
-// Looks keys up for all server threads, remembering answers for a few seconds (so a revocation is
-// in force within `cache_seconds`), and good ones longer while the database is down.
+// Looks keys up for all server threads, remembering answers for a few seconds, and good ones longer
+// while the database is down. What `revoked` holds is refused at once.
 class api_key_verifier {
  public:
   static constexpr int cache_seconds = 5;
   static constexpr int stale_seconds = 3600;
   static constexpr std::size_t cache_limit = 10'000;
 
-  api_key_verifier(database& db, const clock& time) : db_(db), clock_(time) {}
+  api_key_verifier(database& db, const clock& time, const revoked_keys& revoked)
+      : db_(db), clock_(time), revoked_(revoked) {}
 
   // unauthenticated for a malformed, unknown or revoked key.
   awaitable<result<http::principal>> verify(std::string key);
@@ -79,6 +81,7 @@ class api_key_verifier {
 
   database& db_;
   const clock& clock_;
+  const revoked_keys& revoked_;
   // One cache for the process: a key seen by one thread is good on all of them when the database
   // goes down. A look-up is a few dozen nanoseconds, once a request or socket.
   std::mutex mutex_;

@@ -2,6 +2,7 @@
 // others work with the game's services: builtin_tasks/builtin_tasks.hpp.
 #pragma once
 
+#include "builtin_tasks/task_share.hpp"
 #include "skirmish/tasks.hpp"
 
 #include <array>
@@ -33,7 +34,8 @@ std::vector<std::pair<std::string, std::string>> routes();
 
 }  // namespace builtin
 
-// echo(value), sleep(seconds): for diagnosis. `echo` returns its argument.
-void add_diagnostic_tasks(app& to);
+// echo(value), sleep(seconds): for diagnosis. Both return their argument. One sleeps at most a
+// minute, and takes a place of `slow`.
+void add_diagnostic_tasks(app& to, builtin_tasks::task_share& slow);
 
 }  // namespace skirmish::tasks

@@ -25,6 +25,7 @@ using tasks::task_error;
 constexpr std::int64_t export_limit_events = 10'000;
 constexpr std::int64_t export_step_entries = 10;  // an entry may hold a commit of 10,000 events
 constexpr std::size_t export_limit_bytes = 4 << 20;
+constexpr double time_limit_s = 1e11;
 
 // The outcome, or the exception that Python knows.
 template <class T>
@@ -57,7 +58,7 @@ std::string place_of(const json& v, const char* what, const char* open) {
   }
   if (v.is_string()) {
     std::string text(v.get_string());
-    if (text.find('-') != std::string::npos && chat::parse_message_id(text)) return text;
+    if (text.find('-') != std::string::npos && parse_stream_id(text)) return text;
   }
   throw task_error("ValueError", fmt::format("{} is neither a time nor an entry's id", what));
 }
@@ -88,7 +89,8 @@ tasks::task_options options_for(std::vector<tasks::parameter> parameters) {
 }  // namespace
 
 game::game(asio::io_context& io, const surroundings& of)
-    : redis_(io, of.redis, "skirmish-builtin-tasks"),
+    : slow_(of.concurrency),
+      redis_(io, of.redis, "skirmish-builtin-tasks"),
       keys_(of.keys),
       group_(io),
       sql_(of.db),
@@ -109,7 +111,7 @@ awaitable<void> game::stop() {
 }
 
 void game::add_to(tasks::app& to) {
-  tasks::add_diagnostic_tasks(to);
+  tasks::add_diagnostic_tasks(to, slow_);
   to.task(
       tasks::builtin::send_notification,
       [this](task_context& self, json player_id, std::string text) {
@@ -124,12 +126,14 @@ void game::add_to(tasks::app& to) {
       options_for({"job_id", "worker_id"}));
   to.task(
       tasks::builtin::rebuild_leaderboard,
-      [this](std::string board) { return rebuild_leaderboard(std::move(board)); },
+      [this](task_context& self, std::string board) {
+        return rebuild_leaderboard(self, std::move(board));
+      },
       options_for({"board"}));
   to.task(
       tasks::builtin::export_interactions,
-      [this](json since, json until, std::int64_t limit) {
-        return export_interactions(std::move(since), std::move(until), limit);
+      [this](task_context& self, json since, json until, std::int64_t limit) {
+        return export_interactions(self, std::move(since), std::move(until), limit);
       },
       options_for({tasks::parameter{"since", json()}, tasks::parameter{"until", json()},
                    tasks::parameter{"limit", json(1000)}}));
@@ -152,8 +156,9 @@ awaitable<json> game::process_assignment(std::string job_id, std::string worker_
   co_return json(std::move(out));
 }
 
-awaitable<json> game::rebuild_leaderboard(std::string board) {
+awaitable<json> game::rebuild_leaderboard(const task_context& self, std::string board) {
   if (!is_valid_id(board)) throw task_error("ValueError", "board is no id");
+  const task_share::place mine(slow_, self);
   co_await boards_.reindex(board);
   co_await boards_.catch_up(board);
   const auto page = co_await boards_.page(board, 1, 1);
@@ -161,10 +166,13 @@ awaitable<json> game::rebuild_leaderboard(std::string board) {
   co_return json(std::move(out));
 }
 
-awaitable<json> game::export_interactions(json since, json until, std::int64_t limit) {
+awaitable<json> game::export_interactions(const task_context& self, json since, json until,
+                                          std::int64_t limit) {
   auto from = place_of(since, "since", "-");
   const auto to = place_of(until, "until", "+");
-  limit = std::clamp<std::int64_t>(limit, 1, export_limit_events);
+  if (limit < 1 || limit > export_limit_events)
+    throw task_error("ValueError", fmt::format("limit must be 1 to {}", export_limit_events));
+  const task_share::place mine(slow_, self);
   const auto log = interactions::log_key(keys_);
   json_array events;
   std::size_t bytes = 0;

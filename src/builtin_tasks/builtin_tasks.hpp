@@ -9,6 +9,7 @@
 // loses none of them.
 #pragma once
 
+#include "builtin_tasks/task_share.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
@@ -28,6 +29,7 @@ struct surroundings {
   const clock& time;
   database& db;
   notifications::settings notifications;
+  std::size_t concurrency = 0;  // of the worker; 0: one per processor
 };
 
 // What the tasks work with: services of their own, on the loop of the worker that runs them. Must
@@ -47,9 +49,11 @@ class game {
   using json = tasks::json;
   awaitable<json> send_notification(std::string task_id, json player_id, std::string text);
   awaitable<json> process_assignment(std::string job_id, std::string worker_id);
-  awaitable<json> rebuild_leaderboard(std::string board);
-  awaitable<json> export_interactions(json since, json until, std::int64_t limit);
+  awaitable<json> rebuild_leaderboard(const tasks::task_context& self, std::string board);
+  awaitable<json> export_interactions(const tasks::task_context& self, json since, json until,
+                                      std::int64_t limit);
 
+  task_share slow_;  // sleep, rebuild_leaderboard, export_interactions
   redis::client redis_;
   const redis::key_space& keys_;
   task_group group_;

@@ -3,6 +3,7 @@
 #include "chat/chat_keys.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "core/text.hpp"
 #include "players/players_keys.hpp"
 #include "redis/damaged_keys.hpp"
 
@@ -10,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace skirmish::chat {
 namespace {
@@ -27,23 +27,11 @@ const redis::script say_script{
     // clang-format on
 };
 
-constexpr std::string_view player_prefix = "dm:";
-
-bool is_one_of(std::string_view channel, std::string_view prefix) {
-  return channel.starts_with(prefix) && channel.size() > prefix.size() && is_valid_id(channel);
-}
-
-bool is_operated(std::string_view channel) {
-  return channel == "achievement" || channel == "cache";
-}
-
 bool is_server(const http::principal& who) { return who.as >= http::role::server; }
 
-std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
-  std::uint64_t out = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (ec != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return out;
+// What one message uses up of an allowance, in microseconds; 0: there is no limit.
+std::int64_t cost_us(std::int64_t rate_per_s) {
+  return rate_per_s > 0 ? std::max<std::int64_t>(1, 1'000'000 / rate_per_s) : 0;
 }
 
 std::string field(const redis::value& entry, std::string_view name) {
@@ -54,7 +42,7 @@ std::string field(const redis::value& entry, std::string_view name) {
 // The text that chat/deliver.lua publishes.
 message to_message(const std::string& channel, const redis::value& entry) {
   const auto id = entry[0].as_string();
-  return {parse_message_id(id).value_or(message_id{}),
+  return {parse_stream_id(id).value_or(message_id{}),
           fmt::format(R"({{"channel":"{}","id":"{}","from":"{}","text":{},"ts":"{}"{}}})", channel,
                       id, field(entry, "from"), json::serialize(json::string(field(entry, "text"))),
                       field(entry, "ts"), field(entry, "extra"))};
@@ -62,29 +50,11 @@ message to_message(const std::string& channel, const redis::value& entry) {
 
 }  // namespace
 
-std::optional<message_id> parse_message_id(std::string_view text) {
-  const auto dash = std::min(text.find('-'), text.size());
-  const auto ms = parse_unsigned(text.substr(0, dash));
-  const auto seq =
-      dash == text.size() ? std::optional<std::uint64_t>(0) : parse_unsigned(text.substr(dash + 1));
-  if (!ms || !seq) return std::nullopt;
-  return message_id{*ms, *seq};
-}
-
-std::string to_string(message_id id) { return fmt::format("{}-{}", id.ms, id.seq); }
-
 service::service(redis::client& redis, const redis::key_space& keys, const clock& time, settings s)
     : redis_(redis), keys_(keys), clock_(time), settings_(std::move(s)) {}
 
-bool service::exists(std::string_view channel) const {
-  return is_operated(channel) || is_one_of(channel, "team:") || is_one_of(channel, "level:") ||
-         is_one_of(channel, player_prefix) ||
-         std::find(settings_.channels.begin(), settings_.channels.end(), channel) !=
-             settings_.channels.end();
-}
-
 result<void> service::may_read(const http::principal& who, std::string_view channel) const {
-  if (!exists(channel)) return error{errc::not_found, "there is no such channel"};
+  if (!settings_.rules.exists(channel)) return error{errc::not_found, "there is no such channel"};
   if (is_operated(channel)) return {};
   if (who.as == http::role::anonymous)
     return error{errc::unauthenticated, "chat needs an API key or a session token"};
@@ -94,7 +64,7 @@ result<void> service::may_read(const http::principal& who, std::string_view chan
 }
 
 result<void> service::may_send(const http::principal& who, std::string_view channel) const {
-  if (!exists(channel)) return error{errc::not_found, "there is no such channel"};
+  if (!settings_.rules.exists(channel)) return error{errc::not_found, "there is no such channel"};
   if (who.as == http::role::anonymous)
     return error{errc::unauthenticated, "chat needs an API key or a session token"};
   if (is_operated(channel) && !is_server(who))
@@ -115,12 +85,16 @@ result<std::string> service::speaker(const http::principal& who,
 awaitable<result<sent>> service::send(http::principal who, std::string channel, std::string from,
                                       std::string text) {
   if (auto allowed = may_send(who, channel); !allowed) co_return allowed.error();
-  if (text.empty() || static_cast<std::int64_t>(text.size()) > settings_.text_limit_bytes)
-    co_return error{errc::invalid_argument,
-                    fmt::format("text must be 1 to {} bytes", settings_.text_limit_bytes)};
+  const auto length = static_cast<std::int64_t>(count_characters(text));
+  if (length < 1 || length > settings_.rules.text_limit_chars)
+    co_return error{errc::invalid_argument, fmt::format("text must have 1 to {} characters",
+                                                        settings_.rules.text_limit_chars)};
+  if (const auto fault = text_fault(text, lines::many))
+    co_return error{errc::invalid_argument, fmt::format("text {}", *fault)};
   const auto now = clock_.now();
-  const bool limited = settings_.rate_per_s > 0 && who.as != http::role::admin;
-  const auto cost = limited ? std::max<std::int64_t>(1, 1000 / settings_.rate_per_s) : 0;
+  // A game server speaks for many players: each of them has an allowance, and so has its key.
+  const auto rate = who.as == http::role::admin ? 0 : settings_.rate_per_s;
+  const auto key_rate = who.as == http::role::server ? settings_.key_rate_per_s : 0;
   const std::string args[] = {keys_.prefix(),
                               channel,
                               from,
@@ -130,9 +104,12 @@ awaitable<result<sent>> service::send(http::principal who, std::string channel, 
                               std::to_string(settings_.game.chat_history_limit),
                               std::to_string(settings_.game.chat_history_ttl.count()),
                               settings_.game.achievement_rules,
-                              std::to_string(cost),
-                              std::to_string(cost * settings_.burst),
-                              std::to_string(players::profile_ttl.count())};
+                              std::to_string(cost_us(rate)),
+                              std::to_string(cost_us(rate) * settings_.burst),
+                              std::to_string(players::profile_ttl.count()),
+                              who.id,
+                              std::to_string(cost_us(key_rate)),
+                              std::to_string(cost_us(key_rate) * settings_.key_burst)};
   const auto key = history_key(keys_, channel);
   const std::string_view keys[] = {key};
   const std::vector<std::string_view> views(std::begin(args), std::end(args));
@@ -167,10 +144,10 @@ awaitable<history> service::read(std::string channel, std::optional<message_id> 
     if (limit > 0) out.messages.push_back(to_message(channel, entry));
   if (!since) std::reverse(out.messages.begin(), out.messages.end());
   if (replies[2].size() > 0)
-    out.last = parse_message_id(replies[2][0][0].as_string()).value_or(message_id{});
+    out.last = parse_stream_id(replies[2][0][0].as_string()).value_or(message_id{});
   if (since) {
     const auto first =
-        replies[1].size() > 0 ? parse_message_id(replies[1][0][0].as_string()) : std::nullopt;
+        replies[1].size() > 0 ? parse_stream_id(replies[1][0][0].as_string()) : std::nullopt;
     const auto* added = info.find("entries-added");
     const auto* kept = info.find("length");
     const bool nothing_dropped = added && kept && added->as_integer() == kept->as_integer();
@@ -216,7 +193,7 @@ awaitable<void> service::unban(std::string channel, std::string player_id) {
 
 awaitable<result<void>> service::remove(std::string channel, std::string id) {
   const error gone{errc::not_found, "there is no such message"};
-  if (!parse_message_id(id)) co_return gone;
+  if (!parse_stream_id(id)) co_return gone;
   const auto reply =
       redis::checked(co_await redis_.command("XDEL", history_key(keys_, channel), id));
   if (!reply.as_bool()) co_return gone;

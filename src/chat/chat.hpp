@@ -6,15 +6,16 @@
 // `dm:bob` reaches bob, and stands in the sender's own `dm:` too.
 #pragma once
 
+#include "chat/channels.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/stream_id.hpp"
 #include "http/exchange.hpp"
 #include "interactions/game_fold.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
-#include <compare>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,21 +24,15 @@ namespace skirmish::chat {
 
 struct settings {
   interactions::game_settings game;  // history bounds and achievement rules
-  std::vector<std::string> channels{"general"};
-  std::int64_t text_limit_bytes = 2'000;
-  std::int64_t rate_per_s = 10;  // messages a sender may send on average; 0: no limit
-  std::int64_t burst = 20;       // and at once
+  channel_rules rules;
+  std::int64_t rate_per_s = 10;         // messages that may be said for one player; 0: no limit
+  std::int64_t burst = 20;              // and at once
+  std::int64_t key_rate_per_s = 1'000;  // that one game server's key may send; 0: no limit
+  std::int64_t key_burst = 2'000;
 };
 
 // The id of a message: that of its stream entry.
-struct message_id {
-  std::uint64_t ms = 0;
-  std::uint64_t seq = 0;
-  auto operator<=>(const message_id&) const = default;
-};
-std::optional<message_id> parse_message_id(
-    std::string_view text);  // "1700000000000-0", also without "-0"
-std::string to_string(message_id id);
+using message_id = stream_id;
 
 // A message as JSON text: {"channel","id","from","text","ts"} and, by its kind, "to", "achievement"
 // and others.
@@ -89,8 +84,6 @@ class service {
   [[nodiscard]] const settings& configured() const noexcept { return settings_; }
 
  private:
-  [[nodiscard]] bool exists(std::string_view channel) const;
-
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;

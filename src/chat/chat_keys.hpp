@@ -25,11 +25,9 @@ inline std::string bans_key(const redis::key_space& keys, std::string_view chann
   return keys.key("chatbans", channel);
 }
 
-// ratelimit:chat:<player_id>, a string: when the player's allowance is full again (ms since 1970;
-// GCRA). Lives until then.
-inline std::string rate_key(const redis::key_space& keys, std::string_view player_id) {
-  return keys.key("ratelimit:chat", player_id);
-}
+// ratelimit:chat:<player_id> and ratelimit:chatkey:<key_id>, strings: when the allowance of the
+// player, or of the API key that speaks for it, is full again (µs since 1970; GCRA). Live until
+// then. chat/say.lua alone uses them.
 
 // presence:<channel>, a sorted set: player → when its presence ends unless renewed (ms since 1970).
 // Joins and leaves are published on the channel of the same name.

@@ -41,7 +41,7 @@ awaitable<response> read(service& chat, exchange& x) {
   const auto from = asked.empty() ? x.query("cursor") : asked;
   std::optional<message_id> since;
   if (!from.empty()) {
-    since = parse_message_id(from);
+    since = parse_stream_id(from);
     if (!since)
       co_return problem({errc::invalid_argument, "since must be the id of a message"},
                         x.request_id);
@@ -182,7 +182,8 @@ awaitable<void> say(service& chat, realtime::connection& c, const json::object& 
 
 void add_routes(router& routes, service& chat, presence& present) {
   const query_parameter since{"since", "the id of a message: those behind it", "", {}};
-  const auto text = shape::text(1, static_cast<std::size_t>(chat.configured().text_limit_bytes));
+  const auto text =
+      shape::text(1, static_cast<std::size_t>(chat.configured().rules.text_limit_chars));
   const auto message = schema::object({{"channel", schema::id()},
                                        {"id", schema::text()},
                                        {"from", schema::text()},
@@ -232,7 +233,7 @@ void add_messages(realtime::gateway& gateway, service& chat, hub& fan_out) {
   kind.leave = [&fan_out](realtime::connection& c, const std::string& channel) {
     fan_out.leave(c, channel);
   };
-  for (const auto& name : chat.configured().channels) gateway.on_channel(name, kind);
+  for (const auto& name : chat.configured().rules.open) gateway.on_channel(name, kind);
   for (const auto* name : {"achievement", "cache", "team:", "level:", "dm:"})
     gateway.on_channel(name, kind);
   gateway.on_channel("presence:", {access::player, [](std::string_view, std::string_view payload) {

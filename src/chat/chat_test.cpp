@@ -6,11 +6,12 @@ namespace skirmish::chat {
 namespace {
 
 TEST(message_id, is_read_and_written) {
-  EXPECT_EQ(parse_message_id("1700000000000-7"), (message_id{1'700'000'000'000, 7}));
-  EXPECT_EQ(parse_message_id("5"), (message_id{5, 0}));
+  EXPECT_EQ(parse_stream_id("1700000000000-7"), (message_id{1'700'000'000'000, 7}));
+  EXPECT_EQ(parse_stream_id("5"), (message_id{5, 0}));
   EXPECT_EQ(to_string(message_id{5, 3}), "5-3");
-  for (const auto* text : {"", "-", "-1", "5-", "a", "5-a", "5-1-2", " 5", "99999999999999999999"})
-    EXPECT_FALSE(parse_message_id(text)) << text;
+  for (const auto* text : {"", "-", "-1", "5-", "a", "5-a", "5-1-2", " 5", "9223372036854775808",
+                           "5--0", "5-9223372036854775808"})
+    EXPECT_FALSE(parse_stream_id(text)) << text;
 }
 
 TEST(message_id, is_ordered_by_time_then_number) {

@@ -40,7 +40,7 @@ std::optional<message_id> id_of(std::string_view payload) {
   const auto from = at + id_start.size();
   const auto to = payload.find('"', from);
   if (to == std::string_view::npos) return std::nullopt;
-  return parse_message_id(payload.substr(from, to - from));
+  return parse_stream_id(payload.substr(from, to - from));
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ awaitable<result<void>> hub::join(realtime::connection& c, std::string name,
   const auto& body = message.at("subscribe").get_object();
   std::optional<message_id> since;
   if (const auto* text = body.if_contains("since")) {
-    if (text->is_string()) since = parse_message_id(text->get_string());
+    if (text->is_string()) since = parse_stream_id(text->get_string());
     if (!since) co_return error{errc::invalid_argument, "`since` must be the id of a message"};
   }
   std::string as;

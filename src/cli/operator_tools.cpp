@@ -1,16 +1,25 @@
 // `skirmish check`, `migrate`, `apikey` and `key`: what an operator needs beside the server.
 #include "apikeys/apikeys.hpp"
+#include "apikeys/revocations.hpp"
 #include "app.hpp"
 #include "cli/cli.hpp"
+#include "core/ids.hpp"
 #include "db/migrate.hpp"
 #include "redis/client.hpp"
 
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::cli {
 namespace {
 
 using namespace std::chrono_literals;
+
+// How long an operator waits for a backend.
+constexpr auto sql_patience = 5s;
+constexpr auto redis_patience = 5s;
 
 database_config database_of(const config& c) {
   auto out = database_config_of(c);
@@ -78,7 +87,63 @@ void with_keys(const config& c, Work work) {
   db.start();
   const system_clock time;
   api_key_store keys(db, time);
-  run([&](asio::io_context&) -> awaitable<void> { co_await work(keys); });
+  run([&](asio::io_context& io) -> awaitable<void> { co_await work(keys, io); });
+}
+
+// Awaits `work` with a connection to the configured Redis.
+template <class Work>
+awaitable<void> with_redis(const config& c, asio::io_context& io, Work work) {
+  const auto at = redis_config_of(c);
+  if (!at) throw usage_error{at.error().message};
+  redis::client client(io, *at, "skirmish-operator");
+  task_group group(io);
+  group.spawn("redis", [&client] { return client.run(); });
+  std::exception_ptr problem;
+  try {
+    co_await client.wait_connected(redis_patience);
+    co_await work(client);
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  client.stop();
+  co_await group.wait(2s);
+  if (problem) std::rethrow_exception(problem);
+}
+
+// Within a second the servers refuse the key: they look in SQL and in Redis, and one of the two is
+// enough. Both are told, SQL first: it knows which keys exist.
+awaitable<void> revoke_key(api_key_store& keys, const config& c, std::string key_id,
+                           asio::io_context& io) {
+  std::string sql_problem;
+  try {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto ask = [&] { return keys.revoke(key_id); };
+    const auto revoked =
+        co_await asio::co_spawn(executor, ask, asio::cancel_after(sql_patience, use_awaitable));
+    if (!revoked) throw usage_error{revoked.error().message};
+  } catch (const failure& e) {
+    sql_problem = e.what();
+  } catch (const boost::system::system_error&) {
+    sql_problem = "the database did not answer in time";
+  }
+  std::string redis_problem;
+  const auto space = redis::key_space::of_world(c.server.world);
+  if (!space) throw usage_error{space.error().message};
+  const auto announce = [&](redis::client& redis) {
+    return announce_revocation(redis, *space, key_id);
+  };
+  try {
+    co_await with_redis(c, io, announce);
+  } catch (const failure& e) {
+    redis_problem = e.what();
+  }
+  if (sql_problem.empty()) co_return;
+  if (!redis_problem.empty())
+    throw failure(errc::unavailable, "not revoked: " + sql_problem + "; " + redis_problem);
+  throw failure(errc::unavailable,
+                "running servers refuse the key, but it is not written to the "
+                "database: repeat this. " +
+                    sql_problem);
 }
 
 void add_apikey(CLI::App& app, int& code) {
@@ -100,7 +165,7 @@ void add_apikey(CLI::App& app, int& code) {
   create->callback([=, &code] {
     const auto as = parse_role(*role);
     if (!as) throw usage_error{as.error().message};
-    with_keys(flags->load(), [&](api_key_store& keys) -> awaitable<void> {
+    with_keys(flags->load(), [&](api_key_store& keys, asio::io_context&) -> awaitable<void> {
       const auto made = co_await keys.create(*as, *label);
       fmt::print("{}\n", made.key);
     });
@@ -110,7 +175,7 @@ void add_apikey(CLI::App& app, int& code) {
   auto* list = command->add_subcommand("list", "List keys (never their secrets)");
   list->footer("Examples:\n  skirmish apikey list");
   list->callback([=, &code] {
-    with_keys(flags->load(), [](api_key_store& keys) -> awaitable<void> {
+    with_keys(flags->load(), [](api_key_store& keys, asio::io_context&) -> awaitable<void> {
       for (const auto& k : co_await keys.list())
         fmt::print("{}  {:6}  {}  {}{}\n", k.key_id, to_string(k.as), to_rfc3339(k.created_at),
                    k.label, k.revoked ? "  (revoked)" : "");
@@ -123,11 +188,12 @@ void add_apikey(CLI::App& app, int& code) {
   revoke->add_option("KEY_ID", *id, "as `list` shows it")->required();
   revoke->footer("Examples:\n  skirmish apikey revoke 3f9a0c12b4de");
   revoke->callback([=, &code] {
-    with_keys(flags->load(), [&](api_key_store& keys) -> awaitable<void> {
-      const auto revoked = co_await keys.revoke(*id);
-      if (!revoked) throw usage_error{revoked.error().message};
-      fmt::print("revoked {}\n", *id);
+    if (!is_valid_id(*id)) throw usage_error{"this is not the id of a key"};
+    const auto settings = flags->load();
+    with_keys(settings, [&](api_key_store& keys, asio::io_context& io) {
+      return revoke_key(keys, settings, *id, io);
     });
+    fmt::print("revoked {}\n", *id);
     code = done;
   });
 }
@@ -168,7 +234,6 @@ redis::request read_of(const std::string& type, const std::string& key) {
 }
 
 awaitable<void> show_key(redis::client& client, std::string key) {
-  co_await client.wait_connected(5s);
   const auto type = redis::checked(co_await client.command("TYPE", key)).as_string();
   auto read = read_of(type, key);
   const auto ttl_ms =
@@ -190,22 +255,9 @@ void add_key(CLI::App& app, int& code) {
       "  skirmish key player:alice\n"
       "  skirmish key leaderboard:active --set redis.url=redis://10.0.0.5/0");
   command->callback([=, &code] {
-    const auto redis = redis_config_of(flags->load());
-    if (!redis) throw usage_error{redis.error().message};
-    run([&](asio::io_context& io) -> awaitable<void> {
-      redis::client client(io, *redis, "skirmish-key");
-      task_group group(io);
-      group.spawn("redis", [&client] { return client.run(); });
-      std::exception_ptr problem;
-      try {
-        co_await show_key(client, *key);
-      } catch (...) {
-        problem = std::current_exception();
-      }
-      client.stop();
-      co_await group.wait(2s);
-      if (problem) std::rethrow_exception(problem);
-    });
+    const auto settings = flags->load();
+    const auto show = [&](redis::client& client) { return show_key(client, *key); };
+    run([&](asio::io_context& io) { return with_redis(settings, io, show); });
     code = done;
   });
 }

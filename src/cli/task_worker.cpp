@@ -76,12 +76,13 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
 
   asio::io_context io(1);
   tasks::app owner(url, builtin_tasks::options_of(keys));
-  builtin_tasks::game game(
-      io, {*redis,
-           keys,
-           time,
-           db,
-           {settings.notifications.limit, settings.notifications.text_limit_bytes}});
+  builtin_tasks::game game(io,
+                           {*redis,
+                            keys,
+                            time,
+                            db,
+                            {settings.notifications.limit, settings.notifications.text_limit_chars},
+                            given.concurrency});
   game.add_to(owner);
   std::optional<operations> routes;
   if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);

@@ -67,6 +67,10 @@ std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
   return number;
 }
 
+std::optional<std::int64_t> parse_natural(std::string_view text) noexcept {
+  return text.starts_with('-') ? std::nullopt : parse_integer(text);
+}
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept {
   constexpr std::int64_t ten_years_ms = 10LL * 366 * 86'400'000;
   const auto millis = parse_with_unit(text, duration_units, ten_years_ms);

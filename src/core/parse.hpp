@@ -11,6 +11,8 @@
 namespace skirmish {
 
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
+// Digits only, up to 2^63 - 1.
+std::optional<std::int64_t> parse_natural(std::string_view text) noexcept;
 
 // "500ms", "30s", "10m", "24h", "7d"; a bare number is seconds. Not negative, at most ten years.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) noexcept;

@@ -55,6 +55,18 @@ TEST(shape, complaints_are_bounded_in_number_and_length) {
   EXPECT_EQ(one.listed().front().pointer, "/" + std::string(254, 'x') + "\xE2\x80\xA6");
 }
 
+TEST(shape, counts_characters_and_refuses_what_misleads_readers) {
+  const auto name = shape::object({{"name", shape::line(1, 4)}});
+  for (const auto* fine : {"Zo\u00eb!", "\u0416\u0416\u0416\u0416", "\\ud83d\\ude00"})
+    EXPECT_TRUE(complaints(name, R"({"name":")" + std::string(fine) + R"("})").empty()) << fine;
+  for (const auto* bad :
+       {"", "12345", "a\\nb", "a\\tb", "\\u0085", "\\u202e", "\\u2066", "\\u2028"})
+    EXPECT_FALSE(complaints(name, R"({"name":")" + std::string(bad) + R"("})").empty()) << bad;
+  const auto text = shape::object({{"name", shape::text(1, 4)}});
+  EXPECT_TRUE(complaints(text, R"({"name":"a\n\tb"})").empty());
+  EXPECT_FALSE(complaints(text, R"({"name":"\u202a"})").empty());
+}
+
 TEST(shape, numbers_must_be_finite_and_in_range) {
   const auto s = shape::number(-90, 90);
   EXPECT_TRUE(complaints(s, "48.5").empty());

@@ -42,24 +42,28 @@ auto scalar(std::function<std::string(const json::value&)> test) {
   };
 }
 
-bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c < ' ' && c != '\t' && c != '\n') || c == 0x7F;
-  });
-}
-
 }  // namespace
 
-shape shape::text(std::size_t min_bytes, std::size_t max_bytes) {
+shape shape::text(std::size_t min_chars, std::size_t max_chars) {
+  return words(min_chars, max_chars, lines::many);
+}
+
+shape shape::line(std::size_t min_chars, std::size_t max_chars) {
+  return words(min_chars, max_chars, lines::one);
+}
+
+shape shape::words(std::size_t min_chars, std::size_t max_chars, lines allowed) {
   auto test = [=](const json::value& v) -> std::string {
     if (!v.is_string()) return "must be a string";
-    const auto& s = v.get_string();
-    if (s.size() < min_bytes || s.size() > max_bytes)
-      return fmt::format("must have {} to {} bytes", min_bytes, max_bytes);
-    if (has_control_characters(s)) return "must not contain control characters";
-    return {};
+    const auto count = count_characters(v.get_string());
+    if (count < min_chars || count > max_chars)
+      return fmt::format("must have {} to {} characters", min_chars, max_chars);
+    return std::string(text_fault(v.get_string(), allowed).value_or(""));
   };
-  json::object schema{{"type", "string"}, {"minLength", min_bytes}, {"maxLength", max_bytes}};
+  json::object schema{{"type", "string"},
+                      {"minLength", min_chars},
+                      {"maxLength", max_chars},
+                      {"pattern", text_pattern(allowed)}};
   return shape(std::make_shared<node>(node{scalar(test), std::move(schema)}));
 }
 

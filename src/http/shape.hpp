@@ -9,6 +9,7 @@
 // Members that an object shape does not name are complaints too.
 #pragma once
 
+#include "core/text.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/value.hpp>
@@ -28,8 +29,10 @@ struct member;
 
 class shape {
  public:
-  // Text of `min` to `max` bytes of UTF-8 without control characters other than tab and new line.
-  static shape text(std::size_t min_bytes, std::size_t max_bytes);
+  // Text of `min` to `max` characters in which text_fault() finds nothing: of several lines, or of
+  // one.
+  static shape text(std::size_t min_chars, std::size_t max_chars);
+  static shape line(std::size_t min_chars, std::size_t max_chars);
   // An id as is_valid_id() has it.
   static shape id();
   // One of the given words.
@@ -59,6 +62,7 @@ class shape {
 
  private:
   struct node;
+  static shape words(std::size_t min_chars, std::size_t max_chars, lines allowed);
   explicit shape(std::shared_ptr<const node> n) : node_(std::move(n)) {}
   std::shared_ptr<const node> node_;
 };

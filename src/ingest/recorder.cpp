@@ -9,7 +9,7 @@ namespace skirmish::ingest {
 namespace {
 
 constexpr std::size_t name_limit_bytes = 64;
-constexpr std::size_t chat_limit_bytes = 4096;
+constexpr std::size_t chat_limit_bytes = 2000;
 
 // The name as people read it; an id is always readable.
 std::string readable(std::string_view name, const std::string& id) {

@@ -1,6 +1,7 @@
 #include "ingest/text.hpp"
 
 #include "core/ids.hpp"
+#include "core/text.hpp"
 
 #include <fmt/format.h>
 #include <sodium.h>
@@ -125,11 +126,7 @@ std::string clean_text(std::string_view raw, std::size_t limit_bytes) {
   for (std::size_t pos = 0; pos < raw.size();) {
     const auto [size, valid] = character_at(raw, pos);
     auto here = raw.substr(pos, size);
-    const auto lead = static_cast<unsigned char>(here[0]);
-    // U+0080 to U+009F are control characters too.
-    const bool control = lead < 0x20 || lead == 0x7F ||
-                         (lead == 0xC2 && size == 2 && static_cast<unsigned char>(here[1]) < 0xA0);
-    if (!valid || control) here = "\xEF\xBF\xBD";
+    if (!valid || text_fault(here, lines::one)) here = "\xEF\xBF\xBD";
     if (text.size() + here.size() > limit_bytes) break;
     text += here;
     pos += size;

@@ -21,9 +21,9 @@ namespace {
 // arguments of a batch do not depend on a hash.
 using stream_spans = std::vector<std::pair<const stream_position*, std::uint64_t>>;
 
-const std::string* id_of(const event& e) {
+const event_key* key_of(const event& e) {
   const auto* a = std::get_if<attack>(&e);
-  return a && !a->id.empty() ? &a->id : nullptr;
+  return a && !a->key.name.empty() ? &a->key : nullptr;
 }
 
 // The first of the event's players that `is_unknown` names, or nothing.
@@ -86,11 +86,13 @@ void answer(frame& f, outcome with) noexcept {
 batch::batch(std::vector<frame> frames) : frames_(std::move(frames)) {
   stream_count_ = put_streams_in_order();
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
-  std::set<std::string> ids;
+  std::map<std::string, std::string> digests;  // by the events' names
   take_out([&](frame&, const event& e) -> std::optional<error> {
-    const auto* id = id_of(e);
-    if (id && !ids.insert(*id).second) return error{};
-    return std::nullopt;
+    const auto* key = key_of(e);
+    if (!key) return std::nullopt;
+    const auto [known, fresh] = digests.try_emplace(key->name, key->digest);
+    if (fresh) return std::nullopt;
+    return known->second == key->digest ? error{} : id_is_taken;
   });
   answer_empty();
 }
@@ -183,16 +185,17 @@ void batch::amend(const amendment& a) {
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
   take_out([&](frame&, const event& e) -> std::optional<error> {
-    const auto* id = id_of(e);
-    if (id && a.seen_ids.contains(*id)) return error{};
+    const auto* key = key_of(e);
+    if (key && a.seen_ids.contains(key->name)) return error{};
+    if (key && a.claimed_ids.contains(key->name)) return id_is_taken;
     const auto* who =
         unknown_player(e, [&](const std::string& p) { return a.unknown_players.contains(p); });
     if (who) return error{errc::not_found, "there is no player " + *who};
     const auto* level = level_of(e);
     if (level && a.unknown_levels.contains(*level))
       return error{errc::not_found, "there is no level " + *level};
-    const auto key = damaged_key_of(e, a.damaged_keys);
-    if (key) return redis::damaged_key(*key);
+    const auto damaged = damaged_key_of(e, a.damaged_keys);
+    if (damaged) return redis::damaged_key(*damaged);
     return std::nullopt;
   });
   answer_empty();
@@ -222,7 +225,10 @@ commit_request batch::request(const commit_settings& settings, timestamp now) {
     body.add(first->owner);
   }
   body.add(static_cast<std::int64_t>(all.ids().size()));
-  for (const auto* id : all.ids()) body.add(*id);
+  for (const auto* key : all.ids()) {
+    body.add(key->name);
+    body.add(key->digest);
+  }
   std::vector<std::string> texts;
   fold_settings how{settings.actions_limit, now, {}};
   if (settings.leaves_pending) how.refreshes_profile = settings.refreshes_profile;

@@ -56,12 +56,13 @@ struct frame {
 struct amendment {
   std::map<std::string, std::uint64_t> streams;  // committed numbers
   std::set<std::string> unknown_players;
-  std::set<std::string> seen_ids;
+  std::set<std::string> seen_ids;  // event_key::name of events that were applied before
   std::set<std::string> unknown_levels;
   // Keys without the world's prefix (`player:<id>`, `leaderboard:<board>`) that hold something
   // else.
   std::set<std::string> damaged_keys = {};
   std::set<std::string> taken_streams = {};  // another connection writes them now
+  std::set<std::string> claimed_ids = {};  // of those whose id stands for another event
 };
 
 struct commit_settings {

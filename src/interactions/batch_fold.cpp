@@ -66,7 +66,7 @@ void batch_fold::add_attack(const attack& a) {
     pairs_.push_back(&a);
   else
     pairs_[found->second] = &a;
-  if (!a.id.empty()) ids_.push_back(&a.id);
+  if (!a.key.name.empty()) ids_.push_back(&a.key);
 }
 
 void batch_fold::add_score(const score& s) {

@@ -33,7 +33,7 @@ class batch_fold {
   void append_to(packed_values& out, std::vector<std::string>& texts,
                  const fold_settings& settings) const;
 
-  [[nodiscard]] const std::vector<const std::string*>& ids() const noexcept { return ids_; }
+  [[nodiscard]] const std::vector<const event_key*>& ids() const noexcept { return ids_; }
   [[nodiscard]] std::size_t event_count() const noexcept { return event_count_; }
   // For each score, in order, the number of its entry in the section `scores` (1 is the first).
   [[nodiscard]] std::vector<std::size_t> take_score_entries() { return std::move(score_entries_); }
@@ -88,7 +88,7 @@ class batch_fold {
   std::vector<score_change> scores_;
   boost::unordered_flat_map<std::string, std::size_t> last_score_;  // board and player → scores_
   std::vector<std::size_t> score_entries_;
-  std::vector<const std::string*> ids_;
+  std::vector<const event_key*> ids_;
   game_fold game_;
   std::string log_;
   std::size_t line_start_ = 0;  // of the event being added, in log_

@@ -60,6 +60,33 @@ TEST_F(batch_fixture, a_repeated_id_is_applied_once_and_counts_as_accepted) {
   EXPECT_EQ(answers_[0]->accepted, 2U);
 }
 
+TEST_F(batch_fixture, another_event_under_the_same_id_is_refused) {
+  const std::string one =
+      R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
+  const std::string other =
+      R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":6})";
+  auto b = gather({{{one, other}}, {{one}}});
+  EXPECT_EQ(b.event_count(), 1U);
+  b.amend({{}, {}, {}, {}, {"k:k@x"}});
+  ASSERT_TRUE(answers_[0]);
+  EXPECT_EQ(answers_[0]->rejected.size(), 2U);
+  EXPECT_EQ(answers_[0]->rejected.at(0).why.code, errc::conflict);
+}
+
+TEST_F(batch_fixture, each_sender_has_ids_of_its_own) {
+  const auto text = R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":5})";
+  const http::principal other{http::role::server, "k2"};
+  auto first = make({text});
+  auto second = make({});
+  second.events.push_back(decode_event(json::parse(text), other, now).value());
+  second.indices.push_back(0);
+  std::vector<frame> both;
+  both.push_back(std::move(first));
+  both.push_back(std::move(second));
+  const batch b(std::move(both));
+  EXPECT_EQ(b.event_count(), 2U);
+}
+
 TEST_F(batch_fixture, frames_of_a_stream_follow_one_another) {
   auto b = gather({{{hit}, stream_position{"s", 4}},
                    {{hit}, stream_position{"s", 4}},

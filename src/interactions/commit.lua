@@ -8,7 +8,7 @@
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last, claim, owner                 base: the number that must be committed now; claim, owner:
 --                      of its writer (claim_stream.lua), who must not have been taken over
---           ids      id
+--           ids      name, digest                                 of events that must be applied once (events.hpp)
 --           levels   id                                           must be members of levels:popular
 --           boards   board                                        those that scores are for
 --           players  id, dealt, interaction, target, move, ops
@@ -22,9 +22,9 @@
 -- Returns {'ok', deaths…, refused…, verdicts…, damaged…} with each death as 'victim attacker'; refused: '?<n>' for the n-th
 --                  of scores that would have left ±2^53; verdicts as in interactions/game.lua; damaged: '~<key>' for each
 --                  key that was not written, because something else stands there
---         {'amend', streams, players, ids, levels, damaged}: nothing was changed; streams = id, committed (or 'taken'), …;
---                  players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys (without prefix)
---                  that hold something else than a player's state or a board
+--         {'amend', streams, players, ids, levels, damaged, taken}: nothing was changed; streams = id, committed (or
+--                  'taken'), …; players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys
+--                  (without prefix) that hold something else than a player's state or a board; taken = ids of other events
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
@@ -78,13 +78,27 @@ for i = 1, next_arg() do
   streams[i] = {id, last .. ' ' .. claim .. ' ' .. owner}
 end
 
-local ids, seen = {}, {}
-local current = prefix .. 'eventids:' .. id_period
-local before = prefix .. 'eventids:' .. string.format('%d', id_period - 1)
+-- The events that were applied lately, and what they were.
+local current = prefix .. 'eventdigests:' .. id_period
+local before = prefix .. 'eventdigests:' .. string.format('%d', id_period - 1)
+world.ids = {}
+function world.ids.digest_of(id) return call('HGET', current, id) or call('HGET', before, id) end
+function world.ids.remember(id, digest)
+  if ids_limit == 0 then return end
+  call('HSET', current, id, digest)
+  call('EXPIRE', current, 1200)
+end
+
+local ids, seen, taken = {}, {}, {}
 for i = 1, next_arg() do
-  local id = next_arg()
-  if call('SISMEMBER', current, id) == 1 or call('SISMEMBER', before, id) == 1 then seen[#seen + 1] = id end
-  ids[i] = id
+  local id, digest = next_arg(), next_arg()
+  local known = world.ids.digest_of(id)
+  if known == digest then
+    seen[#seen + 1] = id
+  elseif known then
+    taken[#taken + 1] = id
+  end
+  ids[i] = {id, digest}
 end
 
 local unfit_keys = {}
@@ -151,8 +165,8 @@ for k, text in ipairs(read_field(hitting, 'damage_dealt')) do
   dealt_before[i] = dealt
 end
 
-if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys > 0 then
-  return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys}
+if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys + #taken > 0 then
+  return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys, taken}
 end
 
 -- Everything holds: write.
@@ -286,10 +300,14 @@ for _, s in ipairs(streams) do call('SET', prefix .. 'ingest:' .. s[1], s[2], 'E
 
 if #ids > 0 and ids_limit > 0 then
   -- Each id by itself: a batch may hold more than unpack() takes.
-  for _, id in ipairs(ids) do call('SADD', current, id) end
+  for _, id in ipairs(ids) do call('HSET', current, id[1], id[2]) end
   call('EXPIRE', current, 1200)
-  local over = call('SCARD', current) - ids_limit
-  if over > 0 then call('SPOP', current, over) end
+  local over = call('HLEN', current) - ids_limit
+  while over > 0 do
+    local some = math.min(over, 1000)
+    call('HDEL', current, unpack(call('HRANDFIELD', current, some)))
+    over = over - some
+  end
 end
 
 if log_limit ~= '0' then
@@ -304,7 +322,7 @@ end
 
 for _, entry in ipairs(refused) do outcome[#outcome + 1] = entry end
 
-world.id_sets, world.note_move = {current, before}, note_move
+world.note_move = note_move
 apply_game(world, next_arg, outcome)
 
 for board, list in pairs(moved) do

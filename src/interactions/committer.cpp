@@ -53,6 +53,7 @@ amendment read_amendment(const redis::value& reply) {
   for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
   for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
   for (auto& key : reply[5].as_strings()) out.damaged_keys.insert(key);
+  for (auto& id : reply[6].as_strings()) out.claimed_ids.insert(id);
   return out;
 }
 

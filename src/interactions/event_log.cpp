@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/stream_id.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -25,17 +26,10 @@ std::string to_text(const log_cursor& c) { return fmt::format("{}.{}", c.entry, 
 std::optional<log_cursor> parse_log_cursor(std::string_view text) {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return std::nullopt;
-  const auto entry = text.substr(0, dot);
-  const auto dash = entry.find('-');
-  if (dash == std::string_view::npos) return std::nullopt;
-  const auto is_number = [](std::string_view digits) {
-    const auto n = parse_integer(digits);
-    return n && *n >= 0 && digits.front() != '+';
-  };
-  const auto events = text.substr(dot + 1);
-  if (!is_number(entry.substr(0, dash)) || !is_number(entry.substr(dash + 1)) || !is_number(events))
-    return std::nullopt;
-  return log_cursor{std::string(entry), static_cast<std::size_t>(*parse_integer(events))};
+  const auto entry = parse_stream_id(text.substr(0, dot));
+  const auto events = parse_natural(text.substr(dot + 1));
+  if (!entry || !events) return std::nullopt;
+  return log_cursor{to_string(*entry), static_cast<std::size_t>(*events)};
 }
 
 std::vector<std::string> decode_log_entry(

@@ -1,8 +1,11 @@
 #include "interactions/events.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/text.hpp"
 
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -67,16 +70,13 @@ class reader {
     return fallback;
   }
 
-  // UTF-8 (the JSON parser has checked it) without control characters other than tab and new line.
-  std::string text(std::string_view name, std::size_t max_bytes) {
+  // UTF-8 (the JSON parser has checked it) in which text_fault() finds nothing.
+  std::string text(std::string_view name, std::int64_t max_chars) {
     auto v = word(name, "");
     if (!from_.contains(name)) complain(name, "is required");
-    const auto is_control = [](unsigned char c) {
-      return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
-    };
-    if (v.size() > max_bytes) complain(name, fmt::format("must be at most {} bytes", max_bytes));
-    if (std::any_of(v.begin(), v.end(), is_control))
-      complain(name, "must not hold control characters");
+    if (static_cast<std::int64_t>(count_characters(v)) > max_chars)
+      complain(name, fmt::format("must have at most {} characters", max_chars));
+    if (const auto fault = text_fault(v, lines::many)) complain(name, *fault);
     return v;
   }
 
@@ -214,22 +214,27 @@ trade read_trade(reader& r, timestamp now) {
   return t;
 }
 
-chat read_chat(reader& r, timestamp now) {
+chat read_chat(reader& r, timestamp now, const skirmish::chat::channel_rules& rules) {
   chat c;
   c.channel = r.id("channel");
   c.from = r.id("from");
-  c.text = r.text("text", chat_text_max);
+  c.text = r.text("text", rules.text_limit_chars);
   c.ts = r.time("ts").value_or(now);
-  if (c.channel == "activity" || c.channel.starts_with("leaderboard:") ||
-      c.channel.starts_with("near:"))
-    r.complain("channel", "is no chat channel");
+  if (!rules.exists(c.channel)) r.complain("channel", "is no chat channel");
   r.only({"channel", "from", "text", "ts"});
   return c;
 }
 
+event_key key_of(const std::string& id, const json::object& sent, const http::principal& who) {
+  if (id.empty()) return {};
+  const char role = who.as == http::role::player ? 'p' : 'k';
+  return {fmt::format("{}:{}@{}", role, who.id, id), digest_of(json::serialize(sent))};
+}
+
 }  // namespace
 
-result<event> decode_event(const json::value& v, const http::principal& who, timestamp now) {
+result<event> decode_event(const json::value& v, const http::principal& who, timestamp now,
+                           const skirmish::chat::channel_rules& chats) {
   if (!v.is_object()) return error{errc::invalid_argument, "an event must be an object"};
   const auto& object = v.get_object();
   reader r(object);
@@ -251,7 +256,7 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
   } else if (type == "trade") {
     out = read_trade(r, now);
   } else if (type == "chat") {
-    out = read_chat(r, now);
+    out = read_chat(r, now, chats);
   } else if (r.complaint().empty()) {
     r.complain("type", "must be attack, move, respawn, score, item, completion, trade or chat");
   }
@@ -260,6 +265,10 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
     if (!actor || object.contains("ts")) return only_servers;
     if (!who.may_act_as(*actor)) return only_itself;
   }
+  if (auto* a = std::get_if<attack>(&*out))
+    a->key = key_of(a->id, object, who);
+  else if (auto* t = std::get_if<trade>(&*out))
+    t->key = key_of(t->id, object, who);
   return std::move(*out);
 }
 

@@ -5,6 +5,7 @@
 // reports.
 #pragma once
 
+#include "chat/channels.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "http/exchange.hpp"
@@ -20,6 +21,12 @@
 
 namespace skirmish::interactions {
 
+// What an event with an `id` is known by when it is sent again. Empty for events without one.
+struct event_key {
+  std::string name;    // the sender's role and id, '@', the event's id
+  std::string digest;  // of the event as it was sent: another one under the same id is refused
+};
+
 struct attack {
   std::string id;  // may be empty
   std::string attacker_id;
@@ -27,6 +34,7 @@ struct attack {
   std::int64_t damage = 0;  // 0 to damage_max
   std::string weapon;       // may be empty
   timestamp ts;
+  event_key key = {};
 };
 
 struct move {
@@ -78,6 +86,7 @@ struct trade {
   goods give;
   goods take;
   timestamp ts;
+  event_key key = {};
 };
 
 struct chat {
@@ -93,15 +102,16 @@ inline constexpr std::int64_t damage_max = 999'999'999;
 inline constexpr std::int64_t score_max =
     1LL << 53;  // sorted sets hold whole numbers exactly up to here
 inline constexpr std::int64_t quantity_max = 1'000'000'000;
-inline constexpr std::size_t goods_max = 32;         // different items on each side of a trade
-inline constexpr std::size_t chat_text_max = 4'096;  // bytes of UTF-8
+inline constexpr std::size_t goods_max = 32;  // different items on each side of a trade
 inline constexpr std::chrono::seconds move_ttl_min{10};
 inline constexpr std::chrono::seconds move_ttl_max{60};
 
 // Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
 // names the member), forbidden when `who` may not send it: a player may act only as itself, and
 // only a server sets `ts` or reports anything but attacks and moves. A trade binds two players, so
-// a server vouches for both; a player chats by the chat routes.
-result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now);
+// a server vouches for both; a player chats by the chat routes. `chats` says which chat events are
+// fine.
+result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now,
+                           const skirmish::chat::channel_rules& chats = {});
 
 }  // namespace skirmish::interactions

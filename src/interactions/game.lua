@@ -3,15 +3,16 @@
 --
 -- ARGV, read by next_arg(): a count, then for each its kind and
 --   item        player, item, quantity
---   trade       id, from, to, '1' when it is what `from` did last, its action as JSON,
+--   trade       id, digest, from, to, '1' when it is what `from` did last, its action as JSON,
 --               a count of what is given and item, quantity for each, the same for what is taken
 --   completion  id, level, player, score
 --   chat        channel, from, text, ts
 -- `world` may have note_move, a function that is told the key of each board and the player whose score changed on it.
 -- It has also now_ms, active (key of leaderboard:active), activity (key of the open slice), profile_ttl_s,
--- actions_limit, id_sets (keys of the remembered event ids: current, before), and add_action(player, line).
--- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'lacks <player> <item>', 'full', 'range',
--- 'muted', 'banned', 'damaged' when something else stands under a key that it needs.
+-- actions_limit, ids (the remembered event ids: commit.lua), and add_action(player, line).
+-- Appends '!<n> <verdict>' to outcome for the n-th that was not applied: 'seen', 'taken' (its id is another event's),
+-- 'lacks <player> <item>', 'full', 'range', 'muted', 'banned', 'damaged' when something else stands under a key that it
+-- needs.
 
 -- Up to 2^53 doubles, and so Lua and sorted sets, hold whole numbers exactly. An inventory has so many items
 -- (inventory::service::items_limit).
@@ -60,7 +61,8 @@ function game.item(world, next_arg)
 end
 
 function game.trade(world, next_arg)
-  local id, from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg(), next_arg()
+  local id, digest = next_arg(), next_arg()
+  local from, to, is_last, action = next_arg(), next_arg(), next_arg(), next_arg()
   local inventories = {[from] = world.prefix .. 'inventory:' .. from, [to] = world.prefix .. 'inventory:' .. to}
   local moves, missing, is_unfit, is_full = {}, nil, false, false
   local function quantity_of(player, item)
@@ -74,14 +76,13 @@ function game.trade(world, next_arg)
       local item, quantity = next_arg(), tonumber(next_arg())
       local taker = giver == from and to or from
       if quantity_of(giver, item) < quantity then missing = missing or ('lacks ' .. giver .. ' ' .. item) end
-      is_full = is_full or quantity_of(taker, item) + quantity > exact_limit
+      is_full = is_full or quantity_of(taker, item) + quantity >= exact_limit
       moves[#moves + 1] = {giver, taker, item, quantity}
     end
   end
   if id ~= '' then
-    for _, ids in ipairs(world.id_sets) do
-      if redis.call('SISMEMBER', ids, id) == 1 then return 'seen' end
-    end
+    local known = world.ids.digest_of(id)
+    if known then return known == digest and 'seen' or 'taken' end
   end
   if is_unfit then return 'damaged' end
   if missing then return missing end
@@ -90,10 +91,7 @@ function game.trade(world, next_arg)
     gain(inventories[m[1]], m[3], -m[4])
     gain(inventories[m[2]], m[3], m[4])
   end
-  if id ~= '' then
-    redis.call('SADD', world.id_sets[1], id)
-    redis.call('EXPIRE', world.id_sets[1], 1200)
-  end
+  if id ~= '' then world.ids.remember(id, digest) end
   local key = world.prefix .. 'player:' .. from
   if is_last == '1' then redis.call('HSET', key, 'interaction', 'trade', 'target', to) end
   if world.actions_limit > 0 then world.add_action(from, action) end
@@ -106,8 +104,14 @@ function game.completion(world, next_arg)
   local id, level, player, score = next_arg(), next_arg(), next_arg(), next_arg()
   local global, own = world.prefix .. 'leaderboard:global', world.prefix .. 'leaderboard:level:' .. level
   if not score_fits(global, player, score) or not score_fits(own, player, score) then return 'range' end
-  if id ~= '' and not redis.call('SET', world.prefix .. 'completion:' .. id, level .. ' ' .. player, 'NX', 'EX', 86400)
-  then return 'seen' end
+  if id ~= '' then
+    local key, what = world.prefix .. 'completion:' .. id, level .. ' ' .. player .. ' ' .. score
+    if not redis.call('SET', key, what, 'NX', 'EX', 86400) then
+      -- Older servers wrote no score.
+      local known = redis.call('GET', key)
+      return (known == what or known == level .. ' ' .. player) and 'seen' or 'taken'
+    end
+  end
   redis.call('ZINCRBY', world.prefix .. 'levels:popular', 1, level)
   add_score(world, global, player, score)
   add_score(world, own, player, score)

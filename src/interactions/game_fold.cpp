@@ -16,10 +16,11 @@ void append_goods(std::vector<std::string>& out, const goods& all) {
 }
 
 // Where a trade says whether it is the last thing that its player did.
-constexpr std::size_t is_last_at = 4;
+constexpr std::size_t is_last_at = 5;
 
 error meaning_of(std::string_view verdict) {
   if (verdict == "seen") return {};
+  if (verdict == "taken") return id_is_taken;
   if (verdict == "muted") return {errc::forbidden, "the sender is muted on this channel"};
   if (verdict == "banned") return {errc::forbidden, "the sender is banned from this channel"};
   if (verdict == "damaged")
@@ -30,6 +31,8 @@ error meaning_of(std::string_view verdict) {
 }
 
 }  // namespace
+
+const error id_is_taken{errc::conflict, "this id was used for another event"};
 
 bool is_game_event(const event& e) noexcept {
   return std::holds_alternative<item>(e) || std::holds_alternative<completion>(e) ||
@@ -53,7 +56,7 @@ void game_fold::add(const completion& c) {
 void game_fold::add(const trade& t, std::string action) {
   last_trade_[t.from] = events_.size();
   auto& e = events_.emplace_back();
-  e = {"trade", t.id, t.from, t.to, "0", std::move(action)};
+  e = {"trade", t.key.name, t.key.digest, t.from, t.to, "0", std::move(action)};
   append_goods(e, t.give);
   append_goods(e, t.take);
 }
@@ -75,7 +78,7 @@ void game_fold::append_to(std::vector<std::string>& out) const {
     const auto first = out.size();
     out.insert(out.end(), events_[i].begin(), events_[i].end());
     if (events_[i].front() != "trade") continue;
-    const auto last = last_trade_.find(events_[i][2]);
+    const auto last = last_trade_.find(events_[i][3]);
     if (last != last_trade_.end() && last->second == i) out[first + is_last_at] = "1";
   }
 }

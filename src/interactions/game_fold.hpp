@@ -23,6 +23,9 @@ struct game_settings {
   std::string achievement_rules;
 };
 
+// The answer to an event whose id its sender has used for another one.
+extern const error id_is_taken;
+
 // True for events that game.lua applies; it numbers them from 1 in the order of the batch.
 bool is_game_event(const event& e) noexcept;
 

@@ -45,6 +45,11 @@ TEST(game_events, are_refused_when_they_have_a_wrong_form) {
            R"({"type":"completion","level_id":"l","player_id":"p","score":1,"more":1})",
            R"({"type":"chat","channel":"general","from":"p"})",
            R"({"type":"chat","channel":"activity","from":"p","text":"x"})",
+           R"({"type":"chat","channel":"status","from":"p","text":"x"})",
+           R"({"type":"chat","channel":"presence:general","from":"p","text":"x"})",
+           R"({"type":"chat","channel":"notifications:p","from":"p","text":"x"})",
+           R"({"type":"chat","channel":"unheard-of","from":"p","text":"x"})",
+           R"({"type":"chat","channel":"general","from":"p","text":"\u202Eevil"})",
            R"({"type":"chat","channel":"general","from":"p","text":"\u0000"})",
        }) {
     const auto e = decode(text);
@@ -73,14 +78,14 @@ TEST(game_fold, marks_the_last_thing_a_player_did) {
   fold.add(item{"a", "x", 1});
   std::vector<std::string> out;
   fold.append_to(out);
-  const std::vector<std::string> expected{"3", "trade", "",      "a",    "b", "0", "{}", "1",  "x",
-                                          "1", "0",     "trade", "",     "a", "b", "1",  "{}", "1",
-                                          "x", "1",     "0",     "item", "a", "x", "1"};
+  const std::vector<std::string> expected{"3",  "trade", "",  "",      "a", "b",    "0", "{}", "1",
+                                          "x",  "1",     "0", "trade", "",  "",     "a", "b",  "1",
+                                          "{}", "1",     "x", "1",     "0", "item", "a", "x",  "1"};
   EXPECT_EQ(out, expected);
   fold.acted("a");
   out.clear();
   fold.append_to(out);
-  EXPECT_EQ(out[15], "0");
+  EXPECT_EQ(out[17], "0");
 }
 
 TEST(game_fold, asks_for_each_level_once) {

@@ -87,7 +87,8 @@ inline std::string commit_key(const redis::key_space& keys, std::string_view wri
 }
 inline constexpr std::chrono::seconds commit_ttl{86'400};
 
-// eventids:<period>, a set: ids of events of that period of 10 minutes (bounded). Lives 20 minutes.
+// eventdigests:<period>, a hash: what events of that period of 10 minutes are known by → a digest
+// of them (event_key; bounded). Lives 20 minutes.
 inline constexpr std::chrono::seconds event_id_period{600};
 
 // Pub/Sub channel `activity`: JSON of what just happened (deaths).

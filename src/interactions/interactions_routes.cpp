@@ -20,13 +20,13 @@ const char* body_description =
     "See docs/api.md.";
 
 // Refuses the whole request when one event has a wrong form, naming each.
-awaitable<response> post(engine& engine, const clock& time, std::size_t batch_limit, exchange& x) {
+awaitable<response> post(engine& engine, const clock& time, event_limits limits, exchange& x) {
   const auto now = time.now();
   frame f;
   body_errors errors;
   std::optional<error> forbidden;
   const auto read = [&](const json::value& v, std::size_t index, const std::string& pointer) {
-    auto e = decode_event(v, x.who, now);
+    auto e = decode_event(v, x.who, now, limits.chats);
     if (e) {
       f.events.push_back(std::move(*e));
       f.indices.push_back(index);
@@ -38,9 +38,9 @@ awaitable<response> post(engine& engine, const clock& time, std::size_t batch_li
   };
   if (x.body.is_array()) {
     const auto& list = x.body.get_array();
-    if (list.size() > batch_limit)
+    if (list.size() > limits.batch)
       co_return problem(
-          {errc::too_large, fmt::format("at most {} events in one request", batch_limit)},
+          {errc::too_large, fmt::format("at most {} events in one request", limits.batch)},
           x.request_id);
     for (std::size_t i = 0; i < list.size(); ++i) read(list[i], i, fmt::format("/{}", i));
   } else {
@@ -76,7 +76,7 @@ std::string owner_of(const http::principal& who) {
 }
 
 // The form of an event, as decode_event() reads it.
-json::value event_schema() {
+json::value event_schema(const skirmish::chat::channel_rules& chats) {
   const auto kind = [](const char* type, std::vector<schema::property> members) {
     members.push_back({"type", schema::word({type})});
     return schema::object(members);
@@ -84,7 +84,7 @@ json::value event_schema() {
   const schema::property ts{"ts", schema::time(), optional};
   const auto points = schema::integer(-score_max, score_max);
   const auto goods = shape::map_of(shape::integer(1, quantity_max), goods_max).schema();
-  json::object said{{"type", "string"}, {"maxLength", chat_text_max}};
+  json::object said{{"type", "string"}, {"maxLength", chats.text_limit_chars}};
   const schema::property id_if_any{"id", schema::id(), optional};
   return schema::any_of(
       {kind("attack", {id_if_any,
@@ -123,13 +123,13 @@ json::value event_schema() {
 
 }  // namespace
 
-void add_routes(router& routes, engine& engine, const clock& time, std::size_t batch_limit) {
-  const auto event = event_schema();
-  json::object batch{{"type", "array"}, {"items", event}, {"maxItems", batch_limit}};
+void add_routes(router& routes, engine& engine, const clock& time, const event_limits& limits) {
+  const auto event = event_schema(limits.chats);
+  json::object batch{{"type", "array"}, {"items", event}, {"maxItems", limits.batch}};
   const auto rejection = schema::object(
       {{"index", schema::count()}, {"code", schema::text()}, {"detail", schema::text()}});
-  auto post_events = [&engine, &time, batch_limit](exchange& x) {
-    return post(engine, time, batch_limit, x);
+  auto post_events = [&engine, &time, limits](exchange& x) {
+    return post(engine, time, limits, x);
   };
   routes
       .add({verb::post,
@@ -161,16 +161,16 @@ void add_routes(router& routes, attack_records& records) {
 }
 
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
-                  std::size_t batch_limit) {
-  auto handle = [&engine, &time, batch_limit](realtime::connection& c,
-                                              const json::object& message) -> awaitable<void> {
+                  const event_limits& limits) {
+  auto handle = [&engine, &time, limits](realtime::connection& c,
+                                         const json::object& message) -> awaitable<void> {
     const auto& list = message.at("interactions");
     const auto* seq = message.if_contains("seq");
     const bool numbered = seq != nullptr;
-    if (!list.is_array() || list.get_array().size() > batch_limit) {
+    if (!list.is_array() || list.get_array().size() > limits.batch) {
       c.fail(message,
              {errc::invalid_argument,
-              fmt::format("interactions must be an array of at most {} events", batch_limit)});
+              fmt::format("interactions must be an array of at most {} events", limits.batch)});
       co_return;
     }
     if (numbered && (!seq->is_int64() || seq->get_int64() < 1)) {
@@ -186,7 +186,7 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     const auto now = time.now();
     std::size_t index = 0;
     for (const auto& v : list.get_array()) {
-      auto e = decode_event(v, c.who(), now);
+      auto e = decode_event(v, c.who(), now, limits.chats);
       if (e) {
         f.events.push_back(std::move(*e));
         f.indices.push_back(index);

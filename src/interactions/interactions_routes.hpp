@@ -8,8 +8,14 @@
 
 namespace skirmish::interactions {
 
-// `batch_limit`: events in one request.
-void add_routes(http::router& routes, engine& engine, const clock& time, std::size_t batch_limit);
+// What one request or frame may hold.
+struct event_limits {
+  std::size_t batch = 0;  // events
+  skirmish::chat::channel_rules chats;
+};
+
+void add_routes(http::router& routes, engine& engine, const clock& time,
+                const event_limits& limits);
 void add_routes(http::router& routes, attack_records& records);
 
 // The WebSocket message `{"seq":17,"interactions":[…]}`, answered by `{"ack":17}` when every frame
@@ -17,7 +23,7 @@ void add_routes(http::router& routes, attack_records& records);
 // `seq` (and a `cid` instead) the answer is
 // `{"cid":"…","accepted":n}`.
 void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
-                  std::size_t batch_limit);
+                  const event_limits& limits);
 
 // Numbered frames of a socket that is opened with `?stream=<id>`: it becomes the stream's writer.
 void add_streams(realtime::gateway& gateway, engine& engine, const redis::key_space& keys);

@@ -118,7 +118,7 @@ void add_routes(router& routes, service& jobs, tasks::broker_view broker) {
             "Add a request that waits for a worker",
             bind(create),
             shape::object({{"job_id", shape::id(), optional, "a UUID is made when absent"},
-                           {"kind", shape::text(1, 64), required, "what is to be done"},
+                           {"kind", shape::line(1, 64), required, "what is to be done"},
                            {"payload", shape::anything(), optional, "at most 16 KiB"}}),
             {},
             "201 and the job. 409 when the id is taken."})

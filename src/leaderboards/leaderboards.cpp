@@ -6,6 +6,7 @@
 #include "core/parse.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
+#include "levels/levels_keys.hpp"
 #include "redis/views.hpp"
 
 #include <algorithm>
@@ -284,6 +285,18 @@ awaitable<std::vector<entry>> service::ranks(std::string board, std::vector<std:
     }
   }
   co_return out;
+}
+
+awaitable<bool> service::exists(std::string board) {
+  if (board == "active" || board == "global") co_return true;
+  constexpr std::string_view of_level = "level:";
+  const auto keys = board_keys(keys_, board);
+  redis::request ask;
+  ask.push_range("EXISTS", keys);
+  if (board.starts_with(of_level))
+    ask.push("ZSCORE", levels::popular_key(keys_), board.substr(of_level.size()));
+  const auto replies = redis::checked(co_await redis_.exec(std::move(ask)));
+  co_return replies[0].as_integer().value_or(0) > 0 || (replies.size() > 1 && !replies[1].is_nil());
 }
 
 awaitable<std::vector<std::int64_t>> service::versions(std::vector<std::string> boards) {

@@ -110,6 +110,8 @@ class service {
   // id, sending the same again within 10 minutes changes nothing.
   awaitable<std::vector<submitted>> submit(std::string board, std::vector<score> scores,
                                            std::string submission_id = {});
+  // False when the id stands for a submission with another digest already.
+  awaitable<bool> claim(std::string board, std::string submission_id, std::string digest);
   awaitable<bool> remove(std::string board, std::string player_id);  // true when it was there
 
   // Boards. conflict when entries would have to be reordered (order, or to or from dense).
@@ -128,6 +130,10 @@ class service {
   awaitable<void> catch_up(std::string board);
   // Mends @order after somebody wrote to the board without telling @moved.
   awaitable<void> reindex(std::string board, std::int64_t season = 0);
+
+  // Whether there is such a board: somebody has configured it or put a score on it, it is that of a
+  // level, or the server itself keeps it.
+  awaitable<bool> exists(std::string board);
 
   // Versions of boards (0 for unknown ones), in one round trip.
   awaitable<std::vector<std::int64_t>> versions(std::vector<std::string> boards);

@@ -13,7 +13,10 @@
 //   leaderboard:<board>@config     hash    order, operator, rank_mode, reset, next_reset, season,
 //                                          season_started, seasons_kept
 //   leaderboard:<board>@seasons    hash    number → "started closed" (ms) of each closed season
-//   leaderboard:<board>@done:<id>  string  a submission with an id that was applied; 10 minutes
+//   leaderboard:<board>@done:<id>:<n>    string  the scores from the n-th on of a submission with
+//   an
+//                                          id were applied; 10 minutes. <id> is <key_id>@<sent id>
+//   leaderboard:<board>@done:<id>@body   string  a digest of that submission; 10 minutes
 //   leaderboard:<board>@<season>…  the same keys again for each closed season
 //   leaderboards:resets            zset    board → when its season ends (ms)
 //

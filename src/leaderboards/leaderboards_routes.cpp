@@ -1,5 +1,6 @@
 #include "leaderboards/leaderboards_routes.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
@@ -9,6 +10,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 
 namespace skirmish::leaderboards {
 namespace {
@@ -117,8 +119,14 @@ std::optional<score> read_score(const json::value& body, const std::string& poin
 
 constexpr const char* out_of_range = "the score would leave the range of -2^53 to 2^53";
 
+// Each API key has ids of its own.
+std::string submission_id_of(const exchange& x) {
+  const auto id = x.req.header("idempotency-key");
+  return id.empty() ? std::string() : fmt::format("{}@{}", x.who.id, id);
+}
+
 awaitable<response> submit_many(service& boards, exchange& x, std::vector<score> scores) {
-  std::string id(x.req.header("idempotency-key"));
+  auto id = submission_id_of(x);
   const auto outcome = co_await boards.submit(x.path("board"), std::move(scores), std::move(id));
   json::array rejected;
   std::int64_t changed = 0;
@@ -134,7 +142,7 @@ awaitable<response> submit_many(service& boards, exchange& x, std::vector<score>
 }
 
 awaitable<response> submit_one(service& boards, exchange& x, score only) {
-  std::string id(x.req.header("idempotency-key"));
+  auto id = submission_id_of(x);
   std::vector<std::string> ids{only.player_id};
   std::vector<score> scores;
   scores.push_back(std::move(only));
@@ -168,6 +176,13 @@ awaitable<response> submit(service& boards, exchange& x) {
     co_return problem({errc::invalid_argument, "a score does not have the form it should have"},
                       x.request_id, errors);
   if (auto no = unless_changeable(x)) co_return std::move(*no);
+  if (!id.empty()) {
+    const bool is_ours = co_await boards.claim(x.path("board"), submission_id_of(x),
+                                               digest_of(json::serialize(x.body)));
+    if (!is_ours)
+      co_return problem(422, {errc::conflict, "this Idempotency-Key was sent with another body"},
+                        x.request_id);
+  }
   if (x.body.is_array()) co_return co_await submit_many(boards, x, std::move(scores));
   co_return co_await submit_one(boards, x, std::move(scores.front()));
 }
@@ -238,7 +253,7 @@ shape settings_shape() {
                      "what a submitted score does to the old one; best by default"});
   members.push_back({"rank_mode", shape::word({rank_mode_words.begin(), rank_mode_words.end()}),
                      http::optional, "1234, 1224 or 1223; ordinal by default"});
-  members.push_back({"reset", shape::text(0, 100), http::optional,
+  members.push_back({"reset", shape::line(0, 100), http::optional,
                      "cron in UTC when a season ends; empty: never"});
   members.push_back(
       {"seasons_kept", shape::integer(0, 1'000), http::optional, "closed seasons; 100 by default"});

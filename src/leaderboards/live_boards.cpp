@@ -48,10 +48,6 @@ live_boards::live_boards(asio::io_context& io, service& boards, std::int64_t lim
                          std::chrono::milliseconds interval)
     : boards_(boards), limit_(limit), interval_(interval), all_(std::make_shared<state>(io)) {}
 
-bool live_boards::has_room_for(const std::string& board) const {
-  return all_->boards.size() < boards_limit || all_->boards.contains(board);
-}
-
 live_boards::interest live_boards::watch(std::string board, listener on_top) {
   const bool first = all_->boards.empty();
   interest mine;

@@ -29,8 +29,6 @@ class live_boards {
   // Runs on the thread; must not throw. The same top may be kept and shared.
   using listener = std::function<void(const std::shared_ptr<const board_top>&)>;
 
-  static constexpr std::size_t boards_limit = 1'000;
-
   struct state;
   // While it lives, its listener is called. Movable; may outlive the live_boards.
   class interest {
@@ -52,8 +50,7 @@ class live_boards {
   live_boards(asio::io_context& io, service& boards, std::int64_t limit = 10,
               std::chrono::milliseconds interval = std::chrono::milliseconds(100));
 
-  // False when too many different boards are watched on this thread already.
-  [[nodiscard]] bool has_room_for(const std::string& board) const;
+  awaitable<bool> exists(std::string board) { return boards_.exists(std::move(board)); }
   // The listener gets the top as it is soon, and then each changed one.
   interest watch(std::string board, listener on_top);
 

@@ -49,6 +49,7 @@ void live_channel::add_to(realtime::gateway& gateway) {
     at->second->who = nullptr;
     readers_.erase(at);
   };
+  kind.limits = {boards_max, boards_max / 4};
   gateway.on_channel(std::string(prefix), std::move(kind));
 }
 
@@ -57,8 +58,8 @@ awaitable<result<void>> live_channel::join(realtime::connection& c, std::string 
   const auto* limit = message.at("subscribe").as_object().if_contains("limit");
   if (limit && (!limit->is_int64() || limit->get_int64() < 1 || limit->get_int64() > limit_max))
     co_return error{errc::invalid_argument, "limit must be 1 to " + std::to_string(limit_max)};
-  if (!tops_.has_room_for(channel.substr(prefix.size())))
-    co_return error{errc::unavailable, "too many boards are watched here"};
+  const bool exists = co_await tops_.exists(channel.substr(prefix.size()));
+  if (!exists) co_return error{errc::not_found, "there is no such board"};
   auto& place = readers_[{&c, channel}];
   // Subscribed before: with another limit perhaps.
   if (place) place->who = nullptr;

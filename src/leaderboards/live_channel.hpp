@@ -24,6 +24,7 @@ class live_channel {
  public:
   static constexpr std::int64_t limit_default = 10;
   static constexpr std::int64_t limit_max = 100;
+  static constexpr std::size_t boards_max = 1'000;  // watched on one thread
 
   // `tops` must have a limit of limit_max.
   live_channel(live_boards& tops, task_group& group) : tops_(tops), group_(group) {}

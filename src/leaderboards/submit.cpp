@@ -13,6 +13,8 @@
 namespace skirmish::leaderboards {
 namespace {
 
+using namespace std::chrono_literals;
+
 const std::string board_lua =
 #include "leaderboards/board.lua.inc"
     ;
@@ -75,6 +77,15 @@ awaitable<std::vector<submitted>> service::submit(std::string board, std::vector
     first = last;
   }
   co_return out;
+}
+
+awaitable<bool> service::claim(std::string board, std::string submission_id, std::string digest) {
+  const auto key = board_key(keys_, board) + "@done:" + submission_id + "@body";
+  redis::request r;
+  r.push("SET", key, digest, "NX", "PX", std::chrono::milliseconds(10min).count());
+  r.push("GET", key);
+  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  co_return replies[1].is_string() && replies[1].as_string() == digest;
 }
 
 awaitable<bool> service::remove(std::string board, std::string player_id) {

@@ -96,8 +96,8 @@ void add_routes(router& routes, service& levels) {
   const auto bind = [&levels](auto handle) {
     return [&levels, handle](exchange& x) { return handle(levels, x); };
   };
-  const auto name = shape::text(1, 128);
-  const auto difficulty = shape::text(1, 64);
+  const auto name = shape::line(1, 128);
+  const auto difficulty = shape::line(1, 64);
   const auto description = shape::text(0, 10'000);
   const std::vector<schema::property> members{{"level_id", schema::id()},
                                               {"name", schema::text()},

@@ -1,5 +1,6 @@
 #include "notifications/notifications.hpp"
 
+#include "core/text.hpp"
 #include "notifications/notifications_keys.hpp"
 
 #include <fmt/format.h>
@@ -15,15 +16,17 @@ const redis::script notify_script{
 }  // namespace
 
 boost::json::object to_json(const notification& n) {
-  return {{"id", chat::to_string(n.id)}, {"text", n.text}, {"ts", n.ts}};
+  return {{"id", to_string(n.id)}, {"text", n.text}, {"ts", n.ts}};
 }
 
 awaitable<result<std::string>> service::send(std::string player_id, std::string text,
                                              std::string once) {
-  const auto limit_bytes = static_cast<std::size_t>(settings_.text_limit_bytes);
-  if (text.empty() || text.size() > limit_bytes)
-    co_return error{errc::invalid_argument,
-                    fmt::format("a notification has 1 to {} bytes", limit_bytes)};
+  const auto length = static_cast<std::int64_t>(count_characters(text));
+  if (length < 1 || length > settings_.text_limit_chars)
+    co_return error{errc::invalid_argument, fmt::format("a notification has 1 to {} characters",
+                                                        settings_.text_limit_chars)};
+  if (const auto fault = text_fault(text, lines::many))
+    co_return error{errc::invalid_argument, fmt::format("a notification {}", *fault)};
   const auto key = unread_key(keys_, player_id);
   const auto known = notified_key(keys_, once);
   const auto ts = to_rfc3339(clock_.now());
@@ -40,13 +43,13 @@ awaitable<std::vector<notification>> service::unread(std::string player_id,
                                                      std::optional<message_id> after,
                                                      std::int64_t limit) {
   std::string from = "-";
-  if (after) from = "(" + chat::to_string(*after);
+  if (after) from = "(" + to_string(*after);
   const auto reply = redis::checked(
       co_await redis_.command("XRANGE", unread_key(keys_, player_id), from, "+", "COUNT", limit));
   std::vector<notification> out;
   for (const auto& entry : reply.elements()) {
     if (entry.size() < 2) continue;
-    const auto id = chat::parse_message_id(entry[0].as_string());
+    const auto id = parse_stream_id(entry[0].as_string());
     const auto* text = entry[1].find("text");
     const auto* ts = entry[1].find("ts");
     if (id && text && ts) out.push_back({*id, text->as_string(), ts->as_string()});
@@ -55,16 +58,16 @@ awaitable<std::vector<notification>> service::unread(std::string player_id,
 }
 
 awaitable<result<void>> service::read_one(std::string player_id, message_id id) {
-  const auto removed = redis::checked(
-      co_await redis_.command("XDEL", unread_key(keys_, player_id), chat::to_string(id)));
+  const auto removed =
+      redis::checked(co_await redis_.command("XDEL", unread_key(keys_, player_id), to_string(id)));
   if (!removed.as_bool()) co_return error{errc::not_found, "there is no such unread notification"};
   co_return result<void>{};
 }
 
 awaitable<std::int64_t> service::read_up_to(std::string player_id, message_id last) {
   const message_id first_kept{last.ms, last.seq + 1};
-  const auto removed = redis::checked(co_await redis_.command(
-      "XTRIM", unread_key(keys_, player_id), "MINID", chat::to_string(first_kept)));
+  const auto removed = redis::checked(co_await redis_.command("XTRIM", unread_key(keys_, player_id),
+                                                              "MINID", to_string(first_kept)));
   co_return removed.as_integer().value_or(0);
 }
 

@@ -22,7 +22,7 @@ using chat::message_id;
 
 struct settings {
   std::int64_t limit = 1'000;  // unread ones kept a player; the oldest go
-  std::int64_t text_limit_bytes = 2'000;
+  std::int64_t text_limit_chars = 2'000;
 };
 
 struct notification {

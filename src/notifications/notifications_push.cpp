@@ -104,7 +104,7 @@ void pusher::receive(const std::string& name, std::string_view payload) {
   const auto* fields = ec ? nullptr : parsed.if_object();
   const auto* id_text = fields ? fields->if_contains("id") : nullptr;
   if (!id_text || !id_text->is_string()) return;
-  const auto id = chat::parse_message_id(id_text->get_string());
+  const auto id = parse_stream_id(id_text->get_string());
   if (!id) return;
   const auto text = fmt::format(R"({{"notification":{}}})", payload);
   for (auto& [key, m] : at->second->members) {

@@ -20,7 +20,7 @@ awaitable<response> list(service& all, exchange& x) {
   if (!x.who.may_act_as(player_id)) co_return problem(not_yours, x.request_id);
   std::optional<message_id> after;
   if (!x.query("cursor").empty()) {
-    after = chat::parse_message_id(x.query("cursor"));
+    after = parse_stream_id(x.query("cursor"));
     if (!after) co_return problem(no_id, x.request_id);
   }
   const auto limit = x.query_integer("limit");
@@ -31,14 +31,14 @@ awaitable<response> list(service& all, exchange& x) {
   json::array items;
   for (const auto& n : unread) items.push_back(to_json(n));
   json::value next;
-  if (more) next = chat::to_string(unread.back().id);
+  if (more) next = to_string(unread.back().id);
   co_return json_response(json::object{{"items", std::move(items)}, {"next_cursor", next}});
 }
 
 awaitable<response> read_one(service& all, exchange& x) {
   const auto& player_id = x.path("id");
   if (!x.who.may_act_as(player_id)) co_return problem(not_yours, x.request_id);
-  const auto id = chat::parse_message_id(x.path("notification"));
+  const auto id = parse_stream_id(x.path("notification"));
   if (!id) co_return problem(no_id, x.request_id);
   const auto read = co_await all.read_one(player_id, *id);
   co_return read ? no_content() : problem(read.error(), x.request_id);
@@ -47,7 +47,7 @@ awaitable<response> read_one(service& all, exchange& x) {
 awaitable<response> read_all(service& all, exchange& x) {
   const auto& player_id = x.path("id");
   if (!x.who.may_act_as(player_id)) co_return problem(not_yours, x.request_id);
-  const auto last = chat::parse_message_id(*x.text("up_to"));
+  const auto last = parse_stream_id(*x.text("up_to"));
   if (!last) co_return problem(no_id, x.request_id);
   const auto count = co_await all.read_up_to(player_id, *last);
   co_return json_response(json::object{{"read", count}});

@@ -120,8 +120,8 @@ void add_routes(router& routes, service& players, password_hash hash) {
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
-  const auto name = shape::text(1, 64);
-  const auto email = shape::text(0, 254);
+  const auto name = shape::line(1, 64);
+  const auto email = shape::line(0, 254);
   const auto stat = shape::integer(0, stat_max);
   const auto whole = schema::integer(INT64_MIN, INT64_MAX);
   const auto profile = schema::object({{"player_id", schema::id()},

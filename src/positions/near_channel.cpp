@@ -34,6 +34,7 @@ realtime::channel_kind near_channel::kind() {
   out.join = [this](realtime::connection& c, std::string channel, const json::object& message) {
     return join(c, std::move(channel), message);
   };
+  out.limits = {players_max, players_max / 4};
   out.leave = [this](realtime::connection& c, const std::string& channel) { leave(c, channel); };
   return out;
 }

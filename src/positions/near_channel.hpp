@@ -25,6 +25,7 @@ class near_channel {
  public:
   static constexpr std::chrono::milliseconds interval{250};
   static constexpr std::size_t unsent_max_bytes = 16 << 10;  // of a reader who gets another push
+  static constexpr std::size_t players_max = 4'096;          // watched on one thread
 
   near_channel(asio::io_context& io, service& positions) : positions_(positions), wake_(io) {}
 

@@ -15,6 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto confirm_patience = 2s;
+// Together with revocation_watch::period well below a second.
+constexpr auto revocation_pause = 200ms;
 
 bool is_allowed(const http::principal& who, http::access needed) {
   return static_cast<int>(who.as) >= static_cast<int>(needed);
@@ -26,6 +28,21 @@ error refusal(const http::principal& who) {
   return {errc::forbidden, "this key's role does not allow that"};
 }
 
+// A connection's place among the open ones, however its coroutine ends.
+class listed {
+ public:
+  listed(std::shared_ptr<std::set<connection*>> all, connection& c) : all_(std::move(all)), c_(&c) {
+    all_->insert(c_);
+  }
+  ~listed() { all_->erase(c_); }
+  listed(const listed&) = delete;
+  listed& operator=(const listed&) = delete;
+
+ private:
+  std::shared_ptr<std::set<connection*>> all_;
+  connection* c_;
+};
+
 }  // namespace
 
 json::value cid_of(const json::object& message) {
@@ -34,11 +51,12 @@ json::value cid_of(const json::object& message) {
 }
 
 connection::connection(asio::io_context& io, http::websocket& socket, http::principal who,
-                       std::string stream_id)
+                       std::string stream_id, std::string peer)
     : io_(io),
       socket_(&socket),
       who_(std::move(who)),
       stream_id_(std::move(stream_id)),
+      peer_(std::move(peer)),
       room_(io, asio::steady_timer::time_point::max()) {}
 
 void connection::push(const json::object& message) { push_text(json::serialize(message)); }
@@ -57,6 +75,10 @@ awaitable<void> connection::wait_sent() {
 
 void connection::close_slow() {
   if (socket_) socket_->close(http::ws::close_code::too_slow, "reading too slowly");
+}
+
+void connection::close_revoked() {
+  if (socket_) socket_->close(http::ws::close_code::bad_token, "this API key was revoked");
 }
 
 void connection::reply(const json::value& cid, json::object body) {
@@ -107,10 +129,11 @@ void connection::closed() {
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-                 metrics::registry& metrics)
+                 const revoked_keys& revoked, metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
       prefix_(std::move(prefix)),
+      revoked_(revoked),
       open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
       received_(metrics.add_counter("skirmish_websocket_messages_total",
                                     "WebSocket messages received.")) {
@@ -125,12 +148,16 @@ void gateway::on_message(std::string type, http::access who, message_handler han
 }
 
 void gateway::on_channel(std::string name, channel_kind kind) {
-  kinds_.insert_or_assign(std::move(name), std::move(kind));
+  const subscription_quota quota(kind.limits);
+  kinds_.insert_or_assign(std::move(name), registered_kind{std::move(kind), quota});
 }
 
 awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   const std::string stream(x.query("stream"));
-  auto self = std::make_shared<connection>(io_, socket, x.who, stream);
+  auto self = std::make_shared<connection>(io_, socket, x.who, stream,
+                                           peer_of(x.who, x.req.remote_address));
+  const listed here(connections_, *self);
+  close_if_revoked(*self);  // since the handshake, perhaps
   const bool may_stream = is_allowed(x.who, http::access::player);
   std::optional<writer_entry> entry;
   if (!stream.empty() && (!is_valid_id(stream) || !may_stream)) {
@@ -155,6 +182,23 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   self->closed();
   const auto channels = self->channels_;
   for (const auto& channel : channels) leave(*self, channel);
+}
+
+void gateway::close_if_revoked(connection& c) const {
+  if (c.who().as >= http::role::server && revoked_.contains(c.who().id)) c.close_revoked();
+}
+
+awaitable<void> gateway::close_revoked() {
+  asio::steady_timer pause(io_);
+  std::uint64_t seen = 0;
+  while (true) {
+    if (const auto now = revoked_.version(); now != seen) {
+      seen = now;
+      for (auto* c : *connections_) close_if_revoked(*c);
+    }
+    pause.expires_after(revocation_pause);
+    co_await pause.async_wait(use_awaitable);
+  }
 }
 
 // The one catch per socket message.
@@ -193,7 +237,7 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
   c.fail(message, {errc::invalid_argument, "this message has no known type"});
 }
 
-const channel_kind* gateway::find_channel(std::string_view name) const {
+gateway::registered_kind* gateway::find_channel(std::string_view name) {
   if (name.ends_with(':')) return nullptr;  // the prefix of a kind is no channel
   if (const auto exact = kinds_.find(name); exact != kinds_.end()) return &exact->second;
   const auto colon = name.find(':');
@@ -210,41 +254,57 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
     co_return;
   }
   const std::string channel(name->get_string());
-  const auto* kind = find_channel(channel);
+  auto* kind = find_channel(channel);
   if (!kind) {
     c.fail(message, {errc::not_found, "there is no such channel"});
     co_return;
   }
-  if (!is_allowed(c.who(), kind->who)) {
+  if (!is_allowed(c.who(), kind->is.who)) {
     c.fail(message, refusal(c.who()));
     co_return;
   }
-  if (c.channels_.size() >= channels_limit) {
-    c.fail(message, {errc::invalid_argument, "too many subscriptions"});
-    co_return;
-  }
-  if (kind->join) {
-    const bool is_new = c.channels_.insert(channel).second;
-    auto joined = co_await kind->join(c, channel, message);
-    if (!joined) {
-      if (is_new) c.channels_.erase(channel);
-      c.fail(message, joined.error());
+  const bool is_new = !c.channels_.contains(channel);
+  if (is_new) {
+    if (c.channels_.size() >= channels_limit) {
+      c.fail(message, {errc::invalid_argument, "too many subscriptions"});
+      co_return;
     }
-    co_return;
+    if (auto counted = kind->quota.enter(c.peer_, channel); !counted) {
+      c.fail(message, counted.error());
+      co_return;
+    }
+    c.channels_.insert(channel);
   }
+  result<void> joined;
+  std::exception_ptr problem;
+  try {
+    joined = co_await join(c, kind->is, channel, message);
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  // Who subscribes again in vain keeps what it had.
+  if (is_new && (problem || !joined)) leave(c, channel);
+  if (problem) std::rethrow_exception(problem);
+  if (!joined) c.fail(message, joined.error());
+}
+
+// Answers when it is done.
+awaitable<result<void>> gateway::join(connection& c, const channel_kind& kind, std::string channel,
+                                      const json::object& message) {
+  if (kind.join) co_return co_await kind.join(c, channel, message);
   auto& here = channels_[channel];
   if (!here.source) {
-    auto forward = [this, channel, kind](std::string_view, std::string_view payload) {
-      publish(channel, kind->render(channel, payload));
+    auto forward = [this, channel, &kind](std::string_view, std::string_view payload) {
+      publish(channel, kind.render(channel, payload));
     };
     here.source = subscriber_.subscribe(prefix_ + channel, redis::listener{std::move(forward)});
   }
   here.members.insert(c.shared_from_this());
-  c.channels_.insert(channel);
   // The answer comes once Redis has confirmed, so that nothing published after it is missed. The
   // place in the map may go while waiting; the client's own membership keeps it.
   co_await here.source.confirmed(confirm_patience);
   c.reply(cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
+  co_return result<void>{};
 }
 
 awaitable<void> gateway::unsubscribe(connection& c, const json::object& message) {
@@ -260,9 +320,11 @@ awaitable<void> gateway::unsubscribe(connection& c, const json::object& message)
 }
 
 void gateway::leave(connection& c, const std::string& channel) {
-  c.channels_.erase(channel);
-  if (const auto* kind = find_channel(channel); kind && kind->leave) {
-    kind->leave(c, channel);
+  auto* kind = find_channel(channel);
+  if (!kind || c.channels_.erase(channel) == 0) return;
+  kind->quota.leave(c.peer_, channel);
+  if (kind->is.leave) {
+    kind->is.leave(c, channel);
     return;
   }
   const auto here = channels_.find(channel);

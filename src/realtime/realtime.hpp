@@ -5,11 +5,13 @@
 // with on_message(), their channels with on_channel().
 #pragma once
 
+#include "apikeys/revocations.hpp"
 #include "core/asio.hpp"
 #include "core/error.hpp"
 #include "http/router.hpp"
 #include "http/websocket.hpp"
 #include "metrics/registry.hpp"
+#include "realtime/subscription_quota.hpp"
 #include "redis/subscriber.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -37,7 +39,7 @@ json::value cid_of(const json::object& message);
 class connection : public std::enable_shared_from_this<connection> {
  public:
   connection(asio::io_context& io, http::websocket& socket, http::principal who,
-             std::string stream_id);
+             std::string stream_id, std::string peer);
 
   [[nodiscard]] const http::principal& who() const noexcept { return who_; }
   [[nodiscard]] const std::string& stream_id() const noexcept { return stream_id_; }
@@ -60,6 +62,8 @@ class connection : public std::enable_shared_from_this<connection> {
   void close_slow();
   // Ends it with 3501: another connection of its owner writes the stream now.
   void close_taken_over();
+  // Ends it with 3500: its key has been revoked.
+  void close_revoked();
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
   void fail(const json::object& message, const error& why);
@@ -86,6 +90,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::string stream_id_;
   std::int64_t claim_ = 0;
   std::int64_t newest_claim_ = 0;  // that was made on its stream
+  std::string peer_;               // as quotas count
   std::int64_t ack_ = 0;
   bool ack_scheduled_ = false;
   std::size_t working_ = 0;
@@ -107,6 +112,8 @@ struct channel_kind {
                                         const json::object& message)>
       join = nullptr;
   std::function<void(connection&, const std::string& channel)> leave = nullptr;
+  // Of the channels of this kind, on one server thread.
+  quota_limits limits = {};
 };
 
 // Where the writer of a stream begins.
@@ -127,7 +134,7 @@ class gateway {
 
   // `prefix` stands before each channel's name in Redis: the world's tag.
   gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-          metrics::registry& metrics);
+          const revoked_keys& revoked, metrics::registry& metrics);
 
   void on_message(std::string type, http::access who, message_handler handle);
   // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
@@ -138,6 +145,9 @@ class gateway {
 
   // Serves one socket until it closes.
   awaitable<void> serve(http::exchange& x, http::websocket& socket);
+
+  // Closes the sockets of keys that are revoked, until cancelled.
+  awaitable<void> close_revoked();
 
   // Sends `text` to everyone subscribed to `channel` on this thread.
   void publish(const std::string& channel, std::string_view text);
@@ -154,6 +164,7 @@ class gateway {
     redis::subscription source;
   };
 
+  void close_if_revoked(connection& c) const;
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> subscribe(connection& c, const json::object& message);
   awaitable<void> unsubscribe(connection& c, const json::object& message);
@@ -173,13 +184,23 @@ class gateway {
   awaitable<void> open_stream(connection& c, http::websocket& socket);
   void hear_claim(std::string_view payload);
 
-  const channel_kind* find_channel(std::string_view name) const;
+  struct registered_kind {
+    channel_kind is;
+    subscription_quota quota;
+  };
+  registered_kind* find_channel(std::string_view name);
+  awaitable<result<void>> join(connection& c, const channel_kind& kind, std::string channel,
+                               const json::object& message);
 
   asio::io_context& io_;
   redis::subscriber& subscriber_;
   std::string prefix_;
+  const revoked_keys& revoked_;
+  // Open ones. Shared with their coroutines, which may outlive the gateway.
+  const std::shared_ptr<std::set<connection*>> connections_ =
+      std::make_shared<std::set<connection*>>();
   std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
-  std::map<std::string, channel_kind, std::less<>> kinds_;
+  std::map<std::string, registered_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;
   stream_claimer claim_;
   redis::subscription claims_;

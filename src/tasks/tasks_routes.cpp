@@ -1,6 +1,7 @@
 #include "tasks/tasks_routes.hpp"
 
 #include "builtin_tasks/builtin_service.hpp"
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
@@ -10,6 +11,7 @@
 #include "tasks/protocol/message.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,6 +39,8 @@ constexpr auto retry_limit = 30s;  // a caller does not wait for longer
 response exact_response(const json& body) {
   return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
+// Of a cursor: more tasks than any history holds.
+constexpr std::int64_t history_offset_max = 1'000'000'000;
 
 struct routes {
   asio::io_context& io;
@@ -59,7 +63,7 @@ shape retry_policy_shape() {
 
 shape call_shape(std::vector<std::string> queues) {
   return shape::object(
-      {{"name", shape::text(1, 255), required, "the task's registered name"},
+      {{"name", shape::line(1, 255), required, "the task's registered name"},
        {"args", shape::array_of(shape::anything(), 1000), optional, "positional arguments"},
        {"kwargs", shape::any_object(), optional, "keyword arguments"},
        {"queue", shape::word(std::move(queues)), optional,
@@ -136,17 +140,32 @@ result<outgoing> message_of(const exchange& x) {
   return m;
 }
 
+// What a message is sent once under, and for how long.
+struct once_key {
+  std::string key;
+  std::string digest;
+  milliseconds remember;
+};
+
+// Each API key has Idempotency-Keys of its own.
+once_key once_key_of(const exchange& x, const outgoing& m) {
+  const auto sent = x.req.header("idempotency-key");
+  const auto digest = digest_of(boost::json::serialize(x.body));
+  if (sent.empty()) return {"request:" + m.id, digest, 1min};
+  return {fmt::format("request:{}@{}", x.who.id, sent), digest, 24h};
+}
+
 // Tries again as the policy says, and within the time limit. What was sent under a key is not sent
 // again, so a lost reply may be followed by another try.
-awaitable<std::string> publish_persistently(shared r, outgoing m, std::string key,
-                                            milliseconds remember, publish_retry policy) {
+awaitable<result<std::string>> publish_persistently(shared r, outgoing m, once_key once,
+                                                    publish_retry policy) {
   asio::steady_timer timer(r->io);
   const auto until = std::chrono::steady_clock::now() + retry_limit;
   auto pause = std::min(policy.interval_start, policy.interval_max);
   for (int tries = 0;; ++tries) {
     try {
       co_await r->broker.wait_connected(answer_timeout);
-      co_return co_await publish_once(r->view(), m, key, remember);
+      co_return co_await publish_once(r->view(), m, once.key, once.digest, once.remember);
     } catch (const failure&) {
       if (tries >= policy.max_retries || std::chrono::steady_clock::now() + pause >= until) throw;
     }
@@ -163,18 +182,18 @@ awaitable<response> create(shared r, exchange& x) {
   if (!key.empty() && !is_valid_id(key))
     co_return problem({errc::invalid_argument, "Idempotency-Key must be an id"}, x.request_id);
   const auto policy = retry_of(x);
-  std::string once = "request:" + (key.empty() ? m->id : key);
-  const auto remember = key.empty() ? milliseconds(1min) : milliseconds(24h);
-  auto id = m->id;
+  const auto once = once_key_of(x, *m);
+  result<std::string> id = m->id;
   if (policy)
-    id = co_await publish_persistently(r, *m, std::move(once), remember, *policy);
+    id = co_await publish_persistently(r, *m, once, *policy);
   else if (!key.empty())
-    id = co_await publish_once(r->view(), *m, std::move(once), remember);
+    id = co_await publish_once(r->view(), *m, once.key, once.digest, once.remember);
   else
     co_await publish(r->view(), *m);
+  if (!id) co_return problem(422, id.error(), x.request_id);
   auto answer = json_response(
-      json_object{{"id", id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}}, 202);
-  answer.with("Location", "/api/tasks/" + id);
+      json_object{{"id", *id}, {"name", m->task}, {"queue", m->queue}, {"state", "PENDING"}}, 202);
+  answer.with("Location", "/api/tasks/" + *id);
   co_return answer;
 }
 
@@ -195,8 +214,8 @@ awaitable<response> list(shared r, exchange& x) {
   q.worker = x.query("worker");
   q.limit = static_cast<std::size_t>(x.query_integer("limit"));
   if (!x.query("cursor").empty()) {
-    const auto offset = parse_integer(x.query("cursor"));
-    if (!offset || *offset < 0)
+    const auto offset = parse_natural(x.query("cursor"));
+    if (!offset || *offset > history_offset_max)
       co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
     q.offset = static_cast<std::size_t>(*offset);
   }

@@ -14,6 +14,13 @@ def submit(server, board, *scores):
     assert answer.status == 200, answer
 
 
+def new_board(server):
+    """A board that exists and is empty: only such can be watched."""
+    board = unique("b")
+    assert server.http("PUT", f"/api/leaderboards/{board}", {}).status == 200
+    return board
+
+
 async def subscribe(socket, board, **more):
     await socket.send(json.dumps({"cid": "s", "subscribe": {"channel": f"leaderboard:{board}", **more}}))
     while True:
@@ -39,7 +46,7 @@ def leader(name):
 
 
 def test_the_top_as_it_is_and_then_each_change(server):
-    board = unique("b")
+    board = new_board(server)
 
     async def run():
         async with server.ws(key=None) as first, server.ws() as second:
@@ -76,7 +83,7 @@ def test_the_top_as_it_is_and_then_each_change(server):
 
 
 def test_unsubscribing_and_bad_subscriptions(server):
-    board, other = unique("b"), unique("b")
+    board, other = new_board(server), new_board(server)
 
     async def run():
         async with server.ws(key=None) as socket:
@@ -125,7 +132,7 @@ def test_a_storm_of_scores_is_conflated_and_two_servers_agree(short_tmp, mariadb
     mariadb.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4", f"GRANT ALL ON {name}.* TO 'game'@'%'")
     env = {**mariadb.env(name), "REDIS_URL": backend.url, "SKIRMISH_SERVER_THREADS": "2"}
     servers = [Server(short_tmp / unique("own"), env).start() for _ in range(2)]
-    board, changes = unique("b"), 400
+    board, changes = new_board(servers[0]), 400
 
     def storm():
         for i in range(1, changes + 1):

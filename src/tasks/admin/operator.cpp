@@ -80,8 +80,8 @@ awaitable<void> publish(broker_view at, outgoing m) {
   redis::checked(co_await at.redis.exec(std::move(send)));
 }
 
-awaitable<std::string> publish_once(broker_view at, outgoing m, std::string key,
-                                    milliseconds remember) {
+awaitable<result<std::string>> publish_once(broker_view at, outgoing m, std::string key,
+                                            std::string digest, milliseconds remember) {
   const auto to = address(at.keys, m);
   redis::request bind;
   push_binding(bind, at.keys, m.queue);
@@ -89,8 +89,15 @@ awaitable<std::string> publish_once(broker_view at, outgoing m, std::string key,
   const auto once = at.keys.own("once:", key);
   const auto remember_ms = std::to_string(remember.count());
   const std::vector<std::string_view> keys{once, to.list};
-  const std::vector<std::string_view> args{m.id, remember_ms, to.envelope};
-  co_return redis::checked(co_await at.redis.eval(scripts::publish_once, keys, args)).as_string();
+  // The script keeps and returns any text: here the id, and what it was sent with.
+  const auto mine = m.id + ' ' + digest;
+  const std::vector<std::string_view> args{mine, remember_ms, to.envelope};
+  const auto kept =
+      redis::checked(co_await at.redis.eval(scripts::publish_once, keys, args)).as_string();
+  const auto space = std::min(kept.find(' '), kept.size());
+  if (kept.substr(space) != mine.substr(m.id.size()))
+    co_return error{errc::conflict, "this Idempotency-Key was sent with another body"};
+  co_return kept.substr(0, space);
 }
 
 awaitable<json_object> broadcast(broker_view at, std::string method, json_object arguments,

@@ -27,9 +27,10 @@ struct broker_view {
 // Sends a task. A failure whose reply was lost may mean that it was sent.
 awaitable<void> publish(broker_view at, outgoing m);
 // Sends it unless one was sent under this key in the last `remember`; the id of the one that
-// counts. After a failure it may be called again: it sends once all the same.
-awaitable<std::string> publish_once(broker_view at, outgoing m, std::string key,
-                                    milliseconds remember);
+// counts, or conflict when that one had another digest. After a failure it may be called again: it
+// sends once all the same.
+awaitable<result<std::string>> publish_once(broker_view at, outgoing m, std::string key,
+                                            std::string digest, milliseconds remember);
 
 // Broadcasts a control command and gathers the answers, node → answer. With destinations it returns
 // as soon as all of them have answered.
