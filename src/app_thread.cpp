@@ -213,6 +213,11 @@ void app_thread::add_features(const shared_parts& shared) {
       static_cast<std::size_t>(shared.settings.interactions.batch_limit),
       chat_rules_of(shared.settings)};
   sessions_.add_to(router_);
+  sessions_.sessions().on_revoked([this](const sessions::revocation& r) {
+    gateway_.close_where([&r](const http::principal& who) {
+      return who.as == http::role::player && r.ends(who.id, who.session);
+    });
+  });
   players::add_routes(router_, players_,
                       [this](std::string password) { return sessions_.hash(std::move(password)); });
   positions::add_routes(router_, positions_);

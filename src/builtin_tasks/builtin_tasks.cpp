@@ -25,7 +25,6 @@ using tasks::task_error;
 constexpr std::int64_t export_limit_events = 10'000;
 constexpr std::int64_t export_step_entries = 10;  // an entry may hold a commit of 10,000 events
 constexpr std::size_t export_limit_bytes = 4 << 20;
-constexpr double time_limit_s = 1e11;
 
 // The outcome, or the exception that Python knows.
 template <class T>

@@ -78,7 +78,7 @@ void connection::close_slow() {
 }
 
 void connection::close_revoked() {
-  if (socket_) socket_->close(http::ws::close_code::bad_token, "this API key was revoked");
+  if (socket_) socket_->close(http::ws::close_code::bad_token, "this key was revoked, or this session has ended");
 }
 
 void connection::reply(const json::value& cid, json::object body) {
@@ -186,6 +186,11 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
 
 void gateway::close_if_revoked(connection& c) const {
   if (c.who().as >= http::role::server && revoked_.contains(c.who().id)) c.close_revoked();
+}
+
+void gateway::close_where(const std::function<bool(const http::principal&)>& has_ended) {
+  for (auto* c : *connections_)
+    if (has_ended(c->who())) c->close_revoked();
 }
 
 awaitable<void> gateway::close_revoked() {

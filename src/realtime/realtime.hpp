@@ -62,7 +62,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void close_slow();
   // Ends it with 3501: another connection of its owner writes the stream now.
   void close_taken_over();
-  // Ends it with 3500: its key has been revoked.
+  // Ends it with 3500: its key has been revoked, or its session ended.
   void close_revoked();
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
@@ -148,6 +148,8 @@ class gateway {
 
   // Closes the sockets of keys that are revoked, until cancelled.
   awaitable<void> close_revoked();
+  // Closes those of callers that are no longer let in.
+  void close_where(const std::function<bool(const http::principal&)>& has_ended);
 
   // Sends `text` to everyone subscribed to `channel` on this thread.
   void publish(const std::string& channel, std::string_view text);

@@ -220,3 +220,21 @@ def test_sessions_go_on_while_redis_is_away_until_sql_says_otherwise(tmp_path):
         wait_until(lambda: as_player(server, token, "GET", path).status == 401)
     finally:
         server.stop()
+
+
+def test_an_ended_session_closes_its_websockets(server):
+    player = new_player(server)
+    opened = [server.http("POST", f"/api/players/{player}/sessions", {}).json["token"] for _ in range(2)]
+
+    async def close_code():
+        import websockets
+        async with server.ws(key=None, headers=bearer(opened[0])) as ended, \
+                server.ws(key=None, headers=bearer(opened[1])) as other:
+            assert as_player(server, opened[0], "DELETE", "/api/sessions/current").status == 204
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await asyncio.wait_for(ended.recv(), 5)
+            await other.send(json.dumps({"cid": "1", "subscribe": {"channel": "activity"}}))
+            assert "subscribed" in json.loads(await asyncio.wait_for(other.recv(), 5))
+            return closed.value.code
+
+    assert asyncio.run(close_code()) == 3500
