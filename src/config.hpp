@@ -39,7 +39,7 @@ struct config {
     std::chrono::milliseconds idle_timeout{75'000};
     std::int64_t websocket_frame_limit_bytes = 1 << 20;
     std::int64_t websocket_queue_limit_bytes =
-        1 << 20;  // unsent bytes at which a slow reader is closed
+        1 << 20;                                   // unsent bytes at which a slow reader is closed
     std::int64_t buffer_budget_bytes = 128 << 20;  // of all connections together
     std::string allowed_origins;  // sites whose pages may use a key here, with commas between
   } http;

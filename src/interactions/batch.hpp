@@ -62,7 +62,7 @@ struct amendment {
   // else.
   std::set<std::string> damaged_keys = {};
   std::set<std::string> taken_streams = {};  // another connection writes them now
-  std::set<std::string> claimed_ids = {};  // of those whose id stands for another event
+  std::set<std::string> claimed_ids = {};    // of those whose id stands for another event
 };
 
 struct commit_settings {

@@ -78,7 +78,9 @@ void connection::close_slow() {
 }
 
 void connection::close_revoked() {
-  if (socket_) socket_->close(http::ws::close_code::bad_token, "this key was revoked, or this session has ended");
+  if (socket_)
+    socket_->close(http::ws::close_code::bad_token,
+                   "this key was revoked, or this session has ended");
 }
 
 void connection::reply(const json::value& cid, json::object body) {
