@@ -126,9 +126,9 @@ TEST_F(batch_fixture, frames_of_a_writer_that_was_taken_over_are_refused) {
   ASSERT_TRUE(answers_[0] && answers_[2]);
   EXPECT_TRUE(answers_[0]->taken_over && answers_[2]->taken_over);
   EXPECT_EQ(b.event_count(), 3U);
-  amendment others;
-  others.taken_streams = {"t"};
-  b.amend(others);
+  amendment taken;
+  taken.taken_streams = {"t"};
+  b.amend(taken);
   ASSERT_TRUE(answers_[4]);
   EXPECT_TRUE(answers_[4]->taken_over);
   b.succeed();

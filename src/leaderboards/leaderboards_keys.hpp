@@ -42,8 +42,8 @@ inline std::string resets_key(const redis::key_space& keys) {
   return keys.key("leaderboards:resets");
 }
 
-// leaderboard:<board>@done:<id>, a string: a submission with an id that was applied; 10 minutes. Its
-// id is an id, or two with '@' between them.
+// leaderboard:<board>@done:<id>, a string: a submission with an id that was applied; 10 minutes.
+// Its id is an id, or two with '@' between them.
 inline std::string done_key(const redis::key_space& keys, std::string_view board,
                             std::string_view submission_id) {
   const auto at = submission_id.find('@');
