@@ -60,6 +60,7 @@ std::vector<builder> builders_with_ids() {
       {"mutes", 1, [](auto& k, auto& i) { return chat::mutes_key(k, i[0]); }},
       {"bans", 1, [](auto& k, auto& i) { return chat::bans_key(k, i[0]); }},
       {"chat rate", 1, [](auto& k, auto& i) { return k.key("ratelimit:chat", i[0]); }},
+      {"chat rate of a key", 1, [](auto& k, auto& i) { return k.key("ratelimit:chatkey", i[0]); }},
       {"presence", 1, [](auto& k, auto& i) { return chat::presence_key(k, i[0]); }},
       {"presence of", 2, [](auto& k, auto& i) { return chat::presence_key(k, i[0], i[1]); }},
       {"attack", 2, [](auto& k, auto& i) { return interactions::attack_key(k, i[0], i[1]); }},
@@ -69,6 +70,10 @@ std::vector<builder> builders_with_ids() {
        [](auto& k, auto& i) { return interactions::commit_key(k, i[0]) + "@players"; }},
       {"completion", 1, [](auto& k, auto& i) { return k.key("completion", i[0]); }},
       {"done", 2, [](auto& k, auto& i) { return leaderboards::done_key(k, i[0], i[1]); }},
+      {"done of a key", 2,
+       [](auto& k, auto& i) { return leaderboards::done_key(k, i[0], "1a2b@" + i[1]); }},
+      {"done body", 2,
+       [](auto& k, auto& i) { return leaderboards::done_key(k, i[0], "1a2b@" + i[1]) + "@body"; }},
       {"seasons", 1,
        [](auto& k, auto& i) { return leaderboards::board_key(k, i[0]) + "@seasons"; }},
   };

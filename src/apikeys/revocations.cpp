@@ -39,11 +39,12 @@ revocation_watch::revocation_watch(asio::io_context& io, const redis::connection
       group_(io) {}
 
 void revocation_watch::start() {
-  group_.spawn("revocations_redis", [this] { return redis_.run(); });
+  group_.keep_running("revocations_redis", [this] { return redis_.run(); });
   // Each by itself: one that does not answer must not hold the other back.
-  group_.spawn("revocations_in_redis",
-               [this] { return repeat([this] { return look_in_redis(); }); });
-  group_.spawn("revocations_in_sql", [this] { return repeat([this] { return look_in_sql(); }); });
+  group_.keep_running("revocations_in_redis",
+                      [this] { return repeat([this] { return look_in_redis(); }); });
+  group_.keep_running("revocations_in_sql",
+                      [this] { return repeat([this] { return look_in_sql(); }); });
 }
 
 awaitable<void> revocation_watch::stop() {

@@ -67,7 +67,9 @@ TEST_F(batch_fixture, another_event_under_the_same_id_is_refused) {
       R"({"type":"attack","id":"x","attacker_id":"a","target_id":"b","damage":6})";
   auto b = gather({{{one, other}}, {{one}}});
   EXPECT_EQ(b.event_count(), 1U);
-  b.amend({{}, {}, {}, {}, {"k:k@x"}});
+  amendment others;
+  others.claimed_ids = {"k:k@x"};
+  b.amend(others);
   ASSERT_TRUE(answers_[0]);
   EXPECT_EQ(answers_[0]->rejected.size(), 2U);
   EXPECT_EQ(answers_[0]->rejected.at(0).why.code, errc::conflict);

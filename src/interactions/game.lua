@@ -108,7 +108,8 @@ function game.completion(world, next_arg)
     local key, what = world.prefix .. 'completion:' .. id, level .. ' ' .. player .. ' ' .. score
     if not redis.call('SET', key, what, 'NX', 'EX', 86400) then
       -- Older servers wrote no score.
-      local known = redis.call('GET', key)
+      local known = attempt('GET', key)
+      if not known then return 'damaged' end
       return (known == what or known == level .. ' ' .. player) and 'seen' or 'taken'
     end
   end

@@ -14,8 +14,8 @@
 //                                          season_started, seasons_kept
 //   leaderboard:<board>@seasons    hash    number → "started closed" (ms) of each closed season
 //   leaderboard:<board>@done:<id>:<n>    string  the scores from the n-th on of a submission with
-//   an
-//                                          id were applied; 10 minutes. <id> is <key_id>@<sent id>
+//                                          an id were applied; 10 minutes. <id> is
+//                                          <key_id>@<sent id>
 //   leaderboard:<board>@done:<id>@body   string  a digest of that submission; 10 minutes
 //   leaderboard:<board>@<season>…  the same keys again for each closed season
 //   leaderboards:resets            zset    board → when its season ends (ms)
@@ -43,9 +43,15 @@ inline std::string resets_key(const redis::key_space& keys) {
 }
 
 // leaderboard:<board>@done:<id>, a string: a submission with an id that was applied; 10 minutes.
+// Its id is an id, or two with '@' between them.
 inline std::string done_key(const redis::key_space& keys, std::string_view board,
                             std::string_view submission_id) {
-  return board_key(keys, board).append("@done:").append(redis::id_part(submission_id));
+  const auto at = submission_id.find('@');
+  auto key = board_key(keys, board).append("@done:");
+  key.append(redis::id_part(submission_id.substr(0, at)));
+  if (at != std::string_view::npos)
+    key.append("@").append(redis::id_part(submission_id.substr(at + 1)));
+  return key;
 }
 
 // The keys that every script of a board takes, in the scripts' order.

@@ -80,7 +80,7 @@ awaitable<std::vector<submitted>> service::submit(std::string board, std::vector
 }
 
 awaitable<bool> service::claim(std::string board, std::string submission_id, std::string digest) {
-  const auto key = board_key(keys_, board) + "@done:" + submission_id + "@body";
+  const auto key = done_key(keys_, board, submission_id) + "@body";
   redis::request r;
   r.push("SET", key, digest, "NX", "PX", std::chrono::milliseconds(10min).count());
   r.push("GET", key);
