@@ -298,6 +298,8 @@ TEST(key_names, what_is_no_id_becomes_no_part_of_a_key) {
   for (const auto& b : builders_with_ids()) {
     for (const auto& bad : invalid_ids) {
       for (std::size_t at = 0; at < b.count; ++at) {
+        // A submission's id may be two, with '@' between them.
+        if (b.name == std::string("done") && at == 1 && bad == std::string("a@b")) continue;
         ids of(b.count, "a");
         of[at] = bad;
         EXPECT_THROW(b.make(keys, of), failure) << b.name << ' ' << bad;

@@ -26,6 +26,8 @@ std::string to_text(const log_cursor& c) { return fmt::format("{}.{}", c.entry, 
 std::optional<log_cursor> parse_log_cursor(std::string_view text) {
   const auto dot = text.find('.');
   if (dot == std::string_view::npos) return std::nullopt;
+  // We write whole ids, so a part of one is not ours.
+  if (text.find('-') > dot) return std::nullopt;
   const auto entry = parse_stream_id(text.substr(0, dot));
   const auto events = parse_natural(text.substr(dot + 1));
   if (!entry || !events) return std::nullopt;
