@@ -259,6 +259,14 @@ awaitable<void> app::prepare() {
   }
   probe.stop();
   co_await probing.wait(5s);
+  // The first request may come to any thread.
+  const auto is_connected = [](const auto& t) { return t->is_connected(); };
+  asio::steady_timer pause(io_);
+  while (!stopping_ && !std::ranges::all_of(threads_, is_connected)) {
+    pause.expires_after(10ms);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
   if (!stopping_ && on_ready_) on_ready_(address_);
 }
 

@@ -147,10 +147,13 @@ struct once_key {
   milliseconds remember;
 };
 
-// Each API key has Idempotency-Keys of its own.
+// Each API key has Idempotency-Keys of its own. How often sending is tried is no part of what is
+// sent.
 once_key once_key_of(const exchange& x, const outgoing& m) {
   const auto sent = x.req.header("idempotency-key");
-  const auto digest = digest_of(boost::json::serialize(x.body));
+  auto what = x.body.as_object();
+  for (const auto* how : {"retry", "retry_policy"}) what.erase(how);
+  const auto digest = digest_of(boost::json::serialize(what));
   if (sent.empty()) return {"request:" + m.id, digest, 1min};
   return {fmt::format("request:{}@{}", x.who.id, sent), digest, 24h};
 }

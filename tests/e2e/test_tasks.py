@@ -353,7 +353,9 @@ def test_history_survives_a_restart(own_server):
     server = own_server
 
     def listed(query):
-        return [t["id"] for t in server.http("GET", f"/api/tasks?{query}").json["items"]]
+        answer = server.http("GET", f"/api/tasks?{query}")
+        assert answer.status == 200, answer
+        return [t["id"] for t in answer.json["items"]]
 
     wait_until(lambda: result(server, "sleep", 0) == 0 and listed("name=sleep"), what="the first event")
     good = call(server, "echo", "remembered")
