@@ -128,7 +128,7 @@ awaitable<refresh_outcome> keeper::refresh() {
   co_return refresh_outcome{is_loaded_, load_problem_};
 }
 
-awaitable<std::vector<history_point>> keeper::history(std::string server, timestamp since,
+awaitable<std::vector<history_point>> keeper::history(const std::string& server, timestamp since,
                                                       std::int64_t limit) {
   if (server.empty()) return store_.history(since, limit);
   return store_.server_history(server, since, limit);

@@ -54,7 +54,7 @@ class keeper {
   awaitable<refresh_outcome> refresh();
   // What the history holds since then, at most `limit` points, oldest first.
   // `server` is empty for the first game server.
-  awaitable<std::vector<history_point>> history(std::string server, timestamp since,
+  awaitable<std::vector<history_point>> history(const std::string& server, timestamp since,
                                                 std::int64_t limit);
 
  private:

@@ -316,11 +316,13 @@ awaitable<const service::points*> service::history_of(std::string server, std::i
   co_return kept.is_known ? &kept : nullptr;
 }
 
-awaitable<http::response> service::history(http::exchange& x) { return history_answer(x, {}); }
+awaitable<http::response> service::history(http::exchange& x) {
+  return history_answer(x, std::string());
+}
 
 awaitable<http::response> service::history_answer(http::exchange& x, std::string server) {
   const auto hours = x.query_integer("hours");
-  const auto* kept = co_await history_of(std::move(server), hours);
+  const auto* kept = co_await history_of(server, hours);
   if (!kept) throw failure(errc::unavailable, "the history cannot be read");
   http::response r;
   r.body = history_json(kept->list, hours, clock_.now());
@@ -363,12 +365,15 @@ awaitable<http::response> service::server_history(http::exchange& x) {
   const auto name = x.path("name");
   if (!is_first(name) && !is_other(name))
     co_return http::problem({errc::not_found, "no game server has this name"}, x.request_id);
-  co_return co_await history_answer(x, is_first(name) ? std::string() : std::string(name));
+  std::string of_whom;
+  if (!is_first(name)) of_whom = name;
+  co_return co_await history_answer(x, of_whom);
 }
 
 awaitable<http::response> service::badge(http::exchange& x) {
   co_await make_sure();
-  const auto* kept = co_await history_of({}, x.query_integer("hours"));
+  const std::string first;
+  const auto* kept = co_await history_of(first, x.query_integer("hours"));
   const auto seen = worker_.board().get();
   std::optional<bool> is_online;
   if (seen && seen->from != origin::defaults)
