@@ -223,12 +223,14 @@ void app::start_threads() {
 void app::start_tasks() {
   if (settings_.tasks.concurrency == 0) return;
   const auto& n = settings_.notifications;
-  const builtin_tasks::surroundings of{redis_config_,
-                                       keys_,
-                                       clock_,
-                                       db_,
-                                       {n.limit, n.text_limit_chars},
-                                       static_cast<std::size_t>(settings_.tasks.concurrency)};
+  const builtin_tasks::surroundings of{
+      redis_config_,
+      keys_,
+      clock_,
+      db_,
+      {n.limit, n.text_limit_chars},
+      static_cast<std::size_t>(settings_.tasks.concurrency),
+      {settings_.status.webhook_url, settings_.status.webhook_secret}};
   tasks_ = std::make_unique<builtin_tasks::inner_worker>(settings_, of, metrics_);
   tasks_->start();
 }
@@ -272,6 +274,7 @@ awaitable<void> app::prepare() {
 
 awaitable<void> app::migrate_when_reachable() {
   const auto& config = db_.config();
+  bool was_away = false;
   while (!stopping_) {
     std::string problem;
     errc code{};
@@ -285,18 +288,21 @@ awaitable<void> app::migrate_when_reachable() {
                 fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        const auto applied = migrate(config);
-        for (const auto& m : applied)
-          log::info("migrated", {{"version", m.version}, {"name", m.name}});
-        // A status that was read before the tables were there says nothing.
-        if (!applied.empty()) status_->refresh_soon();
+        migrate(config);
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();
       }
     };
     co_await blocking(work);
-    if (problem.empty()) co_return;
+    // A status that was read before the tables were there says nothing. While the database is
+    // away, readers get what was known last.
+    status_->database_prepared();
+    if (problem.empty()) {
+      if (was_away) status_->refresh_soon();
+      co_return;
+    }
+    was_away = true;
     if (code == errc::conflict) throw failure(code, problem);
     log::warn("waiting_for_database", {{"error", problem}});
     asio::steady_timer pause(io_, 1s);

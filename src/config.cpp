@@ -1,5 +1,6 @@
 #include "config.hpp"
 
+#include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "secrets.hpp"
 
@@ -21,6 +22,49 @@ std::string env_name(std::string_view name) {
   std::string out = "SKIRMISH_";
   for (const char c : name)
     out += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
+
+using entry_list = std::vector<std::pair<std::string, std::string>>;
+constexpr std::size_t entries_max = 64;
+
+// Adds an entry, or replaces the one of that name; an empty value removes it.
+result<void> put_entry(entry_list& list, std::string_view key, std::string_view value) {
+  if (!is_valid_id(key)) return bad(fmt::format("has a wrong name: `{}`", key));
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const auto& entry) { return entry.first == key; });
+  if (value.empty()) {
+    if (found != list.end()) list.erase(found);
+    return {};
+  }
+  if (found != list.end()) {
+    found->second = value;
+    return {};
+  }
+  if (list.size() == entries_max) return bad(fmt::format("has more than {} entries", entries_max));
+  list.emplace_back(key, value);
+  return {};
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+result<entry_list> parse_entries(std::string_view text) {
+  entry_list out;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    const auto item = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (item.empty()) continue;
+    const auto equals = item.find('=');
+    if (equals == std::string_view::npos)
+      return bad("must be entries `name=value` with commas between");
+    auto put = put_entry(out, trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)));
+    if (!put) return put.error();
+  }
   return out;
 }
 
@@ -94,6 +138,29 @@ class table_builder {
         });
   }
 
+  // Names and values, in order: `name=value, …` in one text, `<setting>.<name>` one by one.
+  template <class Access>
+  setting& table(std::string name, Access access, std::string help) {
+    auto& made = add(
+        std::move(name), std::move(help),
+        [access](config& c, std::string_view v) -> result<void> {
+          auto entries = parse_entries(v);
+          if (!entries) return entries.error();
+          access(c) = std::move(*entries);
+          return {};
+        },
+        [access](const config& c) {
+          std::string out;
+          for (const auto& [key, value] : access(const_cast<config&>(c)))
+            out += fmt::format("{}{}={}", out.empty() ? "" : ", ", key, value);
+          return out;
+        });
+    made.read_entry = [access](config& c, std::string_view key, std::string_view v) {
+      return put_entry(access(c), key, v);
+    };
+    return made;
+  }
+
   std::vector<setting> take() { return std::move(all_); }
 
  private:
@@ -106,7 +173,8 @@ class table_builder {
                     std::move(help),
                     false,
                     std::move(read),
-                    std::move(show)});
+                    std::move(show),
+                    {}});
     return all_.back();
   }
 
@@ -232,10 +300,17 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.duration("status.cache_ttl", FIELD(status.cache_ttl), 5s, 7 * 24h,
              "life of the key server:status")
       .env.emplace_back("STATUS_CACHE_TTL");
+  t.duration("status.fresh_grace", FIELD(status.fresh_grace), 0s, 24h,
+             "a status is fresh while it is younger than the interval and this");
+  t.duration("status.stale_after", FIELD(status.stale_after), 5s, 7 * 24h,
+             "age of the status, or of the last scheduled refresh, from which /health says stale");
   t.text("status.probe", FIELD(status.probe),
-         "the game server: a2s://, minecraft://, tcp://, http:// or https://host:port; empty: it "
-         "is not asked")
+         "the game server: a2s://, minecraft://, bedrock://, tcp://, http:// or "
+         "https://host:port; empty: it is not asked")
       .secret = true;  // its path and query may hold a token
+  t.table("status.probes", FIELD(status.probes),
+          "more game servers, `name=url` with commas between, or a table of names and URLs")
+      .secret = true;
   t.duration("status.probe_timeout", FIELD(status.probe_timeout), 50ms, 1min,
              "how long its answer is awaited");
   t.number("status.probe_failures", FIELD(status.probe_failures), 1, 100,
@@ -248,6 +323,12 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
              "how long browsers and proxies may keep the status");
   t.text("status.cors_origins", FIELD(status.cors_origins),
          "origins whose pages may read the status, comma-separated, or *");
+  auto& webhook = t.text("status.webhook_url", FIELD(status.webhook_url),
+                         "http(s) URL that is called when a game server goes down or comes back");
+  webhook.secret = true;  // such URLs often hold a token
+  t.text("status.webhook_secret", FIELD(status.webhook_secret),
+         "key of the HMAC-SHA256 that signs what the webhook receives")
+      .secret = true;
   t.text("status.worker_listen", FIELD(status.worker_listen),
          "address:port of status-worker's /health and /metrics");
   t.number("tasks.concurrency", FIELD(tasks.concurrency), 0, 1'000,
@@ -275,6 +356,13 @@ const setting* find(std::string_view name) {
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == name; });
   return found == all.end() ? nullptr : &*found;
+}
+
+// The setting of names and values whose entry `name` is.
+const setting* find_table_of(std::string_view name) {
+  for (const auto& s : settings())
+    if (s.read_entry && name.starts_with(s.name + ".")) return &s;
+  return nullptr;
 }
 
 std::string hint(std::string_view name, const std::vector<std::string>& candidates) {
@@ -312,9 +400,15 @@ result<void> read_from_file(const setting& s, config& target, std::string_view p
 
 // Walks a TOML table and sets every leaf by its dotted name.
 result<void> apply_table(config& target, const toml::table& table, const std::string& prefix) {
-  for (const auto& [key, node] : table) {
-    const auto name =
-        prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+  // toml++ sorts the names; what counts is the order in the file.
+  std::vector<std::pair<std::string, const toml::node*>> entries;
+  for (const auto& [key, node] : table) entries.emplace_back(key.str(), &node);
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return a.second->source().begin < b.second->source().begin;
+  });
+  for (const auto& [key, entry] : entries) {
+    const auto& node = *entry;
+    const auto name = prefix.empty() ? key : prefix + "." + key;
     if (const auto* inner = node.as_table()) {
       if (auto r = apply_table(target, *inner, name); !r) return r.error();
       continue;
@@ -417,6 +511,11 @@ bool holds_secret(std::string_view name, std::string_view value) {
 }
 
 result<void> set(config& target, std::string_view name, std::string_view value) {
+  if (const auto* table = find_table_of(name)) {
+    auto r = table->read_entry(target, name.substr(table->name.size() + 1), value);
+    if (!r) return bad(fmt::format("{} {}", table->name, r.error().message));
+    return {};
+  }
   const auto* s = find(name);
   if (!s && name.ends_with(file_suffix)) {
     const auto* secret = find(name.substr(0, name.size() - file_suffix.size()));

@@ -16,6 +16,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skirmish {
@@ -114,14 +115,19 @@ struct config {
   struct {
     std::int64_t refresher = 1;  // 0: `serve` reads the status but leaves refreshing to others
     std::chrono::milliseconds update_interval{600'000};
-    std::chrono::milliseconds cache_ttl{900'000};  // of server:status
-    std::string probe;                             // URL of the game server; empty: it is not asked
+    std::chrono::milliseconds cache_ttl{900'000};    // of server:status
+    std::chrono::milliseconds fresh_grace{30'000};   // fresh: younger than the interval and this
+    std::chrono::milliseconds stale_after{900'000};  // the age from which /health says stale
+    std::string probe;  // URL of the game server; empty: it is not asked
     std::chrono::milliseconds probe_timeout{2'000};
+    std::vector<std::pair<std::string, std::string>> probes;  // name and URL of more game servers
     std::int64_t probe_failures = 3;                // in a row, until it counts as offline
     std::chrono::milliseconds probe_retry{10'000};  // after a failed probe of one that was online
     std::int64_t history_limit = 50'000;            // points kept
     std::chrono::milliseconds max_age{5'000};       // how long browsers and proxies may keep it
-    std::string cors_origins;  // comma-separated origins, or *; empty: no other site may read it
+    std::string cors_origins;    // comma-separated origins, or *; empty: no other site may read it
+    std::string webhook_url;     // called when a game server goes down or comes back; empty: none
+    std::string webhook_secret;  // signs what is sent there
     std::string worker_listen = "127.0.0.1:8091";  // of `skirmish status-worker`
   } status;
 
@@ -150,6 +156,8 @@ struct setting {
   bool secret = false;  // shown masked
   std::function<result<void>(config&, std::string_view)> read;
   std::function<std::string(const config&)> show;
+  // Of settings that hold names and values: sets the one whose dotted name is `name.<entry>`.
+  std::function<result<void>(config&, std::string_view entry, std::string_view)> read_entry;
 };
 
 // All settings, in the order of `config`.

@@ -72,6 +72,27 @@ TEST(config, bad_values_are_refused_with_the_reason) {
   EXPECT_THAT(problem(load_config(file.path(), {}, {})), HasSubstr("must be a string"));
 }
 
+TEST(config, a_table_of_names_and_values_keeps_its_order) {
+  const config_file file("[status.probes]\nlobby = \"minecraft://m\"\narena = \"a2s://a:27015\"\n");
+  const auto c =
+      load_config(file.path(), {},
+                  {{"status.probes.arena", "a2s://b"}, {"status.probes.web", "http://h/?a=1"}})
+          .value();
+  EXPECT_THAT(c.status.probes,
+              ::testing::ElementsAre(::testing::Pair("lobby", "minecraft://m"),
+                                     ::testing::Pair("arena", "a2s://b"),
+                                     ::testing::Pair("web", "http://h/?a=1")));
+  EXPECT_THAT(show(c), HasSubstr("status.probes = (set, hidden)"));
+  const auto other =
+      load_config("", {{"SKIRMISH_STATUS_PROBES", " one = tcp://h:1,two=tcp://h:2,"}}, {}).value();
+  EXPECT_THAT(other.status.probes, ::testing::ElementsAre(::testing::Pair("one", "tcp://h:1"),
+                                                          ::testing::Pair("two", "tcp://h:2")));
+  EXPECT_THAT(problem(load_config("", {}, {{"status.probes", "tcp://h:1"}})),
+              HasSubstr("name=value"));
+  EXPECT_THAT(problem(load_config("", {}, {{"status.probes.a b", "tcp://h:1"}})),
+              HasSubstr("wrong name"));
+}
+
 TEST(config, secrets_are_masked) {
   const auto c = load_config("", {{"DB_PASSWORD", "hunter2"}}, {}).value();
   EXPECT_THAT(show(c), HasSubstr("db.password = (set, hidden)"));

@@ -24,8 +24,14 @@ inline constexpr const char* send_notification = "send_notification";
 inline constexpr const char* process_assignment = "process_assignment";
 inline constexpr const char* rebuild_leaderboard = "rebuild_leaderboard";
 inline constexpr const char* export_interactions = "export_interactions";
-inline constexpr std::array names{
-    echo, send_notification, sleep, process_assignment, rebuild_leaderboard, export_interactions};
+inline constexpr const char* status_webhook = "status_webhook";
+inline constexpr std::array names{echo,
+                                  send_notification,
+                                  sleep,
+                                  process_assignment,
+                                  rebuild_leaderboard,
+                                  export_interactions,
+                                  status_webhook};
 
 // The queue that a task goes to when nothing else is said: theirs, or Celery's default.
 std::string queue_of(std::string_view task);

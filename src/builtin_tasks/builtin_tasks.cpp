@@ -7,6 +7,7 @@
 #include "skirmish/tasks/coroutine.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -91,6 +92,8 @@ game::game(asio::io_context& io, const surroundings& of)
     : slow_(of.concurrency),
       redis_(io, of.redis, "skirmish-builtin-tasks"),
       keys_(of.keys),
+      clock_(of.time),
+      webhook_(of.webhook),
       group_(io),
       sql_(of.db),
       caches_(io, redis_, group_, {.space = of.keys, .time = &of.time}),
@@ -136,6 +139,16 @@ void game::add_to(tasks::app& to) {
       },
       options_for({tasks::parameter{"since", json()}, tasks::parameter{"until", json()},
                    tasks::parameter{"limit", json(1000)}}));
+  auto webhook_options = options_for({"event"});
+  // A receiver may be away for longer than our own backends: about two hours of attempts.
+  webhook_options.max_retries = 20;
+  webhook_options.retry_backoff_max = 600s;
+  to.task(
+      tasks::builtin::status_webhook,
+      [this](task_context& self, json event) {
+        return status_webhook(std::string(self.id()), std::move(event));
+      },
+      std::move(webhook_options));
 }
 
 awaitable<json> game::send_notification(std::string task_id, json player_id, std::string text) {
@@ -200,6 +213,19 @@ awaitable<json> game::export_interactions(const task_context& self, json since, 
   const auto count = events.size();
   json_object out{{"events", std::move(events)}, {"count", count}, {"next_since", next}};
   co_return json(std::move(out));
+}
+
+awaitable<json> game::status_webhook(std::string task_id, json event) {
+  if (!event.is_object()) throw task_error("ValueError", "event is no object");
+  if (webhook_.url.empty())
+    throw task_error("ConnectionError", "status.webhook_url is not set for this worker");
+  try {
+    co_await status::call_webhook(webhook_, std::move(task_id), boost::json::serialize(event),
+                                  clock_.now());
+  } catch (const failure& e) {
+    throw task_error("ConnectionError", e.what());
+  }
+  co_return json(true);
 }
 
 tasks::app_options options_of(const redis::key_space& keys) {

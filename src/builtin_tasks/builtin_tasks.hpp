@@ -4,6 +4,7 @@
 //   process_assignment(job_id, worker_id)  gives a pending job to a worker
 //   rebuild_leaderboard(board)             puts every entry in its exact place again
 //   export_interactions(since, until)      a page of the event log
+//   status_webhook(event)                  tells status.webhook_url of a game server's change
 //
 // Each may run twice with the effect of once, so all are acknowledged late: a worker that dies
 // loses none of them.
@@ -20,6 +21,7 @@
 #include "redis/client.hpp"
 #include "skirmish/cache.hpp"
 #include "skirmish/tasks.hpp"
+#include "status/webhook.hpp"
 
 namespace skirmish::builtin_tasks {
 
@@ -30,6 +32,7 @@ struct surroundings {
   database& db;
   notifications::settings notifications;
   std::size_t concurrency = 0;  // of the worker; 0: one per processor
+  status::webhook_settings webhook;
 };
 
 // What the tasks work with: services of their own, on the loop of the worker that runs them. Must
@@ -52,10 +55,13 @@ class game {
   awaitable<json> rebuild_leaderboard(const tasks::task_context& self, std::string board);
   awaitable<json> export_interactions(const tasks::task_context& self, json since, json until,
                                       std::int64_t limit);
+  awaitable<json> status_webhook(std::string task_id, json event);
 
   task_share slow_;  // sleep, rebuild_leaderboard, export_interactions
   redis::client redis_;
   const redis::key_space& keys_;
+  const clock& clock_;
+  status::webhook_settings webhook_;
   task_group group_;
   sql_reachability sql_;
   cache_store caches_;

@@ -2,6 +2,7 @@
 #include "app.hpp"
 #include "cli/cli.hpp"
 #include "core/log.hpp"
+#include "core/parse.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "status/service.hpp"
@@ -43,6 +44,16 @@ void add_routes(http::router& routes, status::worker& worker, const clock& time,
   routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
 }
 
+// Without redis.url the worker shares the embedded Redis of a `skirmish serve` on the same data
+// directory; it starts none itself.
+void report_missing_redis(const config& settings, const redis::connection_config& redis) {
+  std::error_code ignored;
+  if (!settings.redis.url.empty() || std::filesystem::exists(redis.unix_socket, ignored)) return;
+  log::warn("status_worker_without_redis",
+            {{"missing", redis.unix_socket},
+             {"cure", "set REDIS_URL, or start `skirmish serve` with the same --data-dir"}});
+}
+
 void run_worker(const config& settings) {
   const system_clock time;
   metrics::registry metrics;
@@ -73,6 +84,11 @@ void run_worker(const config& settings) {
 
   db.start();
   worker.start();
+  worker.database_prepared();  // by whoever migrates it
+  log::info("status_worker_started", {{"interval", to_text(settings.status.update_interval)},
+                                      {"redis", redis::to_string_masked(redis)},
+                                      {"sql", to_string(db.config())}});
+  report_missing_redis(settings, redis);
   listener.start(group);
   group.spawn("signals", wait_for_end);
   const auto port = listener.endpoint().port();

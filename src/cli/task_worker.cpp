@@ -82,7 +82,8 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
                             time,
                             db,
                             {settings.notifications.limit, settings.notifications.text_limit_chars},
-                            given.concurrency});
+                            given.concurrency,
+                            {settings.status.webhook_url, settings.status.webhook_secret}});
   game.add_to(owner);
   std::optional<operations> routes;
   if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);

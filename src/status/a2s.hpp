@@ -7,40 +7,47 @@
 #include "core/error.hpp"
 #include "status/observation.hpp"
 
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace skirmish::status {
 
-// One query. Feed it every datagram of the server until it is done; send request() at the start, on
-// `send`, and again when nothing came for a while (UDP loses datagrams).
+// One query. Feed it every datagram of the server until it is done; send request() at the start and
+// on `send`, and after start_again() when nothing came for a while (UDP loses datagrams).
+//
+// Nothing that arrives ends a query but its answer: a server's port receives what others asked for,
+// answers to earlier queries and noise. What is no answer is skipped, and complaint() tells of it.
 class a2s_query {
  public:
-  enum class step { wait, send, done };
+  using step = query_step;
 
   [[nodiscard]] std::string request() const;
+  // Forgets the challenge and the parts: either may have come from somebody else.
+  void start_again();
 
-  // An error ends the query: the answer is not one, or too much of it.
-  result<step> receive(std::string_view datagram);
+  step receive(std::string_view datagram);
 
+  // What was skipped last, and why; empty when nothing was.
+  [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
   // After `done`.
   [[nodiscard]] const server_info& info() const noexcept { return info_; }
 
  private:
-  result<step> receive_part(std::string_view part);
-  result<step> receive_message(std::string_view message);
+  step receive_part(std::string_view part);
+  step receive_message(std::string_view message);
+  step skip(std::string why);
 
   std::string challenge_;
   int challenges_ = 0;
+  std::string complaint_;
   server_info info_;
 
-  // A split answer being put together.
-  std::uint32_t split_id_ = 0;
-  std::size_t split_total_ = 0;
-  std::size_t split_bytes_ = 0;
-  std::map<std::size_t, std::string> parts_;
+  // Split answers being put together, by their ids: another query's may come in between.
+  std::map<std::string, std::vector<std::string>, std::less<>> parts_;
+  std::size_t parts_bytes_ = 0;
 };
 
 // A message of type 'I' (Source) or 'm' (GoldSource), without the 0xFFFFFFFF in front.

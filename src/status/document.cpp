@@ -59,17 +59,14 @@ std::string number(double value) {
 
 std::string json_text(std::string_view text) { return json::serialize(json::string(text)); }
 
-void append_game(std::string& out, const observation& game) {
-  const auto whole = [](const std::optional<std::int64_t>& n) {
-    return n ? std::to_string(*n) : std::string("null");
-  };
-  out += fmt::format(
-      R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{})",
-      game.is_online, whole(game.info.players), whole(game.info.max_players),
-      json_text(game.info.map), json_text(game.info.name), json_text(game.info.version));
-  out += fmt::format(R"(,"latency_ms":{},"observed_at":"{}")",
-                     game.latency_ms ? fmt::format("{:.3f}", *game.latency_ms) : "null",
-                     to_rfc3339(game.observed_at));
+std::string time_text(timestamp t) {
+  return t == timestamp{} ? std::string("null") : "\"" + to_rfc3339(t) + "\"";
+}
+
+// Seconds since 1970 with their milliseconds: readers in other languages subtract it from theirs.
+std::string unix_text(timestamp t) {
+  if (t == timestamp{}) return "null";
+  return fmt::format("{:.3f}", std::chrono::duration<double>(t.time_since_epoch()).count());
 }
 
 const json::value* member(const json::object& in, std::string_view name) {
@@ -94,23 +91,28 @@ std::optional<std::int64_t> count_member(const json::object& in, std::string_vie
   return static_cast<std::int64_t>(*value);
 }
 
-timestamp time_member(const json::object& in, std::string_view name) {
-  const auto* found = member(in, name);
-  if (!found || !found->is_string()) return {};
-  return parse_rfc3339(std::string_view(found->get_string())).value_or(timestamp{});
+// Unix time as programs write it: in seconds, or since the other magnitudes would lie far in the
+// future, in milli- or microseconds.
+timestamp time_of(double unix_time) {
+  constexpr double seconds_max = 1e11;  // the year 5138
+  double ms = unix_time * 1000;
+  if (unix_time >= seconds_max * 1000)
+    ms = unix_time / 1000;
+  else if (unix_time >= seconds_max)
+    ms = unix_time;
+  if (!(ms > 0) || ms > seconds_max * 1000) return {};
+  return timestamp{std::chrono::milliseconds{std::llround(ms)}};
 }
 
-std::optional<observation> read_game(const json::object& in) {
-  const auto* online = member(in, "online");
-  if (!online || !online->is_bool()) return std::nullopt;
-  observation out;
-  out.is_online = online->get_bool();
-  out.info = {count_member(in, "players"), count_member(in, "max_players"), text_member(in, "map"),
-              text_member(in, "name"), text_member(in, "version")};
-  const auto latency = number_member(in, "latency_ms");
-  if (latency && *latency >= 0 && *latency < 1e9) out.latency_ms = latency;
-  out.observed_at = time_member(in, "observed_at");
-  return out;
+timestamp time_member(const json::object& in, std::string_view name) {
+  if (const auto number = number_member(in, name)) return time_of(*number);
+  const auto* found = member(in, name);
+  if (!found || !found->is_string()) return {};
+  const std::string text(found->get_string());
+  if (const auto t = parse_rfc3339(text)) return *t;
+  if (const auto t = parse_rfc3339(text + "Z")) return *t;  // no zone: UTC
+  const auto number = parse_number(text);
+  return number ? time_of(*number) : timestamp{};
 }
 
 std::uint64_t fnv1a(std::string_view text) {
@@ -167,16 +169,15 @@ std::string to_json(const document& d, std::string_view tail) {
     out += fmt::format(R"("{}":{})", known[i].member, number(d.*(known[i].value)));
     out += i == rates_last ? "}," : ",";
   }
-  const bool is_dated = d.updated_at != timestamp{};
-  out += fmt::format(R"("updated_at":{},"_meta":{{)",
-                     is_dated ? json_text(to_rfc3339(d.updated_at)) : "null");
+  out += fmt::format(R"("updated_at":{},"updated_at_unix":{},"scheduled_at":{},"_meta":{{)",
+                     time_text(d.updated_at), unix_text(d.updated_at), time_text(d.scheduled_at));
   bool is_first = true;
   for (const auto& [name, description] : d.meta) {
     if (!std::exchange(is_first, false)) out += ',';
     out += json_text(name) + ":" + json_text(description);
   }
   out += '}';
-  if (d.game) append_game(out, *d.game);
+  if (d.game) out += game_members(*d.game);
   return out.append(tail).append("}");
 }
 
@@ -197,6 +198,9 @@ std::optional<document> parse_document(std::string_view text) {
     if (const auto value = number_member(*from, known[i].member)) out.*(known[i].value) = *value;
   }
   out.updated_at = time_member(*object, "updated_at");
+  if (out.updated_at == timestamp{}) out.updated_at = time_member(*object, "updated_at_unix");
+  out.scheduled_at =
+      member(*object, "scheduled_at") ? time_member(*object, "scheduled_at") : out.updated_at;
   const auto* meta = member(*object, "_meta");
   if (meta && meta->is_object()) {
     for (const auto& [name, description] : meta->get_object()) {
@@ -208,6 +212,34 @@ std::optional<document> parse_document(std::string_view text) {
     }
   }
   out.game = read_game(*object);
+  return out;
+}
+
+std::string game_members(const observation& game) {
+  const auto whole = [](const std::optional<std::int64_t>& n) {
+    return n ? std::to_string(*n) : std::string("null");
+  };
+  const auto latency = game.latency_ms ? fmt::format("{:.3f}", *game.latency_ms) : "null";
+  return fmt::format(
+      R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{},"latency_ms":{})"
+      R"(,"observed_at":{},"checked_at":{},"changed_at":{})",
+      game.is_online, whole(game.info.players), whole(game.info.max_players),
+      json_text(game.info.map), json_text(game.info.name), json_text(game.info.version), latency,
+      time_text(game.observed_at), time_text(game.checked_at), time_text(game.changed_at));
+}
+
+std::optional<observation> read_game(const json::object& in) {
+  const auto* online = member(in, "online");
+  if (!online || !online->is_bool()) return std::nullopt;
+  observation out;
+  out.is_online = online->get_bool();
+  out.info = {count_member(in, "players"), count_member(in, "max_players"), text_member(in, "map"),
+              text_member(in, "name"), text_member(in, "version")};
+  const auto latency = number_member(in, "latency_ms");
+  if (latency && *latency >= 0 && *latency < 1e9) out.latency_ms = latency;
+  out.observed_at = time_member(in, "observed_at");
+  out.checked_at = time_member(in, "checked_at");
+  out.changed_at = time_member(in, "changed_at");
   return out;
 }
 

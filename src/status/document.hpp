@@ -5,6 +5,8 @@
 #include "core/error.hpp"
 #include "status/observation.hpp"
 
+#include <boost/json/fwd.hpp>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -29,7 +31,10 @@ struct document {
   double rate_color_mob = 1.0;
   double rate_skill = 1.0;
   double client_status = 256.0;
-  timestamp updated_at{};                   // when the rows were read
+  timestamp updated_at{};  // when the rows were read
+  // When a status worker last refreshed it by the clock; timestamp{}: not known. Older than
+  // updated_at when a reader found no document and filled the cache.
+  timestamp scheduled_at{};
   std::map<std::string, std::string> meta;  // Name: Description
   // What the probe says; nothing when none is configured.
   std::optional<observation> game;
@@ -51,8 +56,14 @@ inline constexpr std::size_t description_limit_bytes = 1024;
 std::string to_json(const document& d, std::string_view tail = {});
 
 // Reads such an object, also one that another program wrote: members that are missing or of another
-// type take their defaults. Nothing when it is no JSON object.
+// type take their defaults, `updated_at` may be a number or an ISO 8601 time without a zone (UTC),
+// and without `scheduled_at` its writer is taken for the one that refreshes. Nothing when it is no
+// JSON object.
 std::optional<document> parse_document(std::string_view text);
+
+// The members that tell of a game server, with a comma in front; and reading them back.
+std::string game_members(const observation& game);
+std::optional<observation> read_game(const boost::json::object& in);
 
 // A weak ETag: the same for the same document, whatever its age says.
 std::string etag_of(const document& d, bool is_stale);

@@ -22,7 +22,7 @@ TEST(status_document, has_the_agreed_form) {
   EXPECT_EQ(
       to_json(made.made),
       R"({"server_status":1.0,"rates":{"exp":2.5,"pvp":1.0,"pve":1.0,"color_mob":1.0,"skill":1.0},)"
-      R"("client_status":257.0,"updated_at":"2026-11-21T04:06:11.028Z",)"
+      R"("client_status":257.0,"updated_at":"2026-11-21T04:06:11.028Z","updated_at_unix":1795233971.028,"scheduled_at":null,)"
       R"("_meta":{"CLIENT_STATUS":"","Other":"kept in _meta only","RateExp":"experience","ServerStatus":"up or down"}})");
 }
 
@@ -85,13 +85,14 @@ TEST(status_document, survives_being_written_and_read) {
   game.is_online = true;
   game.info = {3, 32, "de_dust2", "Dust", "1.0"};
   game.latency_ms = 1.25;
-  game.observed_at = now;
+  game.observed_at = game.checked_at = now;
   made.game = game;
   const auto text = to_json(made);
   EXPECT_THAT(
       text,
       HasSubstr(R"("online":true,"players":3,"max_players":32,"map":"de_dust2","name":"Dust",)"
-                R"("version":"1.0","latency_ms":1.250,"observed_at":"2026-11-21T04:06:11.028Z")"));
+                R"("version":"1.0","latency_ms":1.250,"observed_at":"2026-11-21T04:06:11.028Z",)"
+                R"("checked_at":"2026-11-21T04:06:11.028Z","changed_at":null)"));
   EXPECT_EQ(to_json(parse_document(text).value()), text);
 }
 
@@ -112,6 +113,23 @@ TEST(status_document, reads_what_others_wrote) {
   const auto cut = parse_document(R"({"_meta":{")" + name + R"(":"x"}})").value();
   EXPECT_EQ(cut.meta.begin()->first.size(), 64U);
   EXPECT_EQ(to_json(parse_document(to_json(cut)).value()), to_json(cut));
+}
+
+TEST(status_document, reads_the_times_of_other_programs) {
+  const auto read = [](const std::string& updated_at) {
+    return parse_document(R"({"updated_at":)" + updated_at + "}").value().updated_at;
+  };
+  for (const auto* same : {R"("2026-11-21T04:06:11.028Z")", R"("2026-11-21T04:06:11.028")",
+                           R"("2026-11-21T04:06:11.028123")", R"("2026-11-21 04:06:11.028")",
+                           R"("2026-11-21T05:06:11.028+01:00")", "1795233971.028", "1795233971028",
+                           "1795233971028000", R"("1795233971.028")"})
+    EXPECT_EQ(read(same), now) << same;
+  for (const auto* bad : {"null", "[]", "-5", R"("soon")", "1e300"})
+    EXPECT_EQ(read(bad), timestamp{}) << bad;
+  const auto other = parse_document(R"({"updated_at":1795233971})").value();
+  EXPECT_EQ(other.scheduled_at, other.updated_at) << "who writes it is who refreshes";
+  const auto filled = parse_document(R"({"updated_at":1795233971,"scheduled_at":null})").value();
+  EXPECT_EQ(filled.scheduled_at, timestamp{});
 }
 
 TEST(status_document, etag_changes_with_the_content) {

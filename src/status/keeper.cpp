@@ -37,9 +37,12 @@ redis::key_space keys_of(const config& settings) {
 }
 
 std::optional<probe_target> target_of(const config& settings) {
-  if (settings.status.probe.empty()) return std::nullopt;
-  auto target = parse_probe_url(settings.status.probe);
-  if (!target) throw failure(target.error().code, "status.probe: " + target.error().message);
+  const auto first = first_server(settings);
+  if (!first) return std::nullopt;
+  auto target = parse_probe_url(first->url);
+  if (!target)
+    throw failure(target.error().code,
+                  "status.probe of the first server: " + target.error().message);
   return *target;
 }
 
@@ -49,8 +52,8 @@ void log_complaints(const std::vector<std::string>& complaints) {
 
 }  // namespace
 
-keeper::keeper(task_group& tasks, redis::client& redis, database& db, const config& settings,
-               const clock& time, metrics::registry& metrics, bool may_lead)
+keeper::keeper(task_group& tasks, redis::client& redis, unsigned redis_database, database& db,
+               const config& settings, const clock& time, metrics::registry& metrics, bool may_lead)
     : tasks_(tasks),
       db_(db),
       settings_(settings),
@@ -59,6 +62,8 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
       file_(std::filesystem::path(settings.server.data_dir) / "status.json"),
       target_(target_of(settings)),
       damper_(static_cast<int>(settings.status.probe_failures)),
+      fleet_(tasks, redis, keys_of(settings), settings, time, metrics, board_),
+      announcer_(tasks.context(), redis, redis_database, keys_of(settings), settings, time),
       may_lead_(may_lead),
       interval_(settings.status.update_interval),
       finding_(tasks, "status_find", [this] { return find_view(); }),
@@ -75,6 +80,10 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
       queries_(metrics.add_counter("skirmish_status_queries_total",
                                    "Statements sent to the database for the status.")) {
   board_.interval_ms = interval_.count();
+  board_.fresh_grace = settings.status.fresh_grace;
+  board_.stale_after = settings.status.stale_after;
+  board_.started_at = time.now();
+  board_.may_refresh = may_lead;
   metrics.add_callback("skirmish_status_leader", "Whether this process refreshes: 1 or 0.",
                        [this] { return board_.is_leader ? 1.0 : 0.0; });
   metrics.add_callback(
@@ -82,6 +91,13 @@ keeper::keeper(task_group& tasks, redis::client& redis, database& db, const conf
         const auto seen = board_.get();
         if (!seen || seen->doc.updated_at == timestamp{}) return -1.0;
         return std::chrono::duration<double>(clock_.now() - seen->doc.updated_at).count();
+      });
+  metrics.add_callback(
+      "skirmish_status_scheduled_refresh_time_seconds",
+      "When a status worker last refreshed by the clock (Unix time); 0: not known.", [this] {
+        const auto seen = board_.get();
+        const auto at = seen ? seen->doc.scheduled_at : timestamp{};
+        return std::chrono::duration<double>(at.time_since_epoch()).count();
       });
 }
 
@@ -112,8 +128,10 @@ awaitable<refresh_outcome> keeper::refresh() {
   co_return refresh_outcome{is_loaded_, load_problem_};
 }
 
-awaitable<std::vector<history_point>> keeper::history(timestamp since, std::int64_t limit) {
-  return store_.history(since, limit);
+awaitable<std::vector<history_point>> keeper::history(const std::string& server, timestamp since,
+                                                      std::int64_t limit) {
+  if (server.empty()) return store_.history(since, limit);
+  return store_.server_history(server, since, limit);
 }
 
 awaitable<void> keeper::watch() {
@@ -125,6 +143,8 @@ awaitable<void> keeper::watch() {
   while (true) {
     co_await look();
     co_await lead();
+    co_await fleet_.watch(board_.is_redis_up, acts());
+    co_await announce();
     if (steady::now() >= probe_again_at_) {
       probe_again_at_ = steady::time_point::max();
       tasks_.spawn("status_probe_again", [this] { return probe_again(); });
@@ -208,6 +228,16 @@ bool keeper::is_due() const {
   return steady::now() >= refreshed_at_ + interval_;
 }
 
+bool keeper::acts() const { return may_lead_ && (board_.is_leader || !board_.is_redis_up); }
+
+// Only the leader tells of changes: without Redis there is no queue to send them by.
+awaitable<void> keeper::announce() {
+  if (!board_.is_leader || !board_.is_redis_up) co_return;
+  if (const auto game = damper_.published())
+    co_await announcer_.tell(first_server_name(settings_), *game);
+  for (const auto& [name, game] : fleet_.published()) co_await announcer_.tell(name, game);
+}
+
 awaitable<void> keeper::lead() {
   if (!may_lead_) co_return;
   if (board_.is_redis_up && steady::now() >= lease_tried_at_ + lease_interval) {
@@ -228,8 +258,7 @@ awaitable<void> keeper::lead() {
     }
   }
   // Without Redis there is no lease: each process looks after itself.
-  const bool acts = board_.is_leader || !board_.is_redis_up;
-  if (!acts || !is_due() || refreshing_.is_under_way()) co_return;
+  if (!acts() || !is_due() || !is_database_prepared_ || refreshing_.is_under_way()) co_return;
   was_first_due_ = true;
   refreshed_at_ = steady::now();
   refreshing_.start();
@@ -248,6 +277,7 @@ awaitable<void> keeper::find_view() {
 // One reading of the database in all processes that share the Redis, while there is one.
 awaitable<void> keeper::load() {
   is_loaded_ = false;
+  while (!is_database_prepared_) co_await pause(tasks_.context(), 25ms);
   bool is_locked = false;
   try {
     if (board_.is_redis_up) {
@@ -265,6 +295,7 @@ awaitable<void> keeper::load() {
   }
   try {
     co_await load_from_database();
+    if (!refreshing_.is_under_way()) report_fill();
     is_loaded_ = true;
     load_problem_.clear();
   } catch (const failure& e) {
@@ -309,6 +340,13 @@ awaitable<void> keeper::load_from_database() {
   }
   refreshes_.add();
   const bool keeps_others = !target_ && !board_.is_leader && known_;
+  // A reader's filling of the cache leaves the time of the last refresh by the clock as it was, so
+  // that a status worker that died shows.
+  const bool is_scheduled = refreshing_.is_under_way() && acts();
+  if (is_scheduled)
+    next.scheduled_at = next.updated_at;
+  else
+    next.scheduled_at = known_ ? known_->scheduled_at : timestamp{};
   next.game = target_ ? damper_.published() : keeps_others ? known_->game : std::nullopt;
   known_ = std::move(next);
   file_.save(*known_);

@@ -9,7 +9,9 @@
 #include "db/database.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
+#include "status/announcer.hpp"
 #include "status/damper.hpp"
+#include "status/fleet.hpp"
 #include "status/last_known.hpp"
 #include "status/probe_url.hpp"
 #include "status/single_flight.hpp"
@@ -32,12 +34,14 @@ struct refresh_outcome {
 class keeper {
  public:
   // `may_lead` false: it watches and fills an empty cache, but never refreshes by the clock.
-  // Throws failure{invalid_argument} for a bad status.probe or a bad world.
-  keeper(task_group& tasks, redis::client& redis, database& db, const config& settings,
-         const clock& time, metrics::registry& metrics, bool may_lead);
+  // Throws failure{invalid_argument} for a bad probe URL, webhook URL or world.
+  keeper(task_group& tasks, redis::client& redis, unsigned redis_database, database& db,
+         const config& settings, const clock& time, metrics::registry& metrics, bool may_lead);
 
   // Loads the last known document and starts the watch in the task group.
   void start();
+  // The database is not read before this was called.
+  void database_prepared() { is_database_prepared_ = true; }
   // Gives the lease back, so that another process takes over at once.
   awaitable<void> hand_over();
 
@@ -49,7 +53,9 @@ class keeper {
   // Reads the database and asks the game server now.
   awaitable<refresh_outcome> refresh();
   // What the history holds since then, at most `limit` points, oldest first.
-  awaitable<std::vector<history_point>> history(timestamp since, std::int64_t limit);
+  // `server` is empty for the first game server.
+  awaitable<std::vector<history_point>> history(const std::string& server, timestamp since,
+                                                std::int64_t limit);
 
  private:
   using steady = std::chrono::steady_clock;
@@ -67,6 +73,11 @@ class keeper {
   awaitable<void> refresh_all();
   awaitable<void> probe_again();
   awaitable<void> remember();
+  // Whether this process refreshes now: as the leader, or for itself while Redis is down.
+  [[nodiscard]] bool acts() const;
+  void report_fill() const;
+  void report_refresh(steady::time_point begun) const;
+  awaitable<void> announce();
   void lose_redis(const std::string& why);
   void publish(origin from, const std::string& problem = {});
   [[nodiscard]] bool is_due() const;
@@ -81,7 +92,10 @@ class keeper {
   std::optional<probe_target> target_;
   damper damper_;
   view_board board_;
+  fleet fleet_;
+  announcer announcer_;
   bool may_lead_;
+  bool is_database_prepared_ = false;
 
   std::optional<document> known_;  // the newest that was seen anywhere
   std::string polled_text_;        // of the document, as last seen in Redis

@@ -1,17 +1,46 @@
 // The keeper's refresh: the database, then the game server, then a point of history.
 #include "core/log.hpp"
+#include "core/parse.hpp"
 #include "status/keeper.hpp"
 #include "status/probe.hpp"
+
+#include <fmt/format.h>
 
 namespace skirmish::status {
 
 // Constants first, so that a silent game server delays nobody.
 awaitable<void> keeper::refresh_all() {
-  refreshed_at_ = steady::now();
+  const auto begun = steady::now();
+  refreshed_at_ = begun;
   was_first_due_ = true;
+  fleet_.probe_all();
   co_await loading_.join();
   if (target_) co_await observing_.join();
   if (target_ || is_loaded_) co_await remember();
+  if (is_loaded_) report_refresh(begun);
+}
+
+void keeper::report_refresh(steady::time_point begun) const {
+  const auto now = point();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - begun);
+  log::info("status_refreshed",
+            {{"online", now.is_online},
+             {"rate_exp", fmt::format("{}", known_->rate_exp)},
+             {"players", now.players ? std::to_string(*now.players) : "unknown"},
+             {"duration_ms", took.count()},
+             {"next_in", to_text(interval_)}});
+}
+
+// A reader found no document and this process read the database for it. That is routine while the
+// cache was emptied, and a sign of a dead status worker when none has refreshed for long.
+void keeper::report_fill() const {
+  const bool is_known = known_->scheduled_at != timestamp{};
+  const auto since = clock_.now() - (is_known ? known_->scheduled_at : board_.started_at);
+  const auto level = since >= board_.stale_limit() ? log::level::warn : log::level::info;
+  log::write(level, "status_filled_for_a_reader",
+             {{"last_scheduled_refresh", is_known ? to_rfc3339(known_->scheduled_at) : "unknown"},
+              {"seconds_without_a_worker",
+               std::chrono::duration_cast<std::chrono::seconds>(since).count()}});
 }
 
 awaitable<void> keeper::remember() {
@@ -57,9 +86,8 @@ awaitable<void> keeper::observe() {
   if (was_online != is_online)
     log::info("status_game_server", {{"server", authority(*target_)}, {"online", is_online}});
   // Until it answers, it is asked again soon, by those who act.
-  const bool acts = may_lead_ && (board_.is_leader || !board_.is_redis_up);
   probe_again_at_ =
-      failed && acts ? steady::now() + settings_.status.probe_retry : steady::time_point::max();
+      failed && acts() ? steady::now() + settings_.status.probe_retry : steady::time_point::max();
 
   if (!known_) co_return;
   known_->game = damper_.published();

@@ -12,7 +12,8 @@ namespace json = boost::json;
 
 // The protocol allows 2 MiB a packet; a status with its icon takes some tens of KiB.
 constexpr std::int32_t answer_limit_bytes = 512 * 1024;
-constexpr unsigned component_depth_max = 16;
+constexpr unsigned component_depth_max = 32;
+constexpr std::size_t status_depth_max = 32;
 constexpr std::int64_t count_max = 1'000'000'000;
 // "Which protocol do you speak": the number that pingers send who do not know.
 constexpr std::int32_t protocol_unknown = -1;
@@ -33,19 +34,38 @@ void collect_text(const json::value& component, unsigned depth, std::string& out
   } else if (const auto* list = component.if_array()) {
     for (const auto& item : *list) collect_text(item, depth + 1, out);
   } else if (const auto* object = component.if_object()) {
-    if (const auto* inner = object->if_contains("text")) collect_text(*inner, depth + 1, out);
+    // `translate` names a text of the client's; `fallback` is for clients that lack it.
+    for (const auto* name : {"text", "fallback", "translate"}) {
+      const auto* inner = object->if_contains(name);
+      if (!inner) continue;
+      collect_text(*inner, depth + 1, out);
+      break;
+    }
     if (const auto* extra = object->if_contains("extra")) collect_text(*extra, depth + 1, out);
   }
 }
 
-// Colours and styles are written as U+00A7 and one more character.
-std::string without_styles(std::string_view text) {
-  constexpr std::string_view sign = "\xC2\xA7";
+// A copy that a strict parser takes: what is nested deeper than `depth_max` is null, and control
+// characters in texts are spaces. Everything else is left to the parser.
+std::string without_decoration(std::string_view text, std::size_t depth_max) {
   std::string out;
-  while (!text.empty()) {
-    const auto at = std::min(text.find(sign), text.size());
-    out += text.substr(0, at);
-    text.remove_prefix(std::min(at + sign.size() + 1, text.size()));
+  std::size_t depth = 0;
+  bool is_in_text = false;
+  bool is_escaped = false;
+  for (const char c : text) {
+    const bool is_kept = depth <= depth_max;
+    if (is_in_text) {
+      const bool is_control = static_cast<unsigned char>(c) < 0x20;
+      if (is_kept) out += is_control ? ' ' : c;
+      is_in_text = is_escaped || c != '"';
+      is_escaped = !is_escaped && c == '\\';
+      continue;
+    }
+    const bool is_closing = c == '}' || c == ']';
+    if ((c == '{' || c == '[') && ++depth == depth_max + 1) out += "null";
+    if (depth <= depth_max) out += c;
+    if (is_closing && depth > 0) --depth;
+    is_in_text = c == '"';
   }
   return out;
 }
@@ -60,6 +80,17 @@ std::optional<std::int64_t> count(const json::object& in, std::string_view name)
 }
 
 }  // namespace
+
+std::string without_styles(std::string_view text) {
+  constexpr std::string_view sign = "\xC2\xA7";
+  std::string out;
+  while (!text.empty()) {
+    const auto at = std::min(text.find(sign), text.size());
+    out += text.substr(0, at);
+    text.remove_prefix(std::min(at + sign.size() + 1, text.size()));
+  }
+  return out;
+}
 
 void append_varint(std::string& out, std::int32_t value) {
   auto rest = static_cast<std::uint32_t>(value);
@@ -120,9 +151,11 @@ result<std::optional<server_info>> parse_minecraft_answer(std::string_view recei
 
 result<server_info> parse_minecraft_status(std::string_view text) {
   json::parse_options options;
-  options.max_depth = 32;
+  options.max_depth = status_depth_max;
+  options.allow_invalid_utf8 = true;  // clean_text() mends what is taken over
+  options.allow_invalid_utf16 = true;
   boost::system::error_code ec;
-  const auto parsed = json::parse(text, ec, {}, options);
+  const auto parsed = json::parse(without_decoration(text, status_depth_max), ec, {}, options);
   const auto* status = ec ? nullptr : parsed.if_object();
   if (!status) return bad("the answer is not a JSON object");
   server_info out;

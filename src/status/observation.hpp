@@ -19,12 +19,19 @@ struct server_info {
   std::string version;
 };
 
+// What is next in a query over UDP after a datagram: wait for more, send the request again, or read
+// the answer.
+enum class query_step { wait, send, done };
+
 struct observation {
   bool is_online = false;
   server_info info;
   std::optional<double> latency_ms;
-  timestamp observed_at{};  // when the answer came, or the probe gave up
-  std::string problem;      // why it is not online; empty when it is
+  // What `info` says was true then; timestamp{}: the server never answered.
+  timestamp observed_at{};
+  timestamp checked_at{};  // when the answer came, or the probe gave up
+  timestamp changed_at{};  // when is_online last changed; timestamp{}: not since the first probe
+  std::string problem;     // why it is not online; empty when it is
 };
 
 // A foreign text as it may stand in our JSON: valid UTF-8 without control characters, at most

@@ -1,24 +1,25 @@
 #include "status/probe.hpp"
 
 #include "status/a2s.hpp"
-#include "status/http_answer.hpp"
+#include "status/bedrock_ping.hpp"
+#include "status/http_exchange.hpp"
 #include "status/minecraft_ping.hpp"
+#include "status/net.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancel_after.hpp>
+#include <boost/asio/cancel_at.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <array>
+#include <memory>
 
 namespace skirmish::status {
 namespace {
@@ -26,6 +27,10 @@ namespace {
 using asio::ip::tcp;
 using asio::ip::udp;
 using steady = std::chrono::steady_clock;
+using net::connect;
+using net::milliseconds_since;
+using net::resolve;
+using net::value_or_throw;
 
 // A lost UDP request is sent again after this part of the time-out.
 constexpr int udp_attempts = 3;
@@ -36,42 +41,14 @@ struct answer {
   double latency_ms = 0;
 };
 
-double milliseconds_since(steady::time_point start) {
-  return std::chrono::duration<double, std::milli>(steady::now() - start).count();
-}
-
-template <class T>
-T value_or_throw(result<T> outcome) {
-  if (!outcome) throw failure(outcome.error().code, outcome.error().message);
-  return std::move(*outcome);
-}
-
-template <class Protocol>
-auto resolve(const probe_target& target) -> awaitable<typename Protocol::resolver::results_type> {
-  typename Protocol::resolver resolver(co_await asio::this_coro::executor);
-  const auto port = std::to_string(target.port);
-  co_return co_await resolver.async_resolve(target.host, port, use_awaitable);
-}
-
-// Connects; the time it takes is one round trip.
-awaitable<double> connect(tcp::socket& socket, const probe_target& target) {
-  const auto places = co_await resolve<tcp>(target);
-  const auto start = steady::now();
-  co_await asio::async_connect(socket, places, use_awaitable);
-  const auto took = milliseconds_since(start);
-  error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  co_return took;
-}
-
-awaitable<answer> ask_tcp(probe_target target, std::chrono::milliseconds) {
+awaitable<answer> ask_tcp(probe_target target) {
   tcp::socket socket(co_await asio::this_coro::executor);
   answer out;
   out.latency_ms = co_await connect(socket, target);
   co_return out;
 }
 
-awaitable<answer> ask_minecraft(probe_target target, std::chrono::milliseconds) {
+awaitable<answer> ask_minecraft(probe_target target) {
   tcp::socket socket(co_await asio::this_coro::executor);
   co_await connect(socket, target);
   const auto request = minecraft_request(target.host, target.port);
@@ -95,97 +72,75 @@ awaitable<answer> ask_minecraft(probe_target target, std::chrono::milliseconds) 
   }
 }
 
-template <class Stream>
-awaitable<void> ask_http_on(Stream& stream, const probe_target& target) {
+awaitable<answer> ask_http(probe_target target) {
   const auto request = "GET " + target.path + " HTTP/1.1\r\nHost: " + authority(target) +
                        "\r\nUser-Agent: skirmish\r\nAccept: */*\r\nConnection: close\r\n\r\n";
-  co_await asio::async_write(stream, asio::buffer(request), use_awaitable);
-  std::string received(http_answer_limit_bytes, '\0');
-  std::size_t size = 0;
-  while (true) {
-    error_code ec;
-    size += co_await stream.async_read_some(
-        asio::buffer(received.data() + size, received.size() - size),
-        asio::redirect_error(use_awaitable, ec));
-    const auto status =
-        value_or_throw(parse_http_status(std::string_view(received).substr(0, size)));
-    if (status && *status >= http_status_bad)
-      throw failure(errc::unavailable, "http: status " + std::to_string(*status));
-    if (status) co_return;
-    if (ec) throw boost::system::system_error(ec);
-  }
-}
-
-awaitable<answer> ask_http(probe_target target, std::chrono::milliseconds) {
-  const auto executor = co_await asio::this_coro::executor;
+  const auto said = co_await exchange_http(target, request);
+  if (said.status >= http_status_bad)
+    throw failure(errc::unavailable, "http: status " + std::to_string(said.status));
   answer out;
-  if (target.kind == probe_kind::http) {
-    tcp::socket socket(executor);
-    out.latency_ms = co_await connect(socket, target);
-    co_await ask_http_on(socket, target);
-    co_return out;
-  }
-  asio::ssl::context tls(asio::ssl::context::tls_client);
-  tls.set_default_verify_paths();
-  tls.set_verify_mode(asio::ssl::verify_peer);
-  asio::ssl::stream<tcp::socket> stream(executor, tls);
-  stream.set_verify_callback(asio::ssl::host_name_verification(target.host));
-  // Servers that hold several names choose the certificate by this one; OpenSSL copies it. The
-  // macro SSL_set_tlsext_host_name does this with a C cast.
-  auto name = target.host;
-  SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-           name.data());
-  out.latency_ms = co_await connect(stream.next_layer(), target);
-  co_await stream.async_handshake(asio::ssl::stream_base::client, use_awaitable);
-  co_await ask_http_on(stream, target);
+  out.latency_ms = said.latency_ms;
   co_return out;
 }
 
-// A connected socket receives from the asked server only.
-awaitable<answer> ask_a2s(probe_target target, std::chrono::milliseconds timeout) {
+// Asks over UDP until the answer is there. `query` is an a2s_query or does as it does. A connected
+// socket receives from the asked server only; whatever else arrives is skipped, which `skipped`
+// tells of.
+template <class Query>
+awaitable<answer> ask_udp(probe_target target, std::chrono::milliseconds timeout,
+                          std::shared_ptr<std::string> skipped) {
   const auto places = co_await resolve<udp>(target);
   udp::socket socket(co_await asio::this_coro::executor);
   co_await asio::async_connect(socket, places, use_awaitable);
   const auto patience = timeout / udp_attempts;
-  a2s_query query;
+  Query query;
   answer out;
   std::string datagram;
   while (true) {
     const auto request = query.request();
     const auto start = steady::now();
     co_await socket.async_send(asio::buffer(request), use_awaitable);
-    auto next = a2s_query::step::wait;
-    while (next == a2s_query::step::wait) {
+    auto next = query_step::wait;
+    while (next == query_step::wait) {
       datagram.resize(65'536);
-      const auto token = asio::cancel_after(patience, asio::as_tuple(use_awaitable));
+      // Not anew with each datagram: noise must not keep the request from being sent again.
+      const auto token = asio::cancel_at(start + patience, asio::as_tuple(use_awaitable));
       const auto [ec, size] = co_await socket.async_receive(asio::buffer(datagram), token);
       const auto state = co_await asio::this_coro::cancellation_state;
       if (ec == asio::error::operation_aborted &&
-          state.cancelled() == asio::cancellation_type::none)
-        break;  // the request or its answer was lost: ask again
+          state.cancelled() == asio::cancellation_type::none) {
+        query.start_again();  // the request or its answer was lost
+        break;
+      }
       if (ec) throw boost::system::system_error(ec);
-      next = value_or_throw(query.receive(std::string_view(datagram).substr(0, size)));
+      next = query.receive(std::string_view(datagram).substr(0, size));
+      *skipped = query.complaint();
     }
-    if (next != a2s_query::step::done) continue;
+    if (next != query_step::done) continue;
     out.latency_ms = milliseconds_since(start);
     out.info = query.info();
     co_return out;
   }
 }
 
-awaitable<answer> ask(probe_target target, std::chrono::milliseconds timeout) {
+awaitable<answer> ask(probe_target target, std::chrono::milliseconds timeout,
+                      std::shared_ptr<std::string> skipped) {
   switch (target.kind) {
-    case probe_kind::a2s: return ask_a2s(std::move(target), timeout);
-    case probe_kind::minecraft: return ask_minecraft(std::move(target), timeout);
-    case probe_kind::tcp: return ask_tcp(std::move(target), timeout);
+    case probe_kind::a2s: return ask_udp<a2s_query>(std::move(target), timeout, std::move(skipped));
+    case probe_kind::bedrock:
+      return ask_udp<bedrock_query>(std::move(target), timeout, std::move(skipped));
+    case probe_kind::minecraft: return ask_minecraft(std::move(target));
+    case probe_kind::tcp: return ask_tcp(std::move(target));
     case probe_kind::http:
     case probe_kind::https: break;
   }
-  return ask_http(std::move(target), timeout);
+  return ask_http(std::move(target));
 }
 
-std::string describe(const std::exception_ptr& problem, bool is_time_out) {
-  if (is_time_out) return "no answer in time";
+std::string describe(const std::exception_ptr& problem, bool is_time_out,
+                     const std::string& skipped) {
+  if (is_time_out)
+    return skipped.empty() ? "no answer in time" : "no answer in time (" + skipped + ")";
   try {
     std::rethrow_exception(problem);
   } catch (const boost::system::system_error& e) {
@@ -200,16 +155,20 @@ std::string describe(const std::exception_ptr& problem, bool is_time_out) {
 awaitable<observation> probe(probe_target target, std::chrono::milliseconds timeout,
                              const clock& time) {
   const auto executor = co_await asio::this_coro::executor;
-  auto work = [target = std::move(target), timeout] { return ask(target, timeout); };
+  const auto skipped = std::make_shared<std::string>();
+  auto work = [target = std::move(target), timeout, skipped] {
+    return ask(target, timeout, skipped);
+  };
   const auto token = asio::cancel_after(timeout, asio::as_tuple(use_awaitable));
   auto [problem, found] = co_await asio::co_spawn(executor, std::move(work), token);
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none)
     throw boost::system::system_error(asio::error::operation_aborted);
   observation out;
-  out.observed_at = time.now();
+  out.checked_at = time.now();
   if (!problem) {
     out.is_online = true;
+    out.observed_at = out.checked_at;
     out.info = std::move(found.info);
     out.latency_ms = found.latency_ms;
     co_return out;
@@ -221,7 +180,7 @@ awaitable<observation> probe(probe_target target, std::chrono::milliseconds time
     is_time_out = e.code() == asio::error::operation_aborted;
   } catch (const std::exception&) {
   }
-  out.problem = describe(problem, is_time_out);
+  out.problem = describe(problem, is_time_out, *skipped);
   co_return out;
 }
 

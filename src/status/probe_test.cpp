@@ -1,6 +1,7 @@
 #include "status/probe.hpp"
 
 #include "status/a2s.hpp"
+#include "status/bedrock_ping.hpp"
 #include "status/damper.hpp"
 #include "status/http_answer.hpp"
 #include "status/minecraft_ping.hpp"
@@ -29,16 +30,13 @@ const std::string source_info =
     "I\x11"s + "Dust \xC3\xA9 24/7\0de_dust2\0cstrike\0Counter-Strike\0"s +
     "\xF0\x00\x05\x20\x00"s + "dl\x00\x01"s + "1.0.0.70\0"s + "\xB1\x87\x69"s;
 
-std::string why(const result<a2s_query::step>& outcome) {
-  return outcome.has_error() ? outcome.error().message : "";
-}
-
 TEST(probe_url, names_what_to_ask) {
   const auto a2s = parse_probe_url("a2s://game.example.com").value();
   EXPECT_EQ(a2s.kind, probe_kind::a2s);
   EXPECT_EQ(authority(a2s), "game.example.com:27015");
   EXPECT_EQ(parse_probe_url("minecraft://[::1]:4000/").value().port, 4000);
   EXPECT_EQ(authority(parse_probe_url("tcp://[fe80::1]:7").value()), "[fe80::1]:7");
+  EXPECT_EQ(authority(parse_probe_url("bedrock://h").value()), "h:19132");
   const auto https = parse_probe_url("https://h/up?x=1").value();
   EXPECT_EQ(https.path, "/up?x=1");
   EXPECT_EQ(https.port, 443);
@@ -86,16 +84,41 @@ TEST(a2s, every_truncation_is_an_error) {
   EXPECT_TRUE(parse_a2s_info(essential).has_value());
 }
 
+// A Source answer with these counts and keywords.
+std::string tagged(std::uint8_t players, std::uint8_t max_players, const std::string& keywords) {
+  std::string out = header + "I\x11"s + "Rust\0Procedural Map\0rust\0Rust\0"s + "\0\0"s;
+  out += static_cast<char>(players);
+  out += static_cast<char>(max_players);
+  out += "\0dl\0\x01"s + "2572\0"s;
+  return out + "\xB1\x0F\x6D"s + std::string(8, '\1') + keywords + "\0"s + std::string(8, '\2');
+}
+
+TEST(a2s, counts_above_a_byte_stand_in_the_keywords) {
+  const auto counts = [](const std::string& datagram) {
+    const auto info = parse_a2s_info(std::string_view(datagram).substr(4)).value();
+    return std::pair(info.players.value(), info.max_players.value());
+  };
+  EXPECT_EQ(counts(tagged(44, 144, "mp400,cp300,ptrak,qp0,v2572")), std::pair(300L, 400L));
+  EXPECT_EQ(counts(tagged(100, 144, "cp100,mp400")), std::pair(100L, 400L));
+  EXPECT_EQ(counts(tagged(44, 32, "x,cp300")), std::pair(300L, 32L));
+  EXPECT_EQ(counts(tagged(5, 32, "cp4")), std::pair(5L, 32L)) << "a word that looks like one";
+  EXPECT_EQ(counts(tagged(5, 32, "cp,mp,cpx,mp-5,cp99999999999999999999")), std::pair(5L, 32L));
+  const auto whole = tagged(44, 144, "mp400,cp300");
+  EXPECT_EQ(counts(whole.substr(0, whole.size() - 12)), std::pair(44L, 144L)) << "a tail cut short";
+}
+
 TEST(a2s, sends_the_challenge_back_but_not_for_ever) {
+  using step = a2s_query::step;
   a2s_query query;
   EXPECT_EQ(query.request(), header + "TSource Engine Query\0"s);
-  EXPECT_EQ(query.receive(header + "A\x01\x02\x03\x04"s).value(), a2s_query::step::send);
+  EXPECT_EQ(query.receive(header + "A\x01\x02\x03\x04"s), step::send);
   EXPECT_EQ(query.request(), header + "TSource Engine Query\0\x01\x02\x03\x04"s);
-  EXPECT_EQ(query.receive(header + "A\x05\x06\x07\x08"s).value(), a2s_query::step::send);
-  EXPECT_EQ(query.receive(header + "A\x05\x06\x07\x08"s).value(), a2s_query::step::send);
-  EXPECT_THAT(why(query.receive(header + "A\x05\x06\x07\x08"s)), HasSubstr("challenge"));
-  a2s_query other;
-  EXPECT_THAT(why(other.receive(header + "A\x01\x02"s)), HasSubstr("truncated"));
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(query.receive(header + "A\x05\x06\x07\x08"s), step::send);
+  EXPECT_EQ(query.receive(header + "A\x05\x06\x07\x08"s), step::wait);
+  EXPECT_THAT(query.complaint(), HasSubstr("challenge"));
+  EXPECT_EQ(query.receive(header + source_info), step::done) << "the answer still counts";
+  query.start_again();
+  EXPECT_EQ(query.request(), header + "TSource Engine Query\0"s) << "the challenge was another's";
 }
 
 std::string part(std::string id, int total, int number, std::string payload) {
@@ -103,35 +126,87 @@ std::string part(std::string id, int total, int number, std::string payload) {
          static_cast<char>(number) + "\xE0\x04"s + std::move(payload);
 }
 
-TEST(a2s, puts_split_answers_together_within_bounds) {
+// Old Source servers say no size.
+std::string sizeless_part(std::string id, int total, int number, std::string payload) {
+  return "\xFE\xFF\xFF\xFF"s + std::move(id) + static_cast<char>(total) +
+         static_cast<char>(number) + std::move(payload);
+}
+
+std::string goldsource_part(std::string id, int total, int number, std::string payload) {
+  return "\xFE\xFF\xFF\xFF"s + std::move(id) + static_cast<char>(number << 4 | total) +
+         std::move(payload);
+}
+
+TEST(a2s, puts_split_answers_of_all_three_forms_together) {
+  using step = a2s_query::step;
   const auto whole = header + source_info;
   const auto id = "\x07\0\0\0"s;
-  a2s_query query;
-  EXPECT_EQ(query.receive(part(id, 2, 1, whole.substr(30))).value(), a2s_query::step::wait);
-  EXPECT_EQ(query.receive(part(id, 2, 1, whole.substr(30))).value(), a2s_query::step::wait)
-      << "a repeated datagram";
-  EXPECT_EQ(query.receive(part(id, 2, 0, whole.substr(0, 30))).value(), a2s_query::step::done);
-  EXPECT_EQ(query.info().players, 5);
+  for (const auto& form : {part, sizeless_part, goldsource_part}) {
+    a2s_query query;
+    EXPECT_EQ(query.receive(form(id, 3, 1, whole.substr(20, 20))), step::wait);
+    EXPECT_EQ(query.receive(form(id, 3, 1, whole.substr(20, 20))), step::wait) << "repeated";
+    EXPECT_EQ(query.receive(form("\x08\0\0\0"s, 2, 0, header + "E\x01")), step::wait)
+        << "a part of another query's answer";
+    EXPECT_EQ(query.receive(form(id, 3, 2, whole.substr(40))), step::wait);
+    EXPECT_EQ(query.receive(form(id, 3, 0, whole.substr(0, 20))), step::done);
+    EXPECT_EQ(query.info().players, 5);
+    EXPECT_EQ(query.info().version, "1.0.0.70");
+  }
+}
 
-  const auto refuses = [&](const std::vector<std::string>& parts, const char* reason) {
-    a2s_query q;
-    std::string last;
-    for (const auto& p : parts) last = why(q.receive(p));
-    EXPECT_THAT(last, HasSubstr(reason));
+TEST(a2s, skips_what_is_no_answer_and_says_what_it_was) {
+  using step = a2s_query::step;
+  const auto id = "\x07\0\0\0"s;
+  const auto skips = [&](const std::vector<std::string>& datagrams, const char* reason) {
+    a2s_query query;
+    for (const auto& d : datagrams) EXPECT_EQ(query.receive(d), step::wait) << reason;
+    EXPECT_THAT(query.complaint(), HasSubstr(reason));
+    EXPECT_EQ(query.receive(header + source_info), step::done) << reason;
   };
-  refuses({part("\x07\0\0\x80"s, 2, 0, "x")}, "compressed");
-  refuses({part(id, 0, 0, "x")}, "impossible");
-  refuses({part(id, 17, 0, "x")}, "impossible");
-  refuses({part(id, 2, 2, "x")}, "impossible");
-  refuses({part(id, 2, 0, "x"), part(id, 3, 1, "x")}, "contradict");
-  refuses({part(id, 1, 0, "not an answer")}, "does not start");
-  refuses({part(id, 2, 0, std::string(9000, 'x')), part(id, 2, 1, std::string(9000, 'x'))},
-          "too large");
-  refuses({"\xFE\xFF\xFF\xFF\x01"s}, "truncated");
-  refuses({header + std::string(20'000, 'I')}, "too large");
-  refuses({"nonsense"}, "does not start");
-  refuses({""}, "does not start");
-  refuses({header + "Z"}, "unknown type");
+  skips({part("\x07\0\0\x80"s, 2, 0, "x")}, "compressed");
+  skips({part(id, 1, 0, header + "E\x01")}, "unknown type");
+  skips({header + "E\x02\0rules\0"s}, "unknown type");
+  skips({header + "D\x01\0player\0"s}, "unknown type");
+  skips({"\xFE\xFF\xFF\xFF\x01"s}, "truncated");
+  skips({header + "A\x01\x02"s}, "truncated");
+  skips({header + source_info.substr(0, 12)}, "truncated");
+  skips({header + std::string(20'000, 'I')}, "too large");
+  skips({"nonsense"}, "does not start");
+  skips({""}, "does not start");
+  skips({header}, "empty");
+  std::vector<std::string> many;
+  for (int i = 0; i < 20; ++i) many.push_back(part(id, 20, i, std::to_string(i)));
+  skips(many, "too many parts");
+  many.clear();
+  for (char c = 'a'; c < 'z'; ++c) many.push_back(part(std::string(4, c), 2, 0, "x"));
+  skips(many, "too many split answers");
+  skips({part(id, 2, 0, std::string(60'000, 'x')), part(id, 2, 1, std::string(60'000, 'y')),
+         part(id, 3, 2, std::string(60'000, 'z'))},
+        "too large");
+}
+
+std::string pong(const std::string& text) {
+  return "\x1C"s + std::string(16, '\1') + "\x00\xFF\xFF\x00\xFE\xFE\xFE\xFE"s +
+         "\xFD\xFD\xFD\xFD\x12\x34\x56\x78"s + static_cast<char>(text.size() >> 8U) +
+         static_cast<char>(text.size() & 0xFFU) + text;
+}
+
+TEST(bedrock, reads_the_unconnected_pong) {
+  const auto text =
+      "MCPE;Two\\; \xC2\xA7"
+      "aparts;527;1.19.1;300;1000;132;Level one;Survival;1;19132;19133;"s;
+  const auto info = parse_bedrock_pong(pong(text)).value();
+  EXPECT_EQ(info.name, "Two; parts");
+  EXPECT_EQ(info.version, "1.19.1");
+  EXPECT_EQ(info.players, 300);
+  EXPECT_EQ(info.max_players, 1000);
+  EXPECT_EQ(info.map, "Level one");
+  EXPECT_EQ(parse_bedrock_pong(pong("MCPE;a;1;2;x;-1")).value().players, std::nullopt);
+  const auto whole = pong(text);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_TRUE(parse_bedrock_pong(std::string_view(whole).substr(0, size)).has_error()) << size;
+  for (const auto& bad : {pong(""), pong("MCPE;a;1;2;3"), pong("QUAKE;a;1;2;3;4"), "\x1D"s + whole})
+    EXPECT_TRUE(parse_bedrock_pong(bad).has_error());
 }
 
 TEST(minecraft, varints_are_those_of_the_protocol) {
@@ -180,6 +255,29 @@ TEST(minecraft, reads_the_status_response) {
   EXPECT_FALSE(odd.max_players);
 }
 
+TEST(minecraft, decoration_never_makes_it_offline) {
+  const auto players = [](const std::string& description, const std::string& more = "") {
+    const auto info = parse_minecraft_status(R"({"players":{"max":20,"online":3},"description":)" +
+                                             description + more + "}");
+    EXPECT_FALSE(info.has_error()) << description.substr(0, 80);
+    if (info.has_error()) return std::string("offline");
+    EXPECT_EQ(info->players, 3);
+    return info->name;
+  };
+  EXPECT_EQ(players("\"caf\xE9 \xFF\""), "caf\xEF\xBF\xBD \xEF\xBF\xBD");
+  EXPECT_THAT(players(R"("a\ud83d")"), ::testing::StartsWith("a"));
+  EXPECT_THAT(players(R"("a\udc00b")"), ::testing::EndsWith("b"));
+  EXPECT_EQ(players("\"two\nlines\""), "two lines");
+  EXPECT_EQ(players(R"({"translate":"menu.online"})"), "menu.online");
+  EXPECT_EQ(players(R"({"translate":"menu.online","fallback":"Online"})"), "Online");
+  std::string deep = R"("end")";
+  for (int i = 0; i < 10'000; ++i) deep = R"({"text":"]}\"{","extra":[)" + deep + "]}";
+  EXPECT_THAT(players(deep), ::testing::StartsWith("]}\"{]}"));
+  EXPECT_EQ(
+      players("\"x\"", ",\"forgeData\":" + std::string(50'000, '[') + std::string(50'000, ']')),
+      "x");
+}
+
 TEST(minecraft, refuses_what_is_not_a_status_response) {
   const auto problem = [](const std::string& bytes) {
     const auto outcome = parse_minecraft_answer(bytes);
@@ -209,7 +307,11 @@ TEST(http_answer, reads_the_first_line) {
 observation seen(bool is_online, int second) {
   observation out;
   out.is_online = is_online;
-  out.observed_at = timestamp{std::chrono::seconds{second}};
+  out.checked_at = timestamp{std::chrono::seconds{second}};
+  if (!is_online) return out;
+  out.observed_at = out.checked_at;
+  out.info.players = 7;
+  out.info.map = "de_dust2";
   return out;
 }
 
@@ -223,9 +325,14 @@ TEST(damper, goes_offline_after_enough_failures_and_back_at_once) {
   EXPECT_EQ(d.published()->observed_at, timestamp{1s}) << "the age of the last good answer shows";
   d.observe(seen(false, 4));
   EXPECT_FALSE(d.published()->is_online);
-  EXPECT_EQ(d.published()->observed_at, timestamp{4s});
+  EXPECT_EQ(d.published()->observed_at, timestamp{1s}) << "what it said last, and when";
+  EXPECT_EQ(d.published()->info.players, 7);
+  EXPECT_EQ(d.published()->info.map, "de_dust2");
+  EXPECT_EQ(d.published()->checked_at, timestamp{4s});
+  EXPECT_EQ(d.published()->changed_at, timestamp{4s});
   d.observe(seen(true, 5));
   EXPECT_TRUE(d.published()->is_online);
+  EXPECT_EQ(d.published()->changed_at, timestamp{5s});
   d.observe(seen(false, 6));
   EXPECT_TRUE(d.published()->is_online) << "the count starts anew";
 }
@@ -264,8 +371,8 @@ class udp_server {
         behave_(std::move(behave)) {
     receive();
   }
-  [[nodiscard]] std::string url() const {
-    return "a2s://127.0.0.1:" + std::to_string(socket_.local_endpoint().port());
+  [[nodiscard]] std::string url(const char* scheme = "a2s") const {
+    return scheme + "://127.0.0.1:"s + std::to_string(socket_.local_endpoint().port());
   }
   [[nodiscard]] int requests() const { return requests_; }
 
@@ -303,16 +410,59 @@ TEST(probe, a2s_with_challenge_loss_and_split_answers) {
   EXPECT_LT(o.latency_ms.value(), 200) << "the time lost to the lost datagram is no latency";
 }
 
+TEST(probe, a2s_skips_noise_before_the_answer) {
+  asio::io_context io;
+  udp_server server(io, [](std::string_view request, int) -> std::vector<std::string> {
+    const std::vector<std::string> noise{"", "\0"s, header + "D\x01\0player\0"s,
+                                         part("\x05\0\0\0"s, 2, 1, "rules"),
+                                         header + source_info.substr(0, 9)};
+    if (!request.ends_with("\x01\x02\x03\x04")) {
+      // A stray challenge first, which the server would not take.
+      return {"", header + "A\x09\x09\x09\x09"s, header + "A\x01\x02\x03\x04"s};
+    }
+    auto out = noise;
+    out.push_back(header + source_info);
+    return out;
+  });
+  const auto o = ask(io, server.url(), 3s);
+  EXPECT_TRUE(o.is_online) << o.problem;
+  EXPECT_EQ(o.info.players, 5);
+}
+
+TEST(probe, noise_does_not_keep_the_request_from_being_sent_again) {
+  asio::io_context io;
+  udp_server server(io, [](std::string_view, int count) -> std::vector<std::string> {
+    if (count == 1) return std::vector<std::string>(100, "noise");
+    return {header + source_info};
+  });
+  EXPECT_TRUE(ask(io, server.url(), 900ms).is_online);
+  EXPECT_EQ(server.requests(), 2);
+}
+
+TEST(probe, bedrock) {
+  asio::io_context io;
+  udp_server server(io, [](std::string_view request, int count) -> std::vector<std::string> {
+    EXPECT_EQ(request.size(), 33U);
+    if (count == 1) return {};  // lost
+    return {"noise", "", pong("MCPE;Dedicated Server;527;1.19.1;2;10;1;Bedrock level;Survival")};
+  });
+  const auto o = ask(io, server.url("bedrock"), 900ms);
+  EXPECT_TRUE(o.is_online) << o.problem;
+  EXPECT_EQ(o.info.name, "Dedicated Server");
+  EXPECT_EQ(o.info.max_players, 10);
+}
+
 TEST(probe, a2s_survives_what_servers_send) {
   asio::io_context io;
   const auto problem = [&](const std::string& answer) {
     udp_server server(io, [&](auto, auto) { return std::vector{answer}; });
-    return ask(io, server.url(), 500ms).problem;
+    return ask(io, server.url(), 300ms).problem;
   };
   EXPECT_THAT(problem(header + source_info.substr(0, 12)), HasSubstr("truncated"));
   EXPECT_THAT(problem(header + "I" + std::string(60'000, 'x')), HasSubstr("too large"));
   EXPECT_THAT(problem(header + "A\x01\x02\x03\x04"s), HasSubstr("challenge"));
   EXPECT_THAT(problem(""), HasSubstr("does not start"));
+  EXPECT_THAT(problem(part("\x07\0\0\x80"s, 2, 0, "x")), HasSubstr("compressed"));
   udp_server silent(io, [](auto, auto) { return std::vector<std::string>(); });
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(ask(io, silent.url(), 300ms).problem, "no answer in time");

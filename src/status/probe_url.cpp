@@ -12,11 +12,10 @@ struct scheme {
   std::uint16_t port;  // 0: must be given
 };
 
-constexpr scheme schemes[] = {{"a2s", probe_kind::a2s, 27015},
-                              {"minecraft", probe_kind::minecraft, 25565},
-                              {"tcp", probe_kind::tcp, 0},
-                              {"http", probe_kind::http, 80},
-                              {"https", probe_kind::https, 443}};
+constexpr scheme schemes[] = {
+    {"a2s", probe_kind::a2s, 27015},         {"minecraft", probe_kind::minecraft, 25565},
+    {"bedrock", probe_kind::bedrock, 19132}, {"tcp", probe_kind::tcp, 0},
+    {"http", probe_kind::http, 80},          {"https", probe_kind::https, 443}};
 
 error bad(std::string message) { return {errc::invalid_argument, std::move(message)}; }
 
@@ -45,7 +44,8 @@ result<probe_target> parse_probe_url(std::string_view url) {
     return colon != std::string_view::npos && s.name == url.substr(0, colon);
   });
   if (found == std::end(schemes))
-    return bad("a probe URL starts with a2s://, minecraft://, tcp://, http:// or https://");
+    return bad(
+        "a probe URL starts with a2s://, minecraft://, bedrock://, tcp://, http:// or https://");
   auto rest = url.substr(colon + 3);
   probe_target out{found->kind, {}, found->port, "/"};
 

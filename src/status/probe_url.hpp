@@ -2,6 +2,7 @@
 //
 //   a2s://host[:27015]            Valve's server query over UDP
 //   minecraft://host[:25565]      Server List Ping of Minecraft 1.7 and later (no SRV look-up)
+//   bedrock://host[:19132]        RakNet's unconnected ping of Minecraft's Bedrock Edition over UDP
 //   tcp://host:port               does it accept connections
 //   http://host[:80][/path]       does it answer with a status below 400
 //   https://host[:443][/path]     the same, with a certificate that the system trusts
@@ -15,7 +16,7 @@
 
 namespace skirmish::status {
 
-enum class probe_kind { a2s, minecraft, tcp, http, https };
+enum class probe_kind { a2s, minecraft, bedrock, tcp, http, https };
 
 struct probe_target {
   probe_kind kind = probe_kind::tcp;

@@ -73,19 +73,49 @@ std::string render(const view& seen, std::int64_t age_s) {
       fmt::format(R"(,"_cache":{{"cached":false,"source":"defaults","error":{}}})", problem));
 }
 
+namespace {
+
+std::int64_t whole_seconds(std::chrono::milliseconds age) {
+  return std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count(), 0);
+}
+
+// What is wrong with a document that is known; empty when nothing is.
+std::string stale_message(const view& seen, const view_board& board, timestamp now) {
+  const auto age = now - seen.doc.updated_at;
+  if (seen.from == origin::last_known) return "neither the cache nor the database answers";
+  if (age >= board.stale_limit())
+    return fmt::format("the status is {} s old: no refresh has succeeded", whole_seconds(age));
+  const bool is_known = seen.doc.scheduled_at != timestamp{};
+  const auto since = now - (is_known ? seen.doc.scheduled_at : board.started_at);
+  if (since < board.stale_limit()) return {};
+  return fmt::format(
+      "no status worker has refreshed the status for {} s{}; what is served was read for a reader",
+      whole_seconds(since), is_known ? "" : ", since this process started");
+}
+
+}  // namespace
+
 http::response health(const view_board& board, const clock& time) {
   const auto seen = board.get();
   const bool is_known =
       seen && seen->from != origin::defaults && seen->doc.updated_at != timestamp{};
   if (!is_known)
-    return http::json_response(json::object{{"status", "error"}, {"age_seconds", nullptr}}, 503);
-  const auto age = time.now() - seen->doc.updated_at;
-  const bool is_stale = seen->from == origin::last_known ||
-                        age > 2 * std::chrono::milliseconds{board.interval_ms.load()};
-  return http::json_response(json::object{
-      {"status", is_stale ? "stale" : "ok"},
-      {"age_seconds",
-       std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count(), 0)}});
+    return http::json_response(
+        json::object{
+            {"status", "error"}, {"age_seconds", nullptr}, {"message", "no status is known"}},
+        503);
+  const auto now = time.now();
+  const auto scheduled = seen->doc.scheduled_at;
+  const auto message = stale_message(*seen, board, now);
+  json::object body{{"status", message.empty() ? "ok" : "stale"},
+                    {"age_seconds", whole_seconds(now - seen->doc.updated_at)},
+                    {"last_scheduled_refresh", nullptr}};
+  if (scheduled != timestamp{}) body["last_scheduled_refresh"] = to_rfc3339(scheduled);
+  if (!message.empty())
+    body["message"] = message;
+  else if (scheduled == timestamp{})
+    body["message"] = "no status worker has refreshed the status yet";
+  return http::json_response(body);
 }
 
 service::service(worker& source, const config& settings, const clock& time,
@@ -95,6 +125,8 @@ service::service(worker& source, const config& settings, const clock& time,
       max_age_(std::chrono::duration_cast<std::chrono::seconds>(settings.status.max_age)),
       origins_(split_origins(settings.status.cors_origins)),
       is_open_to_all_(std::find(origins_.begin(), origins_.end(), "*") != origins_.end()),
+      first_name_(first_server_name(settings)),
+      others_(other_servers(settings)),
       waits_(
           metrics.add_counter("skirmish_status_waits_total", "Readers that waited for a view.")) {}
 
@@ -234,7 +266,7 @@ awaitable<http::response> service::debug() {
                                             : json::value(nullptr)},
                     {"age_seconds", or_null(is_known, age)},
                     {"ttl", or_null(is_cached, board.ttl_ms / 1000)},
-                    {"is_fresh", is_cached && age * 1000 <= 2 * board.interval_ms},
+                    {"is_fresh", is_cached && std::chrono::seconds{age} < board.fresh_limit()},
                     {"interval_seconds", board.interval_ms / 1000},
                     {"redis", board.is_redis_up ? "up" : "down"},
                     {"leader", board.is_leader.load()}};
@@ -263,29 +295,34 @@ awaitable<http::response> service::refresh() {
 
 // The points of the last hours; from memory for some seconds, and for longer when Redis is down.
 // Null when nothing was ever read.
-awaitable<const service::points*> service::history_of(std::int64_t hours) {
+awaitable<const service::points*> service::history_of(std::string server, std::int64_t hours) {
   if (points_.size() > history_ranges_max) points_.clear();
-  if (steady::now() >= points_[hours].read_at + history_life) {
+  const std::pair place{server, hours};
+  if (steady::now() >= points_[place].read_at + history_life) {
     const auto found = std::make_shared<std::optional<std::vector<history_point>>>();
     const auto since = clock_.now() - std::chrono::hours{hours};
-    auto work = [found, since](keeper& k) -> awaitable<void> {
-      *found = co_await k.history(since, history_points_max);
+    auto work = [found, since, server](keeper& k) -> awaitable<void> {
+      *found = co_await k.history(server, since, history_points_max);
     };
     const bool is_done = co_await worker_.ask(work, patience);
-    auto& kept = points_[hours];
+    auto& kept = points_[place];
     kept.read_at = steady::now();
     if (is_done && *found) {
       kept.list = std::move(**found);
       kept.is_known = true;
     }
   }
-  const auto& kept = points_[hours];
+  const auto& kept = points_[place];
   co_return kept.is_known ? &kept : nullptr;
 }
 
 awaitable<http::response> service::history(http::exchange& x) {
+  return history_answer(x, std::string());
+}
+
+awaitable<http::response> service::history_answer(http::exchange& x, std::string server) {
   const auto hours = x.query_integer("hours");
-  const auto* kept = co_await history_of(hours);
+  const auto* kept = co_await history_of(server, hours);
   if (!kept) throw failure(errc::unavailable, "the history cannot be read");
   http::response r;
   r.body = history_json(kept->list, hours, clock_.now());
@@ -300,9 +337,43 @@ awaitable<http::response> service::history(http::exchange& x) {
   co_return r;
 }
 
+bool service::is_other(std::string_view name) const {
+  return std::any_of(others_.begin(), others_.end(),
+                     [&](const auto& server) { return server.name == name; });
+}
+
+awaitable<http::response> service::server(http::exchange& x) {
+  const auto name = x.path("name");
+  if (is_first(name)) co_return co_await status(x);
+  if (!is_other(name))
+    co_return http::problem({errc::not_found, "no game server has this name"}, x.request_id);
+  const auto documents = worker_.board().servers();
+  http::response r;
+  const auto found =
+      documents ? documents->find(name) : view_board::named_documents::const_iterator();
+  if (documents && found != documents->end())
+    r.body = found->second;
+  else
+    r.body = json::serialize(json::object{{"server", name}, {"online", nullptr}});
+  r.with("Cache-Control", fmt::format("public, max-age={}", max_age_.count()));
+  r.with("Vary", "Origin");
+  allow_origin(r, x.req.header("origin"));
+  co_return r;
+}
+
+awaitable<http::response> service::server_history(http::exchange& x) {
+  const auto name = x.path("name");
+  if (!is_first(name) && !is_other(name))
+    co_return http::problem({errc::not_found, "no game server has this name"}, x.request_id);
+  std::string of_whom;
+  if (!is_first(name)) of_whom = name;
+  co_return co_await history_answer(x, of_whom);
+}
+
 awaitable<http::response> service::badge(http::exchange& x) {
   co_await make_sure();
-  const auto* kept = co_await history_of(x.query_integer("hours"));
+  const std::string first;
+  const auto* kept = co_await history_of(first, x.query_integer("hours"));
   const auto seen = worker_.board().get();
   std::optional<bool> is_online;
   if (seen && seen->from != origin::defaults)

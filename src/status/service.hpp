@@ -6,10 +6,14 @@
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
 #include "metrics/registry.hpp"
+#include "status/servers.hpp"
 #include "status/worker.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skirmish::status {
@@ -17,8 +21,9 @@ namespace skirmish::status {
 // The body of /server/status for a view of a certain age, with its `_cache`.
 std::string render(const view& seen, std::int64_t age_s);
 
-// {status: ok|stale|error, age_seconds}: `stale` when the document is older than twice the interval
-// or comes from nowhere but memory, `error` when nothing is known.
+// {status: ok|stale|error, age_seconds, last_scheduled_refresh, message}: `stale` when the
+// document, or the last refresh by the clock, is as old as the board's stale_limit(), or when the
+// document comes from nowhere but memory; `error` when nothing is known. `message` says which.
 http::response health(const view_board& board, const clock& time);
 
 class service {
@@ -31,6 +36,9 @@ class service {
   awaitable<http::response> refresh();
   awaitable<http::response> history(http::exchange& x);
   awaitable<http::response> badge(http::exchange& x);
+  // The same for one of status.probes, by its name.
+  awaitable<http::response> server(http::exchange& x);
+  awaitable<http::response> server_history(http::exchange& x);
   // What browsers ask before they read from another site with If-None-Match.
   http::response preflight(const http::exchange& x) const;
 
@@ -59,7 +67,11 @@ class service {
   [[nodiscard]] std::int64_t age_of(const view& seen) const;
   void allow_origin(http::response& r, std::string_view origin) const;
   [[nodiscard]] std::string cache_control(origin from) const;
-  awaitable<const points*> history_of(std::int64_t hours);
+  // `server` is empty for the first one.
+  awaitable<const points*> history_of(std::string server, std::int64_t hours);
+  awaitable<http::response> history_answer(http::exchange& x, std::string server);
+  [[nodiscard]] bool is_first(std::string_view name) const { return name == first_name_; }
+  [[nodiscard]] bool is_other(std::string_view name) const;
 
   worker& worker_;
   const clock& clock_;
@@ -71,7 +83,9 @@ class service {
   std::uint64_t version_ = 0;
   ready ready_;
   std::chrono::steady_clock::time_point aged_at_{};
-  std::map<std::int64_t, points> points_;  // by hours
+  std::string first_name_;  // empty when it has none
+  std::vector<named_server> others_;
+  std::map<std::pair<std::string, std::int64_t>, points> points_;  // by server and hours
   metrics::counter& waits_;
 };
 

@@ -5,12 +5,36 @@
 namespace skirmish::status {
 namespace {
 
+// The members of game_members().
+std::vector<http::schema::property> game_schema() {
+  namespace schema = http::schema;
+  using http::optional;
+  const auto count = schema::nullable(schema::count());
+  const auto time = schema::nullable(schema::time());
+  return {{"players", count, optional},
+          {"max_players", count, optional},
+          {"map", schema::text(), optional},
+          {"name", schema::text(), optional},
+          {"version", schema::text(), optional},
+          {"latency_ms", schema::nullable(schema::number()), optional},
+          {"observed_at", time, optional},
+          {"checked_at", time, optional},
+          {"changed_at", time, optional}};
+}
+
+http::json::value server_schema() {
+  namespace schema = http::schema;
+  std::vector<schema::property> members{{"server", schema::id()},
+                                        {"online", schema::nullable(schema::boolean())}};
+  for (auto& m : game_schema()) members.push_back(std::move(m));
+  return schema::object(members);
+}
+
 // The form of what render() writes.
 http::json::value document_schema() {
   namespace schema = http::schema;
   using http::optional;
   const auto number = schema::number();
-  const auto count = schema::nullable(schema::count());
   const auto rates = schema::object({{"exp", number},
                                      {"pvp", number},
                                      {"pve", number},
@@ -22,21 +46,18 @@ http::json::value document_schema() {
                       {"source", schema::word({"database", "last_known", "defaults"}), optional},
                       {"age_seconds", schema::count(), optional},
                       {"error", schema::text(), optional}});
-  return schema::object({{"server_status", number},
-                         {"rates", rates},
-                         {"client_status", number},
-                         {"updated_at", schema::nullable(schema::time())},
-                         {"_meta", schema::map_of(schema::text())},
-                         {"online", schema::boolean(), optional},
-                         {"players", count, optional},
-                         {"max_players", count, optional},
-                         {"map", schema::text(), optional},
-                         {"name", schema::text(), optional},
-                         {"version", schema::text(), optional},
-                         {"latency_ms", schema::nullable(number), optional},
-                         {"observed_at", schema::time(), optional},
-                         {"stale", schema::boolean(), optional},
-                         {"_cache", source}});
+  std::vector<schema::property> members{{"server_status", number},
+                                        {"rates", rates},
+                                        {"client_status", number},
+                                        {"updated_at", schema::nullable(schema::time())},
+                                        {"updated_at_unix", schema::nullable(number)},
+                                        {"scheduled_at", schema::nullable(schema::time())},
+                                        {"_meta", schema::map_of(schema::text())},
+                                        {"online", schema::boolean(), optional},
+                                        {"stale", schema::boolean(), optional},
+                                        {"_cache", source}};
+  for (auto& m : game_schema()) members.push_back(std::move(m));
+  return schema::object(members);
 }
 
 }  // namespace
@@ -57,12 +78,17 @@ void add_routes(http::router& routes, service& status) {
   auto health = [&status](exchange&) { return status.health(); };
   auto history = [&status](exchange& x) { return status.history(x); };
   auto badge = [&status](exchange& x) { return status.badge(x); };
+  auto server = [&status](exchange& x) { return status.server(x); };
+  auto server_history = [&status](exchange& x) { return status.server_history(x); };
   auto preflight = [&status](exchange& x) -> awaitable<http::response> {
     co_return status.preflight(x);
   };
   const auto document = document_schema();
-  const auto healthy = schema::object({{"status", schema::word({"ok", "stale", "error"})},
-                                       {"age_seconds", schema::nullable(schema::count())}});
+  const auto healthy =
+      schema::object({{"status", schema::word({"ok", "stale", "error"})},
+                      {"age_seconds", schema::nullable(schema::count())},
+                      {"last_scheduled_refresh", schema::nullable(schema::time()), http::optional},
+                      {"message", schema::text(), http::optional}});
   const auto charted = schema::object(
       {{"hours", schema::integer(1, 720)},
        {"points",
@@ -136,6 +162,40 @@ void add_routes(http::router& routes, service& status) {
         .gives(200, healthy)
         .gives(503, healthy);
   }
+  const std::string named = "/api/servers/{name}/status";
+  routes
+      .add(
+          {verb::get,
+           named,
+           access::anyone,
+           "Is this game server up, and who plays",
+           server,
+           {},
+           {strict},
+           "One of `status.probes` by its name; `online` is null until it was asked. The first one "
+           "answers as /server/status."})
+      .gives(200, schema::any_of({server_schema(), document}))
+      .gives(304, nullptr, "")
+      .gives(503, document);
+  routes
+      .add({verb::get,
+            named + "/history",
+            access::anyone,
+            "Players online and uptime of this game server, for charts",
+            server_history,
+            {},
+            {hours}})
+      .gives(200, charted);
+  routes
+      .add({verb::options,
+            named,
+            access::anyone,
+            "CORS preflight of the status",
+            preflight,
+            {},
+            {},
+            "204."})
+      .gives_nothing();
   routes
       .add({verb::post,
             "/api/status/refresh",

@@ -99,16 +99,53 @@ awaitable<bool> store::is_locked() {
 }
 
 awaitable<void> store::append_history(const history_point& point, std::int64_t limit) {
-  request one;
-  one.push("XADD", history_key(keys_), "MAXLEN", "~", limit, "*", "online", point.is_online ? 1 : 0,
-           "players", text(point.players), "max_players", text(point.max_players));
-  checked(co_await redis_.exec(std::move(one), quick));
+  return append(history_key(keys_), point, limit);
 }
 
 awaitable<std::vector<history_point>> store::history(timestamp since, std::int64_t limit) {
+  return read(history_key(keys_), since, limit);
+}
+
+awaitable<void> store::append_server_history(std::string_view name, const history_point& point,
+                                             std::int64_t limit) {
+  return append(server_history_key(keys_, name), point, limit);
+}
+
+awaitable<std::vector<history_point>> store::server_history(std::string_view name, timestamp since,
+                                                            std::int64_t limit) {
+  return read(server_history_key(keys_, name), since, limit);
+}
+
+awaitable<std::vector<std::optional<std::string>>> store::servers(
+    const std::vector<std::string>& names) {
+  request pipeline;
+  for (const auto& name : names) pipeline.push("GET", server_key(keys_, name));
+  const auto replies = co_await redis_.exec(std::move(pipeline), quick);
+  std::vector<std::optional<std::string>> out(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (replies.at(i).is_string()) out[i] = replies.at(i).as_string();
+  co_return out;
+}
+
+awaitable<void> store::write_server(std::string_view name, std::string document,
+                                    std::chrono::milliseconds ttl) {
+  request one;
+  one.push("SET", server_key(keys_, name), document, "PX", ttl.count());
+  checked(co_await redis_.exec(std::move(one), quick));
+}
+
+awaitable<void> store::append(std::string key, history_point point, std::int64_t limit) {
+  request one;
+  one.push("XADD", key, "MAXLEN", "~", limit, "*", "online", point.is_online ? 1 : 0, "players",
+           text(point.players), "max_players", text(point.max_players));
+  checked(co_await redis_.exec(std::move(one), quick));
+}
+
+awaitable<std::vector<history_point>> store::read(std::string key, timestamp since,
+                                                  std::int64_t limit) {
   request one;
   const auto first = since.time_since_epoch().count();
-  one.push("XREVRANGE", history_key(keys_), "+", first, "COUNT", limit);
+  one.push("XREVRANGE", key, "+", first, "COUNT", limit);
   const auto replies = checked(co_await redis_.exec(std::move(one)));
   std::vector<history_point> out;
   for (const auto& entry : replies.at(0).elements()) out.push_back(point_of(entry));

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skirmish::status {
@@ -56,7 +57,19 @@ class store {
   // Oldest first, at most `limit` of the latest.
   awaitable<std::vector<history_point>> history(timestamp since, std::int64_t limit);
 
+  // The documents of other game servers, in the order of `names`; nothing for one that is missing.
+  awaitable<std::vector<std::optional<std::string>>> servers(const std::vector<std::string>& names);
+  awaitable<void> write_server(std::string_view name, std::string document,
+                               std::chrono::milliseconds ttl);
+  awaitable<void> append_server_history(std::string_view name, const history_point& point,
+                                        std::int64_t limit);
+  awaitable<std::vector<history_point>> server_history(std::string_view name, timestamp since,
+                                                       std::int64_t limit);
+
  private:
+  awaitable<void> append(std::string key, history_point point, std::int64_t limit);
+  awaitable<std::vector<history_point>> read(std::string key, timestamp since, std::int64_t limit);
+
   redis::client& redis_;
   redis::key_space keys_;
   redis::lease lease_;

@@ -4,8 +4,11 @@
 
 #include "status/document.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -61,9 +64,37 @@ class view_board {
   std::atomic<bool> is_redis_up{false};
   std::atomic<bool> is_leader{false};
 
+  // Set once, before any thread reads.
+  std::chrono::milliseconds fresh_grace{0};
+  std::chrono::milliseconds stale_after{0};
+  timestamp started_at{};
+  bool may_refresh = false;  // this process refreshes by the clock when it leads
+
+  // Younger than this is fresh: a refresh was due no longer ago than the grace.
+  [[nodiscard]] std::chrono::milliseconds fresh_limit() const noexcept {
+    return std::chrono::milliseconds{interval_ms.load()} + fresh_grace;
+  }
+  // From this age on a refresh has failed to come: never before it is due.
+  [[nodiscard]] std::chrono::milliseconds stale_limit() const noexcept {
+    return std::max(stale_after, fresh_limit());
+  }
+
+  // The documents of the other game servers, by their names; one that nobody has asked yet is
+  // missing. Null while there are no others.
+  using named_documents = std::map<std::string, std::string, std::less<>>;
+  void publish_servers(std::shared_ptr<const named_documents> next) {
+    const std::lock_guard lock(mutex_);
+    servers_ = std::move(next);
+  }
+  [[nodiscard]] std::shared_ptr<const named_documents> servers() const {
+    const std::lock_guard lock(mutex_);
+    return servers_;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::shared_ptr<const view> view_;
+  std::shared_ptr<const named_documents> servers_;
   std::atomic<std::uint64_t> version_{0};
   std::atomic<std::int64_t> good_until_{0};
 };

@@ -25,7 +25,7 @@ void log_left(const task_group& tasks) {
 worker::worker(const config& settings, const redis::connection_config& redis, database& db,
                const clock& time, metrics::registry& metrics, bool may_lead)
     : redis_(io_, redis, "skirmish-status"),
-      keeper_(tasks_, redis_, db, settings, time, metrics, may_lead) {}
+      keeper_(tasks_, redis_, redis.database, db, settings, time, metrics, may_lead) {}
 
 worker::~worker() { stop(); }
 
@@ -33,6 +33,10 @@ void worker::start() {
   tasks_.keep_running("status_redis", [this] { return redis_.run(); });
   keeper_.start();
   thread_ = std::thread([this] { run_loop(io_); });
+}
+
+void worker::database_prepared() {
+  asio::post(io_, [this] { keeper_.database_prepared(); });
 }
 
 void worker::stop() {

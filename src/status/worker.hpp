@@ -22,6 +22,8 @@ class worker {
   ~worker();  // stops
 
   void start();
+  // The database is not read, and nothing refreshed, before this was called. Thread-safe.
+  void database_prepared();
   // Gives the lease back, and ends and joins the thread. Call it when nobody asks any more.
   void stop();
 

@@ -127,6 +127,11 @@ awaitable<void> history_recorder::run() {
   const auto subscription =
       subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
   asio::steady_timer timer(io_);
+  try {
+    co_await redis_.wait_connected(batch_interval);  // a start does not find it connected yet
+  } catch (const failure&) {
+    // write() tells of it.
+  }
   while (true) {
     try {
       co_await write();
