@@ -78,10 +78,9 @@ TEST(config, a_table_of_names_and_values_keeps_its_order) {
       load_config(file.path(), {},
                   {{"status.probes.arena", "a2s://b"}, {"status.probes.web", "http://h/?a=1"}})
           .value();
-  EXPECT_THAT(c.status.probes,
-              ::testing::ElementsAre(::testing::Pair("lobby", "minecraft://m"),
-                                     ::testing::Pair("arena", "a2s://b"),
-                                     ::testing::Pair("web", "http://h/?a=1")));
+  EXPECT_THAT(c.status.probes, ::testing::ElementsAre(::testing::Pair("lobby", "minecraft://m"),
+                                                      ::testing::Pair("arena", "a2s://b"),
+                                                      ::testing::Pair("web", "http://h/?a=1")));
   EXPECT_THAT(show(c), HasSubstr("status.probes = (set, hidden)"));
   const auto other =
       load_config("", {{"SKIRMISH_STATUS_PROBES", " one = tcp://h:1,two=tcp://h:2,"}}, {}).value();
@@ -109,7 +108,7 @@ TEST(config, every_setting_that_may_hold_a_secret_is_masked) {
   const auto secret_names = [](const setting& s) {
     for (const auto* word : {"password", "secret", "token", "url", "webhook"})
       if (s.name.find(word) != std::string::npos) return true;
-    return s.name == "status.probe" || s.name.ends_with("_key");
+    return s.name == "status.probe" || s.name == "status.probes" || s.name.ends_with("_key");
   };
   for (const auto& s : settings()) EXPECT_EQ(s.secret, secret_names(s)) << s.name;
 }
