@@ -47,7 +47,8 @@ awaitable<void> announcer::tell(std::string name, observation game) {
       auto once =
           "status:" + name + "@" + std::to_string(game.changed_at.time_since_epoch().count());
       auto call = call_of(name, game);
-      co_await tasks::publish_once(at, std::move(call), std::move(once), remembered_for);
+      co_await tasks::publish_once(at, std::move(call), std::move(once), std::string(),
+                                   remembered_for);
     } catch (const failure& e) {
       try_again_at_ = std::chrono::steady_clock::now() + retry_pause;
       log::warn("status_webhook_not_sent", {{"name", name}, {"error", e.what()}});

@@ -176,7 +176,8 @@ void add_routes(http::router& routes, service& status) {
            "answers as /server/status."})
       .gives(200, schema::any_of({server_schema(), document}))
       .gives(304, nullptr, "")
-      .gives(503, document);
+      .gives(503, document)
+      .refuses({404});
   routes
       .add({verb::get,
             named + "/history",
@@ -185,7 +186,8 @@ void add_routes(http::router& routes, service& status) {
             server_history,
             {},
             {hours}})
-      .gives(200, charted);
+      .gives(200, charted)
+      .refuses({404});
   routes
       .add({verb::options,
             named,
