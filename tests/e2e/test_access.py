@@ -140,7 +140,8 @@ def test_an_idempotency_key_stands_for_one_body_and_one_sender(server):
     first = server.http("POST", "/api/tasks", task, headers=once)
     assert first.status == 202
     assert server.http("POST", "/api/tasks", task, headers=once).json["id"] == first.json["id"]
-    assert server.http("POST", "/api/tasks", {**task, "retry": True}, headers=once).status == 422
+    # How often sending is tried is not part of what is sent.
+    assert server.http("POST", "/api/tasks", {**task, "retry": True}, headers=once).json["id"] == first.json["id"]
     assert server.http("POST", "/api/tasks", {**task, "args": [2]}, headers=once).status == 422
     others = server.http("POST", "/api/tasks", {**task, "args": [2]}, headers=once, key=key)
     assert others.status == 202 and others.json["id"] != first.json["id"]
