@@ -95,6 +95,14 @@ sessions::settings session_settings_of(const config& c) {
   return {c.sessions.idle_ttl, c.sessions.lifetime, c.sessions.per_player};
 }
 
+sessions::issuers issuers_of(const config& c) {
+  if (c.sessions.issuers_file.empty()) return {};
+  auto loaded = sessions::issuers::load(c.sessions.issuers_file);
+  if (!loaded)
+    throw failure(errc::invalid_argument, "sessions.issuers_file: " + loaded.error().message);
+  return std::move(*loaded);
+}
+
 activity::window_settings window_settings_of(const config& c) {
   using std::chrono::seconds;
   activity::window_settings s;
@@ -154,7 +162,10 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       sql_(shared.sql),
       verifier_(shared.keys_of_callers),
       sessions_(io_, redis_, shared.db, shared.keys, shared.time, shared.hasher,
-                session_settings_of(shared.settings)),
+                session_settings_of(shared.settings), issuers_of(shared.settings),
+                [this](std::string player_id, std::string name) {
+                  return create_player(std::move(player_id), std::move(name));
+                }),
       players_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time,
                shared.settings.db.demo_delay),
       levels_(shared.db, shared.sql, redis_, caches_, shared.keys, shared.time),
@@ -307,6 +318,16 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
   if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
   if (auto who = co_await sessions_.authenticate(r)) co_return std::move(*who);
   co_return http::principal{};
+}
+
+// For the first login of one whom a trusted issuer knows.
+awaitable<void> app_thread::create_player(std::string player_id, std::string name) {
+  players::profile fresh;
+  fresh.player_id = std::move(player_id);
+  fresh.name = std::move(name);
+  const auto made = co_await players_.create(std::move(fresh));
+  if (!made && made.error().code != errc::already_exists)
+    throw failure(made.error().code, made.error().message);
 }
 
 void app_thread::start() {

@@ -90,6 +90,7 @@ class app_thread {
   void add_features(const shared_parts& shared);
   void add_operations(const shared_parts& shared);
   awaitable<result<http::principal>> authenticate(const http::request& r);
+  awaitable<void> create_player(std::string player_id, std::string name);
   awaitable<void> shut_down();
 
   event_loop io_{1};

@@ -273,6 +273,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "sessions of a player; the oldest ends when there are more");
   t.number("sessions.hash_threads", FIELD(sessions.hash_threads), 1, 64,
            "threads that check passwords; each uses 19 MiB while it does");
+  t.text("sessions.issuers_file", FIELD(sessions.issuers_file),
+         "JSON file of those whose tokens (JWT) open sessions; empty: nobody's");
   t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
              "how often the ten most popular levels are cached");
   t.text(

@@ -87,6 +87,7 @@ struct config {
     std::chrono::milliseconds lifetime{std::chrono::hours{30 * 24}};  // from the login on
     std::int64_t per_player = 16;   // sessions of a player; the oldest end
     std::int64_t hash_threads = 1;  // threads that check passwords
+    std::string issuers_file;       // whose tokens open sessions; empty: nobody's
   } sessions;
 
   struct {

@@ -1,5 +1,6 @@
 #include "apikeys/apikeys.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "db/soci.hpp"
@@ -33,14 +34,7 @@ std::string hash_secret(std::string_view key_id, std::string_view secret) {
   crypto_generichash(digest.data(), digest.size(),
                      reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
                      key.data(), key.size());
-  std::string hex(digest.size() * 2 + 1, '\0');
-  sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest.size());
-  hex.pop_back();
-  return hex;
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+  return to_hex(digest);
 }
 
 // The two parts of a well-formed key.

@@ -1,5 +1,7 @@
 #include "core/ids.hpp"
 
+#include "core/digest.hpp"
+
 #include <sodium.h>
 
 #include <algorithm>
@@ -7,16 +9,7 @@
 #include <vector>
 
 namespace skirmish {
-namespace {
-
-std::string to_hex(const unsigned char* bytes, std::size_t count) {
-  std::string text(count * 2 + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), bytes, count);
-  text.pop_back();
-  return text;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool is_valid_id(std::string_view id) noexcept {
   static constexpr auto allowed = [] {
@@ -34,7 +27,7 @@ bool is_valid_id(std::string_view id) noexcept {
 std::string random_hex(std::size_t bytes) {
   std::vector<unsigned char> buffer(bytes);
   randombytes_buf(buffer.data(), buffer.size());
-  return to_hex(buffer.data(), buffer.size());
+  return to_hex(buffer);
 }
 
 std::string random_uuid() {
@@ -42,7 +35,7 @@ std::string random_uuid() {
   randombytes_buf(b.data(), b.size());
   b[6] = static_cast<unsigned char>((b[6] & 0x0F) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3F) | 0x80);
-  auto text = to_hex(b.data(), b.size());
+  auto text = to_hex(b);
   for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, 1, '-');
   return text;
 }

@@ -1,11 +1,10 @@
 // Migration files as text: their names, checksums and statements.
+#include "core/digest.hpp"
 #include "db/migrate.hpp"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -41,15 +40,6 @@ std::optional<file_name> parse_name(std::string_view text) {
   if (ec != std::errc{} || end != text.data() + 4 || out.version < 1) return std::nullopt;
   out.name = text.substr(5);
   return out;
-}
-
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                     text.size());
-  std::string hex;
-  for (const auto byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
 }
 
 // Where the quoted text or comment that starts at `at` ends (one past it); `at` itself when neither

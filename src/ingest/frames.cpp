@@ -2,33 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <utility>
 
 namespace skirmish::ingest {
 namespace {
 
-constexpr std::size_t digest_bytes = 24;
+constexpr std::size_t digest_digits = 48;
 
 }  // namespace
 
 stream_id::stream_id(format f, geo_origin origin, frame_limits limits) : format_(f) {
-  crypto_hash_sha256_init(&state_);
   update(fmt::format("skirmish replay {} {} {} {} {} {}\n", mapping_version, to_string(f),
                      origin.lat, origin.lon, limits.events, limits.span.count()));
 }
 
-void stream_id::update(std::string_view bytes) {
-  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()),
-                            bytes.size());
-}
+void stream_id::update(std::string_view bytes) { digest_.update(bytes); }
 
-std::string stream_id::finish() {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256_final(&state_, digest.data());
-  std::array<char, 2 * digest_bytes + 1> hex{};
-  sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest_bytes);
-  return fmt::format("{}-{}", to_string(format_), hex.data());
+std::string stream_id::finish() const {
+  return fmt::format("{}-{}", to_string(format_), digest_.hex().substr(0, digest_digits));
 }
 
 void frame_builder::close(std::vector<frame>& out) {

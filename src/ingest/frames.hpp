@@ -2,9 +2,8 @@
 // frames.
 #pragma once
 
+#include "core/digest.hpp"
 #include "ingest/ingest.hpp"
-
-#include <sodium.h>
 
 #include <chrono>
 #include <cstdint>
@@ -33,12 +32,12 @@ class stream_id {
  public:
   stream_id(format f, geo_origin origin, frame_limits limits);
   void update(std::string_view bytes);
-  // Call once, after the last byte.
-  std::string finish();
+  // Of all bytes so far.
+  [[nodiscard]] std::string finish() const;
 
  private:
   format format_;
-  crypto_hash_sha256_state state_;
+  sha256 digest_;
 };
 
 struct frame {

@@ -1,12 +1,11 @@
 #include "ingest/text.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/text.hpp"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
-#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -65,12 +64,8 @@ bool ends_in_digest(std::string_view id) {
 
 // The beginning of `readable` and what tells `whole` from every other text.
 std::string digested(std::string_view readable, const std::string& whole) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(whole.data()),
-                     whole.size());
-  std::array<char, 2 * digest_bytes + 1> hex{};
-  sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest_bytes);
-  return fmt::format("{}.{}", readable.substr(0, kept_bytes), hex.data());
+  return fmt::format("{}.{}", readable.substr(0, kept_bytes),
+                     sha256_hex(whole).substr(0, 2 * digest_bytes));
 }
 
 // `raw` with '_' for what no id may hold; never empty.

@@ -26,6 +26,7 @@
 --                  'taken'), …; players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys
 --                  (without prefix) that hold something else than a player's state or a board; taken = ids of other events
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
+-- Fails, with nothing changed, when a key that all commits share holds another type.
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
 -- (a number as an argument is formatted slowly), and the lists are read in place.
@@ -58,6 +59,24 @@ elseif number ~= 1 then
 end
 
 -- Look before writing: whatever does not hold is reported, and nothing changes.
+
+-- The keys that all commits share. With another type under one of them no commit can be applied in full.
+for kind, names in pairs({
+  zset = {'leaderboard:active', 'activity:open', 'positions', 'levels:popular'},
+  hash = {'leaderboard:active@moved', 'eventdigests:' .. id_period, 'eventdigests:' .. string.format('%d', id_period - 1)},
+  string = {'leaderboard:active@seq', 'activity:events', 'activity:closed', 'acts:bytes', 'attacks:pending'},
+  list = {'acts:pending'},
+  set = {'players:levelled'},
+  stream = {'interactions'},
+}) do
+  for _, name in ipairs(names) do
+    local found = call('TYPE', prefix .. name).ok
+    if found ~= kind and found ~= 'none' then
+      return redis.error_reply('ERR the key ' .. prefix .. name .. ' holds a ' .. found .. ', not a ' .. kind)
+    end
+  end
+end
+
 local streams, unfit = {}, {}
 for i = 1, next_arg() do
   local id, base, last, claim, owner = unpack(B, at + 1, at + 5)

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -26,21 +25,9 @@ constexpr std::size_t chunk_bytes = 256 * 1024;
 
 }  // namespace
 
-file_prefix::file_prefix() { crypto_hash_sha256_init(&state_); }
-
 void file_prefix::update(std::string_view bytes) {
-  crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()),
-                            bytes.size());
+  digest_.update(bytes);
   size_bytes_ += bytes.size();
-}
-
-std::string file_prefix::digest() const {
-  auto copy = state_;
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256_final(&copy, hash.data());
-  std::array<char, 2 * crypto_hash_sha256_BYTES + 1> hex{};
-  sodium_bin2hex(hex.data(), hex.size(), hash.data(), hash.size());
-  return hex.data();
 }
 
 bool follow_state::describes(const std::string& path) const {

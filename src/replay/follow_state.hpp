@@ -2,9 +2,8 @@
 // which bytes the file is known again.
 #pragma once
 
+#include "core/digest.hpp"
 #include "ingest/ingest.hpp"
-
-#include <sodium.h>
 
 #include <cstdint>
 #include <optional>
@@ -17,14 +16,12 @@ namespace skirmish::cli {
 // whatever its name; a renamed log begins with the same.
 class file_prefix {
  public:
-  file_prefix();
   void update(std::string_view bytes);
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
-  // SHA-256 in hex.
-  [[nodiscard]] std::string digest() const;
+  [[nodiscard]] std::string digest() const { return digest_.hex(); }
 
  private:
-  crypto_hash_sha256_state state_;
+  sha256 digest_;
   std::uint64_t size_bytes_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "sessions/credentials.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "db/soci.hpp"
 #include "sessions/secret.hpp"

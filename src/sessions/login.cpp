@@ -1,8 +1,8 @@
 #include "sessions/login.hpp"
 
+#include "core/digest.hpp"
 #include "core/log.hpp"
 #include "redis/views.hpp"
-#include "sessions/secret.hpp"
 #include "sessions/sessions_keys.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -100,6 +100,26 @@ awaitable<result<opened_session>> login::by_device(device_attempt a,
   if (!found) co_return refused;
   co_await clear(g);
   co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "device");
+}
+
+awaitable<result<opened_session>> login::by_token(token_attempt a,
+                                                  std::chrono::milliseconds& wait) {
+  const gate g{sha256_hex("token:" + a.token), counted_address(a.address)};
+  wait = co_await admit(g);
+  if (wait > 0ms) co_return too_often;
+  const auto proven = issuers_.verify(a.token, clock_.now());
+  if (!proven) {
+    log::info("token_refused", {{"error", proven.error().message}, {"address", a.address}});
+    co_return refused;
+  }
+  co_await clear(g);
+  auto found = co_await accounts_.find(proven->player_id);
+  if (!found) {
+    co_await create_player_(proven->player_id, proven->name);
+    found = co_await accounts_.find(proven->player_id);
+  }
+  if (!found) co_return error{errc::unavailable, "the player could not be created; try again"};
+  co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "token");
 }
 
 awaitable<result<opened_session>> login::vouched(std::string player_id, std::string name) {

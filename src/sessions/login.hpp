@@ -7,10 +7,13 @@
 #pragma once
 
 #include "sessions/credentials.hpp"
+#include "sessions/issuers.hpp"
 #include "sessions/password_hasher.hpp"
 #include "sessions/sessions.hpp"
 
+#include <functional>
 #include <string>
+#include <utility>
 
 namespace skirmish::sessions {
 
@@ -30,21 +33,35 @@ struct device_attempt {
   std::string address;
 };
 
+struct token_attempt {
+  std::string token;  // a JWT of one of the issuers
+  std::string name;
+  std::string address;
+};
+
+// Creates the player unless it exists.
+using player_creator = std::function<awaitable<void>(std::string player_id, std::string name)>;
+
 class login {
  public:
   login(redis::client& redis, const redis::key_space& keys, const clock& time,
-        credentials& accounts, password_hasher& hasher, service& sessions)
+        credentials& accounts, password_hasher& hasher, service& sessions, issuers trusted,
+        player_creator create_player)
       : redis_(redis),
         keys_(keys),
         clock_(time),
         accounts_(accounts),
         hasher_(hasher),
-        sessions_(sessions) {}
+        sessions_(sessions),
+        issuers_(std::move(trusted)),
+        create_player_(std::move(create_player)) {}
 
   // unauthenticated with one text for every fault; rate_limited, and how long to wait in `wait`.
   awaitable<result<opened_session>> by_password(password_attempt a,
                                                 std::chrono::milliseconds& wait);
   awaitable<result<opened_session>> by_device(device_attempt a, std::chrono::milliseconds& wait);
+  // Creates the player at its first login.
+  awaitable<result<opened_session>> by_token(token_attempt a, std::chrono::milliseconds& wait);
   // A game server's or an operator's word. not_found when there is no such player.
   awaitable<result<opened_session>> vouched(std::string player_id, std::string name);
 
@@ -67,6 +84,8 @@ class login {
   credentials& accounts_;
   password_hasher& hasher_;
   service& sessions_;
+  issuers issuers_;
+  player_creator create_player_;
 };
 
 // An address as attempts are counted by it: an IPv6 one by its first 64 bits, because a network's

@@ -1,4 +1,5 @@
-// Random secrets as callers carry them, and what is stored of them.
+// Random secrets as callers carry them. Their SHA-256 is what is stored: with 256 random bits in a
+// secret, a slow hash would add only load.
 #pragma once
 
 #include <string>
@@ -10,11 +11,5 @@ namespace skirmish::sessions {
 std::string new_secret(std::string_view prefix);
 // True when `text` has the form that new_secret(prefix) gives.
 bool has_secret_form(std::string_view text, std::string_view prefix) noexcept;
-
-// SHA-256 (FIPS 180-4) in hex. With 256 random bits in the secret, a slow hash would add only load.
-std::string sha256_hex(std::string_view text);
-
-// The same time whatever differs. Lengths may be told apart.
-bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace skirmish::sessions

@@ -1,5 +1,6 @@
 #include "sessions/sessions.hpp"
 
+#include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"

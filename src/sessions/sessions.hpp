@@ -39,7 +39,7 @@ struct session {
   std::string session_id;
   std::string player_id;
   std::string name;    // what its owner calls it; may be empty
-  std::string method;  // password, device or server
+  std::string method;  // password, device, token or server
   timestamp created_at;
   timestamp seen_at;  // true to the minute
   timestamp ends_at;

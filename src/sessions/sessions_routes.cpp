@@ -4,6 +4,10 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
+#include <initializer_list>
+#include <iterator>
+
 namespace skirmish::sessions {
 namespace {
 
@@ -57,10 +61,18 @@ std::optional<response> unless_session(const exchange& x) {
 }
 
 awaitable<response> open(login& logins, exchange& x) {
-  const bool has_account = x.text("player_id").has_value() != x.text("email").has_value();
-  const bool by_password = has_account && x.text("password") && !x.text("device_id");
-  const bool by_device = x.text("device_id") && x.text("device_secret") && !x.text("password") &&
-                         !x.text("player_id") && !x.text("email");
+  const auto holds_just = [&x](std::initializer_list<std::string_view> wanted) {
+    constexpr std::string_view proofs[] = {"player_id", "email",         "password",
+                                           "device_id", "device_secret", "token"};
+    return std::all_of(std::begin(proofs), std::end(proofs), [&](std::string_view name) {
+      const bool is_wanted = std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+      return x.text(name).has_value() == is_wanted;
+    });
+  };
+  const bool by_id = holds_just({"player_id", "password"});
+  const bool by_password = by_id || holds_just({"email", "password"});
+  const bool by_device = holds_just({"device_id", "device_secret"});
+  const bool by_token = holds_just({"token"});
   const auto name = x.text("name").value_or("");
   milliseconds wait{0};
   if (by_password) {
@@ -75,8 +87,14 @@ awaitable<response> open(login& logins, exchange& x) {
     auto made = co_await logins.by_device(std::move(attempt), wait);
     co_return made ? opened(*made) : refused(x, made.error(), wait);
   }
+  if (by_token) {
+    token_attempt attempt{*x.text("token"), name, x.req.remote_address};
+    auto made = co_await logins.by_token(std::move(attempt), wait);
+    co_return made ? opened(*made) : refused(x, made.error(), wait);
+  }
   co_return refused(x, {errc::invalid_argument,
-                        "send player_id or email with password, or device_id with device_secret"});
+                        "send player_id or email with password, or device_id with device_secret, "
+                        "or token"});
 }
 
 awaitable<response> vouch(login& logins, exchange& x) {
@@ -184,7 +202,7 @@ void add_session_routes(router& routes, service& sessions, login& logins) {
       schema::object({{"session_id", schema::id()},
                       {"player_id", schema::id()},
                       {"name", schema::text()},
-                      {"method", schema::word({"password", "device", "server"})},
+                      {"method", schema::word({"password", "device", "token", "server"})},
                       {"created_at", schema::time()},
                       {"last_used_at", schema::time()},
                       {"expires_at", schema::time()},
@@ -206,6 +224,8 @@ void add_session_routes(router& routes, service& sessions, login& logins) {
                            {"password", shape::text(1, 256), optional},
                            {"device_id", shape::id(), optional},
                            {"device_secret", shape::text(1, 128), optional},
+                           {"token", shape::text(1, jwt_max_bytes), optional,
+                            "a JSON Web Token of a trusted issuer"},
                            name_member()}),
             {},
             std::string(token) + " 401 whatever was wrong; 429 with Retry-After after failures."})

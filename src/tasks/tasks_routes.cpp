@@ -131,6 +131,9 @@ result<outgoing> message_of(const exchange& x) {
   const auto& body = x.body.as_object();
   outgoing m;
   m.task = *x.text("name");
+  // What it posts is signed: nobody else may choose it.
+  if (m.task == builtin::status_webhook)
+    return error{errc::invalid_argument, "only the server itself sends status_webhook"};
   m.id = new_uuid();
   m.queue = x.text("queue").value_or(builtin::queue_of(m.task));
   m.priority = static_cast<int>(x.integer("priority").value_or(0));

@@ -113,6 +113,29 @@ def test_what_else_stands_under_other_keys_of_a_player_stops_nobody(server):
     wait_until(lambda: f"key_damaged key=actions:{a}" in server.log_text())
 
 
+def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
+    server = own_server
+    a, b = server.new_player(), server.new_player()
+    r = server.redis()
+    assert post(server, attack(a, b, 1))["accepted"] == 1
+    hp = 99
+    for name in ("leaderboard:active", "leaderboard:active@seq", "leaderboard:active@moved", "positions", "interactions",
+                 "activity:open", "activity:events", "acts:bytes", "attacks:pending", "levels:popular"):
+        kept = r.dump(name)
+        r.delete(name)
+        r.rpush(name, "text")
+        refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
+        assert refused.status == 500 and state(server, b)["hp"] == hp, (name, refused)
+        assert f"the key {name} holds a list" in server.log_text()
+        # An operator mends it, and the server goes on by itself.
+        r.delete(name)
+        if kept is not None:
+            r.restore(name, 0, kept)
+        assert post(server, attack(a, b, 1))["accepted"] == 1
+        hp -= 1
+        assert state(server, b)["hp"] == hp, name
+
+
 def test_a_player_on_a_channel_is_no_other_channel(server):
     t = "team:" + unique("t")
 

@@ -324,6 +324,11 @@ def server_with_unserved_queue(short_tmp):
     s.stop()
 
 
+def test_nobody_but_the_server_has_an_object_signed_and_posted(server):
+    refused = server.http("POST", "/api/tasks", {"name": "status_webhook", "args": [{}]})
+    assert refused.status == 400 and "status_webhook" in refused.json["detail"], refused
+
+
 def test_a_task_is_sent_once_for_an_idempotency_key(server_with_unserved_queue):
     server = server_with_unserved_queue
     server.http("POST", "/api/tasks", {"name": "echo", "args": [0], "queue": "unserved"})
