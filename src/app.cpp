@@ -5,6 +5,7 @@
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 
+#include <boost/asio/cancel_after.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -21,6 +22,9 @@ namespace skirmish {
 namespace {
 
 using namespace std::chrono_literals;
+
+// A renewed certificate is in force within this time.
+constexpr auto certificate_pause = 10s;
 
 // A directory that only this user can read: it holds the admin key and the data.
 void make_data_dir(const std::string& path) {
@@ -46,6 +50,11 @@ redis::embedded_options embedded_options_of(const config& c) {
   redis::embedded_options o;
   o.data_dir = c.server.data_dir;
   return o;
+}
+
+std::string to_text(const asio::ip::tcp::endpoint& at) {
+  const auto host = at.address().to_string();
+  return fmt::format("{}:{}", at.address().is_v6() ? "[" + host + "]" : host, at.port());
 }
 
 template <class T>
@@ -184,8 +193,8 @@ awaitable<void> app::main() {
 
 // Listening beyond loopback needs a key that somebody made on purpose.
 awaitable<void> app::refuse_open_doors() {
-  const auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
-  if (endpoint.address().is_loopback()) co_return;
+  const auto at = addresses_of_settings();
+  if (at.plain.address().is_loopback() && (!at.tls || at.tls->address().is_loopback())) co_return;
   bool has_key = false;
   std::string why = "no API key exists yet";
   try {
@@ -200,23 +209,54 @@ awaitable<void> app::refuse_open_doors() {
     throw failure(errc::forbidden,
                   fmt::format("refusing to listen on {}: {}. Run `skirmish migrate`, then "
                               "`skirmish apikey create --role admin`, or listen on 127.0.0.1",
-                              settings_.http.listen, why));
+                              at.plain.address().is_loopback() ? settings_.http.tls_listen
+                                                               : settings_.http.listen,
+                              why));
+}
+
+listen_addresses app::addresses_of_settings() const {
+  const auto& s = settings_.http;
+  listen_addresses out{value_or_throw(http::parse_endpoint(s.listen)), std::nullopt};
+  if (s.tls_listen.empty()) return out;
+  out.tls = value_or_throw(http::parse_endpoint(s.tls_listen));
+  if (s.tls_certificate.empty() || s.tls_key.empty())
+    throw failure(errc::invalid_argument,
+                  "http.tls_listen needs http.tls_certificate and http.tls_key");
+  return out;
+}
+
+// Reads a renewed certificate: on SIGHUP, and when its files have changed.
+awaitable<void> app::watch_certificate() {
+  asio::signal_set hangup(io_, SIGHUP);
+  while (true) {
+    error_code ec;
+    co_await hangup.async_wait(
+        asio::cancel_after(certificate_pause, asio::redirect_error(use_awaitable, ec)));
+    if (ec)
+      certificate_->reload_if_changed();
+    else
+      certificate_->reload();
+  }
 }
 
 void app::start_threads() {
-  auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
+  auto at = addresses_of_settings();
+  if (at.tls) {
+    certificate_ = std::make_unique<http::tls_certificate>(settings_.http.tls_certificate,
+                                                           settings_.http.tls_key);
+    group_.keep_running("certificate", [this] { return watch_certificate(); });
+  }
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   const shared_parts shared{settings_, clock_,    metrics_, keys_,     redis_config_,
                             db_,       sql_,      flights_, verifier_, hasher_,
-                            revoked_,  prepared_, *status_, threads_};
+                            revoked_,  prepared_, *status_, threads_,  certificate_.get()};
   for (std::size_t i = 0; i < count; ++i) {
-    threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
-    endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's
+    threads_.push_back(std::make_unique<app_thread>(shared, at, i));
+    at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's
   }
-  const auto host = endpoint.address().is_v6() ? "[" + endpoint.address().to_string() + "]"
-                                               : endpoint.address().to_string();
-  address_ = fmt::format("{}:{}", host, endpoint.port());
+  address_ = to_text(at.plain);
+  if (at.tls) log::info("listening_tls", {{"address", to_text(*at.tls)}});
   for (auto& t : threads_) t->start();
 }
 

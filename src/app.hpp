@@ -13,6 +13,7 @@
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "http/tls.hpp"
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
@@ -29,6 +30,7 @@
 namespace skirmish {
 
 class app_thread;
+struct listen_addresses;
 namespace builtin_tasks {
 class inner_worker;
 }
@@ -58,6 +60,8 @@ class app {
   awaitable<void> migrate_when_reachable();
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
+  [[nodiscard]] listen_addresses addresses_of_settings() const;
+  awaitable<void> watch_certificate();
   void start_threads();
   void start_tasks();
   awaitable<void> stop_threads();
@@ -81,6 +85,7 @@ class app {
   std::unique_ptr<revocation_watch> revocations_;
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
+  std::unique_ptr<http::tls_certificate> certificate_;
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::unique_ptr<builtin_tasks::inner_worker> tasks_;
   std::string address_;

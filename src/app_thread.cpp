@@ -149,8 +149,7 @@ awaitable<std::string> outcome_of(Check check) {
 
 }  // namespace
 
-app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint& at,
-                       std::size_t number)
+app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, std::size_t number)
     : commits_(shared.redis, fmt::format("skirmish-commits-{}", number)),
       redis_(io_, shared.redis, fmt::format("skirmish-{}", number)),
       subscriber_(io_, shared.redis, fmt::format("skirmish-sub-{}", number)),
@@ -208,8 +207,13 @@ app_thread::app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
-      listener_(http::listen(io_, at), shared.settings, router_, shared.metrics) {
-  endpoint_ = listener_.endpoint();
+      listener_(http::listen(io_, at.plain), shared.settings, router_, shared.metrics) {
+  addresses_.plain = listener_.endpoint();
+  if (at.tls) {
+    tls_listener_.emplace(http::listen(io_, *at.tls), shared.settings, router_, shared.metrics,
+                          shared.certificate);
+    addresses_.tls = tls_listener_->endpoint();
+  }
   players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
@@ -356,6 +360,7 @@ void app_thread::start() {
   group_.keep_running("leaderboard_closer", [this] { return leaderboards_.run_closer(); });
   group_.keep_running("live_leaderboards", [this] { return live_boards_.run(); });
   listener_.start(group_);
+  if (tls_listener_) tls_listener_->start(group_);
   thread_ = std::thread([this] { run_loop(io_); });
 }
 
@@ -370,9 +375,13 @@ void app_thread::stop() {
 awaitable<void> app_thread::shut_down() {
   const stop_at_exit end{io_};
   listener_.stop();
+  if (tls_listener_) tls_listener_->stop();
+  const auto open_connections = [this] {
+    return listener_.open_connections() + (tls_listener_ ? tls_listener_->open_connections() : 0);
+  };
   const auto deadline = std::chrono::steady_clock::now() + 5s;
   asio::steady_timer pause(io_);
-  while (listener_.open_connections() > 0 && std::chrono::steady_clock::now() < deadline) {
+  while (open_connections() > 0 && std::chrono::steady_clock::now() < deadline) {
     pause.expires_after(10ms);
     error_code ignored;
     co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));

@@ -52,6 +52,11 @@ namespace skirmish {
 
 class app_thread;
 
+struct listen_addresses {
+  asio::ip::tcp::endpoint plain;
+  std::optional<asio::ip::tcp::endpoint> tls;
+};
+
 // What all threads share: immutable, atomic or thread-safe.
 struct shared_parts {
   const config& settings;
@@ -68,19 +73,21 @@ struct shared_parts {
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::vector<std::unique_ptr<app_thread>>& threads;
+  const http::tls_certificate* certificate;  // null: no TLS
 };
 
 class app_thread {
  public:
   // Listens on `at`; throws failure{unavailable} when that is not possible.
-  app_thread(const shared_parts& shared, const asio::ip::tcp::endpoint& at, std::size_t number);
+  app_thread(const shared_parts& shared, const listen_addresses& at, std::size_t number);
   ~app_thread();
 
   void start();
   // Stops accepting, lets requests and commits end, then the loop. Joins the thread.
   void stop();
 
-  [[nodiscard]] asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  // Where it listens: with the port that was chosen when port 0 was asked for.
+  [[nodiscard]] const listen_addresses& addresses() const { return addresses_; }
   // To Redis. May be asked on any thread.
   [[nodiscard]] bool is_connected() const noexcept {
     return redis_.connected() && commits_.connected();
@@ -136,8 +143,9 @@ class app_thread {
   const bool first_;   // of the server's threads: it does what one must do
   status::service status_;
   http::router router_;
-  asio::ip::tcp::endpoint endpoint_;
   http::listener listener_;
+  std::optional<http::listener> tls_listener_;
+  listen_addresses addresses_;
   std::thread thread_;
 };
 

@@ -42,6 +42,9 @@ struct config {
     std::int64_t websocket_queue_limit_bytes =
         1 << 20;                                   // unsent bytes at which a slow reader is closed
     std::int64_t buffer_budget_bytes = 128 << 20;  // of all connections together
+    std::string tls_listen;                        // address:port that speaks TLS; empty: none
+    std::string tls_certificate;                   // PEM files
+    std::string tls_key;
     std::string allowed_origins;  // sites whose pages may use a key here, with commas between
   } http;
 

@@ -16,7 +16,8 @@ using asio::ip::tcp;
 }  // namespace
 
 result<tcp::endpoint> parse_endpoint(std::string_view text) {
-  error bad{errc::invalid_argument, "http.listen must look like 127.0.0.1:8090 or [::1]:8090"};
+  error bad{errc::invalid_argument,
+            "an address to listen on looks like 127.0.0.1:8090 or [::1]:8090"};
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   auto host = text.substr(0, colon);
@@ -50,8 +51,8 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
 // A session, its place in the list and in the count of open connections: whatever ends its
 // coroutine, and if it never starts, all three end together.
 struct listener::connection {
-  connection(tcp::socket socket, const listener& by)
-      : served(std::move(socket), by.settings_, by.routes_, by.budget_),
+  connection(stream from, const listener& by)
+      : served(std::move(from), by.settings_, by.routes_, by.budget_),
         all(by.sessions_),
         here(all->insert(all->end(), &served)),
         open(by.open_) {
@@ -71,10 +72,11 @@ struct listener::connection {
 };
 
 listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes,
-                   metrics::registry& metrics)
+                   metrics::registry& metrics, const tls_certificate* certificate)
     : acceptor_(std::move(acceptor)),
       settings_(settings),
       routes_(routes),
+      certificate_(certificate),
       budget_(metrics, settings.http.buffer_budget_bytes),
       sweep_timer_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
@@ -124,7 +126,9 @@ awaitable<void> listener::accept_loop(task_group& group) {
 void listener::serve(tcp::socket socket, task_group& group) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  auto place = std::make_shared<connection>(std::move(socket), *this);
+  auto from =
+      certificate_ ? stream(std::move(socket), certificate_->context()) : stream(std::move(socket));
+  auto place = std::make_shared<connection>(std::move(from), *this);
   auto run = [place]() -> awaitable<void> { co_await place->served.run(); };
   group.spawn("http_session", std::move(run));
 }

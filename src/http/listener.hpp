@@ -6,6 +6,7 @@
 #include "core/task_group.hpp"
 #include "http/buffer_budget.hpp"
 #include "http/router.hpp"
+#include "http/tls.hpp"
 #include "metrics/registry.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -29,8 +30,9 @@ asio::ip::tcp::acceptor listen(asio::io_context& io, const asio::ip::tcp::endpoi
 
 class listener {
  public:
+  // With a certificate every connection speaks TLS.
   listener(asio::ip::tcp::acceptor acceptor, const config& settings, const router& routes,
-           metrics::registry& metrics);
+           metrics::registry& metrics, const tls_certificate* certificate = nullptr);
   ~listener();
 
   // Starts accepting, and the sweep that enforces deadlines, in `group`.
@@ -54,6 +56,7 @@ class listener {
   asio::ip::tcp::acceptor acceptor_;
   const config& settings_;
   const router& routes_;
+  const tls_certificate* certificate_;
   // Shared with every connection, which leaves it when it ends: that may be after the listener.
   std::shared_ptr<session_list> sessions_ = std::make_shared<session_list>();
   buffer_budget budget_;

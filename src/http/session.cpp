@@ -122,12 +122,12 @@ struct session::parser {
   beast::http::request_parser<beast::http::string_body> impl;
 };
 
-session::session(asio::ip::tcp::socket socket, const config& settings, const router& routes,
+session::session(stream connection, const config& settings, const router& routes,
                  buffer_budget budget)
-    : socket_(std::move(socket)), settings_(settings), routes_(routes), share_(budget) {
+    : stream_(std::move(connection)), settings_(settings), routes_(routes), share_(budget) {
   set_deadline(settings_.http.header_timeout);
   error_code ignored;
-  socket_.non_blocking(true, ignored);  // for the writes that need not wait
+  stream_.tcp().non_blocking(true, ignored);  // for the writes that need not wait
 }
 
 session::~session() {
@@ -142,8 +142,7 @@ void session::tick(time_point now) {
   if (websocket_) {
     websocket_->tick(now);
   } else if (now >= deadline_) {
-    error_code ignored;
-    socket_.close(ignored);
+    stream_.close();
   }
 }
 
@@ -152,8 +151,7 @@ void session::stop() {
   if (websocket_) {
     websocket_->close(ws::close_code::shutdown, "the server is stopping; reconnect");
   } else if (idle_) {
-    error_code ignored;
-    socket_.close(ignored);
+    stream_.close();
   }
 }
 
@@ -163,6 +161,9 @@ bool session::hold(std::size_t more_bytes) {
 }
 
 awaitable<void> session::run() {
+  // Within the time for a header.
+  const bool is_ready = co_await stream_.handshake();
+  if (!is_ready) co_return;
   while (true) {
     // Not joined by &&: g++ 12 miscompiles a co_await there, and the end goes unnoticed.
     const bool is_open = co_await serve_fast();
@@ -170,8 +171,9 @@ awaitable<void> session::run() {
     const bool is_kept = co_await serve_requests();
     if (!is_kept) break;
   }
+  if (stream_.is_tls()) co_await stream_.end_sending();
   error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+  stream_.tcp().shutdown(stream::socket::shutdown_both, ignored);
 }
 
 // One coroutine frame for any number of requests: nothing here is allocated for a single one.
@@ -184,7 +186,7 @@ awaitable<bool> session::serve_fast() {
     idle_ = in_start_ == in_.size();
     if (!out_.empty()) {
       error_code ec;
-      const auto sent = socket_.write_some(asio::buffer(out_), ec);
+      const auto sent = stream_.write_some(asio::buffer(out_), ec);
       if (!ec && sent == out_.size()) {
         release(out_);
         set_deadline(settings_.http.idle_timeout);
@@ -201,7 +203,7 @@ awaitable<bool> session::serve_fast() {
     in_.resize(head_chunk_bytes);
     in_start_ = 0;
     error_code ec;
-    const auto got = co_await socket_.async_read_some(asio::buffer(in_.data(), in_.size()),
+    const auto got = co_await stream_.async_read_some(asio::buffer(in_.data(), in_.size()),
                                                       asio::redirect_error(use_awaitable, ec));
     in_.resize(got);
     if (ec) co_return false;
@@ -322,7 +324,7 @@ std::optional<refusal> session::take_head(exchange& x) {
   x.req.version_minor = static_cast<int>(message.version() % 10);
   for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
   error_code ignored;
-  const auto peer = socket_.remote_endpoint(ignored);
+  const auto peer = stream_.tcp().remote_endpoint(ignored);
   x.req.remote_address = peer.address().to_string();
   auto no = check_head(x.req, message.target());
   x.is_cross_site = !is_allowed_origin(x.req, settings_.http.allowed_origins);
@@ -382,7 +384,7 @@ awaitable<bool> session::read_more(std::size_t chunk_bytes) {
   const auto kept = in_.size();
   in_.resize(kept + chunk_bytes);
   error_code ec;
-  const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, chunk_bytes),
+  const auto got = co_await stream_.async_read_some(asio::buffer(in_.data() + kept, chunk_bytes),
                                                     asio::redirect_error(use_awaitable, ec));
   in_.resize(kept + got);
   co_return !ec;
@@ -407,6 +409,7 @@ void session::append_answer(const exchange& x, const response& r, bool has_body,
 
 void session::append_end_of_head(std::string_view request_id, bool keep_alive) {
   out_ += date_line();
+  if (stream_.is_tls()) out_ += "Strict-Transport-Security: max-age=31536000\r\n";
   out_ += "X-Content-Type-Options: nosniff\r\nX-Request-Id: ";
   out_ += request_id;
   out_ += keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
@@ -415,7 +418,7 @@ void session::append_end_of_head(std::string_view request_id, bool keep_alive) {
 awaitable<bool> session::write_out() {
   error_code ec;
   set_deadline(settings_.http.body_timeout);
-  co_await asio::async_write(socket_, asio::buffer(out_), asio::redirect_error(use_awaitable, ec));
+  co_await asio::async_write(stream_, asio::buffer(out_), asio::redirect_error(use_awaitable, ec));
   release(out_);
   hold();
   set_deadline(idle_ ? settings_.http.idle_timeout : settings_.http.header_timeout);
@@ -434,13 +437,9 @@ awaitable<void> session::end_with(const exchange& x, response r) {
   append(x, r, false);
   const bool is_written = co_await write_out();
   if (!is_written) co_return;
-  error_code ec;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
   set_deadline(2s);
-  in_.resize(head_chunk_bytes);
-  for (std::size_t total = 0; !ec && total < 16U << 20;)
-    total += co_await socket_.async_read_some(asio::buffer(in_),
-                                              asio::redirect_error(use_awaitable, ec));
+  co_await stream_.end_sending();
+  co_await stream_.drain();
 }
 
 awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
@@ -497,7 +496,7 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
   std::string().swap(out_);
   hold();
   share_.trust(is_known);
-  websocket_ = std::make_shared<websocket>(std::move(socket_), std::move(leftover), limits,
+  websocket_ = std::make_shared<websocket>(std::move(stream_), std::move(leftover), limits,
                                            std::move(share_));
   if (stopping_) stop();
   if (!who) {

@@ -5,8 +5,7 @@
 #include "http/buffer_budget.hpp"
 #include "http/request_head.hpp"
 #include "http/router.hpp"
-
-#include <boost/asio/ip/tcp.hpp>
+#include "http/stream.hpp"
 
 #include <chrono>
 #include <memory>
@@ -20,8 +19,7 @@ class session {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  session(asio::ip::tcp::socket socket, const config& settings, const router& routes,
-          buffer_budget budget);
+  session(stream connection, const config& settings, const router& routes, buffer_budget budget);
   ~session();
 
   // Serves requests until either side ends the connection. Whatever it throws, the connection is
@@ -59,7 +57,7 @@ class session {
   bool hold(std::size_t more_bytes = 0);
   void set_deadline(std::chrono::milliseconds from_now);
 
-  asio::ip::tcp::socket socket_;
+  stream stream_;
   const config& settings_;
   const router& routes_;
   buffer_share share_;

@@ -17,22 +17,21 @@ constexpr std::size_t small_read_bytes = 2 * 1024;
 constexpr std::size_t large_read_bytes = 16 * 1024;
 // For the peer's close frame, and for a close frame of ours to leave.
 constexpr auto close_patience = 3s;
-constexpr std::size_t drained_max_bytes = 16 << 20;
 
 constexpr std::string_view no_memory = "too much is being sent and read here; reconnect later";
 
 }  // namespace
 
-websocket::websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits,
+websocket::websocket(stream connection, std::string leftover, websocket_limits limits,
                      buffer_share share)
-    : socket_(std::move(socket)),
+    : stream_(std::move(connection)),
       limits_(limits),
       share_(std::move(share)),
       in_(std::move(leftover)),
       last_write_(std::chrono::steady_clock::now()),
       last_read_(last_write_),
       last_ping_(last_write_),
-      drained_(socket_.get_executor()) {}
+      drained_(stream_.get_executor()) {}
 
 awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> on_message) {
   const auto self = shared_from_this();
@@ -45,10 +44,8 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
     if (in_.empty()) {
       std::string().swap(in_);
       hold();
-      error_code ready;
-      co_await socket_.async_wait(asio::ip::tcp::socket::wait_read,
-                                  asio::redirect_error(use_awaitable, ready));
-      if (ready) break;
+      const auto problem = co_await stream_.wait_readable();
+      if (problem) break;
     }
     const auto kept = in_.size();
     const auto wanted = next_read_bytes();
@@ -60,7 +57,7 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
       partial_since_ = std::chrono::steady_clock::now();
     in_.resize(kept + wanted);
     error_code ec;
-    const auto got = co_await socket_.async_read_some(asio::buffer(in_.data() + kept, wanted),
+    const auto got = co_await stream_.async_read_some(asio::buffer(in_.data() + kept, wanted),
                                                       asio::redirect_error(use_awaitable, ec));
     in_.resize(kept + got);
     if (ec) break;
@@ -194,8 +191,7 @@ void websocket::start_closing() {
 
 void websocket::abort() {
   failed_ = true;
-  error_code ignored;
-  socket_.close(ignored);
+  stream_.close();
   drained_.cancel();
 }
 
@@ -220,7 +216,7 @@ void websocket::tick(time_point now) {
 void websocket::schedule_flush() {
   if (flush_scheduled_ || !writing_.empty()) return;
   flush_scheduled_ = true;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] {
     self->flush_scheduled_ = false;
     self->flush();
   });
@@ -237,7 +233,7 @@ void websocket::flush() {
     wrote_ = true;
     return ec ? 0 : writing_.size();
   };
-  asio::async_write(socket_, asio::buffer(writing_), note_progress,
+  asio::async_write(stream_, asio::buffer(writing_), note_progress,
                     [self = shared_from_this()](error_code ec, std::size_t) {
                       // Free a large buffer: an idle socket should be small.
                       if (self->writing_.capacity() > 4096)
@@ -261,14 +257,10 @@ awaitable<void> websocket::drain() {
     error_code ignored;
     co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
-  error_code ec;
   if (!failed_ && queued_bytes() == 0) {
     if (!closing_) start_closing();
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
-    in_.resize(small_read_bytes);
-    for (std::size_t total = 0; !ec && !failed_ && total < drained_max_bytes;)
-      total += co_await socket_.async_read_some(asio::buffer(in_),
-                                                asio::redirect_error(use_awaitable, ec));
+    co_await stream_.end_sending();
+    co_await stream_.drain();
   }
   abort();
 }

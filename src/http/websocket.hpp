@@ -3,9 +3,9 @@
 
 #include "core/asio.hpp"
 #include "http/buffer_budget.hpp"
+#include "http/stream.hpp"
 #include "http/websocket_codec.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -29,8 +29,7 @@ struct websocket_limits {
 class websocket : public std::enable_shared_from_this<websocket> {
  public:
   // `leftover` holds bytes that were read behind the handshake.
-  websocket(asio::ip::tcp::socket socket, std::string leftover, websocket_limits limits,
-            buffer_share share);
+  websocket(stream connection, std::string leftover, websocket_limits limits, buffer_share share);
 
   // Reads until the peer or close() ends it. `on_message` gets each text message; the view dies
   // when it returns. The next message waits for it: that is the back-pressure.
@@ -78,7 +77,7 @@ class websocket : public std::enable_shared_from_this<websocket> {
 
   using time_point = std::chrono::steady_clock::time_point;
 
-  asio::ip::tcp::socket socket_;
+  stream stream_;
   websocket_limits limits_;
   buffer_share share_;
   std::string in_;  // bytes read and not yet decoded: [in_start_, size)

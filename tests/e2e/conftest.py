@@ -131,12 +131,12 @@ class Server:
         assert answer.status == 201, answer
         return player_id
 
-    def ws(self, path="/api/ws", key="admin", headers=None, **more):
+    def ws(self, path="/api/ws", key="admin", headers=None, url=None, **more):
         import websockets  # asyncio client: `async with server.ws() as socket`
         headers = {**(headers or {}), **({"X-API-Key": self.key if key == "admin" else key} if key else {})}
         # Debian 12 has version 10, Debian 13 has 15, which named the headers anew.
         name = "additional_headers" if int(websockets.__version__.split(".")[0]) >= 14 else "extra_headers"
-        return websockets.connect(self.url.replace("http", "ws", 1) + path, max_size=None, **{name: headers}, **more)
+        return websockets.connect((url or self.url).replace("http", "ws", 1) + path, max_size=None, **{name: headers}, **more)
 
 
 class MariaDB:
