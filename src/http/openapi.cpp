@@ -81,6 +81,16 @@ std::string_view describe(access who) {
   return "";
 }
 
+// What a key that has scopes needs.
+std::string describe_scope(const route& r) {
+  if (r.who == access::anyone) return "";
+  const bool reads = r.method == verb::get;
+  if (r.group == scope::none)
+    return reads ? " A key with scopes needs `read`." : " Not for keys with scopes.";
+  return " A key with scopes needs `" + std::string(to_string(r.group)) +
+         (reads ? "` or `read`." : "`.");
+}
+
 // What may be refused before a handler is asked, and what any handler may run into.
 struct refusal {
   int status;
@@ -147,7 +157,7 @@ json::value described(std::string_view what) { return json::object{{"description
 
 json::object operation(const route& r) {
   json::object out{{"summary", r.summary},
-                   {"description", describe(r.who)},
+                   {"description", std::string(describe(r.who)) + describe_scope(r)},
                    {"tags", json::array{tag_of(r.pattern)}},
                    {"parameters", parameters_of(r)},
                    {"security", security_of(r.who)},
