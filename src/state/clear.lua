@@ -6,7 +6,7 @@ local names = redis.call('ZRANGE', KEYS[2], 0, ARGV[2] - 1)
 for _, key in ipairs(names) do
   redis.call('DEL', ARGV[1] .. key)
   local said = redis.call('HGET', KEYS[1], key)
-  if said then redis.call('HINCRBY', KEYS[1], '@bytes', '-' .. string.match(said, '^%d+')) end
+  if said then redis.call('HINCRBY', KEYS[1], '@bytes', 0 - string.match(said, '^%d+')) end
   redis.call('HDEL', KEYS[1], key)
   redis.call('ZREM', KEYS[2], key)
   redis.call('ZREM', KEYS[3], key)

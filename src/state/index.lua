@@ -8,7 +8,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function leave_index(key)
   local said = redis.call('HGET', KEYS[2], key)
   if said then
-    redis.call('HINCRBY', KEYS[2], '@bytes', '-' .. string.match(said, '^%d+'))
+    redis.call('HINCRBY', KEYS[2], '@bytes', 0 - string.match(said, '^%d+'))
     redis.call('HDEL', KEYS[2], key)
   end
   redis.call('ZREM', KEYS[3], key)

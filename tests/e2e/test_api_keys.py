@@ -98,6 +98,7 @@ def test_a_key_expires_to_the_moment_on_open_sockets_too(server):
     assert server.http("GET", "/api/interactions", key=made["key"]).status == 401
 
 
+@pytest.mark.long
 def test_a_key_used_now_says_so_within_a_minute(server):
     used, socketed, idle = (create(server, role="server") for _ in range(3))
     start = time.time()
