@@ -2,7 +2,6 @@
 
 #include "apikeys/revocations.hpp"
 #include "core/log.hpp"
-#include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 

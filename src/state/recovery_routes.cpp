@@ -1,5 +1,4 @@
 #include "core/ids.hpp"
-#include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "state/state_routes.hpp"

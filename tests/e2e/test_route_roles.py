@@ -233,13 +233,14 @@ def callers(world, r, method, me, stranger):
     for name, headers in world.invalid.items():
         yield name, headers, True if public else 401
     yield "stranger", stranger, "stranger" in ALLOWED[r.who] or 403
+    # Before the keys, which may end its session or the player itself.
+    yield "me", me, "me" in ALLOWED[r.who] or 403
     role = "admin" if r.who == ADMIN else "server"
     may = public or role in ALLOWED[r.who]
     for scope in (*SCOPES, "read"):
         fits = public or scope == r.scope or (scope == "read" and reads)
         yield f"{role} of scope {scope}", key_header(world.keys[role, scope]), (fits and may) or 403
     yield "viewer", key_header(world.keys["viewer"]), public or (reads and "admin" in ALLOWED[r.who]) or 403
-    yield "me", me, "me" in ALLOWED[r.who] or 403
     for name in ("server", "admin"):
         yield name, key_header(world.keys[name]), name in ALLOWED[r.who] or 403
 
