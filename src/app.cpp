@@ -358,7 +358,8 @@ awaitable<void> app::make_first_key() {
   while (!stopping_) {
     try {
       if (co_await keys.has_admin()) co_return;
-      auto made = co_await keys.create(http::role::admin, "first start");
+      key_wish wish{.role = "admin", .label = "first start"};
+      auto made = co_await keys.create(std::move(wish));
       write_secret(path, made.key + "\n");
       log::info("admin_key_written", {{"path", path.string()}});
       co_return;

@@ -1,6 +1,8 @@
 #include "app_thread.hpp"
 
 #include "achievements/achievements_routes.hpp"
+#include "apikeys/apikeys_routes.hpp"
+#include "audit/audit_routes.hpp"
 #include "builtin_tasks/builtin_service.hpp"
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
@@ -103,6 +105,15 @@ sessions::issuers issuers_of(const config& c) {
   return std::move(*loaded);
 }
 
+state::settings state_settings_of(const config& c) {
+  const auto& s = c.state;
+  return {{s.entries_limit, s.bytes_limit}, {s.player_entries_limit, s.player_bytes_limit}};
+}
+
+state::recovery_settings recovery_settings_of(const config& c) {
+  return {c.state.snapshots, c.state.recovery_keys_limit, c.state.recovery_ttl};
+}
+
 activity::window_settings window_settings_of(const config& c) {
   using std::chrono::seconds;
   activity::window_settings s;
@@ -160,6 +171,8 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
                .time = &shared.time}),
       sql_(shared.sql),
       verifier_(shared.keys_of_callers),
+      key_store_(shared.db, shared.time),
+      audit_(redis_, shared.db, shared.keys, shared.time),
       sessions_(io_, redis_, shared.db, shared.keys, shared.time, shared.hasher,
                 session_settings_of(shared.settings), issuers_of(shared.settings),
                 [this](std::string player_id, std::string name) {
@@ -173,10 +186,12 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
       live_boards_(io_, leaderboards_, leaderboards::live_channel::limit_max),
       live_leaderboards_(live_boards_, group_),
       inventories_(redis_, shared.keys),
+      state_(redis_, shared.keys, players_, state_settings_of(shared.settings),
+             recovery_settings_of(shared.settings)),
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
-      gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.metrics),
+      gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.time, shared.metrics),
       keys_(shared.keys),
       task_keys_{.prefix = shared.keys.prefix(),
                  .result_prefix = shared.keys.prefix(),
@@ -203,6 +218,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
                     window_settings_of(shared.settings).slice,
                     shared.settings.interactions.actions_limit),
       log_age_(shared.settings.interactions.log_age),
+      audit_keep_(shared.settings.audit.keep),
       sweeps_(number == 0 && shared.settings.activity.sweeper != 0),
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
@@ -233,8 +249,17 @@ void app_thread::add_features(const shared_parts& shared) {
       return who.as == http::role::player && r.ends(who.id, who.session);
     });
   });
-  players::add_routes(router_, players_,
-                      [this](std::string password) { return sessions_.hash(std::move(password)); });
+  players::add_routes(
+      router_, players_,
+      [this](std::string password) { return sessions_.hash(std::move(password)); },
+      [this](std::string id) { return state_.forget_player(std::move(id)); });
+  state_.add_to(router_);
+  add_api_key_routes(router_, key_store_, redis_, keys_);
+  audit::add_routes(router_, shared.db);
+  router_.record_changes(audit_);
+  gateway_.on_use([this](const http::principal& who) {
+    if (who.as >= http::role::server) verifier_.note_use(who.id);
+  });
   positions::add_routes(router_, positions_);
   gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
@@ -256,17 +281,16 @@ void app_thread::add_features(const shared_parts& shared) {
   notifications::add_channel(gateway_, notifier_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
   history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
-  gateway_.on_channel("activity",
-                      {http::access::anyone, [](std::string_view, std::string_view payload) {
-                         return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
-                                            payload);
-                       }});
-  gateway_.on_channel(
-      "status", {http::access::anyone, [](std::string_view, std::string_view payload) {
-                   return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})", payload);
-                 }});
+  gateway_.on_channel("activity", {.render = [](std::string_view, std::string_view payload) {
+                        return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
+                                           payload);
+                      }});
+  gateway_.on_channel("status", {.render = [](std::string_view, std::string_view payload) {
+                        return fmt::format(R"({{"event":{{"channel":"status","data":{}}}}})",
+                                           payload);
+                      }});
   router_.add_websocket("/api/ws", [this](http::exchange& x, http::websocket& socket) {
-    return gateway_.serve(x, socket);
+    return serve_socket(x, socket);
   });
 }
 
@@ -334,6 +358,24 @@ awaitable<void> app_thread::create_player(std::string player_id, std::string nam
     throw failure(made.error().code, made.error().message);
 }
 
+// A socket of an operator who may change something is noted first.
+awaitable<void> app_thread::serve_socket(http::exchange& x, http::websocket& socket) {
+  const auto& allowed = x.who.allowed;
+  const bool may_change =
+      allowed.allow(http::scope::events, false) || allowed.allow(http::scope::chat, false);
+  bool is_noted = true;
+  if (x.who.as == http::role::admin && may_change) {
+    try {
+      co_await audit_.note_socket(x);
+    } catch (const failure& e) {
+      log::warn("websocket_refused", {{"request_id", x.request_id}, {"error", e.what()}});
+      is_noted = false;
+    }
+  }
+  if (!is_noted) socket.close(http::ws::close_code::reconnect, "the store is down; reconnect");
+  co_await gateway_.serve(x, socket);
+}
+
 void app_thread::start() {
   commits_.start();
   group_.keep_running("redis", [this] { return redis_.run(); });
@@ -342,6 +384,8 @@ void app_thread::start() {
   sessions_.start(group_);
   group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
+    group_.keep_running("audit_mover", [this] { return audit_.run_mover(io_, audit_keep_); });
+    group_.keep_running("key_uses", [this] { return verifier_.run_use_writer(io_); });
     group_.keep_running("sql_reachability", [this] { return sql_.run(); });
     group_.spawn("old_keys", [this] { return players::move_old_keys(io_, redis_, keys_); });
     group_.keep_running("level_writer", [this] { return level_writer_.run(); });

@@ -5,6 +5,7 @@
 #include "activity/pulse.hpp"
 #include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
+#include "audit/audit.hpp"
 #include "chat/chat.hpp"
 #include "chat/hub.hpp"
 #include "chat/presence.hpp"
@@ -39,6 +40,7 @@
 #include "redis/threaded_client.hpp"
 #include "sessions/sessions_feature.hpp"
 #include "skirmish/cache.hpp"
+#include "state/state_feature.hpp"
 #include "status/service.hpp"
 #include "tasks/admin/history.hpp"
 
@@ -98,6 +100,7 @@ class app_thread {
   void add_operations(const shared_parts& shared);
   awaitable<result<http::principal>> authenticate(const http::request& r);
   awaitable<void> create_player(std::string player_id, std::string name);
+  awaitable<void> serve_socket(http::exchange& x, http::websocket& socket);
   awaitable<void> shut_down();
 
   event_loop io_{1};
@@ -109,6 +112,8 @@ class app_thread {
   cache_store caches_;
   sql_reachability& sql_;
   api_key_verifier& verifier_;
+  api_key_store key_store_;
+  audit::log audit_;
   sessions::feature sessions_;
   players::service players_;
   levels::service levels_;
@@ -117,6 +122,7 @@ class app_thread {
   leaderboards::live_boards live_boards_;
   leaderboards::live_channel live_leaderboards_;
   inventory::service inventories_;
+  state::feature state_;
   achievements::service achievements_;
   interactions::engine engine_;
   realtime::gateway gateway_;
@@ -139,6 +145,7 @@ class app_thread {
   interactions::attack_records attack_records_;
   interactions::pending_acts pending_acts_;
   const std::chrono::milliseconds log_age_;
+  const std::chrono::milliseconds audit_keep_;
   const bool sweeps_;  // this thread keeps the window
   const bool first_;   // of the server's threads: it does what one must do
   status::service status_;

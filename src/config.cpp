@@ -280,6 +280,22 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "threads that check passwords; each uses 19 MiB while it does");
   t.text("sessions.issuers_file", FIELD(sessions.issuers_file),
          "JSON file of those whose tokens (JWT) open sessions; empty: nobody's");
+  t.number("state.entries_limit", FIELD(state.entries_limit), 1, 1'000'000,
+           "entries of a namespace of temporary state");
+  t.bytes("state.bytes_limit", FIELD(state.bytes_limit), 1 << 16, 1LL << 40,
+          "and their bytes together");
+  t.number("state.player_entries_limit", FIELD(state.player_entries_limit), 1, 1'000'000,
+           "entries of a player's own namespace");
+  t.bytes("state.player_bytes_limit", FIELD(state.player_bytes_limit), 1 << 16, 1LL << 40,
+          "and their bytes together");
+  t.number("state.snapshots", FIELD(state.snapshots), 1, 100,
+           "recovery snapshots kept per key of a game server; the oldest go");
+  t.number("state.recovery_keys_limit", FIELD(state.recovery_keys_limit), 1, 10'000,
+           "recovery keys of a game server");
+  t.duration("state.recovery_ttl", FIELD(state.recovery_ttl), 1min, 3650 * 24h,
+             "how long recovery snapshots are kept after the last one");
+  t.duration("audit.keep", FIELD(audit.keep), 1h, 3650 * 24h,
+             "how long the audit log keeps a change");
   t.duration("levels.popular_refresh", FIELD(levels.popular_refresh), 100ms, 1h,
              "how often the ten most popular levels are cached");
   t.text(

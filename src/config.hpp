@@ -94,6 +94,20 @@ struct config {
   } sessions;
 
   struct {
+    std::int64_t entries_limit = 10'000;  // of a namespace of game servers
+    std::int64_t bytes_limit = 64 << 20;
+    std::int64_t player_entries_limit = 100;  // of a player
+    std::int64_t player_bytes_limit = 1 << 20;
+    std::int64_t snapshots = 5;             // kept of a game server's recovery key; the oldest go
+    std::int64_t recovery_keys_limit = 64;  // of a game server
+    std::chrono::milliseconds recovery_ttl{std::chrono::hours{30 * 24}};  // after the last snapshot
+  } state;
+
+  struct {
+    std::chrono::milliseconds keep{std::chrono::hours{365 * 24}};  // how long changes are listed
+  } audit;
+
+  struct {
     std::chrono::milliseconds popular_refresh{60'000};  // how often the popular levels are cached
   } levels;
 

@@ -2,6 +2,7 @@
 // that were made to collide.
 #include "achievements/achievements_keys.hpp"
 #include "activity/activity_keys.hpp"
+#include "audit/audit_keys.hpp"
 #include "cache/cache_keys.hpp"
 #include "chat/chat_keys.hpp"
 #include "interactions/interactions_keys.hpp"
@@ -11,6 +12,7 @@
 #include "notifications/notifications_keys.hpp"
 #include "players/players_keys.hpp"
 #include "positions/positions_keys.hpp"
+#include "state/state_keys.hpp"
 #include "status/status_keys.hpp"
 #include "tasks/tasks_keys.hpp"
 
@@ -64,6 +66,12 @@ std::vector<builder> builders_with_ids() {
       {"presence", 1, [](auto& k, auto& i) { return chat::presence_key(k, i[0]); }},
       {"presence of", 2, [](auto& k, auto& i) { return chat::presence_key(k, i[0], i[1]); }},
       {"attack", 2, [](auto& k, auto& i) { return interactions::attack_key(k, i[0], i[1]); }},
+      {"state entry", 2, [](auto& k, auto& i) { return state::entry_key(k, i[0], i[1]); }},
+      {"state entries", 1, [](auto& k, auto& i) { return state::entries_key(k, i[0]); }},
+      {"state names", 1, [](auto& k, auto& i) { return state::names_key(k, i[0]); }},
+      {"state ends", 1, [](auto& k, auto& i) { return state::ends_key(k, i[0]); }},
+      {"recovery", 2, [](auto& k, auto& i) { return state::recovery_key(k, i[0], i[1]); }},
+      {"recovery keys", 1, [](auto& k, auto& i) { return state::recovery_keys_key(k, i[0]); }},
       {"stream", 1, [](auto& k, auto& i) { return interactions::stream_key(k, i[0]); }},
       {"commit", 1, [](auto& k, auto& i) { return interactions::commit_key(k, i[0]); }},
       {"commit players", 1,
@@ -107,6 +115,8 @@ std::vector<builder> builders_without_ids() {
   std::vector<builder> out{
       {"levelled", 0, [](auto& k, auto&) { return players::levelled_key(k); }},
       {"version", 0, [](auto& k, auto&) { return players::key_version_key(k); }},
+      {"audit", 0, [](auto& k, auto&) { return audit::pending_key(k); }},
+      {"lease audit", 0, [](auto& k, auto&) { return audit::lease_key(k); }},
       {"popular", 0, [](auto& k, auto&) { return levels::popular_key(k); }},
       {"lease popular", 0, [](auto& k, auto&) { return levels::popular_lease_key(k); }},
       {"slice", 0, [](auto& k, auto&) { return activity::slice_key(k, "1700000000"); }},

@@ -3,14 +3,18 @@
 #include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/parse.hpp"
+#include "core/text.hpp"
 #include "db/soci.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -50,35 +54,53 @@ std::optional<std::pair<std::string, std::string>> split(std::string_view key) {
 
 std::int64_t to_millis(timestamp t) { return t.time_since_epoch().count(); }
 
+// How often uses are written, and how much later a use must be to be written again. Together below
+// a minute.
+constexpr std::chrono::seconds use_interval{15};
+constexpr std::chrono::seconds use_step{30};
+
+// The principal of a row; nullopt for one that no version of ours has written.
+std::optional<http::principal> principal_of(const std::string& key_id, const std::string& role,
+                                            const std::string& scopes) {
+  const bool is_viewer = role == "viewer";
+  auto allowed = http::scopes::parse(is_viewer ? "read" : scopes);
+  if (!allowed || std::ranges::find(key_roles, role) == std::end(key_roles)) return std::nullopt;
+  http::principal out{role == "server" ? http::role::server : http::role::admin, key_id};
+  out.allowed = *allowed;
+  return out;
+}
+
 }  // namespace
 
-std::string_view to_string(http::role as) noexcept {
-  switch (as) {
-    case http::role::anonymous: return "anonymous";
-    case http::role::player: return "player";
-    case http::role::server: return "server";
-    case http::role::admin: return "admin";
-  }
-  return "anonymous";
+result<void> check(const key_wish& wish) {
+  if (std::ranges::find(key_roles, wish.role) == std::end(key_roles))
+    return error{errc::invalid_argument, "a role is server, admin or viewer"};
+  if (wish.role == "viewer" && !wish.allowed.are_all())
+    return error{errc::invalid_argument, "a viewer has no scopes: it reads everything"};
+  if (!is_valid_utf8(wish.label) || count_characters(wish.label) > 64)
+    return error{errc::invalid_argument, "a label has at most 64 characters"};
+  if (const auto fault = text_fault(wish.label, lines::one))
+    return error{errc::invalid_argument, "the label " + std::string(*fault)};
+  return {};
 }
 
-result<http::role> parse_role(std::string_view word) {
-  if (word == "server") return http::role::server;
-  if (word == "admin") return http::role::admin;
-  return error{errc::invalid_argument, "a role is server or admin"};
-}
-
-awaitable<new_api_key> api_key_store::create(http::role as, std::string label) {
-  new_api_key out{{random_hex(key_id_bytes), as, std::move(label), clock_.now(), false}, {}};
+awaitable<new_api_key> api_key_store::create(key_wish wish) {
+  new_api_key out;
+  auto& row = out.row;
+  row.key_id = random_hex(key_id_bytes);
+  row.role = std::move(wish.role);
+  row.label = std::move(wish.label);
+  row.allowed = wish.allowed;
+  row.created_at = clock_.now();
+  if (wish.life) row.expires_at = row.created_at + *wish.life;
   const auto secret = random_hex(secret_bytes);
-  out.key = "sk_" + out.row.key_id + "_" + secret;
-  auto insert = [row = out.row, role = std::string(to_string(as)),
-                 hash = hash_secret(out.row.key_id, secret),
-                 at = to_millis(out.row.created_at)](soci::session& sql) {
-    sql << "INSERT INTO api_keys (key_id, role, label, key_hash, created_at) VALUES (:id, :role, "
-           ":label, :hash, :at)",
-        soci::use(row.key_id), soci::use(role), soci::use(row.label), soci::use(hash),
-        soci::use(at);
+  out.key = "sk_" + row.key_id + "_" + secret;
+  auto insert = [row, scopes = row.allowed.to_text(),
+                 hash = hash_secret(row.key_id, secret)](soci::session& sql) {
+    sql << "INSERT INTO api_keys (key_id, role, label, key_hash, created_at, scopes, expires_at) "
+           "VALUES (:id, :role, :label, :hash, :at, :scopes, :expires)",
+        soci::use(row.key_id), soci::use(row.role), soci::use(row.label), soci::use(hash),
+        soci::use(row.created_at), soci::use(scopes), soci::use(row.expires_at);
   };
   co_await db_.run(std::move(insert));
   co_return out;
@@ -88,14 +110,17 @@ awaitable<std::vector<api_key>> api_key_store::list() {
   auto select = [](soci::session& sql) {
     std::vector<api_key> out;
     const soci::rowset<soci::row> rows =
-        (sql.prepare << "SELECT key_id, role, label, created_at, revoked_at FROM api_keys "
-                        "ORDER BY created_at, key_id");
+        (sql.prepare << "SELECT key_id, role, label, created_at, revoked_at, scopes, expires_at, "
+                        "last_used_at FROM api_keys ORDER BY created_at, key_id");
+    const auto time_at = [](const soci::row& row, std::size_t column) -> std::optional<timestamp> {
+      if (row.get_indicator(column) != soci::i_ok) return std::nullopt;
+      return timestamp{std::chrono::milliseconds{row.get<long long>(column)}};
+    };
     for (const auto& row : rows) {
-      const auto role = parse_role(row.get<std::string>(1));
-      out.push_back({row.get<std::string>(0), role ? *role : http::role::anonymous,
-                     row.get<std::string>(2),
-                     timestamp{std::chrono::milliseconds{row.get<long long>(3)}},
-                     row.get_indicator(4) == soci::i_ok});
+      const auto allowed = http::scopes::parse(row.get<std::string>(5));
+      out.push_back({row.get<std::string>(0), row.get<std::string>(1), row.get<std::string>(2),
+                     allowed ? *allowed : http::scopes(), time_at(row, 3).value_or(timestamp{}),
+                     time_at(row, 6), time_at(row, 7), time_at(row, 4).has_value()});
     }
     return out;
   };
@@ -129,14 +154,18 @@ awaitable<api_key_verifier::known> api_key_verifier::read(const std::string& key
   auto select = [key_id](soci::session& sql) {
     known out;
     std::string role;
+    std::string scopes;
+    std::optional<timestamp> expires_at;
     int revoked = 0;
-    sql << "SELECT role, key_hash, CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END FROM api_keys "
-           "WHERE key_id = :id",
-        soci::use(key_id), soci::into(role), soci::into(out.secret_hash), soci::into(revoked);
+    sql << "SELECT role, key_hash, CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, scopes, "
+           "expires_at FROM api_keys WHERE key_id = :id",
+        soci::use(key_id), soci::into(role), soci::into(out.secret_hash), soci::into(revoked),
+        soci::into(scopes), soci::into(expires_at);
     if (!sql.got_data()) return out;
-    const auto as = parse_role(role);
-    out.valid = revoked == 0 && as.has_value();
-    if (as) out.who = {*as, key_id};
+    const auto who = principal_of(key_id, role, scopes);
+    out.valid = revoked == 0 && who.has_value();
+    if (who) out.who = *who;
+    if (expires_at) out.who.expires_at = *expires_at;
     return out;
   };
   auto out = co_await db_.read(std::move(select));
@@ -189,8 +218,55 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
   }
   const bool matches = equal_in_constant_time(found->secret_hash, hash_secret(key_id, secret));
   // Asked last: the key may have been revoked while its row was read.
-  if (!found->valid || !matches || revoked_.contains(key_id)) co_return refused;
+  const bool has_expired = found->who.expires_at <= clock_.now();
+  if (!found->valid || !matches || has_expired || revoked_.contains(key_id)) co_return refused;
+  note_use(key_id);
   co_return found->who;
+}
+
+void api_key_verifier::note_use(const std::string& key_id) {
+  const auto now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  const auto known = uses_.find(key_id);
+  if (known != uses_.end())
+    known->second.seen_at = now;
+  else if (uses_.size() < cache_limit)
+    uses_.emplace(key_id, use{now, timestamp{}});
+}
+
+// A key that is used all the time is written every half a minute.
+awaitable<void> api_key_verifier::write_uses() {
+  std::vector<std::pair<std::string, timestamp>> due;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key_id, u] : uses_)
+      if (u.seen_at - u.written_at >= use_step && due.size() < written_at_once)
+        due.emplace_back(key_id, u.seen_at);
+  }
+  if (due.empty()) co_return;
+  auto update = [due](soci::session& sql) {
+    for (const auto& [key_id, at] : due)
+      sql << "UPDATE api_keys SET last_used_at = :at WHERE key_id = :id AND (last_used_at IS NULL "
+             "OR last_used_at < :at2)",
+          soci::use(at), soci::use(key_id), soci::use(at);
+    return true;
+  };
+  co_await db_.transaction(std::move(update), retry::safe);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key_id, at] : due) uses_[key_id].written_at = at;
+}
+
+awaitable<void> api_key_verifier::run_use_writer(asio::io_context& io) {
+  asio::steady_timer pause(io);
+  while (true) {
+    pause.expires_after(use_interval);
+    co_await pause.async_wait(use_awaitable);
+    try {
+      co_await write_uses();
+    } catch (const failure& e) {
+      log::debug("key_uses_not_written", {{"error", e.what()}});
+    }
+  }
 }
 
 }  // namespace skirmish

@@ -11,19 +11,38 @@
 #include "db/database.hpp"
 #include "http/exchange.hpp"
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skirmish {
 
+// The names of roles that a key may have. A viewer reads what an admin reads, and changes nothing.
+inline constexpr std::string_view key_roles[] = {"server", "admin", "viewer"};
+
+// What a new key shall be.
+struct key_wish {
+  std::string role = "server";
+  std::string label = {};
+  http::scopes allowed = {};
+  std::optional<std::chrono::milliseconds> life = {};  // nullopt: it does not expire
+};
+// invalid_argument unless the role is one of key_roles, the label is one line of up to 64
+// characters, and a viewer has no scopes of its own.
+result<void> check(const key_wish& wish);
+
 struct api_key {
   std::string key_id;  // 12 hex digits
-  http::role as = http::role::server;
+  std::string role;    // one of key_roles
   std::string label;
+  http::scopes allowed;
   timestamp created_at;
+  std::optional<timestamp> expires_at;
+  std::optional<timestamp> last_used_at;  // true to the minute
   bool revoked = false;
 };
 
@@ -32,15 +51,12 @@ struct new_api_key {
   std::string key;  // the whole key: not stored anywhere
 };
 
-// "server" or "admin".
-std::string_view to_string(http::role as) noexcept;
-result<http::role> parse_role(std::string_view word);
-
 class api_key_store {
  public:
   api_key_store(database& db, const clock& time) : db_(db), clock_(time) {}
 
-  awaitable<new_api_key> create(http::role as, std::string label);
+  // `wish` has been checked.
+  awaitable<new_api_key> create(key_wish wish);
   awaitable<std::vector<api_key>> list();
   // not_found when there is no such key; revoking twice is fine.
   awaitable<result<void>> revoke(std::string key_id);
@@ -64,10 +80,23 @@ class api_key_verifier {
   api_key_verifier(database& db, const clock& time, const revoked_keys& revoked)
       : db_(db), clock_(time), revoked_(revoked) {}
 
-  // unauthenticated for a malformed, unknown or revoked key.
+  // unauthenticated for a malformed, unknown, expired or revoked key.
   awaitable<result<http::principal>> verify(std::string key);
 
+  // Remembers that the key is in use, also when it shows by a message on an open socket.
+  void note_use(const std::string& key_id);
+  // Writes to SQL, every quarter of a minute, when keys were used last; until cancelled.
+  awaitable<void> run_use_writer(asio::io_context& io);
+
  private:
+  static constexpr std::size_t written_at_once = 500;
+
+  struct use {
+    timestamp seen_at;
+    timestamp written_at;
+  };
+
+  awaitable<void> write_uses();
   struct known {
     std::string secret_hash;
     http::principal who;
@@ -86,6 +115,7 @@ class api_key_verifier {
   // goes down. A look-up is a few dozen nanoseconds, once a request or socket.
   std::mutex mutex_;
   std::map<std::string, known, std::less<>> cache_;  // by key id
+  std::map<std::string, use, std::less<>> uses_;     // of good keys
 };
 
 }  // namespace skirmish

@@ -224,21 +224,24 @@ void add_routes(router& routes, service& chat, presence& present) {
 
 void add_messages(realtime::gateway& gateway, service& chat, hub& fan_out) {
   gateway.on_message(
-      "chat", access::player,
+      "chat", access::player, scope::chat,
       [&chat](realtime::connection& c, const json::object& m) { return say(chat, c, m); });
   realtime::channel_kind kind;
+  kind.group = scope::chat;
   kind.join = [&fan_out](realtime::connection& c, std::string channel, const json::object& m) {
     return fan_out.join(c, std::move(channel), m);
   };
   kind.leave = [&fan_out](realtime::connection& c, const std::string& channel) {
     fan_out.leave(c, channel);
   };
+  for (const auto* name : {"achievement", "cache"}) gateway.on_channel(name, kind);
+  kind.who = access::player;
   for (const auto& name : chat.configured().rules.open) gateway.on_channel(name, kind);
-  for (const auto* name : {"achievement", "cache", "team:", "level:", "dm:"})
-    gateway.on_channel(name, kind);
-  gateway.on_channel("presence:", {access::player, [](std::string_view, std::string_view payload) {
-                                     return fmt::format(R"({{"presence":{}}})", payload);
-                                   }});
+  for (const auto* name : {"team:", "level:", "dm:"}) gateway.on_channel(name, kind);
+  gateway.on_channel("presence:",
+                     {access::player, scope::chat, [](std::string_view, std::string_view payload) {
+                        return fmt::format(R"({{"presence":{}}})", payload);
+                      }});
 }
 
 }  // namespace skirmish::chat

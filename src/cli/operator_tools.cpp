@@ -1,16 +1,21 @@
 // `skirmish check`, `migrate`, `apikey` and `key`: what an operator needs beside the server.
 #include "apikeys/apikeys.hpp"
+#include "apikeys/apikeys_routes.hpp"
 #include "apikeys/revocations.hpp"
 #include "app.hpp"
+#include "audit/audit_routes.hpp"
 #include "cli/cli.hpp"
 #include "core/ids.hpp"
+#include "core/parse.hpp"
 #include "db/migrate.hpp"
 #include "redis/client.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace skirmish::cli {
 namespace {
@@ -146,6 +151,47 @@ awaitable<void> revoke_key(api_key_store& keys, const config& c, std::string key
                     sql_problem);
 }
 
+// The flags of `apikey create`.
+struct key_flags {
+  std::string role = "server";
+  std::string label;
+  std::vector<std::string> scopes;
+  std::string expires_in;
+
+  [[nodiscard]] key_wish wish() const {
+    key_wish out{.role = role, .label = label};
+    const auto allowed = http::scopes::parse(fmt::format("{}", fmt::join(scopes, ",")));
+    if (!allowed) throw usage_error{allowed.error().message};
+    out.allowed = *allowed;
+    if (!expires_in.empty()) {
+      out.life = parse_duration(expires_in);
+      if (!out.life || out.life->count() == 0)
+        throw usage_error{"--expires-in takes a duration, for example 12h or 90d"};
+    }
+    if (const auto ok = check(out); !ok) throw usage_error{ok.error().message};
+    return out;
+  }
+};
+
+void print_keys(const std::vector<api_key>& all, bool as_json) {
+  const auto now = system_clock().now();
+  for (const auto& k : all) {
+    if (as_json) {
+      fmt::print("{}\n", boost::json::serialize(to_json(k)));
+      continue;
+    }
+    const auto used = k.last_used_at ? to_rfc3339(*k.last_used_at) : std::string("never used");
+    std::string notes;
+    if (k.revoked)
+      notes = "  (revoked)";
+    else if (k.expires_at)
+      notes = fmt::format("  ({} {})", *k.expires_at <= now ? "expired" : "expires",
+                          to_rfc3339(*k.expires_at));
+    fmt::print("{}  {:6}  {}  {:24}  {:10}  {}{}\n", k.key_id, k.role, to_rfc3339(k.created_at),
+               used, k.allowed.are_all() ? "all" : k.allowed.to_text(), k.label, notes);
+  }
+}
+
 void add_apikey(CLI::App& app, int& code) {
   auto* command = app.add_subcommand("apikey", "Create, list and revoke API keys");
   command->require_subcommand(1);
@@ -157,28 +203,36 @@ void add_apikey(CLI::App& app, int& code) {
   flags->add_to(*command);
 
   auto* create = command->add_subcommand("create", "Create a key and print it, this once");
-  auto role = std::make_shared<std::string>("server");
-  auto label = std::make_shared<std::string>();
-  create->add_option("--role", *role, "server or admin")->capture_default_str();
-  create->add_option("--label", *label, "who uses it");
-  create->footer("Examples:\n  skirmish apikey create --role server --label eu-1");
+  auto wished = std::make_shared<key_flags>();
+  create->add_option("--role", wished->role, "server, admin or viewer (reads what an admin reads)")
+      ->capture_default_str();
+  create->add_option("--label", wished->label, "who uses it");
+  create->add_option("--scope", wished->scopes,
+                     "chat, events, players, read, state or tasks; several times or with commas. "
+                     "Without it the key may do all that its role may");
+  create->add_option("--expires-in", wished->expires_in, "for example 12h or 90d");
+  create->footer(
+      "Examples:\n"
+      "  skirmish apikey create --role server --label eu-1\n"
+      "  skirmish apikey create --label logs --scope read --expires-in 90d\n"
+      "  skirmish apikey create --role viewer --label dashboard");
   create->callback([=, &code] {
-    const auto as = parse_role(*role);
-    if (!as) throw usage_error{as.error().message};
+    const auto wish = wished->wish();
     with_keys(flags->load(), [&](api_key_store& keys, asio::io_context&) -> awaitable<void> {
-      const auto made = co_await keys.create(*as, *label);
+      const auto made = co_await keys.create(wish);
       fmt::print("{}\n", made.key);
     });
     code = done;
   });
 
   auto* list = command->add_subcommand("list", "List keys (never their secrets)");
-  list->footer("Examples:\n  skirmish apikey list");
+  auto as_json = std::make_shared<bool>(false);
+  list->add_flag("--json", *as_json, "one JSON object per line");
+  list->footer("Examples:\n  skirmish apikey list\n  skirmish apikey list --json");
   list->callback([=, &code] {
-    with_keys(flags->load(), [](api_key_store& keys, asio::io_context&) -> awaitable<void> {
-      for (const auto& k : co_await keys.list())
-        fmt::print("{}  {:6}  {}  {}{}\n", k.key_id, to_string(k.as), to_rfc3339(k.created_at),
-                   k.label, k.revoked ? "  (revoked)" : "");
+    with_keys(flags->load(), [&](api_key_store& keys, asio::io_context&) -> awaitable<void> {
+      const auto all = co_await keys.list();
+      print_keys(all, *as_json);
     });
     code = done;
   });
@@ -194,6 +248,56 @@ void add_apikey(CLI::App& app, int& code) {
       return revoke_key(keys, settings, *id, io);
     });
     fmt::print("revoked {}\n", *id);
+    code = done;
+  });
+}
+
+void print_changes(const audit::page& found, bool as_json) {
+  for (const auto& c : found.items) {
+    if (as_json) {
+      fmt::print("{}\n", boost::json::serialize(audit::to_json(c)));
+      continue;
+    }
+    const auto status = c.status ? std::to_string(*c.status) : std::string("?");
+    fmt::print("{}  {}  {:16}  {:9}  {:40}  {}  {}  {}\n", to_rfc3339(c.at), c.key_id, c.label,
+               c.method, c.route, status, c.target, c.request_id);
+  }
+}
+
+void add_audit(CLI::App& app, int& code) {
+  auto* command = app.add_subcommand("audit", "Show what was changed with admin keys");
+  auto flags = std::make_shared<config_flags>();
+  auto wanted = std::make_shared<audit::filter>();
+  auto since = std::make_shared<std::string>();
+  auto as_json = std::make_shared<bool>(false);
+  flags->add_to(*command);
+  command->add_option("--key", wanted->key_id, "changes made with the key of this id");
+  command->add_option("--route", wanted->route,
+                      "changes by this route, /api/players/{id} for example");
+  command->add_option("--since", *since, "from this time on (RFC 3339), or for so long (24h)");
+  command->add_option("--limit", wanted->limit, "how many at most")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command->add_flag("--json", *as_json, "one JSON object per line");
+  command->footer(
+      "The newest first: time, key, its label, method, route, status, parameters, request id.\n"
+      "Examples:\n"
+      "  skirmish audit --since 24h\n"
+      "  skirmish audit --key 3f9a0c12b4de --json\n"
+      "  skirmish audit --route '/api/players/{id}' --limit 200");
+  command->callback([=, &code] {
+    auto f = *wanted;
+    if (const auto ago = parse_duration(*since))
+      f.since = system_clock().now() - *ago;
+    else
+      f.since = parse_rfc3339(*since);
+    if (!since->empty() && !f.since) throw usage_error{"--since takes a time, or a duration"};
+    database db(database_of(flags->load()));
+    db.start();
+    run([&](asio::io_context&) -> awaitable<void> {
+      const auto found = co_await audit::list(db, f);
+      print_changes(found, *as_json);
+    });
     code = done;
   });
 }
@@ -268,6 +372,7 @@ void add_operator_tools(CLI::App& app, int& code) {
   add_check(app, code);
   add_migrate(app, code);
   add_apikey(app, code);
+  add_audit(app, code);
   add_key(app, code);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/clock.hpp"
 #include "http/message.hpp"
+#include "http/scope.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -19,7 +20,9 @@ enum class role { anonymous, player, server, admin };
 struct principal {
   role as = role::anonymous;
   std::string id;
-  std::string session = {};  // of a player: the digest of its token
+  std::string session = {};                 // of a player: the digest of its token
+  scopes allowed = {};                      // of a key
+  timestamp expires_at = timestamp::max();  // of a key: refused from then on
 
   // True when this principal may act for `player_id`: a server, an operator, or the player itself.
   [[nodiscard]] bool may_act_as(std::string_view player_id) const noexcept {

@@ -81,6 +81,16 @@ std::string_view describe(access who) {
   return "";
 }
 
+// What a key that has scopes needs.
+std::string describe_scope(const route& r) {
+  if (r.who == access::anyone) return "";
+  const bool reads = r.method == verb::get;
+  if (r.group == scope::none)
+    return reads ? " A key with scopes needs `read`." : " Not for keys with scopes.";
+  return " A key with scopes needs `" + std::string(to_string(r.group)) +
+         (reads ? "` or `read`." : "`.");
+}
+
 // What may be refused before a handler is asked, and what any handler may run into.
 struct refusal {
   int status;
@@ -92,9 +102,9 @@ constexpr refusal refusals[] = {
     {403, "This credential may not do that."},
     {404, "There is no such thing."},
     {409, "What is there does not allow it."},
-    {412, "It has changed since the ETag of If-Match."},
+    {412, "It is not as If-Match or If-None-Match asks."},
     {413, "The body is too large."},
-    {415, "The body is not application/json."},
+    {415, "The body has another media type than this route takes."},
     {422, "The key was used for another request."},
     {429, "Too many requests; Retry-After says when to come back."},
     {431, "The header is too large."},
@@ -107,24 +117,33 @@ constexpr refusal refusals[] = {
 std::vector<int> refusals_of(const route& r) {
   std::vector<int> out{400, 413, 431, 500, 501, 503, 504};
   if (r.who != access::anyone) out.insert(out.end(), {401, 403});
-  if (r.body) out.push_back(415);
+  if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());
   return out;
 }
 
+json::object media(const json::value& schema) {
+  json::object out;
+  if (!schema.is_null()) out["schema"] = schema;
+  return out;
+}
+
 json::object content(const std::string& type, const json::value& schema) {
-  json::object media;
-  if (!schema.is_null()) media["schema"] = schema;
-  return {{type, std::move(media)}};
+  return {{type, media(schema)}};
 }
 
 json::object responses_of(const route& r) {
   json::object out;
   for (const auto& o : r.outcomes) {
     json::object one{{"description", r.answer.empty() ? "Done." : r.answer}};
+    auto& said = out[std::to_string(o.status)];
+    // The same status in another form.
+    if (said.is_object() && !o.content_type.empty())
+      said.get_object()["content"].as_object()[o.content_type] = media(o.schema);
+    if (said.is_object()) continue;
     if (!o.content_type.empty()) one["content"] = content(o.content_type, o.schema);
-    out[std::to_string(o.status)] = std::move(one);
+    said = std::move(one);
   }
   for (const int status : refusals_of(r)) {
     const auto name = std::to_string(status);
@@ -134,9 +153,11 @@ json::object responses_of(const route& r) {
   return out;
 }
 
+json::value described(std::string_view what) { return json::object{{"description", what}}; }
+
 json::object operation(const route& r) {
   json::object out{{"summary", r.summary},
-                   {"description", describe(r.who)},
+                   {"description", std::string(describe(r.who)) + describe_scope(r)},
                    {"tags", json::array{tag_of(r.pattern)}},
                    {"parameters", parameters_of(r)},
                    {"security", security_of(r.who)},
@@ -144,6 +165,11 @@ json::object operation(const route& r) {
   if (r.body)
     out["requestBody"] = json::object{{"required", true},
                                       {"content", content("application/json", r.body->schema())}};
+  if (r.raw_body_limit_bytes != 0)
+    out["requestBody"] = json::object{
+        {"required", true},
+        {"content", json::object{{"application/json", media(described("any JSON value"))},
+                                 {"application/octet-stream", media(described("any bytes"))}}}};
   return out;
 }
 

@@ -105,9 +105,14 @@ result<void> check_body(exchange& x, const route& r, body_errors& errors) {
   return {};
 }
 
-result<void> check_access(const principal& who, access needed) {
+bool reads_only(verb method) noexcept { return method == verb::get || method == verb::head; }
+
+result<void> check_access(const principal& who, const route& r) {
   const auto level = static_cast<int>(who.as);
-  if (level >= static_cast<int>(needed)) return {};
+  if (level >= static_cast<int>(r.who)) {
+    if (who.allowed.allow(r.group, reads_only(r.method))) return {};
+    return error{errc::forbidden, "this key's scopes do not allow that"};
+  }
   if (who.as == role::anonymous)
     return error{errc::unauthenticated,
                  "send an API key in X-API-Key or a session token in Authorization: Bearer"};
@@ -119,7 +124,18 @@ bool is_json(std::string_view content_type) {
   return type.empty() || type.starts_with("application/json");
 }
 
+bool is_media_type(std::string_view content_type, std::string_view wanted) {
+  auto type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return equals_ignoring_case(type, wanted);
+}
+
 }  // namespace
+
+bool is_json_body(const request& r) noexcept {
+  const auto type = r.header("content-type");
+  return type.empty() || is_media_type(type, "application/json");
+}
 
 query_parameter limit_parameter(std::int64_t fallback) {
   return {"limit", "how many items at most", std::to_string(fallback),
@@ -182,7 +198,13 @@ route& route::takes_header(std::string name, std::string description, json::valu
   return *this;
 }
 
+route& route::takes_raw_body(std::size_t limit_bytes) {
+  raw_body_limit_bytes = limit_bytes;
+  return *this;
+}
+
 route& router::add(route r) {
+  if (r.who != access::anyone) r.group = scope_of(r.pattern);
   if (r.pattern.find('{') == std::string::npos) fixed_[r.pattern].push_back(routes_.size());
   segments_.push_back(split(r.pattern));
   routes_.push_back(std::move(r));
@@ -248,11 +270,15 @@ awaitable<std::optional<response>> router::check_head_of(exchange& x, const rout
     auto who = co_await authenticate_(x.req);
     if (!who) co_return problem(who.error(), x.request_id);
     x.who = std::move(*who);
-    if (auto ok = check_access(x.who, r.who); !ok) co_return problem(ok.error(), x.request_id);
+    if (auto ok = check_access(x.who, r); !ok) co_return problem(ok.error(), x.request_id);
   }
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
+  if (r.raw_body_limit_bytes != 0 && !is_json_body(x.req) &&
+      !is_media_type(x.req.header("content-type"), "application/octet-stream"))
+    co_return problem(415, invalid("send the body as application/json or application/octet-stream"),
+                      x.request_id);
   co_return std::nullopt;
 }
 
@@ -296,12 +322,27 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
     if (auto ok = check_body(x, to, errors); !ok)
       out = problem(ok.error(), x.request_id, errors);
     else
-      out = co_await to.handle(x);
+      out = co_await handle(x, to);
   } catch (const std::exception&) {
     out = answer_to_exception(x);
   }
   x.spent += std::chrono::steady_clock::now() - start;
   observe(x, out);
+  co_return out;
+}
+
+// Runs the handler. What an operator changes is noted before, and how it ended after.
+awaitable<response> router::handle(exchange& x, const route& to) const {
+  const bool is_noted = recorder_ && x.who.as == role::admin && !reads_only(to.method);
+  if (!is_noted) co_return co_await to.handle(x);
+  auto note = co_await recorder_->begin(x, to);
+  response out;
+  try {
+    out = co_await to.handle(x);
+  } catch (const std::exception&) {
+    out = answer_to_exception(x);
+  }
+  co_await recorder_->end(std::move(note), out.status);
   co_return out;
 }
 

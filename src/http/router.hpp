@@ -59,6 +59,10 @@ struct route {
   std::vector<outcome> outcomes = {};
   std::vector<int> refusals = {};  // statuses of further problem documents
   std::vector<query_parameter> headers = {};
+  // Not 0: the body is JSON or bytes (is_json_body() tells which) of at most so many bytes; the
+  // handler reads it as it was sent. Instead of `body`.
+  std::size_t raw_body_limit_bytes = 0;
+  scope group = scope::none;  // set by router::add
 
   // To describe a route where it is added: routes.add({…}).gives(200, profile).refuses({404}).
   route& gives(int status, json::value schema, std::string content_type = "application/json");
@@ -66,7 +70,12 @@ struct route {
   route& gives_nothing();  // 204
   route& refuses(std::initializer_list<int> statuses);
   route& takes_header(std::string name, std::string description, json::value form);
+  route& takes_raw_body(std::size_t limit_bytes);
 };
+
+// Of a route that takes a raw body: true for application/json (and without Content-Type), false for
+// application/octet-stream. Others do not reach the handler.
+bool is_json_body(const request& r) noexcept;
 
 // Decides who asks: the principal of the request's credentials, anonymous without any, an error for
 // bad ones.
@@ -86,6 +95,16 @@ struct admission {
 // Says in the log what clients are not told.
 response answer_to_exception(const exchange& x);
 
+// Notes the changes that operators make, each before it is made. Both may be called on any thread.
+class change_recorder {
+ public:
+  virtual ~change_recorder() = default;
+  // Returns what names the note. Throws failure when it cannot be kept: then the change is refused.
+  virtual awaitable<std::string> begin(const exchange& x, const route& r) = 0;
+  // How it ended. Never throws.
+  virtual awaitable<void> end(std::string note, int status) = 0;
+};
+
 // Refuses a request that is_cross_site and carries a credential.
 std::optional<response> refuse_cross_site(const exchange& x);
 
@@ -96,6 +115,9 @@ class router {
   // The route that was added stays there until the next call.
   route& add(route r);
   void add_websocket(std::string path, websocket_handler handle);
+
+  // Asked for each request of role admin that changes something.
+  void record_changes(change_recorder& recorder) noexcept { recorder_ = &recorder; }
 
   // Answers of `path` that lie ready; the ordinary route of that path is asked when it has none.
   void add_fast(std::string path, fast_handler handle);
@@ -125,9 +147,11 @@ class router {
   match find(exchange& x) const;
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
+  awaitable<response> handle(exchange& x, const route& to) const;
   void observe(const exchange& x, const response& r) const;
 
   authenticator authenticate_;
+  change_recorder* recorder_ = nullptr;
   std::vector<route> routes_;
   std::vector<std::vector<std::string>> segments_;  // of each route's pattern
   std::map<std::string, std::vector<std::size_t>, std::less<>>

@@ -273,6 +273,9 @@ awaitable<bool> session::serve_requests() {
 
 // Unknown callers may send little, and so may all to a route that takes no body.
 std::size_t session::body_limit_of(const exchange& x, const route& to) const {
+  if (to.raw_body_limit_bytes != 0)
+    return std::min(to.raw_body_limit_bytes,
+                    static_cast<std::size_t>(settings_.http.body_limit_bytes));
   const bool may_send_much = to.body && x.who.as != role::anonymous;
   return static_cast<std::size_t>(may_send_much ? settings_.http.body_limit_bytes
                                                 : settings_.http.anonymous_limit_bytes);

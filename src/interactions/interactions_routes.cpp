@@ -221,7 +221,7 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     engine.submit(std::move(f));
     co_await c.wait_for_room();
   };
-  gateway.on_message("interactions", http::access::player, handle);
+  gateway.on_message("interactions", http::access::player, http::scope::events, handle);
 }
 
 void add_streams(realtime::gateway& gateway, engine& engine, const redis::key_space& keys) {

@@ -3,6 +3,7 @@
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "interactions/events.hpp"
+#include "players/known.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -12,23 +13,12 @@ namespace {
 namespace json = boost::json;
 using namespace http;
 
-// Runs `ask`, and once more when the player was missing only because Redis had been emptied.
-template <class Ask>
-auto known(players::service& players, std::string player_id, Ask ask) -> decltype(ask()) {
-  auto answer = co_await ask();
-  if (answer || answer.error().code != errc::not_found) co_return answer;
-  std::vector<std::string> ids{player_id};
-  const auto missing = co_await players.restore_live(std::move(ids));
-  if (!missing.empty()) co_return answer;
-  co_return co_await ask();
-}
-
 awaitable<response> read(service& inventories, players::service& players, exchange& x) {
   const auto& id = x.path("id");
   if (!x.who.may_act_as(id))
     co_return problem({errc::forbidden, "a player may see only its own inventory"}, x.request_id);
   auto ask = [&inventories, &id] { return inventories.read(id); };
-  auto items = co_await known(players, id, ask);
+  auto items = co_await players::known(players, id, ask);
   if (!items) co_return problem(items.error(), x.request_id);
   json::object list;
   for (const auto& [item, quantity] : *items) list[item] = quantity;
@@ -42,7 +32,7 @@ awaitable<response> change(service& inventories, players::service& players, exch
   auto ask = [&inventories, &id, &item, quantity] {
     return inventories.change(id, item, quantity);
   };
-  auto now = co_await known(players, id, ask);
+  auto now = co_await players::known(players, id, ask);
   if (!now) co_return problem(now.error(), x.request_id);
   co_return json_response(json::object{{"player_id", id}, {"item", item}, {"quantity", *now}});
 }

@@ -90,8 +90,10 @@ awaitable<response> update(service& players, exchange& x) {
   co_return profile_response(*changed);
 }
 
-awaitable<response> remove(service& players, exchange& x) {
+awaitable<response> remove(service& players, exchange& x, player_hook on_remove) {
   if (auto no = unless_allowed(x)) co_return std::move(*no);
+  // Before the player itself: a removal that was cut short is completed by a repeat.
+  co_await on_remove(x.path("id"));
   auto removed = co_await players.remove(x.path("id"));
   co_return removed ? no_content() : refused(x, removed.error());
 }
@@ -116,7 +118,7 @@ awaitable<response> read_position(service& players, exchange& x) {
 
 }  // namespace
 
-void add_routes(router& routes, service& players, password_hash hash) {
+void add_routes(router& routes, service& players, password_hash hash, player_hook on_remove) {
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
@@ -186,7 +188,7 @@ void add_routes(router& routes, service& players, password_hash hash) {
             "/api/players/{id}",
             access::player,
             "Delete a player",
-            bind(remove),
+            [&players, on_remove](exchange& x) { return remove(players, x, on_remove); },
             {},
             {},
             "204."})

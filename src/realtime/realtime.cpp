@@ -9,6 +9,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace skirmish::realtime {
 namespace {
 
@@ -17,15 +19,23 @@ using namespace std::chrono_literals;
 constexpr auto confirm_patience = 2s;
 // Together with revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
+// How many of those until it is told which keys are in use.
+constexpr int pauses_between_uses = 50;
 
 bool is_allowed(const http::principal& who, http::access needed) {
   return static_cast<int>(who.as) >= static_cast<int>(needed);
 }
 
-error refusal(const http::principal& who) {
-  if (who.as == http::role::anonymous)
-    return {errc::unauthenticated, "open the socket with an API key or a session token"};
-  return {errc::forbidden, "this key's role does not allow that"};
+// What keeps a caller from what needs `needed`, and `group` when it is not for anyone.
+std::optional<error> refusal(const http::principal& who, http::access needed, http::scope group,
+                             bool reads) {
+  if (!is_allowed(who, needed)) {
+    if (who.as == http::role::anonymous)
+      return error{errc::unauthenticated, "open the socket with an API key or a session token"};
+    return error{errc::forbidden, "this key's role does not allow that"};
+  }
+  if (needed == http::access::anyone || who.allowed.allow(group, reads)) return std::nullopt;
+  return error{errc::forbidden, "this key's scopes do not allow that"};
 }
 
 // A connection's place among the open ones, however its coroutine ends.
@@ -131,22 +141,24 @@ void connection::closed() {
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-                 const revoked_keys& revoked, metrics::registry& metrics)
+                 const revoked_keys& revoked, const clock& time, metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
       prefix_(std::move(prefix)),
       revoked_(revoked),
+      clock_(time),
       open_(metrics.add_gauge("skirmish_websockets", "Open WebSockets.")),
       received_(metrics.add_counter("skirmish_websocket_messages_total",
                                     "WebSocket messages received.")) {
-  on_message("subscribe", http::access::anyone,
+  on_message("subscribe", http::access::anyone, http::scope::read,
              [this](connection& c, const json::object& m) { return subscribe(c, m); });
-  on_message("unsubscribe", http::access::anyone,
+  on_message("unsubscribe", http::access::anyone, http::scope::read,
              [this](connection& c, const json::object& m) { return unsubscribe(c, m); });
 }
 
-void gateway::on_message(std::string type, http::access who, message_handler handle) {
-  messages_.insert_or_assign(std::move(type), std::pair{who, std::move(handle)});
+void gateway::on_message(std::string type, http::access who, http::scope group,
+                         message_handler handle) {
+  messages_.insert_or_assign(std::move(type), registered_message{who, group, std::move(handle)});
 }
 
 void gateway::on_channel(std::string name, channel_kind kind) {
@@ -160,7 +172,7 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
                                            peer_of(x.who, x.req.remote_address));
   const listed here(connections_, *self);
   close_if_revoked(*self);  // since the handshake, perhaps
-  const bool may_stream = is_allowed(x.who, http::access::player);
+  const bool may_stream = !refusal(x.who, http::access::player, http::scope::events, false);
   std::optional<writer_entry> entry;
   if (!stream.empty() && (!is_valid_id(stream) || !may_stream)) {
     socket.close(http::ws::close_code::bad_token, "a stream needs a valid id and a key");
@@ -198,10 +210,16 @@ void gateway::close_where(const std::function<bool(const http::principal&)>& has
 awaitable<void> gateway::close_revoked() {
   asio::steady_timer pause(io_);
   std::uint64_t seen = 0;
-  while (true) {
+  for (int pauses = 1;; ++pauses) {
     if (const auto now = revoked_.version(); now != seen) {
       seen = now;
       for (auto* c : *connections_) close_if_revoked(*c);
+    }
+    const auto now = clock_.now();
+    close_where([now](const http::principal& who) { return who.expires_at <= now; });
+    if (pauses % pauses_between_uses == 0) {
+      for (auto* c : *connections_)
+        if (std::exchange(c->was_used_, false)) used_(c->who());
     }
     pause.expires_after(revocation_pause);
     co_await pause.async_wait(use_awaitable);
@@ -211,6 +229,7 @@ awaitable<void> gateway::close_revoked() {
 // The one catch per socket message.
 awaitable<void> gateway::receive(connection& c, std::string_view text) {
   received_.add();
+  c.was_used_ = true;
   json::parse_options options;
   options.max_depth = 16;
   error_code ec;
@@ -222,13 +241,13 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
   const auto& message = v.get_object();
   for (const auto& [type, registered] : messages_) {
     if (!message.contains(type)) continue;
-    if (!is_allowed(c.who(), registered.first)) {
-      c.fail(message, refusal(c.who()));
+    if (const auto no = refusal(c.who(), registered.who, registered.group, false)) {
+      c.fail(message, *no);
       co_return;
     }
     std::optional<error> problem;
     try {
-      co_await registered.second(c, message);
+      co_await registered.handle(c, message);
     } catch (const failure& e) {
       log::warn("message_failed", {{"type", type}, {"error", e.what()}});
       problem = error{e.code(), "a backend is down; try again"};
@@ -266,8 +285,8 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
     c.fail(message, {errc::not_found, "there is no such channel"});
     co_return;
   }
-  if (!is_allowed(c.who(), kind->is.who)) {
-    c.fail(message, refusal(c.who()));
+  if (const auto no = refusal(c.who(), kind->is.who, kind->is.group, true)) {
+    c.fail(message, *no);
     co_return;
   }
   const bool is_new = !c.channels_.contains(channel);

@@ -7,6 +7,7 @@
 
 #include "apikeys/revocations.hpp"
 #include "core/asio.hpp"
+#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "http/router.hpp"
 #include "http/websocket.hpp"
@@ -93,6 +94,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::string peer_;               // as quotas count
   std::int64_t ack_ = 0;
   bool ack_scheduled_ = false;
+  bool was_used_ = false;  // since the gateway looked last
   std::size_t working_ = 0;
   asio::steady_timer room_;
   std::set<std::string> channels_;
@@ -104,6 +106,8 @@ using message_handler = std::function<awaitable<void>(connection&, const json::o
 // is published.
 struct channel_kind {
   http::access who = http::access::anyone;
+  // Keys of another scope than this or `read` may not subscribe, unless anyone may.
+  http::scope group = http::scope::read;
   // The text that subscribers get for what was published on the Redis channel of the same name.
   std::function<std::string(std::string_view channel, std::string_view payload)> render = nullptr;
   // Answers the subscription and sends to the client from then on, until `leave`; an error refuses
@@ -134,19 +138,23 @@ class gateway {
 
   // `prefix` stands before each channel's name in Redis: the world's tag.
   gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-          const revoked_keys& revoked, metrics::registry& metrics);
+          const revoked_keys& revoked, const clock& time, metrics::registry& metrics);
 
-  void on_message(std::string type, http::access who, message_handler handle);
+  // `group`: the scope that a key needs for it.
+  void on_message(std::string type, http::access who, http::scope group, message_handler handle);
   // A channel by its exact name, or by its prefix when `name` ends in ':' ("near:").
   void on_channel(std::string name, channel_kind kind);
   // Asked when a socket opens with `?stream=<id>`. Claims, here or on other servers, are published
   // on `channel` as `<claim> <stream_id>`.
   void on_stream(const std::string& channel, stream_claimer claim);
 
+  // Called now and then with each caller whose socket has received something since.
+  void on_use(std::function<void(const http::principal&)> handler) { used_ = std::move(handler); }
+
   // Serves one socket until it closes.
   awaitable<void> serve(http::exchange& x, http::websocket& socket);
 
-  // Closes the sockets of keys that are revoked, until cancelled.
+  // Closes the sockets of keys that are revoked or have expired, until cancelled.
   awaitable<void> close_revoked();
   // Closes those of callers that are no longer let in.
   void close_where(const std::function<bool(const http::principal&)>& has_ended);
@@ -198,10 +206,17 @@ class gateway {
   redis::subscriber& subscriber_;
   std::string prefix_;
   const revoked_keys& revoked_;
+  const clock& clock_;
+  std::function<void(const http::principal&)> used_ = [](const http::principal&) {};
   // Open ones. Shared with their coroutines, which may outlive the gateway.
   const std::shared_ptr<std::set<connection*>> connections_ =
       std::make_shared<std::set<connection*>>();
-  std::map<std::string, std::pair<http::access, message_handler>, std::less<>> messages_;
+  struct registered_message {
+    http::access who;
+    http::scope group;
+    message_handler handle;
+  };
+  std::map<std::string, registered_message, std::less<>> messages_;
   std::map<std::string, registered_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;
   stream_claimer claim_;
