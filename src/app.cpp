@@ -207,9 +207,9 @@ void app::start_threads() {
   auto endpoint = value_or_throw(http::parse_endpoint(settings_.http.listen));
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-  const shared_parts shared{settings_, clock_,    metrics_, keys_,     redis_config_,
-                            db_,       sql_,      flights_, verifier_, hasher_,
-                            revoked_,  prepared_, *status_, threads_};
+  const shared_parts shared{settings_, clock_,    metrics_, keys_,        redis_config_,
+                            db_,       sql_,      flights_, verifier_,    hasher_,
+                            revoked_,  prepared_, *status_, connections_, threads_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, endpoint, i));
     endpoint = threads_.front()->endpoint();  // port 0: the first one's choice is everyone's

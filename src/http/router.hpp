@@ -5,6 +5,7 @@
 #include "core/asio.hpp"
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
+#include "http/gate.hpp"
 #include "http/shape.hpp"
 #include "metrics/registry.hpp"
 
@@ -59,6 +60,8 @@ struct route {
   std::vector<outcome> outcomes = {};
   std::vector<int> refusals = {};  // statuses of further problem documents
   std::vector<query_parameter> headers = {};
+  // What a request uses up of a caller's rate limits; 0: it is never limited.
+  std::int64_t cost = 1;
 
   // To describe a route where it is added: routes.add({…}).gives(200, profile).refuses({404}).
   route& gives(int status, json::value schema, std::string content_type = "application/json");
@@ -66,6 +69,7 @@ struct route {
   route& gives_nothing();  // 204
   route& refuses(std::initializer_list<int> statuses);
   route& takes_header(std::string name, std::string description, json::value form);
+  route& costs(std::int64_t tokens);
 };
 
 // Decides who asks: the principal of the request's credentials, anonymous without any, an error for
@@ -86,6 +90,9 @@ struct admission {
 // Says in the log what clients are not told.
 response answer_to_exception(const exchange& x);
 
+// The answer to a request that a limit refuses.
+response answer_to_refused(const exchange& x, const passage& refused);
+
 // Refuses a request that is_cross_site and carries a credential.
 std::optional<response> refuse_cross_site(const exchange& x);
 
@@ -100,7 +107,13 @@ class router {
   // Answers of `path` that lie ready; the ordinary route of that path is asked when it has none.
   void add_fast(std::string path, fast_handler handle);
   [[nodiscard]] bool has_fast() const noexcept { return !fast_.empty(); }
-  [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked) const;
+  [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked,
+                                                   std::string_view counted_address) const;
+
+  // Asks `limits` before anything is served. Call it when all routes are there.
+  void limit_by(gate& limits);
+  // Counts the opening of a WebSocket; the answer that refuses it when there were too many.
+  awaitable<std::optional<response>> limit_websocket(exchange& x, principal who) const;
 
   // The two steps of answering a request; neither throws (the one catch per request is here).
   // admit() finds the route, and checks path, query, content type and who asks: all that needs no
@@ -125,6 +138,19 @@ class router {
   match find(exchange& x) const;
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> check_caller(exchange& x, const route& r) const;
+
+  // Of limits (router_limits.cpp). The answer to who asks too often; none when it may go on.
+  [[nodiscard]] gate::target target_of(const route& r) const;
+  [[nodiscard]] bool is_limited(gate::target to, role as) const noexcept {
+    return gate_ && to != gate::unlimited && gate_->concerns(to, as);
+  }
+  awaitable<std::optional<response>> limit_head(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_body(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_stray(exchange& x) const;
+  awaitable<passage> pass_as_owner(exchange& x, gate::target to, std::int64_t cost,
+                                   passage refused) const;
+  void finish(exchange& x, response& r) const;
   void observe(const exchange& x, const response& r) const;
 
   authenticator authenticate_;
@@ -133,7 +159,11 @@ class router {
   std::map<std::string, std::vector<std::size_t>, std::less<>>
       fixed_;  // patterns without parameters
   std::map<std::string, websocket_handler, std::less<>> websockets_;
-  std::map<std::string, fast_handler, std::less<>> fast_;
+  std::map<std::string, std::pair<fast_handler, gate::target>, std::less<>> fast_;
+  gate* gate_ = nullptr;
+  std::vector<gate::target> targets_;  // of each route
+  std::map<std::string, gate::target, std::less<>> websocket_targets_;
+  gate::target stray_ = gate::unlimited;  // of requests without a route
   metrics::histogram& duration_;
   std::array<metrics::counter*, 6> by_status_class_{};
 };
