@@ -13,6 +13,7 @@
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "http/connection_counts.hpp"
 #include "http/tls.hpp"
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
@@ -86,6 +87,8 @@ class app {
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   std::unique_ptr<http::tls_certificate> certificate_;
+  const std::shared_ptr<http::connection_counts> connections_ =
+      std::make_shared<http::connection_counts>();
   std::vector<std::unique_ptr<app_thread>> threads_;
   std::unique_ptr<builtin_tasks::inner_worker> tasks_;
   std::string address_;

@@ -22,6 +22,7 @@
 #include "players/old_keys.hpp"
 #include "players/players_routes.hpp"
 #include "positions/positions_routes.hpp"
+#include "request_limits/request_limits_routes.hpp"
 #include "status/status_routes.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/tasks_keys.hpp"
@@ -191,6 +192,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
       achievements_(redis_, shared.keys, shared.time, game_settings_of(shared.settings)),
       engine_(io_, redis_, commits_.client(), shared.keys, shared.time,
               engine_settings_of(shared.settings, players_, levels_), shared.metrics),
+      limits_(io_, redis_, shared.keys, shared.metrics, shared.settings.rate_limits),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.time, shared.metrics),
       keys_(shared.keys),
       task_keys_{.prefix = shared.keys.prefix(),
@@ -223,17 +225,21 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
       first_(number == 0),
       status_(shared.status, shared.settings, shared.time, shared.metrics),
       router_([this](const http::request& r) { return authenticate(r); }, shared.metrics),
-      listener_(http::listen(io_, at.plain), shared.settings, router_, shared.metrics) {
+      listener_(http::listen(io_, at.plain), shared.settings, router_, shared.metrics,
+                shared.connections) {
   addresses_.plain = listener_.endpoint();
   if (at.tls) {
     tls_listener_.emplace(http::listen(io_, *at.tls), shared.settings, router_, shared.metrics,
-                          shared.certificate);
+                          shared.connections, shared.certificate);
     addresses_.tls = tls_listener_->endpoint();
   }
   players_.set_actions_limit(shared.settings.interactions.actions_limit);
   add_operations(shared);
   add_features(shared);
   http::add_documentation(router_);
+  router_.limit_by(limits_);
+  gateway_.limit_by(limits_);
+  limits_.targets_complete();
 }
 
 app_thread::~app_thread() { stop(); }
@@ -242,7 +248,7 @@ app_thread::~app_thread() { stop(); }
 void app_thread::add_features(const shared_parts& shared) {
   const interactions::event_limits limits{
       static_cast<std::size_t>(shared.settings.interactions.batch_limit),
-      chat_rules_of(shared.settings)};
+      chat_rules_of(shared.settings), &limits_, limits_.add_target("EVENT", "chat")};
   sessions_.add_to(router_);
   sessions_.sessions().on_revoked([this](const sessions::revocation& r) {
     gateway_.close_where([&r](const http::principal& who) {
@@ -279,6 +285,7 @@ void app_thread::add_features(const shared_parts& shared) {
   tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
   notifications::add_routes(router_, notifications_);
   notifications::add_channel(gateway_, notifier_);
+  request_limits::add_routes(router_, limits_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
   history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
   gateway_.on_channel("activity", {.render = [](std::string_view, std::string_view payload) {
@@ -321,7 +328,8 @@ void app_thread::add_operations(const shared_parts& shared) {
   using http::verb;
   namespace schema = http::schema;
   router_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live})
-      .gives_text("text/plain");
+      .gives_text("text/plain")
+      .costs(0);
   const auto state = schema::object({{"ready", schema::boolean()},
                                      {"redis", schema::text()},
                                      {"sql", schema::text()},
@@ -336,9 +344,11 @@ void app_thread::add_operations(const shared_parts& shared) {
             {},
             "200 when ready, 503 when not."})
       .gives(200, state)
-      .gives(503, state);
+      .gives(503, state)
+      .costs(0);
   router_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics})
-      .gives_text("text/plain");
+      .gives_text("text/plain")
+      .costs(0);
 }
 
 awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {
@@ -382,6 +392,7 @@ void app_thread::start() {
   group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   group_.keep_running("interactions", [this] { return engine_.run(); });
   sessions_.start(group_);
+  group_.keep_running("rate_limits", [this] { return limits_.run(); });
   group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
     group_.keep_running("audit_mover", [this] { return audit_.run_mover(io_, audit_keep_); });

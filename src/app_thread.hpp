@@ -38,6 +38,7 @@
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "redis/threaded_client.hpp"
+#include "request_limits/request_limits.hpp"
 #include "sessions/sessions_feature.hpp"
 #include "skirmish/cache.hpp"
 #include "state/state_feature.hpp"
@@ -74,6 +75,7 @@ struct shared_parts {
   const revoked_keys& revoked;
   const std::atomic<bool>& prepared;
   status::worker& status;
+  const std::shared_ptr<http::connection_counts>& connections;
   const std::vector<std::unique_ptr<app_thread>>& threads;
   const http::tls_certificate* certificate;  // null: no TLS
 };
@@ -125,6 +127,7 @@ class app_thread {
   state::feature state_;
   achievements::service achievements_;
   interactions::engine engine_;
+  request_limits::service limits_;
   realtime::gateway gateway_;
   const redis::key_space& keys_;
   tasks::key_names task_keys_;

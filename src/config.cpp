@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "request_limits/request_policy.hpp"
 #include "secrets.hpp"
 
 #include <fmt/format.h>
@@ -26,10 +27,15 @@ std::string env_name(std::string_view name) {
 }
 
 using entry_list = std::vector<std::pair<std::string, std::string>>;
-constexpr std::size_t entries_max = 64;
+// What a table asks of its entries.
+struct entry_rules {
+  std::size_t max = 64;
+  result<void> (*check)(std::string_view key, std::string_view value) = nullptr;
+};
 
 // Adds an entry, or replaces the one of that name; an empty value removes it.
-result<void> put_entry(entry_list& list, std::string_view key, std::string_view value) {
+result<void> put_entry(entry_list& list, std::string_view key, std::string_view value,
+                       entry_rules rules) {
   if (!is_valid_id(key)) return bad(fmt::format("has a wrong name: `{}`", key));
   const auto found =
       std::find_if(list.begin(), list.end(), [&](const auto& entry) { return entry.first == key; });
@@ -37,11 +43,13 @@ result<void> put_entry(entry_list& list, std::string_view key, std::string_view 
     if (found != list.end()) list.erase(found);
     return {};
   }
+  if (rules.check)
+    if (auto fine = rules.check(key, value); !fine) return fine;
   if (found != list.end()) {
     found->second = value;
     return {};
   }
-  if (list.size() == entries_max) return bad(fmt::format("has more than {} entries", entries_max));
+  if (list.size() == rules.max) return bad(fmt::format("has more than {} entries", rules.max));
   list.emplace_back(key, value);
   return {};
 }
@@ -52,7 +60,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-result<entry_list> parse_entries(std::string_view text) {
+result<entry_list> parse_entries(std::string_view text, entry_rules rules) {
   entry_list out;
   while (!text.empty()) {
     const auto end = std::min(text.find(','), text.size());
@@ -62,7 +70,8 @@ result<entry_list> parse_entries(std::string_view text) {
     const auto equals = item.find('=');
     if (equals == std::string_view::npos)
       return bad("must be entries `name=value` with commas between");
-    auto put = put_entry(out, trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)));
+    auto put =
+        put_entry(out, trimmed(item.substr(0, equals)), trimmed(item.substr(equals + 1)), rules);
     if (!put) return put.error();
   }
   return out;
@@ -140,11 +149,11 @@ class table_builder {
 
   // Names and values, in order: `name=value, …` in one text, `<setting>.<name>` one by one.
   template <class Access>
-  setting& table(std::string name, Access access, std::string help) {
+  setting& table(std::string name, Access access, std::string help, entry_rules rules = {}) {
     auto& made = add(
         std::move(name), std::move(help),
-        [access](config& c, std::string_view v) -> result<void> {
-          auto entries = parse_entries(v);
+        [access, rules](config& c, std::string_view v) -> result<void> {
+          auto entries = parse_entries(v, rules);
           if (!entries) return entries.error();
           access(c) = std::move(*entries);
           return {};
@@ -155,8 +164,8 @@ class table_builder {
             out += fmt::format("{}{}={}", out.empty() ? "" : ", ", key, value);
           return out;
         });
-    made.read_entry = [access](config& c, std::string_view key, std::string_view v) {
-      return put_entry(access(c), key, v);
+    made.read_entry = [access, rules](config& c, std::string_view key, std::string_view v) {
+      return put_entry(access(c), key, v, rules);
     };
     return made;
   }
@@ -206,6 +215,11 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.bytes("http.header_limit", FIELD(http.header_limit_bytes), 1 << 10, 1 << 20,
           "largest request header, bytes");
   t.number("http.connection_limit", FIELD(http.connection_limit), 1, 1'000'000, "open connections");
+  t.number("http.connections_per_address", FIELD(http.connections_per_address), 0, 1'000'000,
+           "open connections from one address (of IPv6: from one /64 network); 0: no limit");
+  t.text("http.trusted_proxies", FIELD(http.trusted_proxies),
+         "addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For says who a client "
+         "is, with commas between");
   t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h,
              "time for a request's header to arrive");
   t.duration(
@@ -369,6 +383,12 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "unread notifications kept a player");
   t.number("notifications.text_limit", FIELD(notifications.text_limit_chars), 1, 64 << 10,
            "longest notification, characters");
+  t.table(
+      "rate_limits", FIELD(rate_limits),
+      "how often callers may ask: `<policy>.<field>=value` with commas between, or a table per "
+      "policy; the fields are routes, by, roles, rate, burst, lease, lease_ttl, on_outage, shadow "
+      "and enabled",
+      {request_limits::policies_max * 10, request_limits::check_setting});
   return t.take();
 }
 
@@ -443,8 +463,10 @@ result<void> apply_table(config& target, const toml::table& table, const std::st
       value = std::to_string(i->get());
     else if (const auto* b = node.as_boolean())
       value = b->get() ? "true" : "false";
+    else if (const auto* f = node.as_floating_point())
+      value = fmt::format("{}", f->get());
     else
-      return bad(fmt::format("{} must be a string, a whole number, true or false", name));
+      return bad(fmt::format("{} must be a string, a number, true or false", name));
     if (auto r = set(target, name, value); !r) return r.error();
   }
   return {};

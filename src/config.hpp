@@ -34,7 +34,10 @@ struct config {
     std::int64_t body_limit_bytes = 4 << 20;
     std::int64_t anonymous_limit_bytes = 16 << 10;  // of a body or message without a key
     std::int64_t header_limit_bytes = 16 << 10;
-    std::int64_t connection_limit = 20'000;  // open connections in the whole process
+    std::int64_t connection_limit = 20'000;    // open connections in the whole process
+    std::int64_t connections_per_address = 0;  // of those, from one address; 0: no limit
+    // Networks of proxies (10.0.0.0/8, fd00::/8) whose X-Forwarded-For counts, with commas between.
+    std::string trusted_proxies = "127.0.0.1, ::1";
     std::chrono::milliseconds header_timeout{10'000};
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{75'000};
@@ -164,6 +167,9 @@ struct config {
     std::int64_t limit = 1'000;  // unread ones kept a player; the oldest go
     std::int64_t text_limit_chars = 2'000;
   } notifications;
+
+  // `<policy>.<field>` and its value, over the policies that are built in (docs/rate-limits.md).
+  std::vector<std::pair<std::string, std::string>> rate_limits;
 };
 
 // One setting, as data: its names, its meaning, and how it is read and shown.

@@ -12,6 +12,8 @@
 #include "notifications/notifications_keys.hpp"
 #include "players/players_keys.hpp"
 #include "positions/positions_keys.hpp"
+#include "ratelimit/ratelimit_keys.hpp"
+#include "request_limits/request_limits_keys.hpp"
 #include "state/state_keys.hpp"
 #include "status/status_keys.hpp"
 #include "tasks/tasks_keys.hpp"
@@ -63,6 +65,7 @@ std::vector<builder> builders_with_ids() {
       {"bans", 1, [](auto& k, auto& i) { return chat::bans_key(k, i[0]); }},
       {"chat rate", 1, [](auto& k, auto& i) { return k.key("ratelimit:chat", i[0]); }},
       {"chat rate of a key", 1, [](auto& k, auto& i) { return k.key("ratelimit:chatkey", i[0]); }},
+      {"rate limit", 2, [](auto& k, auto& i) { return ratelimit::limit_key(k, i[0], i[1]); }},
       {"presence", 1, [](auto& k, auto& i) { return chat::presence_key(k, i[0]); }},
       {"presence of", 2, [](auto& k, auto& i) { return chat::presence_key(k, i[0], i[1]); }},
       {"attack", 2, [](auto& k, auto& i) { return interactions::attack_key(k, i[0], i[1]); }},
@@ -141,6 +144,7 @@ std::vector<builder> builders_without_ids() {
       {"status interval", 0, [](auto& k, auto&) { return status::interval_key(k); }},
       {"positions", 0, [](auto& k, auto&) { return positions::positions_key(k); }},
       {"lease positions", 0, [](auto& k, auto&) { return positions::lease_key(k); }},
+      {"rate limit policies", 0, [](auto& k, auto&) { return request_limits::policies_key(k); }},
       {"unacked", 0, [](auto& k, auto&) { return task_keys(k).unacked(); }},
       {"unacked index", 0, [](auto& k, auto&) { return task_keys(k).unacked_index(); }},
   };

@@ -14,6 +14,9 @@
 // spends them from memory. And a refusal is remembered until the moment at which the bucket can
 // have what was asked for, so that a flood costs nothing.
 //
+// While Redis does not answer, the policy says what happens: nobody waits for it longer than
+// `answer_timeout`, and after a failure it is asked again a second later.
+//
 // How exact is it? Without leases: no subject ever gets more than `burst` tokens at once nor, over
 // any time t, more than burst + rate_per_s * t. With leases, tokens that were taken and not spent
 // may be spent up to `lease_ttl` later: each process adds at most lease_tokens to that bound.
@@ -71,7 +74,8 @@ struct rate_decision {
 struct rate_limiter_options {
   redis::key_space space = {};           // in front of every key
   std::size_t subjects_limit = 100'000;  // remembered in memory; those of the past go first
-  metrics::registry* metrics = nullptr;  // null: nothing is counted
+  std::chrono::milliseconds answer_timeout{250};  // then Redis counts as away for a second
+  metrics::registry* metrics = nullptr;           // null: nothing is counted
 };
 
 // Belongs to the thread of its client.
@@ -91,6 +95,9 @@ class rate_limiter {
   // no coroutine, no allocation.
   std::optional<rate_decision> try_take(const rate_policy& policy, std::string_view subject,
                                         std::int64_t cost = 1);
+
+  // Drops what is remembered, unspent leases too: call it when a policy has changed.
+  void forget();
 
  private:
   struct state;

@@ -13,6 +13,7 @@ void add_bench(CLI::App& app, int& code) {
   add_bench_cache(*bench, code);
   add_bench_interactions(*bench, code);
   add_bench_leaderboard(*bench, code);
+  add_bench_rate_limit(*bench, code);
   add_bench_sessions(*bench, code);
   add_bench_status(*bench, code);
   add_bench_window(*bench, code);
@@ -21,7 +22,7 @@ void add_bench(CLI::App& app, int& code) {
       "  skirmish bench interactions\n"
       "  skirmish bench leaderboard --json");
   // Those that need no more words than this.
-  for (const auto* name : {"chat", "cache", "leaderboard", "sessions", "status"})
+  for (const auto* name : {"chat", "cache", "leaderboard", "rate-limit", "sessions", "status"})
     bench->get_subcommand(name)->footer(fmt::format("Examples:\n  skirmish bench {}", name));
 }
 

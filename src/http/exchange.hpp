@@ -37,6 +37,7 @@ struct exchange {
   bool is_cross_site = false;
   std::chrono::steady_clock::duration spent{};  // on it by the server, without waiting for its body
   principal who;
+  fields answer_fields;  // header fields of the answer, whatever it is
   fields path_parameters;
   fields query_parameters;  // decoded
   json::value body;         // checked against the route's shape; null when the route takes none

@@ -48,17 +48,20 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
   return acceptor;
 }
 
-// A session, its place in the list and in the count of open connections: whatever ends its
-// coroutine, and if it never starts, all three end together.
+// A session, its place in the list and in the counts of open connections: whatever ends its
+// coroutine, and if it never starts, all of them end together.
 struct listener::connection {
-  connection(stream from, const listener& by)
-      : served(std::move(from), by.settings_, by.routes_, by.budget_),
+  connection(stream from, std::string counted_peer, const listener& by)
+      : served(std::move(from), by.settings_, by.routes_, by.budget_, by.proxies_),
         all(by.sessions_),
         here(all->insert(all->end(), &served)),
-        open(by.open_) {
+        open(by.open_),
+        counts(by.counts_),
+        counted(std::move(counted_peer)) {
     open.add(1);
   }
   ~connection() {
+    if (!counted.empty()) counts->leave(counted);
     open.add(-1);
     all->erase(here);
   }
@@ -69,15 +72,27 @@ struct listener::connection {
   std::shared_ptr<session_list> all;
   session_list::iterator here;
   metrics::gauge& open;
+  std::shared_ptr<connection_counts> counts;
+  std::string counted;  // under this address, unless empty
 };
 
+std::shared_ptr<const trusted_proxies> proxies_of(const config& settings) {
+  auto parsed = trusted_proxies::parse(settings.http.trusted_proxies);
+  if (!parsed)
+    throw failure(errc::invalid_argument, "http.trusted_proxies: " + parsed.error().message);
+  return std::make_shared<const trusted_proxies>(std::move(*parsed));
+}
+
 listener::listener(tcp::acceptor acceptor, const config& settings, const router& routes,
-                   metrics::registry& metrics, const tls_certificate* certificate)
+                   metrics::registry& metrics, std::shared_ptr<connection_counts> counts,
+                   const tls_certificate* certificate)
     : acceptor_(std::move(acceptor)),
       settings_(settings),
       routes_(routes),
       certificate_(certificate),
       budget_(metrics, settings.http.buffer_budget_bytes),
+      proxies_(proxies_of(settings)),
+      counts_(std::move(counts)),
       sweep_timer_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
       refused_(metrics.add_counter("skirmish_http_connections_refused_total",
@@ -114,21 +129,33 @@ awaitable<void> listener::accept_loop(task_group& group) {
       refused_.add();
       continue;
     }
+    auto counted = counted_peer(socket);
+    if (!counted.empty() && !counts_->enter(counted, settings_.http.connections_per_address)) {
+      refused_.add();
+      continue;
+    }
     try {
-      serve(std::move(socket), group);
+      serve(std::move(socket), std::move(counted), group);
     } catch (const std::exception& e) {
       log::error("connection_failed", {{"error", e.what()}});
     }
   }
 }
 
+std::string listener::counted_peer(const tcp::socket& socket) const {
+  if (settings_.http.connections_per_address == 0) return {};
+  error_code ignored;
+  const auto peer = socket.remote_endpoint(ignored).address();
+  return proxies_->contain(peer) ? std::string() : counted_address(peer.to_string());
+}
+
 // What a session throws ends in the group, which logs it.
-void listener::serve(tcp::socket socket, task_group& group) {
+void listener::serve(tcp::socket socket, std::string counted, task_group& group) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   auto from =
       certificate_ ? stream(std::move(socket), certificate_->context()) : stream(std::move(socket));
-  auto place = std::make_shared<connection>(std::move(from), *this);
+  auto place = std::make_shared<connection>(std::move(from), std::move(counted), *this);
   auto run = [place]() -> awaitable<void> { co_await place->served.run(); };
   group.spawn("http_session", std::move(run));
 }

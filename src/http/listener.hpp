@@ -5,6 +5,8 @@
 #include "config.hpp"
 #include "core/task_group.hpp"
 #include "http/buffer_budget.hpp"
+#include "http/client_address.hpp"
+#include "http/connection_counts.hpp"
 #include "http/router.hpp"
 #include "http/tls.hpp"
 #include "metrics/registry.hpp"
@@ -30,9 +32,12 @@ asio::ip::tcp::acceptor listen(asio::io_context& io, const asio::ip::tcp::endpoi
 
 class listener {
  public:
-  // With a certificate every connection speaks TLS.
+  // Listeners that share `counts` share http.connections_per_address. With a certificate every
+  // connection speaks TLS. Throws failure{invalid_argument} when http.trusted_proxies is wrong.
   listener(asio::ip::tcp::acceptor acceptor, const config& settings, const router& routes,
-           metrics::registry& metrics, const tls_certificate* certificate = nullptr);
+           metrics::registry& metrics,
+           std::shared_ptr<connection_counts> counts = std::make_shared<connection_counts>(),
+           const tls_certificate* certificate = nullptr);
   ~listener();
 
   // Starts accepting, and the sweep that enforces deadlines, in `group`.
@@ -50,8 +55,10 @@ class listener {
   using session_list = std::list<session*>;
 
   awaitable<void> accept_loop(task_group& group);
-  void serve(asio::ip::tcp::socket socket, task_group& group);
+  void serve(asio::ip::tcp::socket socket, std::string counted, task_group& group);
   awaitable<void> sweep_loop();
+  // The address whose connections are counted together; empty when they are not.
+  [[nodiscard]] std::string counted_peer(const asio::ip::tcp::socket& socket) const;
 
   asio::ip::tcp::acceptor acceptor_;
   const config& settings_;
@@ -60,6 +67,8 @@ class listener {
   // Shared with every connection, which leaves it when it ends: that may be after the listener.
   std::shared_ptr<session_list> sessions_ = std::make_shared<session_list>();
   buffer_budget budget_;
+  std::shared_ptr<const trusted_proxies> proxies_;
+  std::shared_ptr<connection_counts> counts_;
   asio::steady_timer sweep_timer_;
   bool stopping_ = false;
   metrics::gauge& open_;

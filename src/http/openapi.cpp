@@ -117,6 +117,7 @@ constexpr refusal refusals[] = {
 std::vector<int> refusals_of(const route& r) {
   std::vector<int> out{400, 413, 431, 500, 501, 503, 504};
   if (r.who != access::anyone) out.insert(out.end(), {401, 403});
+  if (r.cost > 0) out.push_back(429);
   if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());
@@ -185,12 +186,27 @@ json::value problem_schema() {
                  {"errors", array_of(complaint), optional}});
 }
 
+json::object header(std::string_view description, json::value schema) {
+  return {{"description", description}, {"schema", std::move(schema)}};
+}
+
+// What a refusal by a rate limit says (docs/rate-limits.md); answers of limited routes have the
+// last two as well.
+json::object limit_headers() {
+  return {{"Retry-After", header("seconds until it may be tried again", schema::count())},
+          {"RateLimit-Policy",
+           header("the limits that hold here, as `\"name\";q=tokens;w=seconds`", schema::text())},
+          {"RateLimit",
+           header("what is left of them, as `\"name\";r=tokens;t=seconds`", schema::text())}};
+}
+
 json::object shared_responses() {
   const json::object problem{{"$ref", "#/components/schemas/problem"}};
   json::object out;
   for (const auto& r : refusals)
     out[std::to_string(r.status)] = json::object{
         {"description", r.description}, {"content", content("application/problem+json", problem)}};
+  out["429"].as_object()["headers"] = limit_headers();
   return out;
 }
 

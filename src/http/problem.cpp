@@ -3,6 +3,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <algorithm>
+
 namespace skirmish::http {
 
 int status_of(errc code) noexcept {
@@ -61,6 +63,12 @@ response problem(int status, const error& e, std::string_view request_id,
   if (status == 503 || status == 504 || status == 429) r.with("Retry-After", "1");
   if (status == 401) r.with("WWW-Authenticate", "Bearer, ApiKey");
   return r;
+}
+
+void set_retry_after(response& r, std::chrono::milliseconds wait) {
+  std::erase_if(r.headers, [](const auto& field) { return field.first == "Retry-After"; });
+  const auto whole_s = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  r.with("Retry-After", std::to_string(std::max<std::int64_t>(whole_s, 1)));
 }
 
 }  // namespace skirmish::http

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "http/message.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -43,5 +44,8 @@ response problem(const error& e, std::string_view request_id, const body_errors&
 // The same with a status that no code has of its own: 405, 415, 426, 431.
 response problem(int status, const error& e, std::string_view request_id,
                  const body_errors& errors = {});
+
+// Sets Retry-After, in whole seconds rounded up, at least 1.
+void set_retry_after(response& r, std::chrono::milliseconds wait);
 
 }  // namespace skirmish::http

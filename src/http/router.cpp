@@ -203,6 +203,11 @@ route& route::takes_raw_body(std::size_t limit_bytes) {
   return *this;
 }
 
+route& route::costs(std::int64_t tokens) {
+  cost = tokens;
+  return *this;
+}
+
 route& router::add(route r) {
   if (r.who != access::anyone) r.group = scope_of(r.pattern);
   if (r.pattern.find('{') == std::string::npos) fixed_[r.pattern].push_back(routes_.size());
@@ -216,14 +221,17 @@ void router::add_websocket(std::string path, websocket_handler handle) {
 }
 
 void router::add_fast(std::string path, fast_handler handle) {
-  fast_.emplace(std::move(path), std::move(handle));
+  fast_.emplace(std::move(path), std::pair{std::move(handle), gate::unlimited});
 }
 
-const frozen_response* router::fast_answer(const fast_request& asked) const {
+const frozen_response* router::fast_answer(const fast_request& asked,
+                                           std::string_view counted_address) const {
   const auto found = fast_.find(asked.path);
   if (found == fast_.end()) return nullptr;
+  const auto& [handle, target] = found->second;
+  if (gate_ && !gate_->passes_at_once(target, counted_address)) return nullptr;
   const auto start = std::chrono::steady_clock::now();
-  const auto* answer = found->second(asked);
+  const auto* answer = handle(asked);
   if (!answer) return nullptr;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   duration_.observe(took.count());
@@ -263,15 +271,25 @@ router::match router::find(exchange& x) const {
   return m;
 }
 
+awaitable<std::optional<response>> router::check_caller(exchange& x, const route& r) const {
+  if (auto no = refuse_cross_site(x)) co_return std::move(no);
+  auto who = co_await authenticate_(x.req);
+  if (!who) co_return problem(who.error(), x.request_id);
+  x.who = std::move(*who);
+  if (auto ok = check_access(x.who, r); !ok) co_return problem(ok.error(), x.request_id);
+  co_return std::nullopt;
+}
+
 awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
   if (auto ok = check_path(x); !ok) co_return problem(ok.error(), x.request_id);
-  if (r.who != access::anyone) {
-    if (auto no = refuse_cross_site(x)) co_return std::move(no);
-    auto who = co_await authenticate_(x.req);
-    if (!who) co_return problem(who.error(), x.request_id);
-    x.who = std::move(*who);
-    if (auto ok = check_access(x.who, r); !ok) co_return problem(ok.error(), x.request_id);
+  std::optional<response> stranger;
+  if (r.who != access::anyone) stranger = co_await check_caller(x, r);
+  // Who is refused counts, too.
+  if (is_limited(target_of(r), x.who.as)) {
+    auto hasty = co_await limit_head(x, r);
+    if (hasty) co_return std::move(hasty);
   }
+  if (stranger) co_return std::move(stranger);
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
@@ -304,8 +322,13 @@ awaitable<admission> router::admit(exchange& x) const {
       refusal = answer_to_exception(x);
     }
   }
+  if (!m.found && is_limited(stray_, x.who.as)) {
+    auto hasty = co_await limit_stray(x);
+    if (hasty) refusal = std::move(hasty);
+  }
   x.spent = std::chrono::steady_clock::now() - start;
   if (refusal) {
+    finish(x, *refusal);
     observe(x, *refusal);
     out.refusal = std::move(*refusal);
   } else {
@@ -319,14 +342,21 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
   response out;
   try {
     body_errors errors;
-    if (auto ok = check_body(x, to, errors); !ok)
+    if (auto ok = check_body(x, to, errors); !ok) {
       out = problem(ok.error(), x.request_id, errors);
-    else
-      out = co_await handle(x, to);
+    } else {
+      std::optional<response> hasty;
+      if (is_limited(target_of(to), x.who.as)) hasty = co_await limit_body(x, to);
+      if (hasty)
+        out = std::move(*hasty);
+      else
+        out = co_await handle(x, to);
+    }
   } catch (const std::exception&) {
     out = answer_to_exception(x);
   }
   x.spent += std::chrono::steady_clock::now() - start;
+  finish(x, out);
   observe(x, out);
   co_return out;
 }

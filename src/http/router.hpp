@@ -5,6 +5,7 @@
 #include "core/asio.hpp"
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
+#include "http/gate.hpp"
 #include "http/shape.hpp"
 #include "metrics/registry.hpp"
 
@@ -63,6 +64,8 @@ struct route {
   // handler reads it as it was sent. Instead of `body`.
   std::size_t raw_body_limit_bytes = 0;
   scope group = scope::none;  // set by router::add
+  // What a request uses up of a caller's rate limits; 0: it is never limited.
+  std::int64_t cost = 1;
 
   // To describe a route where it is added: routes.add({…}).gives(200, profile).refuses({404}).
   route& gives(int status, json::value schema, std::string content_type = "application/json");
@@ -71,6 +74,7 @@ struct route {
   route& refuses(std::initializer_list<int> statuses);
   route& takes_header(std::string name, std::string description, json::value form);
   route& takes_raw_body(std::size_t limit_bytes);
+  route& costs(std::int64_t tokens);
 };
 
 // Of a route that takes a raw body: true for application/json (and without Content-Type), false for
@@ -105,6 +109,9 @@ class change_recorder {
   virtual awaitable<void> end(std::string note, int status) = 0;
 };
 
+// The answer to a request that a limit refuses.
+response answer_to_refused(const exchange& x, const passage& refused);
+
 // Refuses a request that is_cross_site and carries a credential.
 std::optional<response> refuse_cross_site(const exchange& x);
 
@@ -122,7 +129,13 @@ class router {
   // Answers of `path` that lie ready; the ordinary route of that path is asked when it has none.
   void add_fast(std::string path, fast_handler handle);
   [[nodiscard]] bool has_fast() const noexcept { return !fast_.empty(); }
-  [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked) const;
+  [[nodiscard]] const frozen_response* fast_answer(const fast_request& asked,
+                                                   std::string_view counted_address) const;
+
+  // Asks `limits` before anything is served. Call it when all routes are there.
+  void limit_by(gate& limits);
+  // Counts the opening of a WebSocket; the answer that refuses it when there were too many.
+  awaitable<std::optional<response>> limit_websocket(exchange& x, principal who) const;
 
   // The two steps of answering a request; neither throws (the one catch per request is here).
   // admit() finds the route, and checks path, query, content type and who asks: all that needs no
@@ -148,6 +161,19 @@ class router {
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
   awaitable<response> handle(exchange& x, const route& to) const;
+  awaitable<std::optional<response>> check_caller(exchange& x, const route& r) const;
+
+  // Of limits (router_limits.cpp). The answer to who asks too often; none when it may go on.
+  [[nodiscard]] gate::target target_of(const route& r) const;
+  [[nodiscard]] bool is_limited(gate::target to, role as) const noexcept {
+    return gate_ && to != gate::unlimited && gate_->concerns(to, as);
+  }
+  awaitable<std::optional<response>> limit_head(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_body(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_stray(exchange& x) const;
+  awaitable<passage> pass_as_owner(exchange& x, gate::target to, std::int64_t cost,
+                                   passage refused) const;
+  void finish(exchange& x, response& r) const;
   void observe(const exchange& x, const response& r) const;
 
   authenticator authenticate_;
@@ -157,7 +183,11 @@ class router {
   std::map<std::string, std::vector<std::size_t>, std::less<>>
       fixed_;  // patterns without parameters
   std::map<std::string, websocket_handler, std::less<>> websockets_;
-  std::map<std::string, fast_handler, std::less<>> fast_;
+  std::map<std::string, std::pair<fast_handler, gate::target>, std::less<>> fast_;
+  gate* gate_ = nullptr;
+  std::vector<gate::target> targets_;  // of each route
+  std::map<std::string, gate::target, std::less<>> websocket_targets_;
+  gate::target stray_ = gate::unlimited;  // of requests without a route
   metrics::histogram& duration_;
   std::array<metrics::counter*, 6> by_status_class_{};
 };

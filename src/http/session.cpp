@@ -1,6 +1,7 @@
 #include "http/session.hpp"
 
 #include "core/ids.hpp"
+#include "http/client_address.hpp"
 #include "http/fast_path.hpp"
 #include "http/problem.hpp"
 #include "http/websocket.hpp"
@@ -123,11 +124,17 @@ struct session::parser {
 };
 
 session::session(stream connection, const config& settings, const router& routes,
-                 buffer_budget budget)
-    : stream_(std::move(connection)), settings_(settings), routes_(routes), share_(budget) {
+                 buffer_budget budget, std::shared_ptr<const trusted_proxies> proxies)
+    : stream_(std::move(connection)),
+      settings_(settings),
+      routes_(routes),
+      share_(budget),
+      proxies_(std::move(proxies)) {
   set_deadline(settings_.http.header_timeout);
   error_code ignored;
   stream_.tcp().non_blocking(true, ignored);  // for the writes that need not wait
+  peer_ = stream_.tcp().remote_endpoint(ignored).address();
+  if (!proxies_->contain(peer_)) address_ = counted_address(peer_.to_string());
 }
 
 session::~session() {
@@ -217,7 +224,7 @@ awaitable<bool> session::serve_fast() {
 bool session::answer_fast() {
   const auto asked = parse_fast_request(std::string_view(in_).substr(in_start_));
   if (!asked) return false;
-  const auto* answer = routes_.fast_answer(*asked);
+  const auto* answer = routes_.fast_answer(*asked, address_);
   if (!answer) return false;
   in_start_ += asked->size_bytes;
   out_ += answer->head;
@@ -326,9 +333,7 @@ std::optional<refusal> session::take_head(exchange& x) {
   x.req.method = to_verb(message.method());
   x.req.version_minor = static_cast<int>(message.version() % 10);
   for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
-  error_code ignored;
-  const auto peer = stream_.tcp().remote_endpoint(ignored);
-  x.req.remote_address = peer.address().to_string();
+  x.req.remote_address = client_of(peer_, x.req.headers, *proxies_).to_string();
   auto no = check_head(x.req, message.target());
   x.is_cross_site = !is_allowed_origin(x.req, settings_.http.allowed_origins);
   return no;
@@ -476,6 +481,10 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
     } catch (const std::exception&) {
       refused = answer_to_exception(x);
     }
+  }
+  if (!refused) {
+    auto caller = who ? *who : principal{};
+    refused = co_await routes_.limit_websocket(x, std::move(caller));
   }
   if (refused) {
     co_await end_with(x, std::move(*refused));

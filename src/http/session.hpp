@@ -3,6 +3,7 @@
 
 #include "config.hpp"
 #include "http/buffer_budget.hpp"
+#include "http/client_address.hpp"
 #include "http/request_head.hpp"
 #include "http/router.hpp"
 #include "http/stream.hpp"
@@ -19,7 +20,8 @@ class session {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  session(stream connection, const config& settings, const router& routes, buffer_budget budget);
+  session(stream connection, const config& settings, const router& routes, buffer_budget budget,
+          std::shared_ptr<const trusted_proxies> proxies);
   ~session();
 
   // Serves requests until either side ends the connection. Whatever it throws, the connection is
@@ -62,7 +64,10 @@ class session {
   const router& routes_;
   buffer_share share_;
   std::unique_ptr<parser> parser_;
-  std::string in_;  // bytes read: [in_start_, size) not yet parsed
+  std::shared_ptr<const trusted_proxies> proxies_;
+  asio::ip::address peer_;
+  std::string address_;  // the same as limits count it; empty when it is a proxy's
+  std::string in_;       // bytes read: [in_start_, size) not yet parsed
   std::size_t in_start_ = 0;
   std::string out_;             // responses not yet written
   std::size_t body_bytes_ = 0;  // of the request being read or answered

@@ -8,6 +8,8 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace skirmish::interactions {
 namespace {
 
@@ -18,6 +20,14 @@ using namespace http;
 const char* body_description =
     "One event or an array of them: attack, move, respawn, score, item, completion, trade, chat. "
     "See docs/api.md.";
+
+// How many of these events use up what their sender may say.
+std::int64_t counted_chats(const event_limits& limits, role as, const std::vector<event>& events) {
+  if (!limits.gate || !limits.gate->concerns(limits.chat_events, as)) return 0;
+  return std::count_if(events.begin(), events.end(), [](const event& e) {
+    return std::holds_alternative<interactions::chat>(e);
+  });
+}
 
 // Refuses the whole request when one event has a wrong form, naming each.
 awaitable<response> post(engine& engine, const clock& time, event_limits limits, exchange& x) {
@@ -50,6 +60,11 @@ awaitable<response> post(engine& engine, const clock& time, event_limits limits,
   if (!errors.empty())
     co_return problem({errc::invalid_argument, "an event does not have the form it should have"},
                       x.request_id, errors);
+  if (const auto said = counted_chats(limits, x.who.as, f.events); said > 0) {
+    auto who = caller_of(x.who, x.req.remote_address);
+    const auto passed = co_await limits.gate->pass(limits.chat_events, std::move(who), said);
+    if (!passed.allowed) co_return answer_to_refused(x, passed);
+  }
   auto out = co_await engine.commit(std::move(f));
   if (out.failed) co_return problem(*out.failed, x.request_id);
   json::array rejected;
@@ -194,6 +209,14 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
         f.rejected.push_back({index, e.error()});
       }
       ++index;
+    }
+    if (const auto said = counted_chats(limits, c.who().as, f.events); said > 0) {
+      auto who = c.caller();
+      const auto passed = co_await limits.gate->pass(limits.chat_events, std::move(who), said);
+      if (!passed.allowed) {
+        c.fail(message, http::refusal_of(passed), passed.retry_after);
+        co_return;
+      }
     }
     const auto number = numbered ? seq->get_int64() : 0;
     if (numbered)

@@ -1,6 +1,7 @@
 // Interactions over HTTP and over WebSocket.
 #pragma once
 
+#include "http/gate.hpp"
 #include "http/router.hpp"
 #include "interactions/attack_records.hpp"
 #include "interactions/interactions.hpp"
@@ -12,6 +13,9 @@ namespace skirmish::interactions {
 struct event_limits {
   std::size_t batch = 0;  // events
   skirmish::chat::channel_rules chats;
+  // What counts events of type chat, and as what; null: nothing does.
+  http::gate* gate = nullptr;
+  http::gate::target chat_events = http::gate::unlimited;
 };
 
 void add_routes(http::router& routes, engine& engine, const clock& time,

@@ -29,7 +29,8 @@ struct gcra {
   // Takes up to `want_us`, at least `least_us`, or nothing. take.lua does the same in Redis.
   [[nodiscard]] grant take(std::int64_t arrival_us, std::int64_t now_us, std::int64_t least_us,
                            std::int64_t want_us) const {
-    const auto arrival = std::max(arrival_us, now_us);
+    // Not behind an empty bucket: the policy may have been another one before.
+    const auto arrival = std::clamp(arrival_us, now_us, now_us + burst_us);
     const auto room = now_us + burst_us - arrival;
     if (room < least_us) return {0, least_us - room, arrival};
     const auto granted = std::min(want_us, room);

@@ -7,10 +7,13 @@
 #include "ratelimit/ratelimit_keys.hpp"
 #include "redis/client.hpp"
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
+#include <deque>
 #include <limits>
 
 namespace skirmish {
@@ -36,6 +39,15 @@ void check(const rate_policy& p, std::string_view subject, std::int64_t cost) {
                               subject, cost));
 }
 
+// How long Redis is not asked after it has not answered.
+constexpr milliseconds outage_pause{1'000};
+// Names of policies that are told apart in the metrics.
+constexpr std::size_t counted_policies_max = 256;
+
+// What waits for Redis goes there together: so many at once, in so many scripts.
+constexpr std::size_t batch_max = 128;
+constexpr std::size_t batches_under_way_max = 2;
+
 milliseconds to_wait(std::int64_t wait_us) {
   return std::chrono::ceil<milliseconds>(microseconds{wait_us});
 }
@@ -53,6 +65,19 @@ struct memory {
   }
 };
 
+// A decision that waits for Redis.
+struct question {
+  explicit question(asio::io_context& io) : answered(io) {}
+  std::string key;
+  std::int64_t least_us = 0;
+  std::int64_t want_us = 0;
+  std::int64_t burst_us = 0;
+  bool is_done = false;
+  std::optional<gcra::grant> answer;  // nullopt: Redis is away
+  std::int64_t room_us = 0;
+  asio::steady_timer answered;  // cancelled when it is, or when it is its turn to ask
+};
+
 struct counters {
   metrics::counter* allowed = nullptr;
   metrics::counter* refused = nullptr;
@@ -66,7 +91,10 @@ struct rate_limiter::state {
   rate_limiter_options options;
   boost::unordered_flat_map<std::string, memory> subjects;  // by key
   boost::unordered_flat_map<std::string, counters> by_policy;
-  std::string key;  // of the look-up under way; kept for its storage
+  std::string key;                  // of the look-up under way; kept for its storage
+  steady::time_point away_until{};  // Redis has not answered
+  std::deque<std::shared_ptr<question>> waiting;
+  std::size_t batches_under_way = 0;
 
   std::optional<rate_decision> from_memory(const rate_policy& p, const gcra& g, memory& m,
                                            std::int64_t least_us);
@@ -74,6 +102,58 @@ struct rate_limiter::state {
   rate_decision counted(const rate_policy& p, rate_decision d);
   rate_decision without_redis(const rate_policy& p, const gcra& g, memory& m,
                               std::int64_t least_us) const;
+  awaitable<void> answer(std::shared_ptr<question> q);
+  awaitable<void> ask();
+  class batch;
+};
+
+// Questions on their way. Whatever ends it, all who wait go on.
+class rate_limiter::state::batch {
+ public:
+  explicit batch(state& of) : of_(of) {
+    ++of_.batches_under_way;
+    while (!of_.waiting.empty() && questions_.size() < batch_max) {
+      questions_.push_back(std::move(of_.waiting.front()));
+      of_.waiting.pop_front();
+    }
+    args_.emplace_back();  // on Redis' clock
+    for (const auto& q : questions_) {
+      args_.push_back(std::to_string(q->least_us));
+      args_.push_back(std::to_string(q->want_us));
+      args_.push_back(std::to_string(q->burst_us));
+    }
+  }
+  ~batch() {
+    --of_.batches_under_way;
+    for (const auto& q : questions_) {
+      q->is_done = true;
+      q->answered.cancel();
+    }
+    // The next one that waits asks for all the others.
+    if (!of_.waiting.empty()) of_.waiting.front()->answered.cancel();
+  }
+  batch(const batch&) = delete;
+  batch& operator=(const batch&) = delete;
+
+  [[nodiscard]] std::vector<std::string_view> keys() const {
+    std::vector<std::string_view> out;
+    for (const auto& q : questions_) out.push_back(q->key);
+    return out;
+  }
+  [[nodiscard]] std::vector<std::string_view> args() const { return {args_.begin(), args_.end()}; }
+
+  void take(const redis::value& reply) {
+    for (std::size_t i = 0; i < questions_.size(); ++i) {
+      const auto number = [&](std::size_t n) { return reply[3 * i + n].as_integer().value_or(0); };
+      questions_[i]->answer = gcra::grant{number(0), number(1), 0};
+      questions_[i]->room_us = number(2);
+    }
+  }
+
+ private:
+  state& of_;
+  std::vector<std::shared_ptr<question>> questions_;
+  std::vector<std::string> args_;
 };
 
 std::optional<rate_decision> rate_limiter::state::from_memory(const rate_policy& p, const gcra& g,
@@ -105,15 +185,18 @@ rate_decision rate_limiter::state::counted(const rate_policy& p, rate_decision d
   auto* c = &none;
   if (options.metrics) {
     auto found = by_policy.find(p.name);
+    if (found == by_policy.end() && by_policy.size() >= counted_policies_max)
+      found = by_policy.find("other");
     if (found == by_policy.end()) {
+      const auto name = by_policy.size() + 1 < counted_policies_max ? p.name : "other";
       const auto add = [&](std::string_view outcome) {
         return &options.metrics->add_counter(
             "skirmish_rate_limit_decisions_total", "Decisions of rate limits.",
-            fmt::format("policy=\"{}\",outcome=\"{}\"", metrics::registry::label_value(p.name),
+            fmt::format("policy=\"{}\",outcome=\"{}\"", metrics::registry::label_value(name),
                         outcome));
       };
-      found = by_policy.emplace(p.name, counters{add("allowed"), add("refused"), add("shadowed")})
-                  .first;
+      found =
+          by_policy.emplace(name, counters{add("allowed"), add("refused"), add("shadowed")}).first;
     }
     c = &found->second;
   }
@@ -136,10 +219,45 @@ rate_decision rate_limiter::state::without_redis(const rate_policy& p, const gcr
   return {granted.granted_us > 0, room / g.token_us, to_wait(granted.wait_us)};
 }
 
+// Asks for all who wait.
+awaitable<void> rate_limiter::state::ask() {
+  batch asked(*this);
+  const auto keys = asked.keys();
+  const auto args = asked.args();
+  const redis::exec_options patience{options.answer_timeout};
+  try {
+    const auto reply = redis::checked(co_await redis.eval(take_script, keys, args, patience));
+    asked.take(reply);
+  } catch (const failure&) {
+    // Redis' client logs it once; the policy says what happens now.
+    away_until = steady::now() + outage_pause;
+  }
+}
+
+// Waits until `q` has its answer, or until that has taken too long.
+awaitable<void> rate_limiter::state::answer(std::shared_ptr<question> q) {
+  const auto until = steady::now() + options.answer_timeout;
+  waiting.push_back(q);
+  while (!q->is_done) {
+    if (batches_under_way < batches_under_way_max) {
+      co_await ask();
+      continue;
+    }
+    q->answered.expires_at(until);
+    error_code ignored;
+    co_await q->answered.async_wait(asio::redirect_error(use_awaitable, ignored));
+    if (q->is_done || steady::now() < until) continue;
+    std::erase(waiting, q);
+    co_return;
+  }
+}
+
 rate_limiter::rate_limiter(redis::client& redis, rate_limiter_options options)
-    : state_(std::make_unique<state>(state{redis, std::move(options), {}, {}, {}})) {}
+    : state_(std::make_unique<state>(state{redis, std::move(options), {}, {}, {}, {}, {}})) {}
 
 rate_limiter::~rate_limiter() = default;
+
+void rate_limiter::forget() { state_->subjects.clear(); }
 
 std::optional<rate_decision> rate_limiter::try_take(const rate_policy& policy,
                                                     std::string_view subject, std::int64_t cost) {
@@ -160,25 +278,20 @@ awaitable<rate_decision> rate_limiter::take(rate_policy policy, std::string subj
 
   const auto g = gcra::of(policy.rate_per_s, policy.burst);
   const auto least_us = cost * g.token_us;
-  const auto want_us = std::min(g.burst_us, (cost + policy.lease_tokens) * g.token_us);
-  const auto key = ratelimit::limit_key(state_->options.space, policy.name, subject);
-  const auto least = std::to_string(least_us);
-  const auto want = std::to_string(want_us);
-  const auto burst = std::to_string(g.burst_us);
-  const std::array<std::string_view, 1> keys{key};
-  const std::array<std::string_view, 4> args{least, want, burst, ""};
   const auto name = policy.name + "@" + subject;
-  std::optional<redis::value> reply;
-  try {
-    reply = redis::checked(co_await state_->redis.eval(take_script, keys, args));
-  } catch (const failure&) {
-    // Redis' client logs it once; the policy says what happens now.
-  }
+  if (state_->away_until > steady::now())
+    co_return state_->counted(policy,
+                              state_->without_redis(policy, g, state_->remember(name), least_us));
+  const auto q = std::make_shared<question>(state_->redis.context());
+  q->key = ratelimit::limit_key(state_->options.space, policy.name, subject);
+  q->least_us = least_us;
+  q->want_us = std::min(g.burst_us, (cost + policy.lease_tokens) * g.token_us);
+  q->burst_us = g.burst_us;
+  co_await state_->answer(q);
   auto& m = state_->remember(name);
-  if (!reply) co_return state_->counted(policy, state_->without_redis(policy, g, m, least_us));
-  const auto granted_us = (*reply)[0].as_integer().value_or(0);
-  const auto wait_us = (*reply)[1].as_integer().value_or(0);
-  m.room_us = (*reply)[2].as_integer().value_or(0);
+  if (!q->answer) co_return state_->counted(policy, state_->without_redis(policy, g, m, least_us));
+  const auto [granted_us, wait_us, unused] = *q->answer;
+  m.room_us = q->room_us;
   const auto now = steady::now();
   if (granted_us == 0) {
     m.refused_until = now + microseconds{wait_us};

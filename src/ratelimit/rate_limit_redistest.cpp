@@ -5,7 +5,10 @@
 #include "ratelimit/ratelimit_keys.hpp"
 #include "support/redis_fixture.hpp"
 
+#include <algorithm>
+#include <mutex>
 #include <random>
+#include <thread>
 
 namespace skirmish {
 namespace {
@@ -61,8 +64,8 @@ TEST_F(rate_limits, the_script_decides_as_the_model_does) {
       const auto expected = g.take(arrival, now, least, want);
       arrival = expected.arrival_us;
       // Redis forgets a bucket that is full, by its own clock: the key is kept here instead.
-      const std::vector<std::string> texts{std::to_string(least), std::to_string(want),
-                                           std::to_string(g.burst_us), std::to_string(now)};
+      const std::vector<std::string> texts{std::to_string(now), std::to_string(least),
+                                           std::to_string(want), std::to_string(g.burst_us)};
       const std::vector<std::string_view> args(texts.begin(), texts.end());
       const std::vector<std::string_view> keys{key};
       const auto reply = redis::checked(co_await redis.eval(take_script, keys, args));
@@ -70,6 +73,117 @@ TEST_F(rate_limits, the_script_decides_as_the_model_does) {
       EXPECT_EQ(reply[1].as_integer(), expected.wait_us);
       redis::checked(co_await redis.command("SET", key, arrival));
     }
+  });
+}
+
+// Of a hundred that ask at once, one asks Redis first and the others together.
+TEST_F(rate_limits, who_waits_goes_to_redis_together) {
+  const rate_policy few{.name = "few", .rate_per_s = 0.01, .burst = 30};
+  const rate_policy many{.name = "many", .rate_per_s = 0.01, .burst = 1'000};
+  run([&]() -> awaitable<void> {
+    const auto before = redis.stats().commands.load();
+    int done = 0;
+    int allowed = 0;
+    for (int i = 0; i < 200; ++i) {
+      auto ask = [&, i]() -> awaitable<void> {
+        const bool is_even = i % 2 == 0;
+        const auto& policy = is_even ? few : many;
+        const auto verdict = co_await limits.take(policy, "x");
+        allowed += verdict.allowed ? 1 : 0;
+        ++done;
+      };
+      tasks.spawn("ask", ask);
+    }
+    co_await testing::eventually([&] { return done == 200; });
+    EXPECT_EQ(allowed, 30 + 100);
+    EXPECT_LE(redis.stats().commands.load() - before, 8U);
+  });
+}
+
+// One that is cancelled while it waits takes nobody else with it.
+TEST_F(rate_limits, who_goes_away_while_waiting_holds_nobody_back) {
+  const rate_policy policy{.name = "left", .rate_per_s = 0.01, .burst = 1'000};
+  run([&]() -> awaitable<void> {
+    int done = 0;
+    {
+      task_group leaving(io);
+      for (int i = 0; i < 10; ++i) {
+        auto ask = [&]() -> awaitable<void> { co_await limits.take(policy, "x"); };
+        leaving.spawn("leaving", ask);
+      }
+      for (int i = 0; i < 10; ++i) {
+        auto ask = [&]() -> awaitable<void> {
+          const auto verdict = co_await limits.take(policy, "y");
+          done += verdict.allowed ? 1 : 0;
+        };
+        tasks.spawn("staying", ask);
+      }
+      co_await testing::pause(0ms);
+      leaving.close();
+      co_await leaving.wait(10s);
+    }
+    co_await testing::eventually([&] { return done == 10; }, 10s);
+    const auto verdict = co_await limits.take(policy, "z");
+    EXPECT_TRUE(verdict.allowed);
+  });
+}
+
+// Each on a connection and a thread of its own, as processes are.
+TEST_F(rate_limits, four_threads_with_leases_stay_within_a_hundredth_at_any_time) {
+  using steady = std::chrono::steady_clock;
+  const rate_policy policy{
+      .name = "rush", .rate_per_s = 5'000, .burst = 500, .lease_tokens = 10, .lease_ttl = 100ms};
+  const auto until = steady::now() + 3s;
+  std::mutex mutex;
+  std::vector<steady::time_point> granted;
+  const auto spend = [&] {
+    asio::io_context own{1};
+    task_group group{own};
+    redis::client connection{own, testing::shared_redis().config(), "rush"};
+    group.spawn("redis", [&] { return connection.run(); });
+    rate_limiter limiter{connection};
+    std::vector<steady::time_point> mine;
+    testing::run(own, [&]() -> awaitable<void> {
+      co_await connection.wait_connected(60s);
+      while (steady::now() < until) {
+        const auto verdict = co_await limiter.take(policy, "x");
+        if (verdict.allowed)
+          mine.push_back(steady::now());
+        else
+          co_await testing::pause(1ms);
+      }
+      connection.stop();
+      co_await group.wait(10s);
+    });
+    const std::lock_guard lock(mutex);
+    granted.insert(granted.end(), mine.begin(), mine.end());
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back(spend);
+  }
+  std::sort(granted.begin(), granted.end());
+  EXPECT_GT(granted.size(), 8'000U) << "nobody was hindered by anything else";
+  // The most within any second: burst and rate, and what the four may have held back.
+  std::size_t most = 0;
+  std::size_t first = 0;
+  for (std::size_t last = 0; last < granted.size(); ++last) {
+    while (granted[last] - granted[first] > 1s) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  EXPECT_LE(most, static_cast<std::size_t>(1.01 * (500 + 5'000)));
+}
+
+TEST_F(rate_limits, a_changed_policy_does_not_wait_for_the_old_one) {
+  rate_policy policy{.name = "changed", .rate_per_s = 0.001, .burst = 10};
+  run([&]() -> awaitable<void> {
+    EXPECT_TRUE((co_await limits.take(policy, "x", 10)).allowed);
+    EXPECT_FALSE((co_await limits.take(policy, "x")).allowed);
+    policy.rate_per_s = 1'000;
+    limits.forget();
+    co_await testing::pause(20ms);
+    const auto verdict = co_await limits.take(policy, "x", 10);
+    EXPECT_TRUE(verdict.allowed) << "it is as empty as it can be: 10 ms fill it";
   });
 }
 

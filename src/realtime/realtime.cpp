@@ -61,12 +61,13 @@ json::value cid_of(const json::object& message) {
 }
 
 connection::connection(asio::io_context& io, http::websocket& socket, http::principal who,
-                       std::string stream_id, std::string peer)
+                       std::string stream_id, std::string_view remote_address)
     : io_(io),
       socket_(&socket),
       who_(std::move(who)),
       stream_id_(std::move(stream_id)),
-      peer_(std::move(peer)),
+      peer_(peer_of(who_, remote_address)),
+      caller_(http::caller_of(who_, remote_address)),
       room_(io, asio::steady_timer::time_point::max()) {}
 
 void connection::push(const json::object& message) { push_text(json::serialize(message)); }
@@ -98,18 +99,20 @@ void connection::reply(const json::value& cid, json::object body) {
   push(body);
 }
 
-void connection::fail(const json::object& message, const error& why) {
+void connection::fail(const json::object& message, const error& why,
+                      std::chrono::milliseconds retry_after) {
   const auto* seq = message.if_contains("seq");
   const bool has_seq = seq && seq->is_int64();
-  fail(cid_of(message), has_seq ? std::optional(seq->get_int64()) : std::nullopt, why);
+  fail(cid_of(message), has_seq ? std::optional(seq->get_int64()) : std::nullopt, why, retry_after);
 }
 
-void connection::fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why) {
+void connection::fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why,
+                      std::chrono::milliseconds retry_after) {
   const bool temporary = why.code == errc::unavailable || why.code == errc::rate_limited ||
                          why.code == errc::deadline_exceeded;
   json::object body{
       {"code", to_string(why.code)}, {"detail", why.message}, {"temporary", temporary}};
-  if (temporary) body["retry_after_ms"] = 500;
+  if (temporary) body["retry_after_ms"] = retry_after.count();
   if (seq) body["seq"] = *seq;
   reply(cid, {{"error", std::move(body)}});
 }
@@ -158,7 +161,13 @@ gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::strin
 
 void gateway::on_message(std::string type, http::access who, http::scope group,
                          message_handler handle) {
-  messages_.insert_or_assign(std::move(type), registered_message{who, group, std::move(handle)});
+  messages_.insert_or_assign(std::move(type), message_type{who, group, std::move(handle)});
+}
+
+void gateway::limit_by(http::gate& limits) {
+  gate_ = &limits;
+  for (auto& [type, is] : messages_) is.target = limits.add_target("WS", type);
+  stray_ = limits.add_target("WS", "");
 }
 
 void gateway::on_channel(std::string name, channel_kind kind) {
@@ -168,8 +177,7 @@ void gateway::on_channel(std::string name, channel_kind kind) {
 
 awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   const std::string stream(x.query("stream"));
-  auto self = std::make_shared<connection>(io_, socket, x.who, stream,
-                                           peer_of(x.who, x.req.remote_address));
+  auto self = std::make_shared<connection>(io_, socket, x.who, stream, x.req.remote_address);
   const listed here(connections_, *self);
   close_if_revoked(*self);  // since the handshake, perhaps
   const bool may_stream = !refusal(x.who, http::access::player, http::scope::events, false);
@@ -226,7 +234,6 @@ awaitable<void> gateway::close_revoked() {
   }
 }
 
-// The one catch per socket message.
 awaitable<void> gateway::receive(connection& c, std::string_view text) {
   received_.add();
   c.was_used_ = true;
@@ -234,33 +241,54 @@ awaitable<void> gateway::receive(connection& c, std::string_view text) {
   options.max_depth = 16;
   error_code ec;
   const auto v = json::parse(text, ec, {}, options);
-  if (ec || !v.is_object()) {
-    c.fail(json::object{}, {errc::invalid_argument, "a message is a JSON object"});
-    co_return;
-  }
-  const auto& message = v.get_object();
-  for (const auto& [type, registered] : messages_) {
+  const bool is_object = !ec && v.is_object();
+  const json::object none;
+  const auto& message = is_object ? v.get_object() : none;
+  for (const auto& [type, is] : messages_) {
     if (!message.contains(type)) continue;
-    if (const auto no = refusal(c.who(), registered.who, registered.group, false)) {
-      c.fail(message, *no);
-      co_return;
+    if (is_limited(c, is.target)) {
+      const bool may_go_on = co_await pass(c, is.target, message, http::cost_of(message.at(type)));
+      if (!may_go_on) co_return;
     }
-    std::optional<error> problem;
-    try {
-      co_await registered.handle(c, message);
-    } catch (const failure& e) {
-      log::warn("message_failed", {{"type", type}, {"error", e.what()}});
-      problem = error{e.code(), "a backend is down; try again"};
-    } catch (const boost::system::system_error&) {
-      throw;  // the server stops
-    } catch (const std::exception& e) {
-      log::error("message_failed", {{"type", type}, {"error", e.what()}});
-      problem = error{errc::internal, "something went wrong here"};
-    }
-    if (problem) c.fail(message, *problem);
+    co_await handle(c, type, is, message);
     co_return;
   }
-  c.fail(message, {errc::invalid_argument, "this message has no known type"});
+  if (is_limited(c, stray_)) {
+    const bool may_go_on = co_await pass(c, stray_, message, 1);
+    if (!may_go_on) co_return;
+  }
+  c.fail(message, {errc::invalid_argument,
+                   is_object ? "this message has no known type" : "a message is a JSON object"});
+}
+
+awaitable<bool> gateway::pass(connection& c, http::gate::target to, const json::object& message,
+                              std::int64_t cost) {
+  auto who = c.caller();
+  const auto passed = co_await gate_->pass(to, std::move(who), cost);
+  if (!passed.allowed) c.fail(message, http::refusal_of(passed), passed.retry_after);
+  co_return passed.allowed;
+}
+
+// The one catch per socket message.
+awaitable<void> gateway::handle(connection& c, const std::string& type, const message_type& is,
+                                const json::object& message) {
+  if (const auto no = refusal(c.who(), is.who, is.group, false)) {
+    c.fail(message, *no);
+    co_return;
+  }
+  std::optional<error> problem;
+  try {
+    co_await is.handle(c, message);
+  } catch (const failure& e) {
+    log::warn("message_failed", {{"type", type}, {"error", e.what()}});
+    problem = error{e.code(), "a backend is down; try again"};
+  } catch (const boost::system::system_error&) {
+    throw;  // the server stops
+  } catch (const std::exception& e) {
+    log::error("message_failed", {{"type", type}, {"error", e.what()}});
+    problem = error{errc::internal, "something went wrong here"};
+  }
+  if (problem) c.fail(message, *problem);
 }
 
 gateway::registered_kind* gateway::find_channel(std::string_view name) {

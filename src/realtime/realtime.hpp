@@ -9,6 +9,7 @@
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "http/gate.hpp"
 #include "http/router.hpp"
 #include "http/websocket.hpp"
 #include "metrics/registry.hpp"
@@ -19,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,9 +42,13 @@ json::value cid_of(const json::object& message);
 class connection : public std::enable_shared_from_this<connection> {
  public:
   connection(asio::io_context& io, http::websocket& socket, http::principal who,
-             std::string stream_id, std::string peer);
+             std::string stream_id, std::string_view remote_address);
+
+  // Until something that failed for a moment may be tried again.
+  static constexpr std::chrono::milliseconds usual_pause{500};
 
   [[nodiscard]] const http::principal& who() const noexcept { return who_; }
+  [[nodiscard]] const http::caller& caller() const noexcept { return caller_; }
   [[nodiscard]] const std::string& stream_id() const noexcept { return stream_id_; }
 
   // Of its stream; 0 before it has one. Higher claims are newer.
@@ -67,8 +73,10 @@ class connection : public std::enable_shared_from_this<connection> {
   void close_revoked();
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
-  void fail(const json::object& message, const error& why);
-  void fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why);
+  void fail(const json::object& message, const error& why,
+            std::chrono::milliseconds retry_after = usual_pause);
+  void fail(const json::value& cid, std::optional<std::int64_t> seq, const error& why,
+            std::chrono::milliseconds retry_after = usual_pause);
 
   // `{"ack":n}`: several in one turn of the loop leave as one, with the highest number.
   void acknowledge(std::int64_t seq);
@@ -92,6 +100,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::int64_t claim_ = 0;
   std::int64_t newest_claim_ = 0;  // that was made on its stream
   std::string peer_;               // as quotas count
+  http::caller caller_;            // as limits do
   std::int64_t ack_ = 0;
   bool ack_scheduled_ = false;
   bool was_used_ = false;  // since the gateway looked last
@@ -147,6 +156,8 @@ class gateway {
   // Asked when a socket opens with `?stream=<id>`. Claims, here or on other servers, are published
   // on `channel` as `<claim> <stream_id>`.
   void on_stream(const std::string& channel, stream_claimer claim);
+  // Asks `limits` for each message. Call it when all types are there.
+  void limit_by(http::gate& limits);
 
   // Called now and then with each caller whose socket has received something since.
   void on_use(std::function<void(const http::principal&)> handler) { used_ = std::move(handler); }
@@ -174,8 +185,23 @@ class gateway {
     redis::subscription source;
   };
 
+  struct message_type {
+    http::access who = http::access::anyone;
+    http::scope group = http::scope::none;
+    message_handler handle;
+    http::gate::target target = http::gate::unlimited;
+  };
+
   void close_if_revoked(connection& c) const;
   awaitable<void> receive(connection& c, std::string_view text);
+  awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
+                         const json::object& message);
+  // True when it may be handled; else the client has its answer.
+  awaitable<bool> pass(connection& c, http::gate::target to, const json::object& message,
+                       std::int64_t cost);
+  [[nodiscard]] bool is_limited(const connection& c, http::gate::target to) const noexcept {
+    return gate_ && to != http::gate::unlimited && gate_->concerns(to, c.who().as);
+  }
   awaitable<void> subscribe(connection& c, const json::object& message);
   awaitable<void> unsubscribe(connection& c, const json::object& message);
   void leave(connection& c, const std::string& channel);
@@ -211,12 +237,9 @@ class gateway {
   // Open ones. Shared with their coroutines, which may outlive the gateway.
   const std::shared_ptr<std::set<connection*>> connections_ =
       std::make_shared<std::set<connection*>>();
-  struct registered_message {
-    http::access who;
-    http::scope group;
-    message_handler handle;
-  };
-  std::map<std::string, registered_message, std::less<>> messages_;
+  std::map<std::string, message_type, std::less<>> messages_;
+  http::gate* gate_ = nullptr;
+  http::gate::target stray_ = http::gate::unlimited;  // of messages without a known type
   std::map<std::string, registered_kind, std::less<>> kinds_;
   std::map<std::string, subscribers, std::less<>> channels_;
   stream_claimer claim_;

@@ -2,10 +2,9 @@
 
 #include "core/digest.hpp"
 #include "core/log.hpp"
+#include "http/client_address.hpp"
 #include "redis/views.hpp"
 #include "sessions/sessions_keys.hpp"
-
-#include <boost/asio/ip/address.hpp>
 
 namespace skirmish::sessions {
 namespace {
@@ -31,17 +30,6 @@ const error refused{errc::unauthenticated, "the account or its secret is not rig
 const error too_often{errc::rate_limited, "too many attempts failed; try again later"};
 
 }  // namespace
-
-std::string counted_address(const std::string& address) {
-  error_code ec;
-  const auto parsed = asio::ip::make_address(address, ec);
-  if (ec || !parsed.is_v6()) return address;
-  const auto v6 = parsed.to_v6();
-  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
-  auto bytes = v6.to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t{0});
-  return asio::ip::address_v6(bytes).to_string();
-}
 
 awaitable<std::chrono::milliseconds> login::admit(gate g) {
   const std::vector<std::string> names{login_key(keys_, g.account),
@@ -71,7 +59,7 @@ awaitable<result<opened_session>> login::by_password(password_attempt a,
                                                      std::chrono::milliseconds& wait) {
   const bool by_id = !a.player_id.empty();
   const gate g{sha256_hex(by_id ? "id:" + a.player_id : "email:" + a.email),
-               counted_address(a.address)};
+               http::counted_address(a.address)};
   wait = co_await admit(g);
   if (wait > 0ms) co_return too_often;
   std::optional<account> found;
@@ -93,7 +81,7 @@ awaitable<result<opened_session>> login::by_password(password_attempt a,
 
 awaitable<result<opened_session>> login::by_device(device_attempt a,
                                                    std::chrono::milliseconds& wait) {
-  const gate g{sha256_hex("device:" + a.device_id), counted_address(a.address)};
+  const gate g{sha256_hex("device:" + a.device_id), http::counted_address(a.address)};
   wait = co_await admit(g);
   if (wait > 0ms) co_return too_often;
   const auto found = co_await accounts_.find_by_device(std::move(a.device_id), std::move(a.secret));
@@ -133,7 +121,7 @@ awaitable<result<void>> login::change_password(std::string player_id,
                                                std::string password, std::string address,
                                                std::chrono::milliseconds& wait) {
   if (current) {
-    const gate g{sha256_hex("id:" + player_id), counted_address(address)};
+    const gate g{sha256_hex("id:" + player_id), http::counted_address(address)};
     wait = co_await admit(g);
     if (wait > 0ms) co_return too_often;
     const auto found = co_await accounts_.find(player_id);

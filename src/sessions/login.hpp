@@ -88,8 +88,4 @@ class login {
   player_creator create_player_;
 };
 
-// An address as attempts are counted by it: an IPv6 one by its first 64 bits, because a network's
-// customer has at least that many.
-std::string counted_address(const std::string& address);
-
 }  // namespace skirmish::sessions

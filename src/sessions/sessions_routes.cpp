@@ -17,11 +17,7 @@ using std::chrono::milliseconds;
 
 response refused(const exchange& x, const error& e, milliseconds wait = {}) {
   auto r = problem(e, x.request_id);
-  if (e.code == errc::rate_limited) {
-    const auto whole_s = std::chrono::ceil<std::chrono::seconds>(wait).count();
-    for (auto& [name, value] : r.headers)
-      if (name == "Retry-After") value = std::to_string(std::max<std::int64_t>(whole_s, 1));
-  }
+  if (e.code == errc::rate_limited) set_retry_after(r, wait);
   return r;
 }
 
@@ -230,7 +226,8 @@ void add_session_routes(router& routes, service& sessions, login& logins) {
             {},
             std::string(token) + " 401 whatever was wrong; 429 with Retry-After after failures."})
       .gives(201, opened_form)
-      .refuses({401, 429});
+      .refuses({401, 429})
+      .costs(10);
   routes
       .add({verb::get,
             "/api/sessions/current",
@@ -322,7 +319,8 @@ void add_routes(router& routes, service& sessions, login& logins, credentials& a
             {},
             "204."})
       .gives_nothing()
-      .refuses({404, 429});
+      .refuses({404, 429})
+      .costs(10);
   routes
       .add({verb::post,
             "/api/players/{id}/devices",

@@ -160,7 +160,8 @@ void add_routes(http::router& routes, service& status) {
               {},
               "200 with ok or stale, 503 with error."})
         .gives(200, healthy)
-        .gives(503, healthy);
+        .gives(503, healthy)
+        .costs(0);
   }
   const std::string named = "/api/servers/{name}/status";
   routes
