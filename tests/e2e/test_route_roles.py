@@ -123,6 +123,10 @@ TABLE = {
     "POST /api/jobs/{id}/assignment": row(SERVER, "tasks", {"worker_id": "x"}),
     "POST /api/jobs/{id}/end": row(SERVER, "tasks", {"state": "done"}),
 
+    "GET /api/rate-limits": row(ADMIN),
+    "PUT /api/rate-limits/{name}": row(ADMIN, body={"rate_per_s": 50, "burst": 500}, name="anonymous"),
+    "DELETE /api/rate-limits/{name}": row(ADMIN, name="anonymous"),
+
     "PUT /api/state/{namespace}/{key}": row(OWN, "state", 1, namespace="player:{me}"),
     "GET /api/state/{namespace}/{key}": row(OWN, "state", namespace="player:{me}"),
     "DELETE /api/state/{namespace}/{key}": row(OWN, "state", namespace="player:{me}"),

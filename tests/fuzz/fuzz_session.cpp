@@ -61,7 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   fed_socket peer(s.io);
   auto subject = [](asio::ip::tcp::socket socket) -> awaitable<void> {
-    session one(std::move(socket), s.settings, s.routes, buffer_budget(s.metrics, 1 << 20));
+    session one(std::move(socket), s.settings, s.routes, buffer_budget(s.metrics, 1 << 20),
+                std::make_shared<const trusted_proxies>());
     co_await one.run();
   };
   const auto sent = peer.feed(bytes, 1 + std::size_t{data[0]} * 16, subject);
