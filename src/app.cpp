@@ -2,6 +2,7 @@
 
 #include "app_thread.hpp"
 #include "builtin_tasks/inner_worker.hpp"
+#include "core/descriptors.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 
@@ -137,7 +138,20 @@ void app::stop() {
   });
 }
 
+// Connections leave descriptors for Redis, SQL and files; an embedded Redis needs its own.
+void app::fit_connection_limit() {
+  constexpr std::int64_t reserved = 256;
+  const auto descriptors = raise_descriptor_limit();
+  const auto fitting = std::max(descriptors - reserved, descriptors / 2);
+  auto& limit = settings_.http.connection_limit;
+  if (limit <= fitting) return;
+  log::warn("connection_limit_lowered",
+            {{"from", limit}, {"to", fitting}, {"descriptors", descriptors}});
+  limit = fitting;
+}
+
 awaitable<void> app::main() {
+  fit_connection_limit();
   asio::signal_set signals(io_, SIGINT, SIGTERM);
   signals.async_wait([this](error_code ec, int) {
     if (!ec) stop();

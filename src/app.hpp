@@ -61,6 +61,7 @@ class app {
   awaitable<void> migrate_when_reachable();
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
+  void fit_connection_limit();
   [[nodiscard]] listen_addresses addresses_of_settings() const;
   awaitable<void> watch_certificate();
   void start_threads();

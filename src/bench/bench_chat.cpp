@@ -4,6 +4,7 @@
 #include "bench/chat_receivers.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
+#include "core/descriptors.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 

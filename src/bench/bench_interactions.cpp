@@ -9,6 +9,7 @@
 #include "bench/interaction_load.hpp"
 #include "bench/raw_ceiling.hpp"
 #include "cli/cli.hpp"
+#include "core/descriptors.hpp"
 #include "core/parse.hpp"
 
 #include <boost/asio/post.hpp>

@@ -3,7 +3,6 @@
 #include "core/error.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -79,13 +78,6 @@ process_times times_of(pid_t process) {
   std::int64_t ready = 0;
   if (stat >> on_core >> ready) out.waited = std::chrono::nanoseconds(ready);
   return out;
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 latency_summary summarise(std::vector<double>& milliseconds) {

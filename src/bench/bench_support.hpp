@@ -69,9 +69,6 @@ struct process_times {
 };
 process_times times_of(pid_t process);
 
-// Thousands of sockets need as many descriptors.
-void raise_descriptor_limit();
-
 struct latency_summary {
   double p50_ms = 0;
   double p99_ms = 0;

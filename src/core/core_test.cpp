@@ -1,6 +1,7 @@
 #include "core/clock.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/log_flood.hpp"
 #include "core/task_group.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -57,6 +58,17 @@ TEST(log, values_are_quoted_when_needed) {
   EXPECT_EQ(log::quote("plain"), "plain");
   EXPECT_EQ(log::quote(""), "\"\"");
   EXPECT_EQ(log::quote("a b\"c\n\x01"), "\"a b\\\"c\\n\\x01\"");
+}
+
+TEST(log, an_event_has_so_many_lines_per_second_and_the_rest_is_counted) {
+  log::flood_guard guard;
+  for (std::uint64_t i = 0; i < log::flood_guard::lines_per_second; ++i)
+    EXPECT_EQ(guard.admit("request_failed", 7), 0U);
+  EXPECT_EQ(guard.admit("request_failed", 7), std::nullopt);
+  EXPECT_EQ(guard.admit("request_failed", 7), std::nullopt);
+  EXPECT_EQ(guard.admit("listening", 7), 0U);
+  EXPECT_EQ(guard.admit("request_failed", 8), 2U);
+  EXPECT_EQ(guard.admit("request_failed", 8), 0U);
 }
 
 TEST(task_group, close_ends_what_runs_and_wait_sees_it) {

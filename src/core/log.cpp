@@ -1,6 +1,7 @@
 #include "core/log.hpp"
 
 #include "core/clock.hpp"
+#include "core/log_flood.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 
 namespace skirmish::log {
 namespace {
@@ -35,6 +37,14 @@ spdlog::logger& sink() {
 }
 
 constexpr std::string_view names[] = {"debug", "info", "warn", "error", "off"};
+
+std::optional<std::uint64_t> admit(std::string_view event, timestamp now) {
+  static std::mutex mutex;
+  static flood_guard guard;
+  const std::lock_guard lock(mutex);
+  return guard.admit(event,
+                     std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
+}
 
 bool is_plain(unsigned char c) { return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7F; }
 
@@ -72,9 +82,12 @@ std::string quote(std::string_view value) {
 void write(level at, std::string_view event, fields values) {
   auto& out = sink();
   if (!out.should_log(native(at))) return;
-  auto line = fmt::format("{} {} {}", to_rfc3339(system_clock{}.now()),
-                          names[static_cast<std::size_t>(at)], event);
+  const auto now = system_clock{}.now();
+  const auto left_out = admit(event, now);
+  if (!left_out) return;
+  auto line = fmt::format("{} {} {}", to_rfc3339(now), names[static_cast<std::size_t>(at)], event);
   for (const auto& f : values) line += fmt::format(" {}={}", f.key, quote(f.value));
+  if (*left_out > 0) line += fmt::format(" lines_left_out={}", *left_out);
   out.log(native(at), "{}", line);
 }
 

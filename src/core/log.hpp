@@ -4,7 +4,8 @@
 //   2026-11-21T04:06:11.028Z info player_created player_id=p1 duration_ms=3
 //
 // Values with spaces, quotes or control characters are quoted and escaped. Never pass secrets.
-// Thread-safe.
+// Thread-safe. An event has 100 lines per second at most; the next line after that says how many
+// were left out (lines_left_out).
 #pragma once
 
 #include <concepts>

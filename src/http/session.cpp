@@ -164,7 +164,7 @@ void session::stop() {
 
 // Says how much the buffers hold, and would with `more_bytes`; false when that is too much.
 bool session::hold(std::size_t more_bytes) {
-  return share_.hold(in_.capacity() + out_.size() + body_bytes_ + more_bytes);
+  return share_.hold(in_.capacity() + out_.size() + head_bytes_ + body_bytes_ + more_bytes);
 }
 
 awaitable<void> session::run() {
@@ -266,6 +266,7 @@ awaitable<bool> session::serve_requests() {
   }
   append(x, answer, keep_alive && !stopping_);
   parser_.reset();
+  head_bytes_ = 0;
   body_bytes_ = 0;
   idle_ = in_start_ == in_.size();
   if (idle_) release(in_);
@@ -322,6 +323,9 @@ std::optional<refusal> session::parse_head() {
   const auto used = p.put(asio::buffer(unread.data(), unread.size()), ec);
   in_start_ += used;
   if (ec && ec != beast::http::error::need_more) return refusal_of(ec);
+  // Twice, because the parser keeps the lines and where each begins.
+  head_bytes_ += 2 * used;
+  if (!hold()) return out_of_memory();
   if (has_folded_line(unread.substr(0, used)))
     return refusal{400, {errc::invalid_argument, "a header line must not be folded"}};
   return std::nullopt;
@@ -349,7 +353,9 @@ awaitable<bool> session::read_body(exchange& x, std::size_t limit_bytes) {
   }
   p.body_limit(limit_bytes);
   p.eager(true);
-  if (lists_token(x.req.headers, "expect", "100-continue")) out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+  // HTTP/1.0 does not know it (RFC 9110, section 10.1.1).
+  if (x.req.version_minor > 0 && lists_token(x.req.headers, "expect", "100-continue"))
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
   const auto until = deadline_;
   while (true) {
     if (in_start_ < in_.size()) {
@@ -441,6 +447,7 @@ awaitable<void> session::refuse(const exchange& x, refusal why) {
 // reset the connection and the client might never see the answer.
 awaitable<void> session::end_with(const exchange& x, response r) {
   parser_.reset();
+  head_bytes_ = 0;
   body_bytes_ = 0;
   append(x, r, false);
   const bool is_written = co_await write_out();

@@ -70,7 +70,8 @@ class session {
   std::string in_;       // bytes read: [in_start_, size) not yet parsed
   std::size_t in_start_ = 0;
   std::string out_;             // responses not yet written
-  std::size_t body_bytes_ = 0;  // of the request being read or answered
+  std::size_t head_bytes_ = 0;  // of the request being read or answered
+  std::size_t body_bytes_ = 0;
   time_point deadline_;
   bool idle_ = true;  // between requests
   bool stopping_ = false;

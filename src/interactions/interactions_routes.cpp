@@ -52,6 +52,8 @@ awaitable<response> post(engine& engine, const clock& time, event_limits limits,
       co_return problem(
           {errc::too_large, fmt::format("at most {} events in one request", limits.batch)},
           x.request_id);
+    f.events.reserve(list.size());
+    f.indices.reserve(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) read(list[i], i, fmt::format("/{}", i));
   } else {
     read(x.body, 0, "");
@@ -198,6 +200,8 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
       co_return;
     }
     frame f;
+    f.events.reserve(list.get_array().size());
+    f.indices.reserve(list.get_array().size());
     const auto now = time.now();
     std::size_t index = 0;
     for (const auto& v : list.get_array()) {

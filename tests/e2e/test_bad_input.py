@@ -230,6 +230,15 @@ def test_pipelining_keep_alive_and_continue(server):
         assert s.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         s.sendall(body)
         assert s.recv(1000).startswith(b"HTTP/1.1 201 Created")
+    # HTTP/1.0 does not know it (RFC 9110, section 10.1.1).
+    with socket.create_connection((host, int(port)), timeout=10) as s:
+        s.sendall(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        s.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            s.recv(1000)
+        s.settimeout(10)
+        s.sendall(body)
+        assert b" 201 Created" in s.recv(1000)
     chunked = (f"POST /api/players HTTP/1.1\r\nHost: x\r\nX-API-Key: {server.key}\r\nContent-Type: application/json\r\n"
                f"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{len(body):x}\r\n").encode() + body + b"\r\n0\r\n\r\n"
     assert raw_exchange(server, chunked).startswith(b"HTTP/1.1 201 Created")

@@ -210,6 +210,30 @@ def test_one_budget_for_all_buffers(impatient):
     wait_until(lambda: metric(impatient, "skirmish_http_buffer_bytes") == 0, 10, "the return of the buffers")
 
 
+def test_unfinished_heads_are_within_the_budget(short_tmp):
+    """Of callers who are unknown, so half of the budget is theirs."""
+    s = Server(short_tmp / unique("heads"), {"SKIRMISH_HTTP_BUFFER_BUDGET": "4MiB", **SMALL_ASAN}).start()
+    peers, refused = [], 0
+    try:
+        for _ in range(200):
+            head = b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 900) for n in range(12))
+            peers.append(RawClient(s).send(head))
+        for peer in peers:
+            peer.socket.settimeout(0.01)
+            try:
+                refused += peer.response()[0] == 503
+            except (TimeoutError, AssertionError):
+                pass
+        assert 50 < refused < 190
+        assert 0 < metric(s, "skirmish_http_buffer_bytes") <= 2 << 20
+        assert s.http("GET", "/healthz", key=None).status == 200
+        for peer in peers:
+            peer.socket.close()
+        wait_until(lambda: metric(s, "skirmish_http_buffer_bytes") == 0, 10, "the return of the buffers")
+    finally:
+        s.stop()
+
+
 def test_answers_that_nobody_reads(impatient):
     """Pipelined requests for large answers, never read: the budget bounds what waits, and then they are gone."""
     one = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
