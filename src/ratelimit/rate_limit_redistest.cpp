@@ -181,9 +181,12 @@ TEST_F(rate_limits, a_changed_policy_does_not_wait_for_the_old_one) {
     EXPECT_FALSE((co_await limits.take(policy, "x")).allowed);
     policy.rate_per_s = 1'000;
     limits.forget();
+    const auto empty = co_await limits.take(policy, "x", 10);
+    EXPECT_FALSE(empty.allowed);
+    EXPECT_EQ(empty.retry_after, 10ms) << "it is as empty as it can be, and fills from now on";
     co_await testing::pause(20ms);
     const auto verdict = co_await limits.take(policy, "x", 10);
-    EXPECT_TRUE(verdict.allowed) << "it is as empty as it can be: 10 ms fill it";
+    EXPECT_TRUE(verdict.allowed);
   });
 }
 

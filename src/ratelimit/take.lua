@@ -14,13 +14,16 @@ for i, key in ipairs(KEYS) do
   local at = 3 * i
   local least, want, burst = tonumber(ARGV[at - 1]), tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local arrival = arrivals[key] or tonumber(stored[i] or 0)
-  -- Not behind an empty bucket: the policy may have been another one before.
-  if arrival < now then arrival = now elseif arrival > now + burst then arrival = now + burst end
+  -- Not behind an empty bucket, which begins to fill now: the policy may have been another one before.
+  local is_behind = arrival > now + burst
+  if arrival < now then arrival = now elseif is_behind then arrival = now + burst end
   local room = now + burst - arrival
   local granted = 0
   if room >= least then
     granted = want < room and want or room
     arrival = arrival + granted
+  end
+  if granted > 0 or is_behind then
     call('SET', key, format('%.0f', arrival), 'PX', ceil((arrival - now) / 1000))
   end
   arrivals[key] = arrival
