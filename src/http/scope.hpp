@@ -40,8 +40,8 @@ class scopes {
   std::uint32_t bits_ = all;
 };
 
-// The group that a route belongs to, by its pattern. Throws logic_error for a route that no group
-// names: whoever adds one decides.
+// The group that a route belongs to, by its pattern; none unless scope.cpp names one, so that a new
+// route stays closed to keys with scopes until somebody decides.
 scope scope_of(std::string_view pattern);
 
 std::string_view to_string(scope s) noexcept;

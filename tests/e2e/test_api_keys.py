@@ -8,6 +8,7 @@ import time
 import pytest
 import websockets
 from conftest import unique, wait_until
+from test_access import ask
 
 
 def create(server, **wish):
@@ -28,15 +29,6 @@ def listed(server, key_id):
 
 def time_of(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-async def ask(socket, **message):
-    cid = unique("c")
-    await socket.send(json.dumps({"cid": cid, **message}))
-    while True:
-        got = json.loads(await asyncio.wait_for(socket.recv(), 20))
-        if got.get("cid") == cid:
-            return got
 
 
 def test_a_key_is_made_listed_and_revoked(server):
