@@ -92,7 +92,7 @@ awaitable<result<opened_session>> login::by_device(device_attempt a,
 
 awaitable<result<opened_session>> login::by_token(token_attempt a,
                                                   std::chrono::milliseconds& wait) {
-  const gate g{sha256_hex("token:" + a.token), counted_address(a.address)};
+  const gate g{sha256_hex("token:" + a.token), http::counted_address(a.address)};
   wait = co_await admit(g);
   if (wait > 0ms) co_return too_often;
   const auto proven = issuers_.verify(a.token, clock_.now());
