@@ -410,7 +410,7 @@ const setting* find_table_of(std::string_view name) {
 
 std::string hint(std::string_view name, const std::vector<std::string>& candidates) {
   const auto best = nearest(name, candidates);
-  return best.empty() ? std::string("; `skirmish check --help` lists all names")
+  return best.empty() ? std::string("; `skirmish check --list` lists all names")
                       : "; did you mean `" + best + "`?";
 }
 

@@ -71,11 +71,11 @@ void server_flags::add_to(CLI::App& command) {
   command.add_option("--url", url, "server to talk to, for example http://127.0.0.1:8090")
       ->type_name("URL");
   auto file = std::make_shared<std::string>();
-  auto* from_file =
-      command
-          .add_option("--api-key-file", *file,
-                      "file with an API key of role server or admin; or set SKIRMISH_API_KEY")
-          ->type_name("FILE");
+  auto* from_file = command
+                        .add_option("--api-key-file", *file,
+                                    "file with an API key of role admin, which may create levels; "
+                                    "or set SKIRMISH_API_KEY")
+                        ->type_name("FILE");
   command
       .add_option("--api-key", api_key, "the key itself, which all users of this machine can see")
       ->type_name("KEY")

@@ -1,6 +1,7 @@
 #include "cli/own_server.hpp"
 
 #include "app.hpp"
+#include "cli/cli.hpp"
 #include "core/log.hpp"
 
 #include <exception>
@@ -49,7 +50,12 @@ void with_server(
     with_own_server(std::move(settings), work);
     return;
   }
-  work(url, api_key.empty() ? read_admin_key(settings.server.data_dir) : api_key);
+  const auto key = api_key.empty() ? read_admin_key(settings.server.data_dir) : api_key;
+  if (key.empty())
+    throw usage_error{
+        "no API key: give --api-key-file, set SKIRMISH_API_KEY or SKIRMISH_API_KEY_FILE, or name "
+        "the server's --data-dir"};
+  work(url, key);
 }
 
 }  // namespace skirmish::cli

@@ -18,7 +18,8 @@ void with_own_server(
     config settings,
     const std::function<void(const std::string& url, const std::string& api_key)>& work);
 
-// `work` with the server of `url`, or with one of its own when that is empty.
+// `work` with the server of `url`, or with one of its own when that is empty. Throws usage_error
+// when there is no API key for the server of `url`.
 void with_server(
     config settings, const std::string& url, const std::string& api_key,
     const std::function<void(const std::string& url, const std::string& api_key)>& work);

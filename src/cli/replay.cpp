@@ -97,7 +97,9 @@ void add_replay(CLI::App& app, int& code) {
   command->footer(
       "Logs of Counter-Strike and other Source and GoldSrc games, of Quake III and games made from "
       "it, and of\n"
-      "Xonotic. Cut and started again, or run twice, a replay applies each event once.\n"
+      "Xonotic. Cut and started again, or run twice, a replay applies each event once. Do not both "
+      "replay and\n"
+      "follow the same log: its events would count twice.\n"
       "Examples:\n"
       "  skirmish replay match.log                                   into a server of its own, in "
       "./data\n"

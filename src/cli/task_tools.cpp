@@ -175,11 +175,11 @@ struct broadcast_flags : broker_flags {
 
 // `inspect` and `control` are both broadcasts; control's words are more dangerous.
 void add_broadcast(CLI::App& task, int& code, const char* name, const char* help,
-                   const char* examples) {
+                   const char* methods, const char* examples) {
   auto* c = task.add_subcommand(name, help)->footer(examples);
   auto f = std::make_shared<broadcast_flags>();
   f->add_to(*c);
-  c->add_option("method", f->method, "for example ping, stats, active, rate_limit")->required();
+  c->add_option("method", f->method, methods)->required();
   c->add_option("-a,--args", f->args, "arguments, a JSON object");
   c->add_option("-d,--destination", f->destination, "one node (default: all)");
   c->add_option("-t,--timeout", f->timeout_s, "seconds to wait for answers");
@@ -346,11 +346,13 @@ void add_task(CLI::App& app, int& code) {
   add_result_and_revoke(*task, code);
   add_broadcast(*task, code, "inspect",
                 "Ask workers (ping, stats, active, reserved, scheduled, registered, …)",
+                "for example ping, stats, active",
                 "Examples:\n"
                 "  skirmish task inspect ping\n"
                 "  skirmish task inspect active -d celery@host");
   add_broadcast(*task, code, "control",
                 "Tell workers (rate_limit, time_limit, pool_grow, add_consumer, shutdown, …)",
+                "for example rate_limit, pool_grow, shutdown",
                 "Examples:\n"
                 "  skirmish task control pool_grow -a '{\"n\": 2}'\n"
                 "  skirmish task control rate_limit -a '{\"task_name\": \"proj.add\", "

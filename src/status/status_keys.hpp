@@ -18,13 +18,13 @@ inline std::string history_key(const redis::key_space& keys) {
   return keys.key("server:status:history");
 }
 
-// servers:status:<name>, a string: what the probe says of one of status.probes as JSON. Lives
+// servers:status@<name>, a string: what the probe says of one of status.probes as JSON. Lives
 // status.cache_ttl (900 s) after the last probe. The first server's stands in server:status.
 inline std::string server_key(const redis::key_space& keys, std::string_view name) {
   return keys.key("servers", "status", name);
 }
 
-// servers:history:<name>, a stream as server:status:history.
+// servers:history@<name>, a stream as server:status:history.
 inline std::string server_history_key(const redis::key_space& keys, std::string_view name) {
   return keys.key("servers", "history", name);
 }
