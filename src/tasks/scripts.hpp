@@ -6,7 +6,7 @@
 namespace skirmish::tasks::scripts {
 
 extern const redis::script fetch;
-extern const redis::script turn;
+extern const redis::script worker_cycle;
 extern const redis::script due;
 extern const redis::script schedule;
 extern const redis::script put_back;

@@ -63,6 +63,12 @@ inline bool is_queue_name(std::string_view name) {
                       [&](auto family) { return name.starts_with(family); });
 }
 
+// A member of a binding: which queue messages with this routing key go to.
+inline std::string binding_member(std::string_view routing_key, std::string_view queue) {
+  std::string out(routing_key);
+  return out.append(separator).append(separator).append(queue);
+}
+
 struct key_names {
   std::string prefix;         // of the broker's keys
   std::string result_prefix;  // of the results' keys

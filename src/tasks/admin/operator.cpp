@@ -67,7 +67,7 @@ namespace {
 
 // What Celery's clients do as well: a queue becomes known by its binding.
 void push_binding(redis::request& to, const key_names& keys, const std::string& queue) {
-  to.push("SADD", keys.binding(queue), fmt::format("{0}{1}{1}{0}", queue, separator));
+  to.push("SADD", keys.binding(queue), binding_member(queue, queue));
 }
 
 }  // namespace

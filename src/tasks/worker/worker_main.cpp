@@ -79,7 +79,7 @@ std::optional<worker_config> configured(const worker_arguments& given) {
   c.prefetch_multiplier = given.prefetch_multiplier;
   c.events = given.events;
   c.strict_queues = given.strict;
-  c.gossip_heartbeat = !given.no_heartbeat;
+  c.heartbeat_events = !given.no_heartbeat;
   if (!given.patience.empty()) {
     const auto patience = parse_duration(given.patience);
     if (!patience) {
@@ -118,10 +118,10 @@ int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
                worker_company company) {
   auto c = configured(given);
   if (!c) return 2;
-  std::unique_ptr<sandbox> children;
+  std::unique_ptr<process_pool> processes;
   if (given.sandbox) {
-    children = std::make_unique<sandbox>(owner.internals(), given.sandbox_environment);
-    c->in_sandbox = children.get();
+    processes = std::make_unique<process_pool>(owner.internals(), given.sandbox_environment);
+    c->processes = processes.get();
   }
   c->metrics = company.metrics;
   worker work(owner.internals(), io, std::move(*c));
