@@ -1,4 +1,4 @@
-// The Lua scripts; each says in its file what it takes and returns.
+// The Lua scripts. Each file documents its KEYS, ARGV and returned value.
 #pragma once
 
 #include "redis/script.hpp"

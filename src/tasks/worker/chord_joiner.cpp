@@ -3,6 +3,8 @@
 #include "core/log.hpp"
 #include "redis/views.hpp"
 #include "tasks/canvas/signature_tree.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <fmt/format.h>
@@ -103,7 +105,8 @@ awaitable<void> chord_joiner::fail_body(const json& body, const std::string& fai
       outer.push_back(part_of({sender.parent_id, sender.root_id}, given_up.group_id,
                               given_up.group_index, id, given_up.chord, "FAILURE", why_json));
   auto& redis = context_.results();
-  if (!outer.empty()) redis::checked(co_await redis.command("SCRIPT", "LOAD", scripts::chord_part.source()));
+  if (!outer.empty())
+    redis::checked(co_await redis.command("SCRIPT", "LOAD", scripts::chord_part.source()));
   const auto first_part = reports.get_commands();
   push_chord_parts(reports, names, ttl, outer);
   if (reports.get_commands() > 0) {
@@ -174,7 +177,8 @@ awaitable<void> chord_joiner::send_body(std::string gid, std::string how,
   if (!fired.as_bool()) co_return;
   for (const auto& events : context_.application.sent_events(made.messages))
     to_broker.push("PUBLISH", names.event_channel("task.multi"), events);
-  if (to_broker.get_commands() > 0) redis::checked(co_await context_.side.exec(std::move(to_broker)));
+  if (to_broker.get_commands() > 0)
+    redis::checked(co_await context_.side.exec(std::move(to_broker)));
 }
 
 }  // namespace skirmish::tasks

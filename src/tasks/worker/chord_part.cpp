@@ -1,6 +1,7 @@
 #include "tasks/worker/chord_part.hpp"
 
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 namespace skirmish::tasks {

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "redis/views.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/scripts.hpp"
 #include "tasks/worker/unacked.hpp"
 
@@ -22,16 +23,15 @@ bool has_noscript(const std::vector<redis::value>& replies) {
 std::vector<bool> flags_of(const redis::value& positions, std::size_t starts) {
   std::vector<bool> out(starts);
   for (const auto& position : positions.elements())
-    if (const auto p = position.as_integer();
-        p && *p >= 0 && static_cast<std::size_t>(*p) < starts)
+    if (const auto p = position.as_integer(); p && *p >= 0 && static_cast<std::size_t>(*p) < starts)
       out[static_cast<std::size_t>(*p)] = true;
   return out;
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::size_t>> serving_order(
-    const weighted_queues& queues, bool strict, std::size_t want) {
+std::vector<std::pair<std::string, std::size_t>> serving_order(const weighted_queues& queues,
+                                                               bool strict, std::size_t want) {
   std::vector<std::pair<std::string, std::size_t>> out;
   if (strict || queues.size() == 1) {
     for (const auto& [name, weight] : queues) out.emplace_back(name, worker_fetch_limit);

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "redis/views.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -14,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t due_part = 200;    // tasks per script call
+constexpr std::size_t due_part = 200;  // tasks per script call
 constexpr std::size_t store_part_jobs = 300;
 constexpr auto retry_pause = 200ms;
 constexpr std::chrono::milliseconds longest_sleep = 1s;
@@ -51,14 +52,15 @@ awaitable<bool> eta_store::store_part(const std::vector<job_ptr>& jobs) {
     redis::checked(co_await context_.side.eval(scripts::schedule, keys, args));
     co_return true;
   } catch (const failure& e) {
-    // They are still held, or were moved and only the reply was lost: moving them again is harmless.
+    // They are still held, or were moved and only the reply was lost: moving them again is
+    // harmless.
     log::warn("task_schedule_failed", {{"error", e.what()}});
     co_return false;
   }
 }
 
 awaitable<std::chrono::milliseconds> eta_store::release_due() {
-  // Early enough that a worker has the task in its hands when its time comes.
+  // Early enough that a worker has fetched the task when its time comes.
   const double ahead_s = std::chrono::duration<double>(context_.config.near_eta).count() / 2;
   const auto eta = context_.keys().own("eta");
   const auto part = std::to_string(due_part);

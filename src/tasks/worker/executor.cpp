@@ -1,5 +1,6 @@
 #include "tasks/worker/executor.hpp"
 
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/worker/process_pool.hpp"
 
 #include <fmt/format.h>

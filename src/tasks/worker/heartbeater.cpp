@@ -1,6 +1,7 @@
 #include "tasks/worker/heartbeater.hpp"
 
 #include "redis/views.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <fmt/format.h>
@@ -66,8 +67,7 @@ awaitable<std::vector<std::string>> heartbeater::beat() {
   const std::vector<std::string_view> keys{workers, index, self, running};
   std::vector<std::string_view> args{context_.instance, dead_after, recovery_patience_s};
   args.insert(args.end(), renewed.begin(), renewed.end());
-  const auto reply =
-      redis::checked(co_await context_.side.eval(scripts::heartbeat, keys, args));
+  const auto reply = redis::checked(co_await context_.side.eval(scripts::heartbeat, keys, args));
   auto dead = reply.as_strings();
   std::erase(dead, context_.instance);
   co_return dead;

@@ -1,5 +1,8 @@
 #include "tasks/worker/inspection.hpp"
 
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
+
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -67,21 +70,16 @@ json usage_info() {
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
   };
-  return json_object{{"utime", seconds(usage.ru_utime)},
-                     {"stime", seconds(usage.ru_stime)},
-                     {"maxrss", usage.ru_maxrss},
-                     {"minflt", usage.ru_minflt},
-                     {"majflt", usage.ru_majflt},
-                     {"inblock", usage.ru_inblock},
-                     {"oublock", usage.ru_oublock},
-                     {"nvcsw", usage.ru_nvcsw},
+  return json_object{{"utime", seconds(usage.ru_utime)}, {"stime", seconds(usage.ru_stime)},
+                     {"maxrss", usage.ru_maxrss},        {"minflt", usage.ru_minflt},
+                     {"majflt", usage.ru_majflt},        {"inblock", usage.ru_inblock},
+                     {"oublock", usage.ru_oublock},      {"nvcsw", usage.ru_nvcsw},
                      {"nivcsw", usage.ru_nivcsw}};
 }
 
 }  // namespace
 
-inspection::inspection(worker_context& context, const held_jobs& held,
-                       const revocations& revoked)
+inspection::inspection(worker_context& context, const held_jobs& held, const revocations& revoked)
     : context_(context), held_(held), revocations_(revoked) {}
 
 json inspection::stats() const {
@@ -117,18 +115,18 @@ json inspection::stats() const {
       {"broker", broker_info(context_.application.broker)},
       {"prefetch_count", context_.prefetch_limit()},
       {"rusage", usage_info()},
-      {"skirmish",
-       json_object{{"version", SKIRMISH_VERSION},
-                   {"instance", context_.instance},
-                   {"cycles", totals.cycles.load()},
-                   {"fetched", totals.fetched.load()},
-                   {"succeeded", totals.succeeded.load()},
-                   {"failed", totals.failed.load()},
-                   {"retried", totals.retried.load()},
-                   {"revoked", totals.revoked.load()},
-                   {"dead_lettered", totals.dead_lettered.load()},
-                   {"recovered", totals.recovered.load()},
-                   {"visibility_timeout_s", context_.application.options.visibility_timeout.count() / 1000}}}};
+      {"skirmish", json_object{{"version", SKIRMISH_VERSION},
+                               {"instance", context_.instance},
+                               {"cycles", totals.cycles.load()},
+                               {"fetched", totals.fetched.load()},
+                               {"succeeded", totals.succeeded.load()},
+                               {"failed", totals.failed.load()},
+                               {"retried", totals.retried.load()},
+                               {"revoked", totals.revoked.load()},
+                               {"dead_lettered", totals.dead_lettered.load()},
+                               {"recovered", totals.recovered.load()},
+                               {"visibility_timeout_s",
+                                context_.application.options.visibility_timeout.count() / 1000}}}};
 }
 
 json inspection::active_queues() const {
@@ -209,8 +207,8 @@ awaitable<json> inspection::scheduled() const {
                               {"request", request_info(j, true)}});
   };
   for (const auto& j : held_.waiting()) add(*j);
-  const auto far = redis::checked(co_await context_.side.command(
-      "ZRANGE", context_.keys().own("eta"), 0, scheduled_shown - 1));
+  const auto far = redis::checked(
+      co_await context_.side.command("ZRANGE", context_.keys().own("eta"), 0, scheduled_shown - 1));
   for (const auto& member : far.as_strings()) {
     job j(context_, member.substr(member.find('\n') + 1));
     if (!parse_envelope(j.m)) continue;
@@ -231,7 +229,8 @@ std::optional<json> inspection::answer(const received_request& r) const {
   if (m == "registered" || m == "dump_tasks") return registered();
   if (m == "revoked" || m == "dump_revoked") {
     json_array out;
-    for (auto& id : revocations_.latest_ids(revoke_memory_limit)) out.push_back(json(std::move(id)));
+    for (auto& id : revocations_.latest_ids(revoke_memory_limit))
+      out.push_back(json(std::move(id)));
     return out;
   }
   if (m == "query_task") return query(strings_at(r.arguments, "ids"));

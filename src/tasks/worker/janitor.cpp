@@ -1,5 +1,7 @@
 #include "tasks/worker/janitor.hpp"
 
+#include "tasks/protocol/wall_time.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,8 +34,8 @@ awaitable<void> janitor::sweep_stale_messages() {
   const auto timeout = context_.application.options.visibility_timeout;
   const auto limit =
       fmt::format("{:.6f}", unix_now_s() - std::chrono::duration<double>(timeout).count());
-  const auto stale = redis::checked(co_await redis.command(
-      "ZRANGEBYSCORE", names.unacked_index(), "-inf", limit, "LIMIT", 0, stale_part));
+  const auto stale = redis::checked(co_await redis.command("ZRANGEBYSCORE", names.unacked_index(),
+                                                           "-inf", limit, "LIMIT", 0, stale_part));
   const auto tags = stale.as_strings();
   if (tags.empty()) co_return;
   redis::request ask;

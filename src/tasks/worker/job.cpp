@@ -2,6 +2,9 @@
 
 #include "core/log.hpp"
 #include "tasks/canvas/signature_tree.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 
@@ -150,8 +153,8 @@ void follow_failure(job& j, message_body& body) {
 
 // Adds the job's own part when it is a member of a chord.
 void add_chord_part(job& j, const json& chord) {
-  const bool has_ended =
-      j.ended == job_outcome::success || j.ended == job_outcome::failure || j.ended == job_outcome::revoked;
+  const bool has_ended = j.ended == job_outcome::success || j.ended == job_outcome::failure ||
+                         j.ended == job_outcome::revoked;
   if (!has_ended || !chord.is_object() || j.m.group.empty()) return;
   std::string result = j.result_json;
   if (j.ended != job_outcome::success) {

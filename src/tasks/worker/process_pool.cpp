@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "tasks/protocol/glob.hpp"
+#include "tasks/protocol/json_text.hpp"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -295,7 +296,7 @@ process_pool::child process_pool::take_child() {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return {};
   child c{0, ends[0]};
   const bool forked = send_descriptor(server_, ends[1]) &&
-                    read_all(server_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
+                      read_all(server_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
   ::close(ends[1]);
   if (!forked || c.pid <= 0) {
     ::close(ends[0]);
@@ -355,7 +356,8 @@ bool process_pool::run(job& j) {
         job_outcome::failure);
   }
   if (j.settled.exchange(true)) {
-    // The loop settled the job and may have sent a signal that arrives later: do not reuse the child.
+    // The loop settled the job and may have sent a signal that arrives later: do not reuse the
+    // child.
     discard(c);
     return false;
   }

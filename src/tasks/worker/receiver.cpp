@@ -1,6 +1,7 @@
 #include "tasks/worker/receiver.hpp"
 
 #include "core/log.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 
@@ -47,8 +48,7 @@ void receiver::receive(std::string envelope, std::string tag, std::string queue)
     held_.schedule(std::move(j));
 }
 
-void move_to_dead_letters(worker_context& context, held_jobs& held, job_ptr j,
-                          std::string reason) {
+void move_to_dead_letters(worker_context& context, held_jobs& held, job_ptr j, std::string reason) {
   context.metrics.dead_letter();
   log::warn("task_dead_letter",
             {{"queue", j->m.queue}, {"id", j->m.id}, {"task", j->m.task}, {"reason", reason}});

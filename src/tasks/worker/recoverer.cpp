@@ -1,6 +1,8 @@
 #include "tasks/worker/recoverer.hpp"
 
 #include "core/log.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/worker/unacked.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -37,8 +39,8 @@ awaitable<void> recoverer::recover(std::string instance) {
   std::string cursor = "0";
   tagged_payloads held;
   do {
-    const auto reply = redis::checked(co_await redis.command("HSCAN", names.unacked(), cursor,
-                                                             "MATCH", pattern, "COUNT", scan_count));
+    const auto reply = redis::checked(co_await redis.command(
+        "HSCAN", names.unacked(), cursor, "MATCH", pattern, "COUNT", scan_count));
     cursor = reply[0].as_string();
     for (auto& one : reply[1].as_pairs()) held.push_back(std::move(one));
   } while (cursor != "0");

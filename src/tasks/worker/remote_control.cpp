@@ -1,6 +1,8 @@
 #include "tasks/worker/remote_control.hpp"
 
 #include "core/log.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
 
 #include <fmt/format.h>
 
@@ -92,8 +94,8 @@ void remote_control::receive(std::string_view envelope) {
 
 awaitable<void> remote_control::reply(received_request to, json said) {
   const auto& names = context_.keys();
-  const auto bound = redis::checked(
-      co_await context_.side.command("SMEMBERS", names.binding(to.reply_exchange)));
+  const auto bound =
+      redis::checked(co_await context_.side.command("SMEMBERS", names.binding(to.reply_exchange)));
   const auto envelope = control_reply(to, context_.config.node, said, context_.events.tick());
   redis::request send;
   for (const auto& member : bound.as_strings()) {
@@ -159,13 +161,11 @@ json remote_control::enable_events(bool on) {
 json remote_control::autoscale(const json_object& arguments) {
   auto& config = context_.config;
   if (config.autoscale_max == 0) return control_error("ValueError('Autoscale not enabled')");
-  const auto most =
-      integer_at(arguments, "max", static_cast<std::int64_t>(config.autoscale_max));
-  const auto least =
-      integer_at(arguments, "min", static_cast<std::int64_t>(config.autoscale_min));
+  const auto most = integer_at(arguments, "max", static_cast<std::int64_t>(config.autoscale_max));
+  const auto least = integer_at(arguments, "min", static_cast<std::int64_t>(config.autoscale_min));
   config.autoscale_max = static_cast<std::size_t>(std::max<std::int64_t>(1, most));
-  config.autoscale_min = std::min(config.autoscale_max,
-                                  static_cast<std::size_t>(std::max<std::int64_t>(0, least)));
+  config.autoscale_min =
+      std::min(config.autoscale_max, static_cast<std::size_t>(std::max<std::int64_t>(0, least)));
   of_.runs.autoscale();
   return control_ok(
       fmt::format("autoscale now max={} min={}", config.autoscale_max, config.autoscale_min));
@@ -187,8 +187,8 @@ json remote_control::change_queues(const std::string& method, const json_object&
   const std::string queue(text_at(arguments, "queue"));
   if (queue.empty()) return control_error("TypeError(\"missing argument: 'queue'\")");
   auto& queues = context_.config.queues;
-  const auto at = std::find_if(queues.begin(), queues.end(),
-                               [&](const auto& q) { return q.first == queue; });
+  const auto at =
+      std::find_if(queues.begin(), queues.end(), [&](const auto& q) { return q.first == queue; });
   if (method == "cancel_consumer") {
     if (at != queues.end()) queues.erase(at);
     return control_ok("no longer consuming from " + queue);
@@ -239,9 +239,8 @@ json remote_control::greet(const json_object& arguments) {
     for (const auto& [id, when] : theirs->get_object()) of_.revoked.add(std::string(id));
   if (text_at(arguments, "from_node") == context_.config.node) return nullptr;
   json_object mine;
-  const double now = std::chrono::duration<double>(
-                         std::chrono::steady_clock::now().time_since_epoch())
-                         .count();
+  const double now =
+      std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   for (const auto& id : of_.revoked.latest_ids(hello_ids))
     // The time must be a float: Python cannot read an integer here.
     mine[id] = json_array{now + 1e-6, json(id)};

@@ -1,6 +1,8 @@
 #include "tasks/worker/revocations.hpp"
 
 #include "tasks/protocol/control_message.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "tasks/worker/unacked.hpp"
 
 #include "tasks/protocol/json_scan.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/scripts.hpp"
 
 #include <algorithm>

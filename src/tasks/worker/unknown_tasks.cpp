@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "tasks/admin/operator.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/worker/receiver.hpp"
 
 #include <fmt/format.h>
@@ -80,8 +81,8 @@ awaitable<void> unknown_tasks::check_default_queues() {
   co_await ask_peers();
   for (const auto& [queue, weight] : context_.config.queues)
     for (const auto& [node, about] : peers_) {
-      const auto foreign = std::find_if(
-          about.tasks.begin(), about.tasks.end(), [this](const std::string& name) {
+      const auto foreign =
+          std::find_if(about.tasks.begin(), about.tasks.end(), [this](const std::string& name) {
             return !name.starts_with("celery.") && context_.find_task(name) == nullptr;
           });
       if (about.queues.contains(queue) && foreign != about.tasks.end())
@@ -142,14 +143,15 @@ void unknown_tasks::log_return(const job& j, const std::string& node) {
 }
 
 void unknown_tasks::refuse(job_ptr j, const std::string& node) {
-  settle_failed(*j, {"NotRegistered", json_array{json(j->m.task)}, std::string(exceptions_module), {}},
+  settle_failed(*j,
+                {"NotRegistered", json_array{json(j->m.task)}, std::string(exceptions_module), {}},
                 job_outcome::failure);
   context_.events.failed(j->m.id, j->problem.repr(), {});
-  auto reason = node.empty()
-                    ? fmt::format("no task {} is registered here", j->m.task)
-                    : fmt::format("{} knows the task {}, but has not taken it: this worker got it "
-                                  "{} times",
-                                  node, j->m.task, j->m.returned + 1);
+  auto reason = node.empty() ? fmt::format("no task {} is registered here", j->m.task)
+                             : fmt::format(
+                                   "{} knows the task {}, but has not taken it: this worker got it "
+                                   "{} times",
+                                   node, j->m.task, j->m.returned + 1);
   move_to_dead_letters(context_, held_, std::move(j), std::move(reason));
 }
 

@@ -1,6 +1,7 @@
 #include "tasks/worker/worker.hpp"
 
 #include "core/log.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/worker/unacked.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -43,13 +44,12 @@ worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
       heartbeater_(context_, held_),
       recoverer_(context_, held_),
       janitor_(context_, recoverer_),
-      cycles_(context_,
-              {[this](std::string envelope, std::string tag, std::string queue) {
-                 receiver_.receive(std::move(envelope), std::move(tag), std::move(queue));
-               },
-               [this](const chord_part& last, std::vector<std::string> parts) {
-                 chords_.join(last, std::move(parts));
-               }}),
+      cycles_(context_, {[this](std::string envelope, std::string tag, std::string queue) {
+                           receiver_.receive(std::move(envelope), std::move(tag), std::move(queue));
+                         },
+                         [this](const chord_part& last, std::vector<std::string> parts) {
+                           chords_.join(last, std::move(parts));
+                         }}),
       control_(context_, held_,
                {executor_, revocations_, heartbeater_, [this] { cycles_.expect_messages(); },
                 [this] { stop(); }}) {}

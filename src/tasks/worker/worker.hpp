@@ -48,9 +48,12 @@ class worker {
   // Works until stop(). Throws `failure` when Redis cannot be reached at the start, or when a
   // default queue belongs to another program.
   awaitable<void> run();
-  // Warm: running tasks may end, the rest goes back to its queue. Called twice, or with `cold`: what
-  // runs is given up, too.
+  // Warm: running tasks may end, the rest goes back to its queue. Called twice, or with `cold`:
+  // what runs is given up, too.
   void stop(bool cold = false);
+
+  // Waits until no thread runs a task any more. For tests that have stopped the loop.
+  void join_threads(std::chrono::milliseconds patience) { executor_.stop(patience); }
 
   [[nodiscard]] const worker_totals& totals() const noexcept { return context_.metrics.totals(); }
 

@@ -1,5 +1,7 @@
 #include "tasks/worker/worker_context.hpp"
 
+#include "tasks/protocol/uuid.hpp"
+
 #include <algorithm>
 #include <thread>
 #include <utility>

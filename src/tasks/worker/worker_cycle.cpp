@@ -1,6 +1,8 @@
 #include "tasks/worker/worker_cycle.hpp"
 
 #include "redis/views.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <algorithm>
@@ -99,10 +101,8 @@ void worker_cycle::add_ended(job& j, const key_names& keys) {
   else if (j.ended == job_outcome::requeued)
     put_back.insert(put_back.end(), {j.m.tag, "last", list_of(j, keys), j.m.raw});
   else if (j.ended == job_outcome::rejected && !j.acknowledged)
-    put_back.insert(
-        put_back.end(),
-        {j.m.tag, "dead", keys.own("dead"),
-         dead_letter_entry(j, "rejected: " + j.problem.repr())});
+    put_back.insert(put_back.end(), {j.m.tag, "dead", keys.own("dead"),
+                                     dead_letter_entry(j, "rejected: " + j.problem.repr())});
   else if (!j.acknowledged)
     acks.push_back(j.m.tag);
   if (j.start_recorded) ended_starts.push_back(j.m.tag);
@@ -119,8 +119,8 @@ void worker_cycle::add_ended(job& j, const key_names& keys) {
 }
 
 void worker_cycle::add_dead_letter(job& j, const key_names& keys) {
-  put_back.insert(put_back.end(), {j.m.tag, "dead", keys.own("dead"),
-                                   dead_letter_entry(j, j.dead_letter_reason)});
+  put_back.insert(put_back.end(),
+                  {j.m.tag, "dead", keys.own("dead"), dead_letter_entry(j, j.dead_letter_reason)});
   if (!j.document.empty()) results.emplace_back(keys.result(j.m.id), std::move(j.document));
 }
 
@@ -180,9 +180,9 @@ void pending_writes::move_to(worker_cycle& cycle) {
 }
 
 std::string dead_letter_entry(const job& j, std::string_view reason) {
-  json_object entry{{"reason", reason},   {"at", to_iso(wall_now())},
-                    {"queue", j.m.queue}, {"priority", j.m.priority},
-                    {"id", j.m.id},       {"task", j.m.task},
+  json_object entry{{"reason", reason},      {"at", to_iso(wall_now())},
+                    {"queue", j.m.queue},    {"priority", j.m.priority},
+                    {"id", j.m.id},          {"task", j.m.task},
                     {"node", j.host.node()}, {"message", j.m.raw}};
   std::string out;
   append_json(out, json(std::move(entry)));
