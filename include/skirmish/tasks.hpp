@@ -72,7 +72,7 @@ class task_handle {
   }
   async_result apply_async(json_array args, const send_options& options = {},
                            json_object kwargs = {}) const;
-  // Many calls in one round trip a thousand; all with the same options. Returns the ids.
+  // Sends many calls with the same options, thousands per round trip. Returns the ids.
   std::vector<std::string> map(std::span<const json_array> calls,
                                const send_options& options = {}) const;
 
@@ -111,7 +111,7 @@ class app {
   }
   task_handle add(task_definition definition);
 
-  // A task that somebody else registers.
+  // A task that another program registers.
   [[nodiscard]] task_handle remote(std::string name) { return {*this, std::move(name)}; }
 
   async_result send(std::string_view name, json_array args = {}, json_object kwargs = {},

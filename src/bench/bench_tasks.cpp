@@ -9,7 +9,7 @@
 #include "redis/child_process.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <boost/json/parse.hpp>

@@ -5,7 +5,9 @@
 #include "core/parse.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/beat/beat.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <toml++/toml.h>
 

@@ -88,17 +88,17 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
   std::optional<operations> routes;
   if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);
   db.start();
-  tasks::worker_company company;
-  company.metrics = &metrics;
-  company.start = [&] {
+  tasks::worker_companions beside;
+  beside.metrics = &metrics;
+  beside.start = [&] {
     game.start();
     if (routes) routes->start();
   };
-  company.stop = [&]() -> awaitable<void> {
+  beside.stop = [&]() -> awaitable<void> {
     co_await game.stop();
     if (routes) co_await routes->stop();
   };
-  const int code = tasks::run_worker(owner, io, given, std::move(company));
+  const int code = tasks::run_worker(owner, io, given, std::move(beside));
   db.stop();
   return code;
 }

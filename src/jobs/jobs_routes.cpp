@@ -4,6 +4,7 @@
 #include "core/ids.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
+#include "tasks/protocol/uuid.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>

@@ -4,6 +4,8 @@
 #include "tasks/client_loop.hpp"
 #include "tasks/protocol/glob.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -18,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// One LPUSH of this many messages keeps Redis' other clients waiting for about a millisecond.
+// One LPUSH of this many messages blocks Redis for about a millisecond.
 constexpr std::size_t push_limit_messages = 500;
 constexpr std::size_t pipeline_limit_bytes = 4 << 20;
 
@@ -32,13 +34,12 @@ redis::connection_config parse(const std::string& url, std::chrono::milliseconds
   auto parsed = redis::parse_url(url);
   if (!parsed) throw std::invalid_argument("bad Redis URL: " + parsed.error().message);
   parsed->command_timeout = timeout;
-  // A batch of messages may be large, and all of a caller's threads share the connection.
+  // Batches may be large, and all threads of the caller share the connection.
   parsed->outstanding_limit_bytes = std::size_t{512} << 20;
   return *parsed;
 }
 
-// After fork() the child has no such thread, and the parent's connections are not the child's to
-// close.
+// After fork() the child has no such thread, and must not close its parent's connections.
 void forget_parents(std::unique_ptr<client_loop>& loop, pid_t owner) {
   if (loop && owner != ::getpid()) std::ignore = loop.release();
 }
@@ -82,7 +83,7 @@ app::impl::impl(std::string given_url, app_options given)
   same_redis = options.result_url.empty() || options.result_url == url;
   keys.prefix = options.global_key_prefix;
   keys.result_prefix = options.result_key_prefix;
-  // What Celery's Redis backend does with a prefix that does not end visibly.
+  // Celery's Redis backend appends this to a prefix that does not end in a separator.
   if (!keys.result_prefix.empty() &&
       std::string_view(":_-.").find(keys.result_prefix.back()) == std::string_view::npos)
     keys.result_prefix += '_';
@@ -168,7 +169,7 @@ client_loop& app::impl::client() {
 
 namespace {
 
-// The commands of a plan, in pipelines of bounded size. What chords need goes before them.
+// The commands of a plan, in pipelines of bounded size. new_chords() must be sent first.
 std::vector<redis::request> pipelines(const app::impl& app, const plan& what) {
   std::vector<redis::request> out(1);
   std::map<std::string, std::vector<std::string>> by_list;
@@ -235,10 +236,10 @@ void app::impl::publish(plan&& what, const std::optional<publish_retry>& policy)
       loop.block(attempt);
       return;
     } catch (const failure& e) {
-      // A lost reply means "perhaps": sending again could double the tasks, so only what was surely
-      // not done is retried.
-      const bool surely_not_sent = e.code() == errc::unavailable;
-      if (!policy || !surely_not_sent || tries >= policy->max_retries)
+      // After a lost reply the tasks may have been sent, and sending again could double them. So
+      // only what was certainly not sent is retried.
+      const bool certainly_not_sent = e.code() == errc::unavailable;
+      if (!policy || !certainly_not_sent || tries >= policy->max_retries)
         throw broker_unavailable(e.what());
     }
     std::this_thread::sleep_for(pause);
@@ -301,7 +302,7 @@ std::vector<std::string> task_handle::map(std::span<const json_array> calls,
   std::vector<std::string> ids;
   ids.reserve(calls.size());
   auto& in = app_->internals();
-  // In parts, so that a million calls do not stand in memory twice.
+  // In parts, so that a million calls are not in memory twice.
   constexpr std::size_t part = 5000;
   for (std::size_t from = 0; from < calls.size(); from += part) {
     plan some;

@@ -1,4 +1,5 @@
-// The inside of tasks::app: what is registered, where Redis is, and the client's own I/O thread.
+// The implementation of tasks::app: registered tasks, connection settings, and the client's I/O
+// thread.
 #pragma once
 
 #include "redis/client.hpp"
@@ -28,7 +29,7 @@ struct app::impl {
   std::string url;
   redis::connection_config broker;
   redis::connection_config results;
-  bool same_redis = true;  // results stand where the broker is
+  bool same_redis = true;  // results are kept in the broker's Redis
   key_names keys;
   std::map<std::string, std::shared_ptr<const task_definition>, std::less<>> tasks;
 
@@ -42,16 +43,15 @@ struct app::impl {
   [[nodiscard]] outgoing prepare(std::string_view name, json_array args, json_object kwargs,
                                  const send_options& given) const;
 
-  // Starts the I/O thread on first use, also after fork(). Throws broker_unavailable when Redis
-  // does not answer.
+  // Starts the I/O thread on first use, also after fork().
   client_loop& client();
 
-  // Publishes in one round trip; tries again as `policy` says while Redis is away (never when
-  // nothing is given).
+  // Publishes in one round trip. While Redis is away it retries as `policy` says; without a policy
+  // it does not. Throws broker_unavailable.
   void publish(plan&& what, const std::optional<publish_retry>& policy);
-  // The task-sent events of these messages, if they are wanted.
+  // The task-sent events of these messages; empty when they are disabled.
   std::vector<std::string> sent_events(const std::vector<outgoing>& messages);
-  // The same from raw fields (sent_fields()), for what a worker sends.
+  // The same from raw fields (sent_fields()), for messages that a worker sends.
   std::vector<std::string> sent_events(const std::vector<std::string>& fields);
 
  private:
@@ -62,18 +62,18 @@ struct app::impl {
   pid_t client_pid_ = 0;
 };
 
-// The list of a message and the message itself.
+// A message and the list that it goes to.
 struct addressed {
   std::string list;
   std::string envelope;
 };
 addressed address(const key_names& keys, const outgoing& m);
 
-// What has to be stored, key and value, before the members of a chord are sent.
+// The keys and values that must be stored before the members of a chord are sent.
 std::vector<std::pair<std::string, std::string>> chord_keys(const key_names& keys,
                                                             const new_chord& chord);
 
-// The task that runs on this thread, if any: what is sent from inside a task gets it as parent.
+// Marks the task that runs on this thread: messages sent from inside it get it as their parent.
 class running_scope {
  public:
   using child_handler = std::function<void(const json& result_tuple)>;

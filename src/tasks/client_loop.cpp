@@ -14,14 +14,14 @@ namespace {
 using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
-// A caller whose last answer is no older sends one thing after the other.
+// A caller whose last reply is not older than this sends one message after another.
 constexpr auto burst_gap = 1ms;
-// What takes longer is left to the loop's own thread: it may be a wait for a result.
+// A longer wait is left to the loop's own thread: it may be for a task's result.
 constexpr auto drive_limit = 2ms;
-// After two callers were seen at once.
+// For this long after two callers were seen at once, no caller takes over.
 constexpr auto crowd_memory = 100ms;
 
-// As run_loop() does it.
+// The same as run_loop().
 template <class Run>
 void guarded(Run run) {
   try {
@@ -47,12 +47,12 @@ client_loop::client_loop(const redis::connection_config& broker,
 
 void client_loop::run() {
   const auto keep = asio::make_work_guard(io_);
-  std::unique_lock lock(turn_);
+  std::unique_lock lock(mutex_);
   while (!io_.stopped()) {
     while (reserved_ || driven_) {
       const auto seen = drives_;
       parked_.wait_for(lock, burst_gap, [this] { return !reserved_ && !driven_; });
-      // Nobody came in all that time.
+      // No caller came in all that time.
       if (!driven_ && drives_ == seen) reserved_ = false;
     }
     running_ = true;
@@ -65,7 +65,7 @@ void client_loop::run() {
 }
 
 bool client_loop::take_over(steady::time_point now) {
-  std::unique_lock lock(turn_);
+  std::unique_lock lock(mutex_);
   ++callers_;
   if (callers_ > 1) crowded_until_ = now + crowd_memory;
   if (now < crowded_until_) {
@@ -78,7 +78,7 @@ bool client_loop::take_over(steady::time_point now) {
   if (driven_ || now - last_quick_ > burst_gap) return false;
   reserved_ = true;
   if (running_) {
-    asio::post(io_, [] {});  // makes it look
+    asio::post(io_, [] {});  // so that it returns
     left_.wait(lock, [this] { return !running_ || !reserved_; });
     if (!reserved_) return false;
   }
@@ -87,7 +87,7 @@ bool client_loop::take_over(steady::time_point now) {
 }
 
 void client_loop::hand_back(bool keep_others_off) {
-  const std::lock_guard lock(turn_);
+  const std::lock_guard lock(mutex_);
   driven_ = false;
   ++drives_;
   if (!keep_others_off) reserved_ = false;
@@ -100,13 +100,13 @@ client_loop::guest::guest(client_loop& loop)
 client_loop::guest::~guest() {
   if (drives_) loop_.hand_back(false);
   const auto now = steady::now();
-  const std::lock_guard lock(loop_.turn_);
+  const std::lock_guard lock(loop_.mutex_);
   --loop_.callers_;
   if (now - begin_ < drive_limit) loop_.last_quick_ = now;
 }
 
 void client_loop::guest::await(const std::atomic<bool>& ready) {
-  loop_.look_out(ready, drives_);
+  loop_.spin(ready, drives_);
   if (!drives_) return;
   const auto until = begin_ + drive_limit;
   while (!ready && steady::now() < until) guarded([&] { loop_.io_.run_one_until(until); });
@@ -114,11 +114,11 @@ void client_loop::guest::await(const std::atomic<bool>& ready) {
   loop_.hand_back(ready);
 }
 
-void client_loop::look_out(const std::atomic<bool>& ready, bool drives) noexcept {
+void client_loop::spin(const std::atomic<bool>& ready, bool drives) noexcept {
   static const bool one_core = std::thread::hardware_concurrency() < 2;
   constexpr auto moment = std::chrono::microseconds(100);
   constexpr int longest_rest = 64;
-  if (one_core || looking_out_.exchange(true, std::memory_order_acquire)) return;
+  if (one_core || spinning_.exchange(true, std::memory_order_acquire)) return;
   if (rest_ > 0) {
     --rest_;
   } else {
@@ -134,7 +134,7 @@ void client_loop::look_out(const std::atomic<bool>& ready, bool drives) noexcept
     missed_ = seen ? 0 : std::min(2 * missed_ + 1, longest_rest);
     rest_ = missed_;
   }
-  looking_out_.store(false, std::memory_order_release);
+  spinning_.store(false, std::memory_order_release);
 }
 
 client_loop::~client_loop() {

@@ -1,10 +1,10 @@
 // The client side's event loop: one connection for commands, one for subscriptions. Callers of any
 // thread hand it work and wait.
 //
-// A thread of its own runs it, but one caller who sends one thing after the other runs it
-// meanwhile: then an answer wakes one thread and not two, and the scheduler keeps this thread and
-// Redis on one core. Waking another core costs more than all the rest of a send (measured: 13,000
-// round trips a second across two cores of a virtual machine, 125,000 on one).
+// It has a thread of its own. But a caller that sends one message after another runs the loop
+// itself while it waits: then a reply wakes one thread instead of two, and the scheduler keeps this
+// thread and Redis on one core. Waking another core costs more than the rest of a send (measured:
+// 13,000 round trips per second across two cores of a virtual machine, 125,000 on one).
 #pragma once
 
 #include "core/error.hpp"
@@ -31,8 +31,8 @@ class client_loop {
   client_loop(const client_loop&) = delete;
   client_loop& operator=(const client_loop&) = delete;
 
-  // Runs `work()` on the loop and returns what it returns, or throws what it throws. Not on the
-  // loop's own thread.
+  // Runs `work()` on the loop, waits, and returns what it returns or throws what it throws. Must
+  // not be called on the loop's own thread.
   template <class Work>
   auto block(Work work) {
     using value = typename std::invoke_result_t<Work>::value_type;
@@ -52,7 +52,7 @@ class client_loop {
   redis::subscriber& subscriber() noexcept { return subscriber_; }
 
  private:
-  // A promise without the cost of one: publishing one by one waits here.
+  // A cheap promise, because publishing one by one waits here.
   template <class T>
   struct waiter {
     using stored = std::conditional_t<std::is_void_v<T>, bool, std::optional<T>>;
@@ -72,8 +72,8 @@ class client_loop {
       ready = true;
       changed.notify_one();
     }
-    // Of what the loop throws: an exception that two threads share is freed by whichever lets go of
-    // it last, and that is the loop as often as the one who still reads it.
+    // Copies a failure: an exception object that two threads share may be freed by the loop while
+    // the caller still reads it.
     static std::exception_ptr own_copy(const std::exception_ptr& p) {
       if (!p) return p;
       try {
@@ -99,7 +99,7 @@ class client_loop {
     ~guest();
     guest(const guest&) = delete;
     guest& operator=(const guest&) = delete;
-    // Helps until it is ready, as far as that is worth while.
+    // Runs the loop until `ready`, as long as that is worthwhile.
     void await(const std::atomic<bool>& ready);
 
    private:
@@ -108,22 +108,22 @@ class client_loop {
     bool drives_;
   };
 
-  // For the loop's own thread: runs it whenever no caller does.
+  // The loop's own thread: runs the loop whenever no caller does.
   void run();
-  // Makes the calling thread the one that runs the loop, when it is the only caller and the last
-  // answer came a moment ago.
+  // Lets the calling thread run the loop, if it is the only caller and the last reply came a moment
+  // ago.
   bool take_over(std::chrono::steady_clock::time_point now);
   void hand_back(bool keep_others_off);
 
-  // Watches for the answer a moment before its thread sleeps, and runs the loop meanwhile if it
-  // `drives`: a core that idles is the slowest to wake. One caller at a time; each time the
-  // answer took longer (Redis is elsewhere, or every core is busy) the next ones rest for longer.
-  void look_out(const std::atomic<bool>& ready, bool drives) noexcept;
+  // Spins for the reply for a moment before the thread sleeps, because an idle core is slow to
+  // wake; runs the loop meanwhile if it `drives`. One caller at a time. Each time a reply took
+  // longer (Redis is remote, or all cores are busy) the next callers skip this more often.
+  void spin(const std::atomic<bool>& ready, bool drives) noexcept;
 
-  std::atomic<bool> looking_out_{false};
-  int missed_ = 0, rest_ = 0;  // belong to who looks out
+  std::atomic<bool> spinning_{false};
+  int missed_ = 0, rest_ = 0;  // of the caller that spins
 
-  std::mutex turn_;  // guards all up to running_
+  std::mutex mutex_;  // guards all members up to running_
   std::condition_variable parked_, left_;
   int callers_ = 0;
   std::chrono::steady_clock::time_point crowded_until_, last_quick_;

@@ -3,8 +3,9 @@
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
 #include "tasks/protocol/control_message.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/python_repr.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,7 +17,7 @@ bool is_final(std::string_view state) {
   return state == "SUCCESS" || state == "FAILURE" || state == "REVOKED";
 }
 
-// The document, or null when the text is none.
+// The document; null when the text is not one.
 json parse_document(std::string_view text) {
   auto parsed = parse_json(text);
   return parsed && parsed->is_object() ? std::move(*parsed) : json();
@@ -54,7 +55,7 @@ awaitable<json> read_document(app::impl& in, client_loop& loop, std::string key)
   co_return reply.is_nil() ? json() : parse_document(reply.as_string());
 }
 
-// Subscribes, reads, waits: a result that comes in between is not missed.
+// Subscribes, then reads, then waits, so that a result that arrives in between is not missed.
 awaitable<json> await_document(app::impl& in, client_loop& loop, std::string key,
                                milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
@@ -139,7 +140,7 @@ void async_result::revoke(bool terminate) const {
     auto& redis = in.client().broker();
     co_await redis.wait_connected(in.options.operation_timeout);
     redis::request both;
-    // Kept in Redis too: workers that start later must know.
+    // Stored in Redis too, for workers that start later.
     both.push("ZADD", in.keys.own("revoked"), until, id_);
     both.push("PUBLISH", in.keys.pidbox(), envelope);
     redis::checked(co_await redis.exec(std::move(both)));

@@ -6,9 +6,9 @@ const redis::script fetch{
     "tasks_fetch",
 #include "tasks/worker/fetch.lua.inc"
 };
-const redis::script turn{
-    "tasks_turn",
-#include "tasks/worker/turn.lua.inc"
+const redis::script worker_cycle{
+    "tasks_worker_cycle",
+#include "tasks/worker/worker_cycle.lua.inc"
 };
 const redis::script due{
     "tasks_due",

@@ -1,4 +1,4 @@
-// The Lua scripts; each says in its file what it takes and returns.
+// The Lua scripts. Each file documents its KEYS, ARGV and returned value.
 #pragma once
 
 #include "redis/script.hpp"
@@ -6,7 +6,7 @@
 namespace skirmish::tasks::scripts {
 
 extern const redis::script fetch;
-extern const redis::script turn;
+extern const redis::script worker_cycle;
 extern const redis::script due;
 extern const redis::script schedule;
 extern const redis::script put_back;

@@ -15,21 +15,21 @@
 //   P/<db>.celeryev/<type>        channel events
 //
 //   Tworkers              zset    instance → its last heartbeat (Unix seconds by Redis' clock)
-//   Tworker:<instance>    hash    node, pid, started, queues; number of the last turn; 1 day
+//   Tworker:<instance>    hash    node, pid, started, queues; number of the last cycle; 1 day
 //   Trunning:<instance>   hash    tag → of a started task: {"id", "message"?} when it was
 //                                 acknowledged early, '' when late; 7 days
-//   Teta                  zset    "<list>\n<envelope>" → when it becomes ready
+//   Teta                  zset    "<list>\n<envelope>" → when it is due
 //   Tdead                 list    dead letters, newest first, at most 10,000
 //   Trevoked              zset    id → when it may be forgotten (Unix seconds); at most 50,000
 //   Tpaused               set     names of paused queues
-//   Tchords               hash    gid → how to fire a complete chord whose worker died before
+//   Tchords               hash    gid → how to send the body of a complete chord, until it is sent
 //   Trate:<task>          string  GCRA state of a shared rate limit, as long as it matters
-//   Tonce:<key>           string  the id sent under a deduplication key, as long as was asked
+//   Tonce:<key>           string  the id sent under a deduplication key; the caller chooses the TTL
 //   Tbeat                 hash    entry → {"task", "every", …}, added at run time
 //   Tbeat:last            hash    entry → when it last ran (Unix seconds)
 //   Tbeat:leader          string  the leading beat's token, 10 s
 //   Tdoctor               hash    "<gid> <members ended>" of an unfinished chord → since when
-//                                 (Unix seconds), as far as the doctor has seen, 1 day
+//                                 (Unix seconds) the doctor has seen it so; 1 day
 //   Thistory:…            see history.hpp
 #pragma once
 
@@ -45,13 +45,13 @@ namespace skirmish::tasks {
 inline constexpr std::string_view separator = "\x06\x16";
 inline constexpr std::array<int, 4> priority_steps{0, 3, 6, 9};
 
-// The greatest step that is not above the priority, which is clamped to 0..9.
+// The highest step that does not exceed the priority, which is clamped to 0..9.
 constexpr int priority_step(int priority) noexcept {
   return priority >= 9 ? 9 : priority >= 6 ? 6 : priority >= 3 ? 3 : 0;
 }
 
-// True for a name under which a queue's list shares its key with nothing else: an id without ':'
-// that is no key of ours or of Celery's. Names of queues that come from outside must be such.
+// True when a queue of this name shares its key with nothing else: an id without ':' that is not a
+// key of ours or of Celery's. Queue names from outside must pass this.
 inline bool is_queue_name(std::string_view name) {
   constexpr std::array<std::string_view, 5> taken{"unacked", "unacked_index", "unacked_mutex",
                                                   "interactions", "positions"};
@@ -61,6 +61,12 @@ inline bool is_queue_name(std::string_view name) {
          std::find(taken.begin(), taken.end(), name) == taken.end() &&
          std::none_of(families.begin(), families.end(),
                       [&](auto family) { return name.starts_with(family); });
+}
+
+// A member of a binding: which queue messages with this routing key go to.
+inline std::string binding_member(std::string_view routing_key, std::string_view queue) {
+  std::string out(routing_key);
+  return out.append(separator).append(separator).append(queue);
 }
 
 struct key_names {

@@ -8,7 +8,10 @@
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/protocol/json_scan.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/serialize.hpp>
@@ -35,11 +38,11 @@ namespace schema = http::schema;
 constexpr auto answer_timeout = 1s;
 constexpr auto retry_limit = 30s;  // a caller does not wait for longer
 
-// What tasks were given and returned, with numbers as exact as they came.
+// Arguments and results of tasks, with their numbers unchanged.
 response exact_response(const json& body) {
   return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
-// Of a cursor: more tasks than any history holds.
+// The largest offset in a cursor: more tasks than any history holds.
 constexpr std::int64_t history_offset_max = 1'000'000'000;
 
 struct routes {
@@ -74,13 +77,13 @@ shape call_shape(std::vector<std::string> queues) {
        {"expires_s", shape::number(0, 1e9), optional, "seconds after which it does not start"},
        {"priority", shape::integer(0, 9), optional, "0 is served first"},
        {"retry", shape::boolean(), optional,
-        "true: when Redis fails, try for a moment more; it is sent once at most. Default: false, "
-        "with a retry_policy true"},
+        "true: retry when Redis fails; the task is sent once at most. Default: true with a "
+        "retry_policy, else false"},
        {"retry_policy", retry_policy_shape(), optional,
-        "how often and how fast it is tried again, for 30 seconds at most"}});
+        "how often and how fast sending is retried, for 30 seconds at most"}});
 }
 
-// What the body says under a name, with numbers as exact as they were written.
+// The member of the body under a name, with its numbers unchanged.
 json exact_member(const exchange& x, std::string_view name) {
   std::optional<json> exact;
   json_scanner(x.req.body).object([&](std::string_view key, std::string_view token) {
@@ -109,7 +112,7 @@ result<void> read_times(const exchange& x, outgoing& m) {
   return {};
 }
 
-// Nothing when it is to be sent once and no more.
+// Returns nullopt when sending is not to be retried.
 std::optional<publish_retry> retry_of(const exchange& x) {
   const auto& body = x.body.as_object();
   const auto* given = body.if_contains("retry_policy");
@@ -143,15 +146,15 @@ result<outgoing> message_of(const exchange& x) {
   return m;
 }
 
-// What a message is sent once under, and for how long.
+// The key under which a message is sent once, and for how long that holds.
 struct once_key {
   std::string key;
   std::string digest;
   milliseconds remember;
 };
 
-// Each API key has Idempotency-Keys of its own. How often sending is tried is no part of what is
-// sent.
+// Each API key has Idempotency-Keys of its own. The retry policy is not part of the task, so it is
+// not part of the digest.
 once_key once_key_of(const exchange& x, const outgoing& m) {
   const auto sent = x.req.header("idempotency-key");
   auto what = x.body.as_object();
@@ -161,8 +164,8 @@ once_key once_key_of(const exchange& x, const outgoing& m) {
   return {fmt::format("request:{}@{}", x.who.id, sent), digest, 24h};
 }
 
-// Tries again as the policy says, and within the time limit. What was sent under a key is not sent
-// again, so a lost reply may be followed by another try.
+// Retries as the policy says, within the time limit. A lost reply is retried too, because a task is
+// sent once per key.
 awaitable<result<std::string>> publish_persistently(shared r, outgoing m, once_key once,
                                                     publish_retry policy) {
   asio::steady_timer timer(r->io);
@@ -238,7 +241,7 @@ awaitable<response> list(shared r, exchange& x) {
       json_object{{"items", std::move(page.items)}, {"next_cursor", std::move(next)}});
 }
 
-// C++ workers as they stand in Redis, and Python workers, which say that they live by answering.
+// C++ workers, which are registered in Redis, and Python workers, which answer a ping.
 awaitable<json_array> all_workers(shared r) {
   auto items = co_await workers(r->view());
   const json_object no_arguments;
@@ -259,7 +262,7 @@ awaitable<response> list_workers(shared r, exchange&) {
   co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
-// The nodes whose names begin like this up to the '@'.
+// The nodes with this name before the '@'.
 std::vector<std::string> nodes_called(std::string_view short_name, const json_array& of) {
   std::vector<std::string> out;
   for (const auto& w : of) {
@@ -276,8 +279,7 @@ awaitable<response> list_queues(shared r, exchange&) {
   co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
-// A node's name has an '@', which is no id: the route's parameter takes the part before it, or
-// `all`.
+// A node's name contains '@', which an id cannot: the route takes the part before it, or `all`.
 awaitable<response> command(shared r, exchange& x) {
   std::vector<std::string> to;
   if (x.path("name") != "all") {
@@ -321,7 +323,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
   to.add({verb::post,
           "/api/tasks",
           access::server,
-          "Send a task to C++ or Python workers; once for each Idempotency-Key",
+          "Send a task to C++ or Python workers, once per Idempotency-Key",
           [r](exchange& x) { return create(r, x); },
           call_shape(std::move(queues)),
           {},
@@ -336,7 +338,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
   to.add({verb::get,
           "/api/tasks",
           access::server,
-          "Tasks that were seen, newest first",
+          "Tasks in the history, newest first",
           [r](exchange& x) { return list(r, x); },
           {},
           {text_parameter("state", "only in this state"),
@@ -345,7 +347,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
            text_parameter("since", "only with an event at or after this time"),
            text_parameter("until", "only with an event at or before this time"),
            http::limit_parameter(), http::cursor_parameter()},
-          "From events: workers must send them (-E)"})
+          "Recorded from events, which workers must send (-E)"})
       .gives(200, schema::page_of(schema::open_object()));
   to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
           [r](exchange& x) { return read(r, x); }})
@@ -374,7 +376,7 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
                                       {"pid", schema::text(), optional},
                                       {"started", schema::text(), optional},
                                       {"queues", schema::array_of(schema::text()), optional}})));
-  to.add({verb::get, "/api/queues", access::admin, "Queues and how many messages wait",
+  to.add({verb::get, "/api/queues", access::admin, "Queues and their waiting messages",
           [r](exchange& x) { return list_queues(r, x); }})
       .gives(200, schema::page_of(schema::object({{"name", schema::text()},
                                                   {"depth", schema::count()},
@@ -382,7 +384,8 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
                                                   {"paused", schema::boolean()},
                                                   {"consumers", schema::count()}})));
   to.add({verb::post, "/api/workers/{name}/{command}", access::admin,
-          "Remote control: the node's name up to the @, or `all`; the body holds the arguments",
+          "Remote control of the node with this name before the @, or of `all`; the body holds the "
+          "arguments",
           [r](exchange& x) { return command(r, x); }, shape::any_object()})
       .gives(200, schema::object({{"answers", schema::map_of(schema::anything())}}))
       .refuses({404});

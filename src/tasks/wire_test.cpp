@@ -1,10 +1,14 @@
 // The wire: bytes that real Celery clients wrote, and what this library makes of them.
 #include "skirmish/tasks/call.hpp"
+#include "tasks/protocol/base64.hpp"
 #include "tasks/protocol/control_message.hpp"
 #include "tasks/protocol/envelope.hpp"
 #include "tasks/protocol/event.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/python_repr.hpp"
 #include "tasks/protocol/result_document.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/tasks_keys.hpp"
 
 #include <boost/json/parse.hpp>

@@ -23,9 +23,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 
+# Taken out of the environment, because the program refuses variables of its own that it does not know.
+EXAMPLES = os.environ.pop("SKIRMISH_EXAMPLES", None)
+
+
 def examples():
-    given = os.environ.get("SKIRMISH_EXAMPLES")
-    for place in [given] if given else [ROOT / "build/dev/examples", ROOT / "build/release/examples"]:
+    for place in [EXAMPLES] if EXAMPLES else [ROOT / "build/dev/examples", ROOT / "build/release/examples"]:
         if (pathlib.Path(place) / "tasks_worker").exists():
             return pathlib.Path(place)
     pytest.skip("skipped: build the examples first")

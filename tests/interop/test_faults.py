@@ -77,7 +77,9 @@ def test_a_frozen_worker_does_not_repeat_what_was_given_away(client, server, sta
     first.process.send_signal(signal.SIGCONT)
     again = send(client, "mark", str(marks), "after", 0)
     assert again.get(timeout=15) == "after"
-    time.sleep(1)  # whatever the thawed worker would wrongly start, it starts at once
+    # Once the thawed worker holds nothing any more, it has dropped or started all that it held.
+    thawed = client.control.inspect(destination=["cpp1@test"], timeout=5)
+    eventually(lambda: thawed.reserved() == thawed.active() == {"cpp1@test": []}, 30)
     assert [starts(marks, f"w{i}") for i in range(3)] == [1, 1, 1]
 
 

@@ -56,12 +56,14 @@ class task_worker {
   void vanish() {
     state_->io.stop();
     thread_.join();
+    vanished_.push_back(state_);
     bury(std::move(state_));
-    has_vanished = true;
   }
-
-  // One has, in this test: the threads of its tasks use the app for a moment after the test.
-  static inline bool has_vanished = false;
+  // Waits until no task of a vanished worker runs any more. Their gates must be open.
+  static void join_vanished() {
+    for (const auto& each : std::exchange(vanished_, {}))
+      each->worker.join_threads(std::chrono::seconds{60});
+  }
 
  private:
   struct state {
@@ -83,6 +85,7 @@ class task_worker {
     state_->io.run();
   }
 
+  static inline std::vector<std::shared_ptr<state>> vanished_;
   std::shared_ptr<state> state_;
   std::thread thread_;
 };

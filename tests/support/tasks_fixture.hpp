@@ -5,7 +5,6 @@
 #include "support/task_worker.hpp"
 #include "tasks/client_loop.hpp"
 
-#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -67,11 +66,8 @@ class tasks_fixture : public ::testing::Test {
     return c;
   }
 
-  ~tasks_fixture() override {
-    // Nobody can be asked whether a buried worker's threads have ended.
-    if (std::exchange(task_worker::has_vanished, false))
-      std::this_thread::sleep_for(std::chrono::milliseconds{300});
-  }
+  // The threads of a vanished worker may still use the app.
+  ~tasks_fixture() override { task_worker::join_vanished(); }
 
   tasks::app app{shared_redis().url()};
 };

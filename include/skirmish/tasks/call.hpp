@@ -1,5 +1,5 @@
-// From a C++ function to a task: arguments out of JSON by position or by name, the result into
-// JSON.
+// Turns a C++ function into a task: converts its arguments from JSON, by position or by name, and
+// its result to JSON.
 #pragma once
 
 #include "skirmish/tasks/context.hpp"
@@ -73,7 +73,7 @@ struct split<std::tuple<task_context&, A...>> {
   using values = std::tuple<A...>;
 };
 
-// Takes everything as it came: `[](task_context& self, arguments& all) -> json`.
+// Takes all arguments unconverted: `[](task_context& self, arguments& all) -> json`.
 template <class Values>
 inline constexpr bool takes_all = std::is_same_v<Values, std::tuple<arguments&>>;
 

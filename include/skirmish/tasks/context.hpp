@@ -1,4 +1,4 @@
-// `self`: the message a task is running for, and what the task may do about it.
+// `self`: the message that a task runs for, and what the task may do with it.
 #pragma once
 
 #include "skirmish/tasks/types.hpp"
@@ -20,7 +20,7 @@ struct retry_options {
   std::optional<int> max_retries = {};
 };
 
-// Lives as long as the task runs; its members may be called from any thread.
+// Lives as long as the task runs. Its members may be called from any thread.
 class task_context {
  public:
   virtual ~task_context() = default;
@@ -40,8 +40,8 @@ class task_context {
   // Publishes a state of your own, for progress: `self.update_state({{"done", 3}})`.
   virtual void update_state(json meta, std::string_view state = "PROGRESS") = 0;
 
-  // Ends this run and sends the message again, later. When the retries are used up the reason
-  // becomes the result.
+  // Ends this run and sends the message again, later. When no retries remain, the reason becomes
+  // the result.
   [[noreturn]] void retry(retry_options options = {}) const;
   [[noreturn]] void retry(milliseconds countdown) const {
     retry(retry_options{.countdown = countdown});

@@ -20,10 +20,10 @@ namespace skirmish::tasks {
 class signature {
  public:
   explicit signature(std::string_view task, json_array args = {}, json_object kwargs = {});
-  // From the wire. Nothing is checked here; a bad signature fails when it is sent.
+  // From the wire. Not validated here: a bad signature fails when it is sent.
   static signature from_json(json_object document);
 
-  // Not fed with the result before it.
+  // Does not get the result of the step before it.
   signature& immutable(bool value = true);
   signature& queue(std::string_view name) { return option("queue", json(name)); }
   signature& priority(int value) { return option("priority", value); }

@@ -1,4 +1,4 @@
-// The words of the task library: options, and the exceptions a task may throw.
+// Types of the task library: options, and the exceptions that a task may throw.
 #pragma once
 
 #include "skirmish/tasks/signature.hpp"
@@ -12,7 +12,7 @@
 
 namespace skirmish::tasks {
 
-// How often and how fast publishing is tried again while Redis cannot be reached.
+// How often and how fast publishing is retried while Redis cannot be reached.
 struct publish_retry {
   int max_retries = 3;
   milliseconds interval_start{0};
@@ -34,14 +34,14 @@ class expiry {
   milliseconds from_now_{0};
 };
 
-// How one message is sent. Everything is optional; what is not set comes from the task's options.
+// How one message is sent. Everything is optional and defaults to the task's options.
 struct send_options {
   std::optional<time_point> eta = {};  // do not start before
   std::optional<milliseconds> countdown = {};
   std::optional<expiry> expires = {};  // do not start after
   std::string queue = {};
   std::optional<int> priority = {};  // 0 is served first, 9 last
-  std::optional<bool> retry = {};    // try again while Redis is unreachable; default true
+  std::optional<bool> retry = {};    // retry while Redis is unreachable; default true
   publish_retry retry_policy = {};
   std::string task_id = {};                // default: a new UUID
   std::vector<signature> link = {};        // sent with the result after success
@@ -66,12 +66,12 @@ struct parameter {
   std::optional<json> fallback = {};  // the value when the caller gives none
 };
 
-// What a task is like. Set when it is registered.
+// Properties of a task. Set when it is registered.
 struct task_options {
   std::vector<parameter> parameters = {};  // in order, without `self`
   std::string queue = {};
   std::optional<int> priority = {};
-  std::string rate_limit = {};         // "10/s", "100/m", "1/h" or "5" (a second), for one worker
+  std::string rate_limit = {};         // "10/s", "100/m", "1/h" or "5" (per second), per worker
   std::string global_rate_limit = {};  // the same, shared by all C++ workers
   std::optional<milliseconds> soft_time_limit = {};
   std::optional<milliseconds> time_limit = {};
@@ -83,13 +83,13 @@ struct task_options {
   // Exceptions that lead to a retry: names as in results ("RuntimeError", "ConnectionError"); "*"
   // means all.
   std::vector<std::string> autoretry_for = {};
-  std::optional<int> max_retries = 3;  // none: for ever
+  std::optional<int> max_retries = 3;  // nullopt: unlimited
   milliseconds default_retry_delay{std::chrono::seconds{180}};
   double retry_backoff_s = 0;  // 0: the default delay; else this many seconds, doubled each time
   milliseconds retry_backoff_max{std::chrono::seconds{600}};
   bool retry_jitter = true;
-  int dead_letter_after = 0;  // a message that failed (or killed its worker) so often goes to the
-                              // dead letters; 0: never
+  int dead_letter_after = 0;  // after so many failures the message moves to the dead letters;
+                              // 0: never
 };
 
 // An exception with the names that Python will see: `exc_type`, `exc_message`, `exc_module`.
@@ -111,12 +111,13 @@ class task_error : public std::runtime_error {
   json_array arguments_;
 };
 
-// Ends the task without a result: its state stays as it was.
+// Ends the task without a result; its state does not change.
 struct ignore : std::runtime_error {
   ignore() : std::runtime_error("ignored") {}
 };
 
-// Refuses the message: back to the queue's end, or dropped.
+// Refuses the message: with `again` it goes back to the end of its queue. Else it is dropped, or
+// moves to the dead letters if it is acknowledged late.
 struct reject : std::runtime_error {
   explicit reject(std::string why = {}, bool again = false)
       : std::runtime_error(why), requeue(again) {}
@@ -151,7 +152,7 @@ class task_failed : public task_error {
   std::string state_;
 };
 
-// get() found no result in time.
+// What get() throws when there is no result in time.
 struct timed_out : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -165,10 +166,10 @@ struct app_options {
   std::string result_url = {};  // default: the broker's
   std::string default_queue = "celery";
   std::vector<std::pair<std::string, std::string>> routes =
-      {};  // glob of task names → queue; the first that fits
+      {};  // glob of task names → queue; the first match counts
   milliseconds result_expires{std::chrono::hours{24}};  // 0: never
   bool track_started = false;
-  bool send_sent_event = false;  // monitors learn of what this program sends, too
+  bool send_sent_event = false;  // publish task-sent events
   bool result_extended = false;
   std::string global_key_prefix = {};  // Celery's broker option `global_keyprefix`
   std::string result_key_prefix = {};  // Celery's result option `global_keyprefix`

@@ -1,8 +1,9 @@
 // `skirmish task doctor`: looks for what is known to go wrong on a Celery broker.
 #include "core/parse.hpp"
 #include "tasks/admin/operator.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 
@@ -29,8 +30,8 @@ awaitable<void> examine_chords(broker_view at, json_array& out) {
     const auto found = co_await keys_like(at, at.keys.group("*") + part);
     for (const auto& key : found) chords.insert(key.substr(0, key.size() - 2));
   }
-  // Redis tells how long a key has not been touched, and looking touches it: so what each look
-  // found is kept for the next one.
+  // Redis reports how long a key was not accessed, and reading it resets that. So each run stores
+  // what it found for the next one.
   const auto memory = at.keys.own("doctor");
   const auto remembered = co_await at.redis.command("HGETALL", memory);
   std::map<std::string, std::int64_t> before;
@@ -96,7 +97,7 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
   if (held.as_integer().value_or(0) != booked.as_integer().value_or(0))
     out.push_back(finding(
         "unbooked messages", at.keys.unacked(),
-        fmt::format("{} messages are held, {} are booked", held.as_integer().value_or(0),
+        fmt::format("{} messages are held, {} are indexed", held.as_integer().value_or(0),
                     booked.as_integer().value_or(0)),
         "a moment later they should agree; if not, a worker was killed between two commands"));
   const auto dead = co_await at.redis.command("LLEN", at.keys.own("dead"));
@@ -105,7 +106,7 @@ awaitable<void> examine_keys(broker_view at, json_array& out) {
                           "skirmish task deadletter list, then requeue or drop"));
 }
 
-// What a worker says of its visibility timeout; nothing when it does not answer for itself.
+// A worker's own visibility timeout; nullopt when it did not answer.
 std::optional<std::int64_t> visibility_timeout_s(const json& stats, const json* conf) {
   const auto number_at = [](const json* in, std::string_view part, std::string_view name) {
     const auto* outer = in && in->is_object() ? in->get_object().if_contains(part) : nullptr;
@@ -114,7 +115,7 @@ std::optional<std::int64_t> visibility_timeout_s(const json& stats, const json* 
   };
   if (const auto own = number_at(&stats, "skirmish", "visibility_timeout_s")) return own;
   if (conf == nullptr || !conf->is_object()) return std::nullopt;
-  // Python tells only what is not the default.
+  // Python's workers only list options that differ from the default.
   return number_at(conf, "broker_transport_options", "visibility_timeout").value_or(3600);
 }
 
@@ -135,7 +136,7 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
                           fmt::format("between {} and {} s; the shortest wins", *timeouts.begin(),
                                       *timeouts.rbegin()),
                           "give all workers of this broker the same"));
-  // One that hangs does not answer, but stands in the list.
+  // A worker that hangs does not answer, but is still in the list.
   std::map<std::string, int> listed;
   const auto alive = co_await workers(at);
   for (const auto& w : alive) {
@@ -157,7 +158,7 @@ awaitable<void> examine_workers(broker_view at, json_array& out) {
                             "start workers with distinct -n"));
 }
 
-// Messages that wait: tasks that nobody knows, and what is no message.
+// Waiting messages: those of tasks that no worker knows, and those that cannot be read.
 awaitable<void> examine_waiting(broker_view at, json_array& out) {
   const json_object no_arguments;
   const std::vector<std::string> everybody;

@@ -2,7 +2,9 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -20,7 +22,7 @@ constexpr std::size_t batch_events = 200;
 constexpr auto batch_interval = 200ms;
 constexpr auto task_ttl_s = 7 * 86'400;
 constexpr auto lease_time = 5s;
-constexpr std::size_t scan_tasks = 200;  // of an index at a time
+constexpr std::size_t scan_tasks = 200;  // read from an index at a time
 constexpr std::size_t scan_limit_tasks = 10'000;
 
 std::string text_of(const json& v) {
@@ -30,7 +32,7 @@ std::string text_of(const json& v) {
   return out;
 }
 
-// The state an event means; nothing for events that are not about tasks.
+// The state that an event means; empty for events that are not about tasks.
 std::optional<std::string_view> state_of(std::string_view type) {
   if (type == "task-sent") return "PENDING";
   if (type == "task-received") return "RECEIVED";
@@ -101,8 +103,8 @@ void history_recorder::note(const json_object& event) {
 awaitable<void> history_recorder::write() {
   leading_ = co_await lease_.hold();
   if (!leading_) {
-    // What the leader has had time to write. The rest is written twice after a failover, which does
-    // no harm.
+    // Forget what the leader has had time to write. After a failover the rest is written twice,
+    // which is harmless.
     const auto old = std::chrono::steady_clock::now() - 2 * lease_time;
     while (!pending_.empty() && pending_.front().at < old) pending_.pop_front();
     co_return;
@@ -128,9 +130,9 @@ awaitable<void> history_recorder::run() {
       subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
   asio::steady_timer timer(io_);
   try {
-    co_await redis_.wait_connected(batch_interval);  // a start does not find it connected yet
+    co_await redis_.wait_connected(batch_interval);  // not connected yet at a start
   } catch (const failure&) {
-    // write() tells of it.
+    // write() logs it.
   }
   while (true) {
     try {
@@ -168,7 +170,7 @@ json_object to_object(const std::string& id, const redis::value& hash) {
 }  // namespace
 
 awaitable<history_page> read_history(broker_view at, history_query query) {
-  // One condition chooses the index; the others are looked at in what it gives.
+  // One condition chooses the index; the others filter what it returns.
   auto index = at.keys.own("history:", "all");
   if (!query.state.empty()) index = at.keys.own("history:state:", query.state);
   if (!query.worker.empty()) index = at.keys.own("history:worker:", query.worker);
@@ -215,7 +217,7 @@ awaitable<result<json_object>> read_task(broker_view at, std::string id) {
   if (!replies[1].is_nil()) {
     if (auto document = parse_json(replies[1].as_string()); document && document->is_object()) {
       const auto& stored = document->get_object();
-      // The stored result knows better than events, which may be switched off.
+      // The stored result is more reliable than events, which may be disabled.
       if (const auto* status = stored.if_contains("status")) out["state"] = *status;
       if (const auto* value = stored.if_contains("result")) out["result"] = *value;
       if (const auto* text = stored.if_contains("traceback"); text && !text->is_null())

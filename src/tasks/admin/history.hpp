@@ -1,5 +1,5 @@
-// What became of tasks, fed from events of C++ and Python workers and kept in Redis, so that a
-// restart forgets nothing. `H` is skirmish:tasks:history:
+// The history of tasks, recorded from events of C++ and Python workers and kept in Redis, so that
+// it survives restarts. `H` is skirmish:tasks:history:
 //
 //   Hall            zset    id → time of its last event; this and the next ones 7 days
 //   Hstate:<STATE>  zset    the same, of the tasks in that state
@@ -7,14 +7,15 @@
 //   Htask:<id>      hash    name, state, args, kwargs, worker, times…; 7 days
 //   Hleader         string  the recorder that writes, 5 s
 //
-// Bounded: the oldest tasks beyond `limit_tasks` are forgotten. One recorder of all processes
-// writes; the others stand by with the last seconds of events, so a failover loses none.
+// Bounded: the oldest tasks beyond `limit_tasks` are removed. One recorder, the leader, writes;
+// those of other processes keep the last seconds of events, so a failover loses none.
 #pragma once
 
 #include "core/task_group.hpp"
 #include "redis/lease.hpp"
 #include "redis/subscriber.hpp"
 #include "tasks/admin/operator.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <deque>
 #include <optional>
@@ -39,11 +40,11 @@ class history_recorder {
   key_names keys_;
   std::size_t limit_tasks_;
   redis::lease lease_;
-  struct noted {
+  struct pending_event {
     std::chrono::steady_clock::time_point at;
     std::vector<std::string> words;  // arguments of history.lua
   };
-  std::deque<noted> pending_;
+  std::deque<pending_event> pending_;
   bool leading_ = false;
 };
 
@@ -57,7 +58,7 @@ struct history_page {
   json_array items;                 // newest first
   std::optional<std::size_t> next;  // offset of the next page, when there may be one
 };
-// A page may be short, and still not be the last, when several conditions leave few tasks.
+// With several conditions a page may be short without being the last one.
 awaitable<history_page> read_history(broker_view at, history_query query);
 // One task with its stored result, or not_found.
 awaitable<result<json_object>> read_task(broker_view at, std::string id);

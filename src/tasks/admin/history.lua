@@ -1,4 +1,4 @@
--- Notes events of tasks. Each index is a sorted set of task ids by the time of their last event.
+-- Records task events. Each index is a sorted set of task ids by the time of their last event.
 -- KEYS: [1] prefix of the history's keys
 -- ARGV: [1] how many tasks are kept  [2] for how many seconds after their last event
 --       then for each event: id, time (seconds), state, number of fields, field, value, …
@@ -18,7 +18,7 @@ while at <= #ARGV do
   local words = {}
   for i = 1, fields * 2 do words[i] = ARGV[at + i - 1] end
   at = at + fields * 2
-  -- Events of one task can overtake each other: an end stays an end.
+  -- Events of one task may arrive out of order: a final state is not overwritten.
   local ended = old[1] == 'SUCCESS' or old[1] == 'FAILURE' or old[1] == 'REVOKED' or old[1] == 'REJECTED'
   if not (ended and (state == 'RECEIVED' or state == 'STARTED' or state == 'PENDING')) then
     if old[1] and old[1] ~= state then redis.call('ZREM', prefix .. 'state:' .. old[1], id) end
@@ -35,7 +35,7 @@ while at <= #ARGV do
   -- A retry may run elsewhere.
   if old[3] and old[3] ~= new[2] then redis.call('ZREM', prefix .. 'worker:' .. old[3], id) end
 end
--- What has expired leaves its indexes, and an index that nothing is added to goes as a whole.
+-- Expired tasks are removed from the indexes. An index without additions expires as a whole.
 local oldest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[2])
 for index in pairs(touched) do
   local key = prefix .. index

@@ -3,6 +3,8 @@
 
 #include "support/tasks_fixture.hpp"
 #include "tasks/protocol/event.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

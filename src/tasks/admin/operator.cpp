@@ -2,8 +2,10 @@
 
 #include "core/parse.hpp"
 #include "tasks/app_impl.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -65,9 +67,9 @@ awaitable<std::vector<std::string>> queue_names(broker_view at) {
 
 namespace {
 
-// What Celery's clients do as well: a queue becomes known by its binding.
+// A queue becomes known by its binding, as with Celery's clients.
 void push_binding(redis::request& to, const key_names& keys, const std::string& queue) {
-  to.push("SADD", keys.binding(queue), fmt::format("{0}{1}{1}{0}", queue, separator));
+  to.push("SADD", keys.binding(queue), binding_member(queue, queue));
 }
 
 }  // namespace
@@ -89,7 +91,7 @@ awaitable<result<std::string>> publish_once(broker_view at, outgoing m, std::str
   const auto once = at.keys.own("once:", key);
   const auto remember_ms = std::to_string(remember.count());
   const std::vector<std::string_view> keys{once, to.list};
-  // The script keeps and returns any text: here the id, and what it was sent with.
+  // The script stores and returns any text: here the id and the digest.
   const auto mine = m.id + ' ' + digest;
   const std::vector<std::string_view> args{mine, remember_ms, to.envelope};
   const auto kept =
@@ -265,7 +267,7 @@ awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id) {
     const auto* priority = entry->get_object().if_contains("priority");
     const int step = priority_step(
         priority && priority->is_int64() ? static_cast<int>(priority->get_int64()) : 0);
-    // Both or nothing: a letter is never in both places, nor in none.
+    // In one transaction: a letter is never in both places, nor in neither.
     redis::request move;
     move.push("MULTI");
     move.push("LREM", dead, 1, text);

@@ -1,8 +1,8 @@
-// What operators ask of a task system: queues, workers, dead letters, doctor. Used by the command
+// What operators do with a task system: queues, workers, dead letters, doctor. Used by the command
 // line and the routes.
 //
-// Each function needs a connected client of the broker. Failures throw; what depends on input is a
-// result.
+// Each function needs a connected client of the broker. Infrastructure failures throw; outcomes
+// that depend on input are a result.
 #pragma once
 
 #include "core/asio.hpp"
@@ -24,19 +24,19 @@ struct broker_view {
   const key_names& keys;
 };
 
-// Sends a task. A failure whose reply was lost may mean that it was sent.
+// Sends a task. When the reply was lost it throws, although the task may have been sent.
 awaitable<void> publish(broker_view at, outgoing m);
-// Sends it unless one was sent under this key in the last `remember`; the id of the one that
-// counts, or conflict when that one had another digest. After a failure it may be called again: it
-// sends once all the same.
+// Sends a task unless one was sent under this key within `remember`. Returns the id of the one that
+// was sent, or conflict when that one had another digest. It may be called again after a failure
+// without sending twice.
 awaitable<result<std::string>> publish_once(broker_view at, outgoing m, std::string key,
                                             std::string digest, milliseconds remember);
 
-// Broadcasts a control command and gathers the answers, node → answer. With destinations it returns
-// as soon as all of them have answered.
+// Broadcasts a control command and collects the answers by node, until `timeout` or until all given
+// destinations have answered.
 awaitable<json_object> broadcast(broker_view at, std::string method, json_object arguments,
                                  std::vector<std::string> destinations, milliseconds timeout);
-// The same with every answer that came: of two workers with one name, both.
+// The same, with both answers of two workers that share a name.
 awaitable<std::vector<std::pair<std::string, json>>> gather(broker_view at, std::string method,
                                                             json_object arguments,
                                                             std::vector<std::string> destinations,
@@ -45,29 +45,30 @@ awaitable<std::vector<std::pair<std::string, json>>> gather(broker_view at, std:
 // Every queue that is bound or served: {"name", "depth", "by_priority", "paused", "consumers"}.
 awaitable<json_array> queues(broker_view at);
 // Every C++ worker that is alive: {"node", "instance", "pid", "host", "queues", "started",
-// "last_heartbeat"}, and "returned" when it got messages of tasks that only others know.
+// "last_heartbeat"}, and "returned" when it put back messages of tasks that only others know.
 awaitable<json_array> workers(broker_view at);
 
 awaitable<std::int64_t> purge(broker_view at, std::string queue);
 awaitable<void> set_paused(broker_view at, std::string queue, bool paused);
-// Marks as revoked for C++ workers that start later, and tells all that run.
+// Revokes a task: stored for C++ workers that start later, and broadcast to those that run.
 awaitable<void> revoke(broker_view at, std::string id, bool terminate);
 
 // Newest first.
 awaitable<json_array> dead_letters(broker_view at, std::size_t limit);
-// Sends dead letters again (all, or those of one task id); how many. They lose their count of
-// restores.
+// Puts dead letters back on their queues (all if `id` is empty, else those of one task id). Returns
+// how many. Their count of workers that died with them starts anew.
 awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id);
 awaitable<std::int64_t> drop_dead_letters(broker_view at);
-// Puts all far etas back on their queues, for Python workers, when no C++ worker is left.
+// Puts all tasks with a far eta back on their queues, for Python workers, when no C++ worker is
+// left.
 awaitable<std::int64_t> release_scheduled(broker_view at);
 
 // Every queue that is bound, or served by a C++ worker.
 awaitable<std::vector<std::string>> queue_names(broker_view at);
-// All keys that fit a pattern (SCAN).
+// All keys that match a pattern (SCAN).
 awaitable<std::vector<std::string>> keys_like(broker_view at, std::string pattern);
 
-// What looks wrong: {"problem", "subject", "detail", "cure"}.
+// The problems found: {"problem", "subject", "detail", "cure"}.
 awaitable<json_array> diagnose(broker_view at);
 
 }  // namespace skirmish::tasks

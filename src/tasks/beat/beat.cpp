@@ -3,8 +3,9 @@
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "core/task_group.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -19,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A run that is later than this was missed: a failover is quicker.
+// A run that is later than this counts as missed: a failover is faster.
 constexpr auto missed_after = 30s;
 
 constexpr double longest_expiry_s = 1e9;
@@ -36,7 +37,7 @@ result<void> read_when(periodic_task& to, const json_object& d) {
   if (line.empty()) {
     to.every = parse_duration(every);
     if (!to.every || to.every->count() == 0)
-      return bad(fmt::format("{}: every is no duration", to.name));
+      return bad(fmt::format("{}: every is not a duration", to.name));
     if (d.contains("timezone")) return bad(fmt::format("{}: timezone is for cron", to.name));
     return {};
   }
@@ -46,7 +47,7 @@ result<void> read_when(periodic_task& to, const json_object& d) {
   return {};
 }
 
-// A mistake must not pass for an entry that does something else.
+// A typo must not become an entry that does something else.
 result<void> check_fields(const std::string& entry, const json_object& d) {
   using check = bool (*)(const json&);
   const check text = [](const json& v) { return v.is_string(); };
@@ -76,7 +77,7 @@ result<void> check_fields(const std::string& entry, const json_object& d) {
       std::vector<std::string> names;
       for (const auto& [one, what] : known) names.emplace_back(one);
       const auto meant = nearest(key, names);
-      return bad(fmt::format("{}: there is no `{}`{}", entry, std::string(key),
+      return bad(fmt::format("{}: unknown key `{}`{}", entry, std::string(key),
                              meant.empty() ? "" : fmt::format("; `{}`?", meant)));
     }
     if (!found->second.first(value))
@@ -141,13 +142,13 @@ awaitable<void> beat::reload() {
     const auto definition = parse_json(text);
     auto entry = definition && definition->is_object()
                      ? parse_periodic(name, definition->get_object())
-                     : result<periodic_task>(bad("no JSON object"));
+                     : result<periodic_task>(bad("not a JSON object"));
     if (entry)
       entries_.insert_or_assign(name, std::move(*entry));
     else
       refused.emplace(name, entry.error().message);
   }
-  // Every few seconds the same entries are read: each mistake is told once.
+  // The same entries are read every few seconds, so each error is logged once.
   for (const auto& [name, problem] : refused)
     if (const auto told = refused_.find(name); told == refused_.end() || told->second != problem)
       log::warn("beat_entry_refused", {{"entry", name}, {"error", problem}});
@@ -161,7 +162,7 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
   bool sends = false;
   std::optional<wall_time> due;
   if (last.empty()) {
-    moved_to = stored(now);  // new: counts from now
+    moved_to = stored(now);  // new: its interval starts now
     due = now;
   } else {
     due = next_due(entry, from_unix_s(std::strtod(last.c_str(), nullptr)));
@@ -170,14 +171,13 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
       next = std::min(next, *due);
       co_return;
     }
-    // The latest time that has come: what lies before it was missed, and is made up for at most
-    // once.
+    // The latest time that has passed. Earlier ones were missed; at most one run makes up for them.
     auto latest = *due;
     if (entry.every) {
       latest += (now - latest) / *entry.every * *entry.every;
     } else {
-      // A line of every minute after a long outage: the last day is near enough to find the latest
-      // in.
+      // After a long outage a line of every minute would take long: the last day is enough to find
+      // the latest time.
       constexpr int steps_limit = 1500;
       int steps = 0;
       for (auto after = entry.at->next_after(latest); after && *after <= now;
@@ -202,7 +202,8 @@ awaitable<void> beat::consider(const periodic_task& entry, std::string last, wal
   try {
     done = redis::checked(co_await redis_.eval(scripts::beat_fire, keys, args)).as_bool();
   } catch (const failure& e) {
-    // Of this entry alone, for example when its queue is no list: the others are due as well.
+    // This entry alone failed, for example because its queue is not a list. The others are still
+    // due.
     if (e.code() != errc::internal) throw;
     log::warn("beat_entry_failed", {{"entry", entry.name}, {"error", e.what()}});
     co_return;
@@ -249,7 +250,7 @@ awaitable<void> beat::run() {
     error_code ignored;
     co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
-  // The next leader need not wait for the lease to end.
+  // So that the next leader need not wait for the lease to expire.
   try {
     if (leading_) co_await lease_.release();
   } catch (const failure&) {

@@ -1,5 +1,5 @@
-// The periodic scheduler. Several may run; one leads, by a lease of ten seconds. A run is sent and
-// noted in one step, under the leader's token, so a failover neither doubles nor misses one.
+// The periodic scheduler. Several may run; the leader holds a lease of ten seconds. A run is sent
+// and recorded in one step under the leader's token, so a failover neither repeats nor misses one.
 #pragma once
 
 #include "core/asio.hpp"
@@ -7,7 +7,7 @@
 #include "core/error.hpp"
 #include "redis/lease.hpp"
 #include "tasks/app_impl.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <map>
 #include <optional>
@@ -19,12 +19,12 @@ namespace skirmish::tasks {
 struct periodic_task {
   std::string name;  // of the entry
   std::string task;
-  std::optional<milliseconds> every;  // either this
-  std::optional<cron> at;             // or that
+  std::optional<milliseconds> every;  // exactly one of
+  std::optional<cron> at;             // these two is set
   json_array args;
   json_object kwargs;
   send_options options;
-  bool run_missed = true;  // when nobody scheduled at its time: once, later; false: not at all
+  bool run_missed = true;  // a run that no scheduler sent in time is sent once, later; else never
 };
 
 // {"task": "rebuild", "every": "30s" | "cron": "0 4 * * *", "timezone": "Europe/Paris", "args":
@@ -34,8 +34,8 @@ result<periodic_task> parse_periodic(std::string name, const json_object& defini
 
 class beat {
  public:
-  // `fixed` are the entries of the configuration; those in Redis (hash beat) are added, and
-  // followed while it runs.
+  // `fixed` are the entries of the configuration. Those in Redis (hash `beat`) are added, and may
+  // change while it runs.
   beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fixed,
        milliseconds lease = std::chrono::seconds{10});
 
@@ -45,7 +45,7 @@ class beat {
  private:
   awaitable<bool> lead();
   awaitable<void> reload();
-  // Sends what is due; when the next is due, as seen from now.
+  // Sends what is due. Returns the time until the next entry is due.
   awaitable<milliseconds> tick();
   awaitable<void> consider(const periodic_task& entry, std::string last, wall_time now,
                            wall_time& next);
@@ -57,13 +57,13 @@ class beat {
   milliseconds lease_time_;
   redis::lease lease_;
   std::map<std::string, periodic_task> entries_;
-  std::map<std::string, std::string> refused_;  // entries in Redis that are left out, and why
+  std::map<std::string, std::string> refused_;  // invalid entries in Redis, and why
   asio::steady_timer wake_;
   bool stopping_ = false;
   bool leading_ = false;
 };
 
-// When the entry is due after it ran last.
+// When the entry is due, given its last run. Returns nullopt when it never is.
 std::optional<wall_time> next_due(const periodic_task& entry, wall_time last);
 
 int run_beat(app& owner, std::vector<periodic_task> fixed);

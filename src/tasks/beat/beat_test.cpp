@@ -1,7 +1,5 @@
 #include "tasks/beat/beat.hpp"
 
-#include "tasks/worker/job.hpp"
-
 #include <gtest/gtest.h>
 
 namespace skirmish::tasks {
@@ -38,16 +36,6 @@ TEST(beat, refuses_lines_that_never_fire_with_the_reason) {
   ASSERT_FALSE(overflow);
   EXPECT_NE(overflow.error().message.find("a step is a number from 1 to 60"), std::string::npos);
   EXPECT_TRUE(parse_periodic("e", {{"task", "t"}, {"cron", "@daily"}}));
-}
-
-TEST(rate, limits_as_celery_writes_them) {
-  EXPECT_EQ(parse_rate_interval_s("10/s"), 0.1);
-  EXPECT_EQ(parse_rate_interval_s("60/m"), 1.0);
-  EXPECT_EQ(parse_rate_interval_s("1/h"), 3600.0);
-  EXPECT_EQ(parse_rate_interval_s("5"), 0.2);
-  EXPECT_EQ(parse_rate_interval_s(""), 0.0);
-  for (const char* bad : {"x", "1/d", "-1/s", "1/", "/s"})
-    EXPECT_FALSE(parse_rate_interval_s(bad)) << bad;
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 
 #include "skirmish/tasks/signature.hpp"
 #include "tasks/canvas/signature_tree.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/uuid.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@
 namespace skirmish::tasks {
 namespace {
 
-// A hostile message must not make us allocate without end.
+// Bounds what a hostile message can make us allocate.
 constexpr std::size_t message_limit = 1'000'000;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
@@ -29,8 +30,8 @@ json chain_of(json_array steps) {
   return make_signature("chain", {{"tasks", std::move(steps)}});
 }
 
-// What was said of the whole holds for its last step, but an id that this step has already stays:
-// that of a chord may be the id of its group.
+// Options of the whole apply to its last step. But an id that this step already has stays: a
+// chord's may be the id of its group.
 void inherit_options(json_object& last, const json_object& whole) {
   auto& own = own_object_at(last, "options");
   if (const auto* id = whole.if_contains("task_id"); id && text_at(own, "task_id").empty())
@@ -85,7 +86,7 @@ class expander {
   result<void> flatten(const json_array& from, json_array& into, int depth) {
     if (depth > depth_limit) return bad("the chain is nested too deeply");
     for (const auto& step : from) {
-      if (!step.is_object()) return bad("a step of a chain is no signature");
+      if (!step.is_object()) return bad("a step of a chain is not a signature");
       if (kind_of(step.get_object()) == "chain") {
         if (auto ok = flatten(list_in(step.get_object(), "tasks"), into, depth + 1); !ok) return ok;
       } else {
@@ -95,7 +96,7 @@ class expander {
     return {};
   }
 
-  // A group or chord with something behind it becomes a chord whose body is all that follows.
+  // A group or chord that is followed by something becomes a chord whose body is all that follows.
   static json_array fold(json_array flat) {
     json_array rest;
     for (const auto& step : flat | std::views::reverse) {
@@ -115,10 +116,10 @@ class expander {
 
   result<void> chain(json_object sig, const json_array& fed, int depth) {
     auto all = list_in(sig, "tasks");
-    // What hangs on the chain hangs on its last step; errbacks on every step.
+    // Callbacks of the chain belong to its last step, errbacks to every step.
     if (const auto* options = object_at(sig, "options"); options && !all.empty()) {
       for (auto& step : all) {
-        if (!step.is_object()) return bad("a step of a chain is no signature");
+        if (!step.is_object()) return bad("a step of a chain is not a signature");
         if (const auto* errbacks = options->if_contains("link_error"))
           append_option(step.get_object(), "link_error", *errbacks);
       }
@@ -161,7 +162,7 @@ class expander {
       for (const auto name : {"link", "link_error"})
         if (const auto* v = options->if_contains(name))
           for (auto& member : members) append_option(member.get_object(), name, *v);
-      // The end of a member of a chord: its members are the chord's, which has counted them.
+      // The end of a chord's member: its members belong to the chord, which has counted them.
       const auto* body = options->if_contains("chord");
       const auto chord_id = text_at(*options, "group_id");
       if (body && body->is_object() && !chord_id.empty())
@@ -257,7 +258,7 @@ class expander {
       const auto* v = options.if_contains(name);
       if (v == nullptr || v->is_null() || (v->is_number() && to == &m.expires)) continue;
       const auto at = as_time(*v);
-      if (!at) return bad(fmt::format("a signature's {} is no time", name));
+      if (!at) return bad(fmt::format("a signature's {} is not a time", name));
       *to = std::chrono::floor<std::chrono::microseconds>(*at);
     }
     if (const auto* v = options.if_contains("ignore_result"))
@@ -287,7 +288,7 @@ class expander {
 }  // namespace
 
 result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to) {
-  if (!signature.is_object()) return bad("no signature");
+  if (!signature.is_object()) return bad("not a signature");
   json plain = signature;
   plain_options(plain);
   return expander(how, to).apply(std::move(plain.get_object()), fed, 0);

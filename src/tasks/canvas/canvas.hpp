@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "skirmish/tasks/types.hpp"
 #include "tasks/protocol/envelope.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <functional>
 #include <optional>
@@ -15,7 +16,7 @@
 
 namespace skirmish::tasks {
 
-// Which queue a task goes to when nobody said.
+// The queue of a task whose call names none.
 using route_function = std::function<std::string(std::string_view task)>;
 
 struct sending {
@@ -26,11 +27,11 @@ struct sending {
   std::string reply_to;
 };
 
-// A chord that begins; stored before anything is sent.
+// A chord that begins. It is stored before anything is sent.
 struct new_chord {
   std::string group_id;
   std::size_t size = 0;
-  // As Celery saves groups: in it the results of members that end in a group stand apart. Empty
+  // The group as Celery saves it, which nests the results of members that end in a group. Empty
   // when there is no such member.
   std::string nesting;
 };
@@ -38,26 +39,27 @@ struct new_chord {
 struct plan {
   std::vector<new_chord> chords;
   std::vector<outgoing> messages;
-  std::string last_id;  // of the result of the whole
-  // When the whole ends in a group: the ids of its members' results, in order, groups in it opened.
+  std::string last_id;  // id of the whole's result
+  // When the whole ends in a group: the ids of its members' results, in order, nested groups
+  // flattened.
   std::optional<std::vector<std::string>> member_ids;
-  json result_tuple;  // of what starts now, as it stands in `children`
+  json result_tuple;  // of what starts now, for the `children` of a result
 };
 
-// Adds to `to` what starts `signature`. `fed` are put in front of its arguments unless it is
+// Adds to `to` what starts `signature`. `fed` is put in front of its arguments unless it is
 // immutable.
 result<void> expand(const json& signature, const json_array& fed, const sending& how, plan& to);
 
-// A chain as workers pass it on: the LAST element is next. Removes it from `rest` and expands it.
+// The next step of a chain as workers pass it on: the LAST element of `rest`.
 result<void> expand_chain_step(json_array rest, const json_array& fed, const sending& how,
                                plan& to);
 
-// Sends several callbacks: one by itself, more as a group.
+// Several callbacks: one is sent by itself, more as a group.
 result<void> expand_callbacks(const json_array& callbacks, const json_array& fed,
                               const sending& how, plan& to);
 
-// Parts of a signature's JSON: a member that is an object (made when it is none), a canvas of the
-// given type, a chord, and a callback (or several) added to a list among the options.
+// Parts of a signature's JSON: a member that is an object (created if necessary), a canvas of the
+// given type, a chord, and a callback (or several) added to a list in the options.
 json_object& own_object_at(json_object& in, std::string_view name);
 json_object make_signature(std::string_view type, json_object kwargs);
 json chord_of(json_array header, json body);

@@ -1,7 +1,8 @@
 #include "tasks/canvas/signature_tree.hpp"
 
 #include "tasks/canvas/canvas.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/uuid.hpp"
 
 #include <algorithm>
 
@@ -11,39 +12,6 @@ namespace {
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
 }  // namespace
-
-const json_object* object_at(const json_object& in, std::string_view name) {
-  const auto* v = in.if_contains(name);
-  return v ? v->if_object() : nullptr;
-}
-
-std::string_view kind_of(const json_object& sig) { return text_at(sig, "subtask_type"); }
-
-void plain_options(json& signatures, int depth) {
-  if (depth > 2 * depth_limit) return;  // whoever expands it refuses it
-  if (auto* list = signatures.if_array()) {
-    for (auto& one : *list) plain_options(one, depth + 1);
-    return;
-  }
-  auto* sig = signatures.if_object();
-  if (sig == nullptr) return;
-  auto* const options = sig->if_contains("options");
-  if (options != nullptr && options->is_object()) {
-    for (auto& [name, value] : options->get_object()) {
-      const std::string_view key = name;
-      if (key == "link" || key == "link_error" || key == "chain" || key == "chord")
-        plain_options(value, depth + 1);
-      else if (const auto number = as_number(value); number && value.is_object())
-        value = *number;  // a Decimal
-      else if (key != "headers")
-        value = plain_value(value);
-    }
-  }
-  auto* const kwargs = sig->if_contains("kwargs");
-  if (kwargs == nullptr || !kwargs->is_object() || kind_of(*sig).empty()) return;
-  for (const auto* part : {"tasks", "header", "body"})
-    if (auto* nested = kwargs->get_object().if_contains(part)) plain_options(*nested, depth + 1);
-}
 
 json_array list_in(const json_object& sig, std::string_view name) {
   const auto* kwargs = object_at(sig, "kwargs");
@@ -82,7 +50,7 @@ json_object* last_of(json_object& sig, int depth) {
 result<void> members_of(const json_array& from, json_array& into, int depth) {
   if (depth > depth_limit) return bad("the group is nested too deeply");
   for (const auto& member : from) {
-    if (!member.is_object()) return bad("a member of a group is no signature");
+    if (!member.is_object()) return bad("a member of a group is not a signature");
     if (kind_of(member.get_object()) == "group") {
       if (auto ok = members_of(list_in(member.get_object(), "tasks"), into, depth + 1); !ok)
         return ok;

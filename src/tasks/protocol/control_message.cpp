@@ -1,9 +1,10 @@
 #include "tasks/protocol/control_message.hpp"
 
+#include "tasks/protocol/base64.hpp"
 #include "tasks/protocol/envelope.hpp"
 #include "tasks/protocol/glob.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/text.hpp"
 
 #include <algorithm>
 #include <regex>
@@ -58,7 +59,7 @@ result<json> plain_body(std::string_view envelope) {
   auto parsed = parse_json(envelope);
   if (!parsed) return parsed.error();
   const auto* object = parsed->if_object();
-  if (object == nullptr) return bad("no JSON object");
+  if (object == nullptr) return bad("not a JSON object");
   const auto body = text_at(*object, "body");
   bool encoded = false;
   if (const auto* properties = object->if_contains("properties");
@@ -73,7 +74,7 @@ result<received_request> parse_control_request(std::string_view envelope) {
   auto body = plain_body(envelope);
   if (!body) return body.error();
   auto* fields = body->if_object();
-  if (fields == nullptr) return bad("the request is no object");
+  if (fields == nullptr) return bad("the request is not an object");
   received_request out;
   out.method = text_at(*fields, "method");
   if (out.method.empty()) return bad("the request names no method");

@@ -43,12 +43,13 @@ result<received_request> parse_control_request(std::string_view envelope);
 std::string control_reply(const received_request& to, std::string_view node, const json& answer,
                           std::uint64_t clock);
 
-// The body of any of kombu's plain envelopes, decoded.
+// The decoded body of any of kombu's plain envelopes.
 result<json> plain_body(std::string_view envelope);
 
-// What a command answers, and the list of strings (or the one string) among its arguments.
+// Replies: {"ok": text} and {"error": text}.
 json control_ok(std::string text);
 json control_error(std::string text);
+// The strings under a name, or the one string; empty when there is none.
 std::vector<std::string> strings_at(const json_object& arguments, std::string_view name);
 
 }  // namespace skirmish::tasks

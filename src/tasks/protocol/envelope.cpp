@@ -1,6 +1,11 @@
 #include "tasks/protocol/envelope.hpp"
 
+#include "tasks/protocol/base64.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "skirmish/tasks/types.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <optional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace skirmish::tasks {
 
-// What becomes of a call: everything already decided (queue, ids, times).
+// A message to be sent, with everything decided: queue, ids, times.
 struct outgoing {
   std::string task;
   std::string id;
@@ -34,12 +34,12 @@ struct outgoing {
   json callbacks, errbacks, chain, chord;  // null: none
 };
 
-// Who sends: "gen<pid>@<host>".
+// How this process names itself as a sender: "gen<pid>@<host>".
 const std::string& origin();
-// This machine's name, as Python's socket.gethostname().
+// This machine's name, as Python's socket.gethostname() returns it.
 const std::string& host_name();
 
-// The envelope of a task message. Everything in it is ASCII-safe JSON; text stays UTF-8.
+// Appends the envelope of a task message: JSON, whose text stays UTF-8.
 void append_task_envelope(std::string& out, const outgoing& m);
 
 struct plain_envelope {
@@ -48,7 +48,7 @@ struct plain_envelope {
   std::string_view routing_key;
   int delivery_mode = 1;
 };
-// The envelope of an event or a control message; `body_json` is base64-encoded into it.
+// Appends the envelope of an event or a control message, with `body_json` in base64.
 void append_plain_envelope(std::string& out, const plain_envelope& about,
                            std::string_view body_json);
 

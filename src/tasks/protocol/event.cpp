@@ -1,5 +1,9 @@
 #include "tasks/protocol/event.hpp"
 
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/wall_time.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,7 +12,7 @@
 namespace skirmish::tasks {
 namespace {
 
-// A million events are about a gigabyte; Redis being away must not cost that.
+// A million events take about a gigabyte, so they are bounded while Redis is away.
 constexpr std::size_t gathered_limit_events = 50'000;
 
 void append_text(std::string& out, std::string_view name, std::string_view value) {

@@ -1,9 +1,10 @@
-// Events as Celery's monitors read them: written as raw JSON, gathered, and sent as one
-// `task-multi` message a turn.
+// Events as Celery's monitors read them: written as raw JSON, collected, and sent as one
+// `task-multi` message per worker cycle.
 #pragma once
 
 #include "tasks/protocol/envelope.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,13 +17,12 @@ namespace skirmish::tasks {
 // holds).
 int utc_offset_hours(wall_time at);
 
-// What a task-sent event says, as raw JSON with a comma in front: of a new message, or of one that
-// is sent once more.
+// The fields of a task-sent event, as raw JSON with a comma in front: of a new message, or of one
+// that is sent again.
 std::string sent_fields(const outgoing& m);
 std::string sent_again_fields(const message& m, int retries, wall_time eta);
 
-// What all events of a node have in common. One for a worker, one for a client; not for several
-// threads at once.
+// Writes the events of one node: a worker or a client. Not thread-safe.
 class event_writer {
  public:
   explicit event_writer(std::string node);
@@ -35,7 +35,7 @@ class event_writer {
   void witness(std::uint64_t other) noexcept { clock_ = std::max(clock_, other) + 1; }
   [[nodiscard]] std::uint64_t clock() const noexcept { return clock_; }
 
-  // Task events; nothing happens while events are disabled.
+  // Task events. They do nothing while events are disabled.
   void sent(const outgoing& m);
   void sent(std::string_view fields);  // of sent_fields()
   void received(const message& m);
@@ -46,14 +46,15 @@ class event_writer {
   void revoked(std::string_view id, bool terminated, int signum, bool expired);
   void rejected(std::string_view id, bool requeue);
 
-  // One event object, not gathered. `fields` is raw JSON with a comma in front, or empty.
+  // The envelope of one event, sent by itself. `fields` is raw JSON with a comma in front, or
+  // empty.
   std::string single(std::string_view type, std::string_view fields);
 
-  // What was gathered, as event-message envelopes of at most `limit` events each; then forgotten.
+  // Takes the collected events as envelopes of at most `events_per_message` events each.
   static constexpr std::size_t events_per_message = 1000;
   std::vector<std::string> take_envelopes();
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-  // Events that were dropped because nobody took the gathered ones (Redis was away).
+  // Events that were dropped because too many were collected while Redis was away.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
   [[nodiscard]] const std::string& node() const noexcept { return node_; }

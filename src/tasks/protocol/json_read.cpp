@@ -1,5 +1,6 @@
-// JSON as Python reads it: every value comes back as it was written.
-#include "tasks/protocol/message.hpp"
+// Parses JSON as Python does: every value can be written again unchanged.
+#include "skirmish/tasks/values.hpp"
+#include "tasks/protocol/json_text.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
@@ -12,13 +13,13 @@ namespace {
 
 using boost::system::error_code;
 
-// Python's own parser gives up near 1,000.
+// Python's own parser fails near 1,000.
 constexpr std::size_t depth_limit_json = 1'200;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
-// Builds the value from the parser's calls. Numbers are converted here, from their text: the parser
-// would make an integer beyond 64 bits a double.
+// Builds the value from the parser's callbacks. Numbers are converted here from their text, because
+// the parser would turn an integer beyond 64 bits into a double.
 class value_builder {
  public:
   static constexpr std::size_t max_object_size = json_object::max_size();
@@ -114,9 +115,9 @@ std::optional<unsigned> surrogate_at(std::string_view text, std::size_t at) {
   return is_surrogate ? std::optional(unit) : std::nullopt;
 }
 
-// An escape of half a UTF-16 pair has no UTF-8. It is kept as the three bytes that its number would
-// have (as Python's "surrogatepass" writes them), which the writer turns into the escape again.
-// Returns whether there was one; then `out` is the whole text.
+// UTF-8 cannot represent half a UTF-16 pair. Its escape is kept as the three bytes that its code
+// point would have (as Python's "surrogatepass" writes them), which the writer turns into the
+// escape again. Returns whether there was one; then `out` is the whole text.
 bool keep_lone_surrogates(std::string_view text, std::string& out) {
   std::size_t copied = 0;
   for (auto at = text.find('\\'); at != std::string_view::npos; at = text.find('\\', at)) {

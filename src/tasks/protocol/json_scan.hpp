@@ -1,6 +1,5 @@
 // Reads the members of a JSON object without building a tree: the hot path looks at a dozen members
-// of an envelope and skips the rest. What is skipped is not validated; a text that breaks the
-// structure is refused.
+// of an envelope and skips the rest. Skipped values are not validated beyond their structure.
 #pragma once
 
 #include <cstring>
@@ -14,8 +13,8 @@ class json_scanner {
   explicit json_scanner(std::string_view text) : text_(text) {}
 
   // Calls `member(key, value)` for each member of the object that is the whole text; both are raw
-  // tokens (the key without its quotes, a string value with them). False when the text is no
-  // object.
+  // tokens (the key without its quotes, a string value with them). False when the text is
+  // not an object.
   template <class Member>
   bool object(Member&& member) {
     skip_space();

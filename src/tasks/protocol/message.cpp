@@ -1,7 +1,12 @@
 #include "tasks/protocol/message.hpp"
 
-#include "tasks/canvas/signature_tree.hpp"
+#include "tasks/protocol/base64.hpp"
 #include "tasks/protocol/json_scan.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/signature_json.hpp"
+#include "tasks/protocol/uuid.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
 #include <fmt/format.h>
@@ -17,7 +22,7 @@ constexpr std::size_t inflated_limit_bytes = 256 << 20;
 
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
-// The text of a string token; empty for null and for everything that is no string.
+// The text of a string token; empty for null and for anything that is not a string.
 std::string_view text_of(message& m, std::string_view token) {
   if (token.size() < 2 || token.front() != '"') return {};
   const auto inner = token.substr(1, token.size() - 2);
@@ -147,10 +152,10 @@ void read_property(message& m, std::string_view key, std::string_view token) {
 result<std::string> inflate(std::string_view packed) {
   z_stream stream{};
   // 32: zlib and gzip headers alike.
-  if (inflateInit2(&stream, 15 + 32) != Z_OK) return bad("zlib does not start");
+  if (inflateInit2(&stream, 15 + 32) != Z_OK) return bad("zlib cannot be initialised");
   std::string out;
   std::array<char, 16384> chunk;
-  // zlib does not write through next_in, but its type is not const.
+  // zlib does not write through next_in, although its type is not const.
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
   int state = Z_OK;
@@ -167,7 +172,7 @@ result<std::string> inflate(std::string_view packed) {
 
 result<std::string> decode_body_text(const message& m) {
   std::string text;
-  if (m.body.size() < 2 || m.body.front() != '"') return bad("the body is no string");
+  if (m.body.size() < 2 || m.body.front() != '"') return bad("the body is not a string");
   const auto inner = m.body.substr(1, m.body.size() - 2);
   if (m.body_encoding == "base64") {
     // JSON may escape the slash; few writers do.
@@ -212,7 +217,7 @@ result<void> read_protocol_1(message& m) {
   if (!text) return text.error();
   auto parsed = parse_json(*text);
   if (!parsed) return parsed.error();
-  if (!parsed->is_object()) return bad("no header names a task and the body is no object");
+  if (!parsed->is_object()) return bad("no header names a task and the body is not an object");
   m.body_1 = std::move(parsed->get_object());
   m.is_protocol_1 = true;
   header_problems problems;
@@ -224,7 +229,7 @@ result<void> read_protocol_1(message& m) {
     read_header(m, key == "taskset" ? std::string_view("group") : std::string_view(key),
                 keep(to_json_text(value)), problems);
   }
-  if (problems.eta) return bad("eta or expires is no time");
+  if (problems.eta) return bad("eta or expires is not a time");
   const auto repr_token = [&](std::string text_of_repr) {
     std::string token;
     append_json_string(token, text_of_repr);
@@ -259,10 +264,10 @@ result<void> parse_envelope(message& m) {
           m.content_encoding = text_of(m, token);
         }
       });
-  if (!is_object) return bad("the message is no JSON object");
+  if (!is_object) return bad("the message is not a JSON object");
   if (m.body.empty()) return bad("the message has no body");
   if (auto ok = check_content(m); !ok) return ok;
-  if (problems.eta) return bad("eta or expires is no time");
+  if (problems.eta) return bad("eta or expires is not a time");
   if (m.task.empty())
     if (auto ok = read_protocol_1(m); !ok) return ok;
   if (m.task.empty()) return bad("the message names no task");
@@ -274,7 +279,7 @@ result<void> parse_envelope(message& m) {
 bool has_dependants(const message& m) {
   if (!m.group.empty() || m.is_protocol_1 || m.body_encoding != "base64" || !m.compression.empty())
     return true;
-  // The end of the body tells, without decoding it all.
+  // The end of the body shows it, without decoding all of it.
   constexpr std::size_t tail_size = 96;
   if (m.body.size() < 2) return true;
   auto tail = m.body.substr(1, m.body.size() - 2);
@@ -290,14 +295,14 @@ result<message_body> parse_body(const message& m) {
   if (m.is_protocol_1) return body_of_protocol_1(m);
   auto text = decode_body_text(m);
   if (!text) return text.error();
-  // One shared arena: a task may move its arguments away, and they keep it alive.
+  // The values share one arena and keep it alive, because a task may move its arguments away.
   auto parsed =
       parse_json(*text, boost::json::make_shared_resource<boost::json::monotonic_resource>(1024));
   if (!parsed) return bad("the body is " + parsed.error().message);
   auto* triple = parsed->if_array();
-  if (triple == nullptr || triple->size() < 2) return bad("the body is no [args, kwargs, embed]");
-  if (!(*triple)[0].is_array()) return bad("the arguments are no list");
-  if (!(*triple)[1].is_object()) return bad("the keyword arguments are no object");
+  if (triple == nullptr || triple->size() < 2) return bad("the body is not [args, kwargs, embed]");
+  if (!(*triple)[0].is_array()) return bad("the arguments are not a list");
+  if (!(*triple)[1].is_object()) return bad("the keyword arguments are not an object");
   message_body out{json_array(std::move((*triple)[0].get_array())),
                    json_object(std::move((*triple)[1].get_object())),
                    {},
@@ -324,7 +329,7 @@ result<message_body> parse_body(const message& m) {
 result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edit) {
   auto parsed = parse_json(raw);
   if (!parsed) return parsed.error();
-  if (!parsed->is_object()) return bad("the message is no JSON object");
+  if (!parsed->is_object()) return bad("the message is not a JSON object");
   auto& envelope = parsed->get_object();
   const auto object_at = [](json_object& in, std::string_view name) -> json_object& {
     auto& member = in[name];

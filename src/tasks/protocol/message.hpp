@@ -4,7 +4,7 @@
 
 #include "core/error.hpp"
 #include "skirmish/tasks/types.hpp"
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -15,7 +15,7 @@
 
 namespace skirmish::tasks {
 
-// The views point into `raw` (or into `decoded`), so a message stays where it was made.
+// Its views point into `raw` (or into `decoded`), so it cannot be copied or moved.
 struct message {
   explicit message(std::string envelope) : raw(std::move(envelope)) {}
   message(const message&) = delete;
@@ -38,8 +38,8 @@ struct message {
   std::optional<double> hard_limit_s, soft_limit_s;
   int retries = 0;
   int priority = 0;
-  int restored = 0;           // how often a dead worker's hands let it fall
-  int returned = 0;           // how often a worker that does not know the task put it back
+  int restored = 0;           // how many workers died while they ran it
+  int returned = 0;           // how often a worker without its task put it back
   int dead_letter_after = 0;  // 0: as the task says
   bool ignore_result = false;
   bool redelivered = false;
@@ -55,25 +55,25 @@ struct message {
   json_object body_1;               // protocol 1: the whole body
 };
 
-// What a message asks to be called with, and what comes after it.
+// What a task is called with, and what follows it.
 struct message_body {
   boost::json::array args;
   boost::json::object kwargs;
-  boost::json::value callbacks, errbacks, chain, chord;  // as sent; null when none
+  boost::json::value callbacks, errbacks, chain, chord;  // as sent; null: none
 };
 
-// Reads the envelope and its headers into `m`. The error says what is wrong, for the dead letters.
+// Reads the envelope and its headers into `m`. The error says what is wrong; it is the reason of a
+// dead letter.
 result<void> parse_envelope(message& m);
 
-// Decodes the body. For protocol 1 only after parse_envelope(). The values own their memory
-// together.
+// Decodes the body; call parse_envelope() first. The values share ownership of their memory.
 result<message_body> parse_body(const message& m);
 
-// Whether something depends on how the task ends: an errback, the rest of a chain, a chord. True
-// also when that is not easily seen.
+// Whether something depends on how the task ends: an errback, the rest of a chain, a chord. May be
+// true when nothing does, because the body is not decoded.
 bool has_dependants(const message& m);
 
-// The envelope once more, changed: for retries, restores and the like. Slow; these are rare.
+// Changes to an envelope, for retries, redelivery and the like. Slow, but these are rare.
 struct envelope_edit {
   std::optional<int> retries = {};
   std::optional<wall_time> eta = {};
@@ -85,10 +85,6 @@ struct envelope_edit {
   std::optional<int> returned = {};
 };
 result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edit);
-
-// Parses JSON as Python writes it: NaN, Infinity, integers of any size, halves of UTF-16 pairs,
-// nesting as deep as Python's own parser goes. append_json() writes the same again. (json_read.cpp)
-result<boost::json::value> parse_json(std::string_view text, boost::json::storage_ptr storage = {});
 
 inline constexpr std::string_view restored_header = "x-skirmish-restored";
 inline constexpr std::string_view returned_header = "x-skirmish-returned";

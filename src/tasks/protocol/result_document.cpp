@@ -3,6 +3,9 @@
 #include "core/asio.hpp"
 #include "core/error.hpp"
 #include "tasks/protocol/json_scan.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
@@ -70,7 +73,8 @@ failure_info describe_exception(const std::exception_ptr& thrown, std::string_vi
   } catch (...) {
     out = make_failure("RuntimeError", "an exception of unknown type");
   }
-  // C++ has no portable stack trace of an exception; what there is to say is said in Python's form.
+  // C++ has no portable stack trace of an exception, so this only has the form of a Python
+  // traceback.
   out.traceback = fmt::format(
       "Traceback (most recent call last):\n  C++ task {}\n{}: {}\n", task_name, out.type,
       out.arguments.empty()          ? std::string()

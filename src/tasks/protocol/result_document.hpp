@@ -1,8 +1,7 @@
-// The JSON that stands at `celery-task-meta-<id>`.
+// The JSON that is stored under `celery-task-meta-<id>`.
 #pragma once
 
 #include "skirmish/tasks/types.hpp"
-#include "tasks/protocol/text.hpp"
 
 #include <string>
 #include <string_view>
@@ -23,9 +22,9 @@ struct failure_info {
 
 failure_info make_failure(std::string type, const std::string& message,
                           std::string module = "builtins");
-// What becomes of a task that is revoked: "revoked", "expired" or "terminated".
+// The failure of a revoked task; `why` is "revoked", "expired" or "terminated".
 failure_info revoked_failure(const char* why);
-// From whatever a task threw. The standard library's exceptions become their Python counterparts.
+// Describes what a task threw. Exceptions of the standard library become their Python counterparts.
 failure_info describe_exception(const std::exception_ptr& thrown, std::string_view task_name);
 
 struct result_fields {
@@ -37,11 +36,11 @@ struct result_fields {
   std::string_view group = {};
   std::string_view parent_id = {};
   bool done = true;  // writes date_done
-  // result_extended: more members, each with its comma in front. Empty otherwise.
+  // More members, each with a comma in front, for result_extended; else empty.
   std::string_view extended = {};
 };
 void append_result_document(std::string& out, const result_fields& r);
-// Whether a stored document (or nothing: empty) is that of a task which has ended.
+// Whether a stored document says that its task has ended. `text` may be empty: nothing is stored.
 bool is_final_document(std::string_view text);
 
 inline constexpr std::string_view exceptions_module = "celery.exceptions";

@@ -1,14 +1,14 @@
 -- One member of a chord has ended.
 -- KEYS: [1] .j (parts)  [2] .t (size correction)  [3] .s (size)  [4] chords
---       [5] celery-taskset-meta-<gid>: the saved group, when a member ends in a group
+--       [5] celery-taskset-meta-<gid>: the saved group, if a member ends in a group
 --       [6] .d (members that were counted)  [7] .c (who sends the body, then "done"); both since Celery 5.7
--- ARGV: [1] score: the member's index or +inf  [2] part  [3] TTL in seconds  [4] group id  [5] how to fire the chord:
---       JSON, kept under the group id until it has been fired  [6] the member's id
--- Returns the parts in order when the chord is complete, else nothing. Counting distinct members makes a repeat of the
--- same part harmless.
+-- ARGV: [1] score: the member's index or +inf  [2] part  [3] TTL in seconds  [4] group id  [5] how to send the
+--       chord's body: JSON, kept under the group id until it has been sent  [6] the member's id
+-- Returns the parts in order when the chord is complete, else {}. Distinct members are counted, so repeating a part is
+-- harmless.
 local claim = redis.call('GET', KEYS[7])
 if claim == 'done' then return {} end
--- Older Pythons neither know nor remove .d: it is kept only where a newer one has begun it.
+-- Older Celery versions do not remove .d, so it is only extended where a newer one has created it.
 local member = ARGV[6] .. ':' .. ARGV[1]
 if redis.call('SISMEMBER', KEYS[6], member) == 0 then
   redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
@@ -19,7 +19,7 @@ local correction = redis.call('GET', KEYS[2])
 local size = redis.call('GET', KEYS[3])
 for _, key in ipairs({ KEYS[1], KEYS[2], KEYS[3], KEYS[6] }) do redis.call('EXPIRE', key, ARGV[3]) end
 if not size then return {} end
--- A Python worker that starts the group in which a member ends overwrites the chord's size with that group's.
+-- A Python worker that starts the group in which a member ends overwrites the chord's size with the size of that group.
 local saved = redis.call('GET', KEYS[5])
 if saved then
   local function leaves(of)

@@ -1,6 +1,6 @@
--- Puts tasks whose time has come back on their lists, at the serving end.
--- KEYS: [1] eta   ARGV: [1] how many at most  [2] seconds before their time that they may go
--- Returns {how many, time of the next as text or ''}. The lists' names stand in the members.
+-- Puts tasks that are due back on their lists, at the serving end.
+-- KEYS: [1] eta   ARGV: [1] how many at most  [2] how many seconds early they may be put back
+-- Returns {how many, time of the next as text or ''}. Members are "<list>\n<message>".
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000 + tonumber(ARGV[2])
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now), 'LIMIT', 0, ARGV[1])

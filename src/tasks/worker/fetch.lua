@@ -1,12 +1,11 @@
--- Takes messages and books them as held, in one step: a crash afterwards loses nothing.
+-- Fetches messages and records them as held, in one step, so that a crash afterwards loses nothing.
 -- KEYS: [1] unacked  [2] unacked_index  [3] paused queues  [4…] the lists, in the order of serving: for each
 --       priority step, each queue
--- ARGV: [1] how many at most  [2] prefix of the tags  [3] number of the last tag given  [4] queues a step
---       [5…] for each queue, its share: how many it may give before the others of the step have been asked
+-- ARGV: [1] how many at most  [2] prefix of the tags  [3] number of the last tag given  [4] queues per step
+--       [5…] for each queue, its share: how many it may give before all queues of the step have been asked
 --       […] for each list, the queue's name as JSON text
--- Returns {position of the list (0-based), {message, …}, …} and with each list the number of its first tag in third
--- place. When less was found than asked for, all lists have been read (EXISTS), so that client tracking reports the
--- next arrival.
+-- Returns for each list that gave messages: its 0-based position, {message, …}, and the number of the first tag. When
+-- fewer were found than asked for, all lists have been read (EXISTS), so that client tracking reports the next arrival.
 local want = tonumber(ARGV[1])
 local seq = tonumber(ARGV[3])
 local width = tonumber(ARGV[4])
@@ -28,7 +27,7 @@ local function take(position, limit)
     seq = seq + 1
     local tag = ARGV[2] .. string.format('%d', seq)
     local body = got[i]
-    -- What is no object must not reach Python's restore, which would choke on it.
+    -- Python's workers crash when they restore something that is not an object.
     if string.byte(body, 1) ~= 123 or string.byte(body, -1) ~= 125 then body = '{}' end
     fields[2 * i - 1] = tag
     fields[2 * i] = '[' .. body .. tail

@@ -1,9 +1,9 @@
--- A worker says that it lives, keeps what it holds, and learns who does not.
+-- A worker's heartbeat: renews what it holds, and returns the workers that are dead.
 -- KEYS: [1] workers  [2] unacked_index  [3] worker:<instance>  [4] running:<instance>
--- ARGV: [1] instance  [2] seconds after which silence means death  [3] seconds after which a dead worker that nobody
---       could recover is asked for again  [4…] tags to refresh (XX: only what is still ours)
--- Returns the instances that are dead and that nobody else is recovering. Asking moves their heartbeat forward, so
--- that one worker at a time recovers them; the recoverer removes them in the end.
+-- ARGV: [1] instance  [2] seconds of silence after which a worker is dead  [3] seconds after which a dead worker that was
+--       not recovered is returned again  [4…] tags to refresh (only those that are still held)
+-- Returns the dead instances that nobody is recovering. Returning one moves its heartbeat forward, so that one worker at
+-- a time recovers it; the recoverer removes it in the end.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local text = string.format('%.6f', now)

@@ -2,11 +2,13 @@
 
 #include "core/log.hpp"
 #include "tasks/canvas/signature_tree.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <random>
 
@@ -17,11 +19,11 @@ double steady_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::string_view state_name(outcome how) {
+std::string_view state_name(job_outcome how) {
   switch (how) {
-    case outcome::success: return "SUCCESS";
-    case outcome::retry: return "RETRY";
-    case outcome::revoked: return "REVOKED";
+    case job_outcome::success: return "SUCCESS";
+    case job_outcome::retry: return "RETRY";
+    case job_outcome::revoked: return "REVOKED";
     default: return "FAILURE";
   }
 }
@@ -38,9 +40,9 @@ std::string extended_fields(const job& j) {
   return out;
 }
 
-void write_document(job& j, outcome how) {
+void write_document(job& j, job_outcome how) {
   if (!j.stores_result()) {
-    const bool keep_error = how == outcome::failure && j.task &&
+    const bool keep_error = how == job_outcome::failure && j.task &&
                             j.task->definition->options.store_errors_even_if_ignored;
     if (!keep_error) return;
   }
@@ -54,7 +56,7 @@ void write_document(job& j, outcome how) {
   }
   result_fields fields{.id = j.m.id, .status = state_name(how)};
   std::string failure_json;
-  if (how == outcome::success) {
+  if (how == job_outcome::success) {
     fields.result_json = j.result_json;
   } else {
     append_json(failure_json, j.problem.to_json());
@@ -64,16 +66,11 @@ void write_document(job& j, outcome how) {
   fields.children_json = children;
   fields.group = j.m.group;
   fields.parent_id = j.m.parent_id;
-  fields.done = how != outcome::retry;
+  fields.done = how != job_outcome::retry;
   const auto extended = extended_fields(j);
   fields.extended = extended;
   j.document.reserve(fields.result_json.size() + 320);
   append_result_document(j.document, fields);
-}
-
-sending sending_after(const job& j) {
-  auto how = j.host.owner().sending_now(&j);
-  return how;
 }
 
 void take_plan(job& j, plan&& made) {
@@ -90,14 +87,14 @@ void take_plan(job& j, plan&& made) {
   }
 }
 
-void note_bad_follower(const job& j, const result<void>& outcome_of_expand) {
-  if (!outcome_of_expand)
+void log_bad_follower(const job& j, const result<void>& expanded) {
+  if (!expanded)
     log::warn("task_follower_bad",
-              {{"task", j.m.task}, {"id", j.m.id}, {"error", outcome_of_expand.error().message}});
+              {{"task", j.m.task}, {"id", j.m.id}, {"error", expanded.error().message}});
 }
 
-// The steps of a chain that will not run: whoever waits for its end learns that it will not come,
-// and so does the chord that its end is a member of.
+// Fails the remaining steps of a chain: stores a failure for everybody who waits for its end, and
+// reports it to the chord that its end is a member of.
 void fail_steps(job& j, const json& chain, const failure_info& why) {
   if (!chain.is_array()) return;
   std::string failure_json;
@@ -121,18 +118,18 @@ void fail_steps(job& j, const json& chain, const failure_info& why) {
 void follow_success(job& j, message_body& body, const json& value) {
   const bool has_chain = body.chain.is_array() && !body.chain.get_array().empty();
   if (body.callbacks.is_null() && !has_chain) return;
-  const auto how = sending_after(j);
+  const auto how = j.host.owner().sending_now(&j);
   json_array fed;
   fed.push_back(value);
   if (body.callbacks.is_array() && !body.callbacks.get_array().empty()) {
     plan made;
-    note_bad_follower(j, expand_callbacks(body.callbacks.get_array(), fed, how, made));
+    log_bad_follower(j, expand_callbacks(body.callbacks.get_array(), fed, how, made));
     take_plan(j, std::move(made));
   }
   if (has_chain) {
     plan made;
     const auto sent = expand_chain_step(body.chain.get_array(), fed, how, made);
-    note_bad_follower(j, sent);
+    log_bad_follower(j, sent);
     if (sent)
       take_plan(j, std::move(made));
     else
@@ -142,25 +139,25 @@ void follow_success(job& j, message_body& body, const json& value) {
 
 void follow_failure(job& j, message_body& body) {
   if (body.errbacks.is_array()) {
-    const auto how = sending_after(j);
+    const auto how = j.host.owner().sending_now(&j);
     json_array fed;
     fed.push_back(json(j.m.id));
     for (const auto& errback : body.errbacks.get_array()) {
       plan made;
-      note_bad_follower(j, expand(errback, fed, how, made));
+      log_bad_follower(j, expand(errback, fed, how, made));
       take_plan(j, std::move(made));
     }
   }
   fail_steps(j, body.chain, j.problem);
 }
 
-// The part of the job itself, when it is a member of a chord.
-void note_chord_part(job& j, const json& chord) {
-  const bool has_ended =
-      j.ended == outcome::success || j.ended == outcome::failure || j.ended == outcome::revoked;
+// Adds the job's own part when it is a member of a chord.
+void add_chord_part(job& j, const json& chord) {
+  const bool has_ended = j.ended == job_outcome::success || j.ended == job_outcome::failure ||
+                         j.ended == job_outcome::revoked;
   if (!has_ended || !chord.is_object() || j.m.group.empty()) return;
   std::string result = j.result_json;
-  if (j.ended != outcome::success) {
+  if (j.ended != job_outcome::success) {
     result.clear();
     append_json(result, j.problem.to_json());
   }
@@ -182,7 +179,7 @@ double retry_delay_s(const job& j, const retry_options& asked) {
       std::uniform_int_distribution<std::int64_t>(0, std::llround(longest))(random));
 }
 
-// The message once more, due later; or the failure, when the retries are used up.
+// Sends the message again, due later; or fails the job when its retries are used up.
 bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
   const auto& options = j.task->definition->options;
   const auto limit = asked.options.max_retries ? asked.options.max_retries : options.max_retries;
@@ -195,8 +192,8 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
                                             fmt::format("Can't retry {}[{}]", j.m.task, j.m.id),
                                             std::string(exceptions_module));
     follow_failure(j, body);
-    write_document(j, outcome::failure);
-    j.ended = outcome::failure;
+    write_document(j, job_outcome::failure);
+    j.ended = job_outcome::failure;
     return true;
   }
   envelope_edit edit;
@@ -210,8 +207,8 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
   auto again = edit_envelope(j.m.raw, edit);
   if (!again) {
     j.problem = make_failure("RuntimeError", "cannot retry: " + again.error().message);
-    j.ended = outcome::failure;
-    write_document(j, outcome::failure);
+    j.ended = job_outcome::failure;
+    write_document(j, job_outcome::failure);
     return true;
   }
   const auto& owner = j.host.owner();
@@ -220,64 +217,25 @@ bool settle_retry(job& j, message_body& body, const retry_requested& asked) {
   if (owner.options.send_sent_event)
     j.follower_events.push_back(sent_again_fields(j.m, *edit.retries, *edit.eta));
   j.problem = reason;
-  j.ended = outcome::retry;
-  write_document(j, outcome::retry);
+  j.ended = job_outcome::retry;
+  write_document(j, job_outcome::retry);
   return true;
 }
 
-bool retries_by_itself(const job& j, const failure_info& problem) {
+bool is_retried_for(const job& j, const failure_info& problem) {
   const auto& names = j.task->definition->options.autoretry_for;
   return std::any_of(names.begin(), names.end(),
                      [&](const auto& n) { return n == "*" || n == problem.type; });
 }
 
 void settle_failure(job& j, message_body& body, failure_info problem) {
-  j.ended = outcome::failure;
+  j.ended = job_outcome::failure;
   j.problem = std::move(problem);
   follow_failure(j, body);
-  write_document(j, outcome::failure);
+  write_document(j, job_outcome::failure);
 }
 
 }  // namespace
-
-chord_part part_of(const chord_part_origin& from, std::string_view group_id,
-                   const std::optional<std::int64_t>& index, std::string_view member,
-                   const json& chord, std::string_view state, std::string_view result_json) {
-  chord_part out;
-  out.group_id = group_id;
-  out.score = index ? std::to_string(*index) : "+inf";
-  out.member = member;
-  out.part = "[1, ";
-  append_json_string(out.part, member);
-  out.part.append(", \"").append(state).append("\", ").append(result_json).append("]");
-  append_json(out.how, json_object{{"body", chord},
-                                   {"parent_id", std::string(from.id)},
-                                   {"root_id", std::string(from.root_id)},
-                                   {"at", unix_now_s()}});
-  return out;
-}
-
-std::optional<double> parse_rate_interval_s(std::string_view text) {
-  if (text.empty() || text == "None") return 0.0;
-  double per = 1.0;
-  if (const auto slash = text.find('/'); slash != std::string_view::npos) {
-    const auto unit = text.substr(slash + 1);
-    if (unit == "s")
-      per = 1.0;
-    else if (unit == "m")
-      per = 60.0;
-    else if (unit == "h")
-      per = 3600.0;
-    else
-      return std::nullopt;
-    text = text.substr(0, slash);
-  }
-  double count = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (ec != std::errc{} || end != text.data() + text.size() || count < 0 || !std::isfinite(count))
-    return std::nullopt;
-  return count == 0 ? 0.0 : per / count;
-}
 
 bool job::stores_result() const {
   return !(m.ignore_result || (task && task->definition->options.ignore_result));
@@ -323,7 +281,7 @@ bool run_job(job& j) {
   if (!parsed) {
     j.runtime_s = steady_s() - begin;
     return settle_failed(j, make_failure("DecodeError", parsed.error().message, "kombu.exceptions"),
-                         outcome::failure);
+                         job_outcome::failure);
   }
   arguments given{std::move(parsed->args), std::move(parsed->kwargs)};
   std::exception_ptr thrown;
@@ -345,14 +303,14 @@ bool run_job(job& j) {
 
 namespace {
 
-// Says how the job ended, and prepares what follows from it.
+// Sets how the job ended and prepares what follows from it.
 void conclude(job& j, message_body& body, const std::exception_ptr& thrown, const json& value) {
   if (!thrown) {
-    j.ended = outcome::success;
+    j.ended = job_outcome::success;
     append_json(j.result_json, value);
     j.result_repr = python_repr(value);
     follow_success(j, body, value);
-    write_document(j, outcome::success);
+    write_document(j, job_outcome::success);
     return;
   }
   try {
@@ -360,17 +318,17 @@ void conclude(job& j, message_body& body, const std::exception_ptr& thrown, cons
   } catch (const retry_requested& asked) {
     settle_retry(j, body, asked);
   } catch (const ignore&) {
-    j.ended = outcome::ignored;
+    j.ended = job_outcome::ignored;
   } catch (const reject& refused) {
-    j.ended = refused.requeue ? outcome::requeued : outcome::rejected;
+    j.ended = refused.requeue ? job_outcome::requeued : job_outcome::rejected;
     j.problem = describe_exception(thrown, j.m.task);
   } catch (const task_aborted&) {
     j.problem = revoked_failure("terminated");
-    j.ended = outcome::revoked;
-    write_document(j, outcome::revoked);
+    j.ended = job_outcome::revoked;
+    write_document(j, job_outcome::revoked);
   } catch (...) {
     auto problem = describe_exception(thrown, j.m.task);
-    if (retries_by_itself(j, problem))
+    if (is_retried_for(j, problem))
       settle_retry(j, body, retry_requested{{}, thrown});
     else
       settle_failure(j, body, std::move(problem));
@@ -382,19 +340,19 @@ void conclude(job& j, message_body& body, const std::exception_ptr& thrown, cons
 bool settle(job& j, message_body body, const std::exception_ptr& thrown, json value) {
   if (j.settled.exchange(true)) return false;
   conclude(j, body, thrown, value);
-  note_chord_part(j, body.chord);
+  add_chord_part(j, body.chord);
   return true;
 }
 
-bool settle_failed(job& j, failure_info problem, outcome how) {
+bool settle_failed(job& j, failure_info problem, job_outcome how) {
   if (j.settled.exchange(true)) return false;
   message_body body;
   if (auto parsed = parse_body(j.m)) body = std::move(*parsed);
   j.ended = how;
   j.problem = std::move(problem);
-  if (how == outcome::failure || how == outcome::revoked) follow_failure(j, body);
+  if (how == job_outcome::failure || how == job_outcome::revoked) follow_failure(j, body);
   write_document(j, how);
-  note_chord_part(j, body.chord);
+  add_chord_part(j, body.chord);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "tasks/protocol/glob.hpp"
+#include "tasks/protocol/json_text.hpp"
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -165,7 +166,7 @@ std::string report_of(const job& j) {
 
 void take_report(job& j, const json_object& r) {
   const auto text = [](const json& v) { return std::string(v.as_string()); };
-  j.ended = static_cast<outcome>(r.at("ended").to_number<int>());
+  j.ended = static_cast<job_outcome>(r.at("ended").to_number<int>());
   j.result_json = text(r.at("result"));
   j.result_repr = text(r.at("repr"));
   const auto& problem = r.at("problem").as_object();
@@ -189,7 +190,7 @@ void take_report(job& j, const json_object& r) {
 
 [[noreturn]] void child_main(app::impl& owner, int fd) {
   std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGINT, SIG_IGN);  // Ctrl-C is the worker's business
+  std::signal(SIGINT, SIG_IGN);  // Ctrl-C is for the worker
   std::signal(SIGCHLD, SIG_DFL);
   struct sigaction soft{};
   soft.sa_handler = on_soft_limit;
@@ -197,7 +198,7 @@ void take_report(job& j, const json_object& r) {
   child_host host(owner, fd);
   char kind = 0;
   std::string node, queue, envelope;
-  // node, queue, envelope; then the answer; and again.
+  // Per job: node, queue and envelope come in, the report goes out.
   while (read_frame(fd, kind, node) && read_frame(fd, kind, queue) &&
          read_frame(fd, kind, envelope)) {
     host.set_node(node);
@@ -205,8 +206,7 @@ void take_report(job& j, const json_object& r) {
     j.m.queue = queue;
     const auto known = parse_envelope(j.m) ? owner.tasks.find(j.m.task) : owner.tasks.end();
     if (known == owner.tasks.end()) ::_exit(3);
-    task_state state;
-    state.definition = known->second;
+    task_state state(known->second);
     j.task = &state;
     job_of_this_child = &j;
     run_job(j);
@@ -225,7 +225,8 @@ bool is_named(std::string_view list, std::string_view name) {
   return false;
 }
 
-// The strings themselves are overwritten too, because /proc/self/environ goes on showing them.
+// Removes all other variables. Their strings are overwritten too, because /proc/self/environ still
+// shows them.
 void keep_only(std::string_view names) {
   std::vector<std::pair<std::string, std::string>> kept;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
@@ -240,7 +241,7 @@ void keep_only(std::string_view names) {
   for (const auto& [name, value] : kept) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
-[[noreturn]] void nursery_main(app::impl& owner, int fd) {
+[[noreturn]] void fork_server_main(app::impl& owner, int fd) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGCHLD, SIG_IGN);  // children are reaped by the kernel
@@ -260,31 +261,31 @@ void keep_only(std::string_view names) {
 
 }  // namespace
 
-sandbox::sandbox(app::impl& owner, std::string_view environment) {
+process_pool::process_pool(app::impl& owner, std::string_view environment) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw failure(errc::internal, "no socket pair for the sandbox");
-  nursery_pid_ = ::fork();
-  if (nursery_pid_ < 0) throw failure(errc::internal, "the sandbox cannot fork");
-  if (nursery_pid_ == 0) {
+    throw failure(errc::internal, "no socket pair for the fork server");
+  server_pid_ = ::fork();
+  if (server_pid_ < 0) throw failure(errc::internal, "the fork server cannot be forked");
+  if (server_pid_ == 0) {
     ::close(ends[0]);
     keep_only(environment);
-    nursery_main(owner, ends[1]);
+    fork_server_main(owner, ends[1]);
   }
   ::close(ends[1]);
-  nursery_ = ends[0];
+  server_ = ends[0];
 }
 
-sandbox::~sandbox() {
+process_pool::~process_pool() {
   const std::lock_guard lock(mutex_);
   for (const auto& c : idle_) ::close(c.socket);
   for (const auto& [j, c] : busy_) ::kill(c.pid, SIGKILL);
-  ::close(nursery_);
+  ::close(server_);
   int status = 0;
-  ::waitpid(nursery_pid_, &status, 0);
+  ::waitpid(server_pid_, &status, 0);
 }
 
-sandbox::child sandbox::take_child() {
+process_pool::child process_pool::take_child() {
   const std::lock_guard lock(mutex_);
   if (!idle_.empty()) {
     const auto c = idle_.back();
@@ -294,39 +295,39 @@ sandbox::child sandbox::take_child() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return {};
   child c{0, ends[0]};
-  const bool born = send_descriptor(nursery_, ends[1]) &&
-                    read_all(nursery_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
+  const bool forked = send_descriptor(server_, ends[1]) &&
+                      read_all(server_, reinterpret_cast<char*>(&c.pid), sizeof(c.pid));
   ::close(ends[1]);
-  if (!born || c.pid <= 0) {
+  if (!forked || c.pid <= 0) {
     ::close(ends[0]);
     return {};
   }
   return c;
 }
 
-void sandbox::give_back(child c) {
+void process_pool::give_back(child c) {
   const std::lock_guard lock(mutex_);
   idle_.push_back(c);
 }
 
-void sandbox::discard(child c) {
+void process_pool::discard(child c) {
   if (c.pid > 0) ::kill(c.pid, SIGKILL);
   if (c.socket >= 0) ::close(c.socket);
 }
 
-void sandbox::kill(const job& j, int signal_number) {
+void process_pool::kill(const job& j, int signal_number) {
   const std::lock_guard lock(mutex_);
   if (const auto found = busy_.find(&j); found != busy_.end())
     ::kill(found->second.pid, signal_number);
 }
 
-bool sandbox::run(job& j) {
+bool process_pool::run(job& j) {
   const auto c = take_child();
   if (c.pid <= 0)
     return settle_failed(
         j,
         make_failure("WorkerLostError", "no child process could be started", "billiard.exceptions"),
-        outcome::failure);
+        job_outcome::failure);
   {
     const std::lock_guard lock(mutex_);
     busy_[&j] = c;
@@ -352,10 +353,11 @@ bool sandbox::run(job& j) {
         j,
         make_failure("WorkerLostError", fmt::format("the child process {} of the task died", c.pid),
                      "billiard.exceptions"),
-        outcome::failure);
+        job_outcome::failure);
   }
   if (j.settled.exchange(true)) {
-    // Killed a moment too late, perhaps: not to be used again.
+    // The loop settled the job and may have sent a signal that arrives later: do not reuse the
+    // child.
     discard(c);
     return false;
   }
@@ -364,7 +366,7 @@ bool sandbox::run(job& j) {
     take_report(j, report.value().as_object());
   } catch (const std::exception& e) {
     discard(c);
-    j.ended = outcome::failure;
+    j.ended = job_outcome::failure;
     j.problem = make_failure("WorkerLostError", e.what(), "billiard.exceptions");
     return true;
   }

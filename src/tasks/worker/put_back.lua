@@ -1,7 +1,8 @@
--- Gives held messages away: back to their queues, or to the dead letters. Each only if it is still held.
+-- Moves held messages back to their queues, or to the dead letters. Each only if it is still held.
 -- KEYS: [1] unacked  [2] unacked_index
--- ARGV: tag, 'serve' (goes next), 'last' (goes last) or 'dead', list, message; …    Returns how many went.
-local went = 0
+-- ARGV: tag, 'serve' (is served next), 'last' (is served last) or 'dead', list, message; …
+-- Returns how many were moved.
+local moved = 0
 for i = 1, #ARGV, 4 do
   if redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then
     redis.call('ZREM', KEYS[2], ARGV[i])
@@ -11,7 +12,7 @@ for i = 1, #ARGV, 4 do
       redis.call('LPUSH', ARGV[i + 2], ARGV[i + 3])
       if ARGV[i + 1] == 'dead' then redis.call('LTRIM', ARGV[i + 2], 0, 9999) end
     end
-    went = went + 1
+    moved = moved + 1
   end
 end
-return went
+return moved

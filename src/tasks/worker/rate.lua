@@ -1,6 +1,6 @@
--- Generic cell rate algorithm (ITU-T I.371, Annex A): may another task of this name start now?
--- KEYS: [1] rate:<task>   ARGV: [1] seconds between two starts  [2] how many are asked for
--- Returns {how many may start, milliseconds until the next may}.
+-- Generic cell rate algorithm (ITU-T I.371, Annex A): how many tasks of a name may start now?
+-- KEYS: [1] rate:<task>   ARGV: [1] seconds between two starts  [2] how many are wanted
+-- Returns {how many may start, milliseconds until the next may start}.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local interval = tonumber(ARGV[1])

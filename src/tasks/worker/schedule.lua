@@ -1,4 +1,4 @@
--- Moves held messages to the eta store, if they are still ours.
+-- Moves held messages to the eta store. Each only if it is still held.
 -- KEYS: [1] unacked  [2] unacked_index  [3] eta
 -- ARGV: tag, time, member; …     Returns how many were moved.
 local moved = 0

@@ -1,5 +1,7 @@
 // What is written of tasks that end, and what follows from their ends.
 #include "support/tasks_fixture.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,7 +4,7 @@
 
 namespace skirmish::tasks {
 
-// Owned by the threads together: a thread that hangs in a task may outlive the pool.
+// Shared by all threads, because a thread that hangs in a task may outlive the pool.
 struct thread_pool::shared {
   std::mutex mutex;
   std::condition_variable work_arrived;
@@ -41,14 +41,13 @@ void thread_pool::work(const std::shared_ptr<shared>& in) {
     lock.unlock();
     const bool mine = in->handlers.run(*next);
     lock.lock();
-    if (in->stopping) break;  // nobody is left to hear of it
     if (!mine) {
-      // The loop gave this job up and took another thread for it: this one is surplus now.
+      // The loop gave this job up and stopped counting this thread; now it counts again.
       --in->abandoned;
       ++in->threads;
-      if (in->threads > in->limit) break;
       continue;
     }
+    if (in->stopping) break;  // nobody takes it any more
     in->done.push_back(std::move(next));
     if (in->done.size() == 1) in->handlers.on_done();
   }

@@ -1,6 +1,6 @@
-// The threads that run task functions: as many as may run at once, but only as many as needed are
-// ever awake. No-op tasks in hundreds are done by a thread or two; tasks that block get threads of
-// their own within a millisecond.
+// The threads that run task functions: up to the concurrency of the worker, but only as many as
+// needed are started and woken. One or two threads run hundreds of short tasks; tasks that block
+// get threads of their own within a millisecond.
 #pragma once
 
 #include "tasks/worker/job.hpp"
@@ -17,11 +17,11 @@ namespace skirmish::tasks {
 
 class thread_pool {
  public:
-  // `run` runs a job and returns false when it was settled elsewhere; `on_done` is called on the
-  // pool's thread, once a job that it ran, in batches.
+  // `run` runs a job and returns false when it was settled elsewhere. `on_done` is called on a
+  // thread of the pool when there is something to take, once per batch.
   struct callbacks {
     std::function<bool(job&)> run;
-    std::function<void()> on_done;  // there is something to take
+    std::function<void()> on_done;
   };
 
   thread_pool(std::size_t size, callbacks handlers);
@@ -29,18 +29,19 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
-  void submit(std::vector<job_ptr>& jobs);  // takes them; at most size() may be unfinished
-  // Jobs that ended since the last call.
+  void submit(std::vector<job_ptr>& jobs);  // moves from them; at most size() may be unfinished
+  // Takes the jobs that ended since the last call.
   void take_done(std::vector<job_ptr>& into);
   // Wakes (or starts) threads for jobs that still wait. True while some do: call again in a
   // millisecond.
   bool spread();
   void resize(std::size_t size);
-  // One thread is lost to a job that does not end: it does not count any more.
+  // One thread hangs in a job that was given up: it does not count any more.
   void abandon_one();
 
   [[nodiscard]] std::size_t size() const;
-  // Waits until all threads have ended; those that hang in a task are given up. For shutdown.
+  // Waits until all threads have ended, at most for `patience`; then they are left behind. For
+  // shutdown.
   void stop(std::chrono::milliseconds patience);
 
  private:

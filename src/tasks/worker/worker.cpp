@@ -1,188 +1,68 @@
 #include "tasks/worker/worker.hpp"
 
 #include "core/log.hpp"
-#include "tasks/scripts.hpp"
-#include "tasks/worker/process_pool.hpp"
+#include "tasks/protocol/wall_time.hpp"
+#include "tasks/worker/unacked.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <ranges>
-#include <thread>
+#include <utility>
 
 namespace skirmish::tasks {
 namespace {
 
 using namespace std::chrono_literals;
+using steady = std::chrono::steady_clock;
 
-// A turn's reply comes within this, or the connection is taken as lost.
-constexpr auto turn_timeout = 5s;
+constexpr auto connect_deadline = 10s;
 constexpr auto longest_rest = 1s;
+constexpr auto wind_down_patience = 5s;
+constexpr auto pool_patience = 1000ms;
+constexpr std::size_t cycle_limit_jobs = 1000;
+constexpr std::size_t cycle_limit_bytes = 8 << 20;
 
-redis::connection_config for_turns(redis::connection_config from) {
-  from.command_timeout = std::max<std::chrono::milliseconds>(from.command_timeout, turn_timeout);
-  return from;
-}
-
-worker_config completed(worker_config c, const app::impl& owner) {
-  if (c.queues.empty()) {
-    c.queues.emplace_back(owner.options.default_queue, 1);
-    c.queues_are_default = true;
-  }
-  if (c.concurrency == 0) c.concurrency = std::max(1U, std::thread::hardware_concurrency());
-  if (c.autoscale_max > 0)
-    c.concurrency = std::clamp(c.concurrency, c.autoscale_min, c.autoscale_max);
-  if (c.node.empty()) c.node = "skirmish@" + host_name();
-  if (c.node.find('@') == std::string::npos) c.node += "@" + host_name();
-  return c;
+std::string joined_names(const weighted_queues& queues) {
+  std::string out;
+  for (const auto& [name, weight] : queues) out += (out.empty() ? "" : ",") + name;
+  return out;
 }
 
 }  // namespace
 
 worker::worker(app::impl& owner, asio::io_context& io, worker_config config)
-    : app_(owner),
-      io_(io),
-      config_(completed(std::move(config), owner)),
-      instance_(new_uuid().substr(24)),
-      tag_prefix_("skirmish:" + instance_ + ":"),
-      data_(io, for_turns(owner.broker), "skirmish-worker"),
-      side_(io, for_turns(owner.broker), "skirmish-worker-side"),
-      subscriber_(io, owner.broker, "skirmish-worker-control"),
-      group_(io),
-      events_(config_.node),
-      wake_(io, steady::time_point::max()),
-      eta_wake_(io, steady::time_point::max()) {
-  if (!owner.same_redis)
-    results_ =
-        std::make_unique<redis::client>(io, for_turns(owner.results), "skirmish-worker-results");
-  events_.set_enabled(config_.events);
-  for (const auto& [name, definition] : owner.tasks) {
-    auto state = std::make_unique<task_state>();
-    const auto& options = definition->options;
-    const auto seconds = [](const std::optional<milliseconds>& ms) -> std::optional<double> {
-      if (!ms) return std::nullopt;
-      return static_cast<double>(ms->count()) / 1000.0;
-    };
-    state->definition = definition;
-    state->rate_limit = options.rate_limit;
-    state->rate_interval_s = parse_rate_interval_s(options.rate_limit).value_or(0);
-    state->global_interval_s = parse_rate_interval_s(options.global_rate_limit).value_or(0);
-    state->soft_limit_s = seconds(options.soft_time_limit);
-    state->hard_limit_s = seconds(options.time_limit);
-    task_states_.emplace(name, std::move(state));
-  }
-  if (config_.metrics) {
-    std::vector<std::string> tasks, queues;
-    for (const auto& [name, state] : task_states_) tasks.push_back(name);
-    for (const auto& [name, weight] : config_.queues) queues.push_back(name);
-    metrics_ = std::make_unique<worker_metrics>(*config_.metrics, tasks, queues);
-  }
-  auto run = [this](job& j) {
-    return config_.in_sandbox ? config_.in_sandbox->run(j) : run_job(j);
-  };
-  auto on_done = [this] {
-    if (!woken_.exchange(true)) asio::post(io_, [this] { wake(); });
-  };
-  pool_ = std::make_unique<thread_pool>(config_.concurrency,
-                                        thread_pool::callbacks{std::move(run), std::move(on_done)});
-}
+    : context_(owner, io, std::move(config)),
+      executor_(context_, held_),
+      rates_(context_, held_),
+      unknown_(context_, held_),
+      receiver_(context_, held_, [this](job_ptr j) { unknown_.add(std::move(j)); }),
+      chords_(context_),
+      etas_(context_, held_),
+      revocations_(context_),
+      heartbeater_(context_, held_),
+      recoverer_(context_, held_),
+      janitor_(context_, recoverer_),
+      cycles_(context_, {[this](std::string envelope, std::string tag, std::string queue) {
+                           receiver_.receive(std::move(envelope), std::move(tag), std::move(queue));
+                         },
+                         [this](const chord_part& last, std::vector<std::string> parts) {
+                           chords_.join(last, std::move(parts));
+                         }}),
+      control_(context_, held_,
+               {executor_, revocations_, heartbeater_, [this] { cycles_.expect_messages(); },
+                [this] { stop(); }}) {}
 
-worker::~worker() {
-  disown_running();
-  pool_->stop(0ms);
-}
-
-// Whatever still runs ends for nobody: it must not come back to a worker that is gone.
-void worker::disown_running() {
-  for (const auto& [tag, j] : running_) {
-    j->aborted = true;
-    j->settled = true;
-  }
-}
-
-std::size_t worker::prefetch_limit() const {
-  return std::max<std::size_t>(
-      1, config_.concurrency * std::max<std::size_t>(1, config_.prefetch_multiplier));
-}
-
-void worker::wake() { wake_.cancel(); }
-
-// Sleeps until something happens, or until the next thing that waits for its time.
-awaitable<void> worker::rest() {
-  auto until = steady::now() + longest_rest;
-  if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
-  if (!limits_.empty()) until = std::min(until, limits_.begin()->first);
-  if (!returning_.empty()) until = std::min(until, returning_.begin()->first);
-  wake_.expires_at(until);
-  if (woken_.exchange(false)) co_return;
-  error_code ignored;
-  co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
-  woken_ = false;
-  // A safeguard for servers without tracking, and against a lost notice.
-  if (!ignored) more_may_wait_ = true;
-}
-
-void worker::publish_state(const job& from, std::string document) {
-  {
-    const std::lock_guard lock(states_mutex_);
-    states_.emplace_back(app_.keys.result(from.m.id), std::move(document));
-  }
-  if (!woken_.exchange(true)) asio::post(io_, [this] { wake(); });
-}
-
-void worker::subscribe_control() {
-  redis::listener who;
-  who.on_message = [this](std::string_view, std::string_view envelope) { on_control(envelope); };
-  control_ = subscriber_.subscribe_pattern(app_.keys.pidbox(), std::move(who));
-}
-
-awaitable<void> worker::announce() {
-  redis::request hello;
-  const auto node_key = app_.keys.own("worker:", instance_);
-  std::string queues;
-  for (const auto& [name, weight] : config_.queues) queues += (queues.empty() ? "" : ",") + name;
-  hello.push("HSET", node_key, "node", config_.node, "host", host_name(), "pid", ::getpid(),
-             "queues", queues, "started", fmt::format("{:.3f}", to_unix_s(wall_now())), "instance",
-             instance_);
-  hello.push("EXPIRE", node_key, 86400);
-  hello.push("SADD", app_.keys.binding("celery.pidbox"),
-             fmt::format("{}{}{}.celery.pidbox", separator, separator, config_.node));
-  for (const auto& [name, weight] : config_.queues)
-    hello.push("SADD", app_.keys.binding(name),
-               fmt::format("{}{}{}{}", name, separator, separator, name));
-  redis::checked(co_await side_.exec(std::move(hello)));
-  send_event("worker-online", worker_fields());
-}
+// ---- life ----
 
 awaitable<void> worker::run() {
-  redis::client::events on_data;
-  on_data.on_connected = [this] {
-    more_may_wait_ = true;
-    // Named: g++ 12 and lambdas inside co_await do not get on.
-    auto track = [this]() -> awaitable<void> {
-      // A server that does not know tracking (a proxy) is polled once a second instead. What this
-      // worker sends to its own queues must be told, too: no NOLOOP.
-      auto told = co_await data_.command("CLIENT", "TRACKING", "ON", "OPTIN");
-      if (told.is_error()) log::warn("task_worker_polls", {{"error", told.as_string()}});
-      more_may_wait_ = true;
-      wake();
-    };
-    group_.spawn("task_tracking", track);
-  };
-  on_data.on_push = [this](const redis::value& push) {
-    if (push.size() < 2 || push[0].as_string() != "invalidate") return;
-    more_may_wait_ = true;
-    if (!woken_.exchange(true)) wake();
-  };
-  data_.set_events(std::move(on_data));
-  task_group connections(io_);
-  connections.spawn("task_data", [this] { return data_.run(); });
-  connections.spawn("task_side", [this] { return side_.run(); });
-  connections.spawn("task_control", [this] { return subscriber_.run(); });
-  if (results_) connections.spawn("task_results", [this] { return results_->run(); });
+  task_group connections(context_.io);
+  connections.spawn("task_cycles", [this] { return cycles_.run(); });
+  connections.spawn("task_side", [this] { return context_.side.run(); });
+  connections.spawn("task_control", [this] { return control_.run(); });
+  if (context_.separate_results)
+    connections.spawn("task_results", [this] { return context_.separate_results->run(); });
   std::exception_ptr problem;
   try {
     co_await work();
@@ -194,90 +74,112 @@ awaitable<void> worker::run() {
 }
 
 awaitable<void> worker::work() {
-  co_await data_.wait_connected(10s);
-  co_await side_.wait_connected(10s);
-  subscribe_control();
-  co_await control_.confirmed(10s);
-  co_await check_default_queues();
-  co_await load_revoked();
-  co_await beat_once();
-  co_await announce();
-  group_.keep_running("task_heartbeat", [this] { return heartbeat_loop(); });
-  group_.keep_running("task_etas", [this] { return eta_loop(); });
-  group_.keep_running("task_janitor", [this] { return janitor_loop(); });
-  std::string queues;
-  for (const auto& [name, weight] : config_.queues) queues += (queues.empty() ? "" : ",") + name;
-  log::info("task_worker_ready", {{"node", config_.node},
-                                  {"instance", instance_},
-                                  {"queues", queues},
-                                  {"concurrency", config_.concurrency},
-                                  {"tasks", task_states_.size()}});
-  co_await turn_loop();
+  co_await cycles_.wait_connected(connect_deadline);
+  co_await context_.side.wait_connected(connect_deadline);
+  co_await control_.listen();
+  co_await unknown_.check_default_queues();
+  co_await revocations_.synchronise();
+  co_await beat();
+  co_await heartbeater_.announce();
+  start_background();
+  log::info("task_worker_ready", {{"node", context_.config.node},
+                                  {"instance", context_.instance},
+                                  {"queues", joined_names(context_.config.queues)},
+                                  {"concurrency", context_.config.concurrency},
+                                  {"tasks", context_.tasks.size()}});
+  co_await cycle_loop();
   co_await say_farewell();
+}
+
+void worker::start_background() {
+  auto& group = context_.background;
+  group.keep_running("task_etas", [this] { return etas_.run(); });
+  group.keep_running("task_heartbeat", [this] {
+    return repeat("task_heartbeat_failed", context_.config.heartbeat_interval, &worker::heartbeat);
+  });
+  group.keep_running("task_janitor", [this] {
+    return repeat("task_janitor_failed", context_.config.janitor_interval, &worker::clean_up);
+  });
+}
+
+// Does the work again and again, until it is cancelled; a failure is logged.
+awaitable<void> worker::repeat(const char* failure_event, std::chrono::milliseconds interval,
+                               awaitable<void> (worker::*work)()) {
+  while (true) {
+    asio::steady_timer timer(context_.io, interval);
+    co_await timer.async_wait(use_awaitable);
+    try {
+      co_await (this->*work)();
+    } catch (const failure& e) {
+      log::warn(failure_event, {{"error", e.what()}});
+    }
+  }
+}
+
+// One heartbeat; recovers the workers that it finds dead.
+awaitable<void> worker::beat() {
+  const auto dead = co_await heartbeater_.beat();
+  for (const auto& instance : dead)
+    context_.background.spawn("task_recover",
+                              [this, instance] { return recoverer_.recover(instance); });
+  co_await unknown_.publish_count();
+  if (context_.config.heartbeat_events)
+    heartbeater_.send_event(
+        std::chrono::duration<double>(context_.config.heartbeat_interval).count());
+}
+
+awaitable<void> worker::heartbeat() {
+  co_await beat();
+  if (context_.config.autoscale_max > 0) executor_.autoscale();
+  if (context_.metrics.has_registry()) co_await heartbeater_.update_gauges();
+}
+
+awaitable<void> worker::clean_up() {
+  co_await janitor_.sweep();
+  co_await chords_.sweep();
+  co_await revocations_.synchronise();
 }
 
 void worker::stop(bool cold) {
   cold_ = cold_ || cold || stopping_;
+  if (cold_) cycles_.give_up();
   if (!stopping_) {
-    log::info("task_worker_stopping", {{"node", config_.node}, {"running", running_.size()}});
+    log::info("task_worker_stopping",
+              {{"node", context_.config.node}, {"running", held_.occupied()}});
     stopping_ = true;
-    // Also when the turn hangs because Redis is away.
+    unknown_.stop();
+    // Also when the cycle hangs because Redis is away.
     auto patience = [this]() -> awaitable<void> {
-      asio::steady_timer timer(io_, config_.shutdown_patience);
+      asio::steady_timer timer(context_.io, context_.config.shutdown_patience);
       co_await timer.async_wait(use_awaitable);
       stop(true);
     };
-    group_.spawn("task_patience", std::move(patience));
+    context_.background.spawn("task_patience", std::move(patience));
   }
-  wake();
+  context_.wake.notify();
 }
 
-// What is held and has not started goes back to the serving end, in its order.
+// What is held and has not started goes back to the serving end of its queue, in order.
 awaitable<void> worker::give_back_held() {
-  std::vector<job_ptr> held(ready_.begin(), ready_.end());
-  for (const auto& [at, j] : waiting_) held.push_back(j);
-  for (const auto& j : strangers_) held.push_back(j);
-  for (const auto& [at, j] : returning_) held.push_back(j);
-  waiting_.clear();
-  ready_.clear();
-  strangers_.clear();
-  returning_.clear();
-  waiting_count_ = 0;
-  for (const auto& j : given_up_) held.push_back(j);
-  given_up_.clear();
+  const auto held = held_.take_unstarted();
   std::vector<std::string> args;
   for (const auto& j : std::views::reverse(held)) {
     const auto& m = j->m;
     envelope_edit edit;
     edit.mark_redelivered = true;
     auto again = edit_envelope(m.raw, edit);
-    args.insert(args.end(), {m.tag, "serve", app_.keys.queue(m.queue, priority_step(m.priority)),
-                             again ? *again : m.raw});
+    args.insert(args.end(),
+                {m.tag, "serve", context_.keys().queue(m.queue, priority_step(m.priority)),
+                 again ? *again : m.raw});
   }
-  const auto unacked = app_.keys.unacked();
-  const auto index = app_.keys.unacked_index();
-  const std::vector<std::string_view> keys{unacked, index};
-  for (std::size_t from = 0; from < args.size(); from += 400) {
-    const std::vector<std::string_view> part(
-        args.begin() + static_cast<std::ptrdiff_t>(from),
-        args.begin() + static_cast<std::ptrdiff_t>(std::min(from + 400, args.size())));
-    redis::checked(co_await side_.eval(scripts::put_back, keys, part));
-  }
+  co_await put_back(context_.side, context_.keys(), args);
   if (!held.empty()) log::info("task_worker_gave_back", {{"messages", held.size()}});
 }
 
 awaitable<void> worker::say_farewell() {
   try {
     co_await give_back_held();
-    redis::request bye;
-    bye.push("PUBLISH", app_.keys.event_channel("worker.offline"),
-             events_.single("worker-offline", worker_fields()));
-    bye.push("SREM", app_.keys.binding("celery.pidbox"),
-             fmt::format("{}{}{}.celery.pidbox", separator, separator, config_.node));
-    bye.push("DEL", app_.keys.prefix + config_.node + ".celery.pidbox");
-    bye.push("ZREM", app_.keys.own("workers"), instance_);
-    bye.push("DEL", app_.keys.own("worker:", instance_), app_.keys.own("running:", instance_));
-    redis::checked(co_await side_.exec(std::move(bye)));
+    co_await heartbeater_.say_farewell();
   } catch (const failure& e) {
     // Another worker recovers what this one held.
     log::warn("task_worker_farewell_failed", {{"error", e.what()}});
@@ -285,22 +187,162 @@ awaitable<void> worker::say_farewell() {
 }
 
 awaitable<void> worker::wind_down(task_group& connections) {
-  ended_ = true;
-  eta_wake_.cancel();
-  group_.close();
-  co_await group_.wait(5s);
-  control_.end();
-  disown_running();
-  pool_->stop(cold_ ? 0ms : 1000ms);
-  data_.stop();
-  side_.stop();
-  if (results_) results_->stop();
-  subscriber_.stop();
-  co_await connections.wait(5s);
+  etas_.stop();
+  context_.background.close();
+  co_await context_.background.wait(wind_down_patience);
+  control_.stop_listening();
+  executor_.disown_all();
+  executor_.stop(cold_ ? 0ms : pool_patience);
+  cycles_.stop();
+  context_.side.stop();
+  if (context_.separate_results) context_.separate_results->stop();
+  control_.stop();
+  co_await connections.wait(wind_down_patience);
   connections.close();
   co_await connections.wait(2s);
-  log::info("task_worker_stopped",
-            {{"node", config_.node}, {"processed", processed_}, {"turns", totals_.turns.load()}});
+  log::info("task_worker_stopped", {{"node", context_.config.node},
+                                    {"processed", totals().processed.load()},
+                                    {"cycles", totals().cycles.load()}});
+}
+
+// ---- the cycle ----
+
+awaitable<void> worker::cycle_loop() {
+  while (true) {
+    if (stopping_) {
+      const bool all_written = held_.all_written() && context_.events.empty();
+      if (cold_ || all_written) break;
+    }
+    co_await run_cycle();
+    if (held_.count(job_stage::scheduling) > 0) co_await etas_.store();
+  }
+  if (!cold_) co_return;
+  executor_.give_up_all();
+  co_await run_cycle();
+}
+
+awaitable<void> worker::run_cycle() {
+  executor_.enforce_limits();
+  worker_cycle cycle;
+  for (const auto& j : held_.release_due(steady::now())) cycle.add_return(*j, context_.keys());
+  co_await rates_.grant_shared();
+  collect_ended(cycle);
+  context_.pending.move_to(cycle);
+  if (!stopping_) choose_starts(cycle);
+  cycle.events = context_.events.take_envelopes();
+  for (auto& envelope : context_.application.sent_events(cycle.sent_events))
+    cycle.events.push_back(std::move(envelope));
+  const auto want = fetch_wish();
+  if (cycle.empty() && want == 0) {
+    co_await rest();
+    co_return;
+  }
+  const auto reply = co_await cycles_.send(cycle, want);
+  std::vector<job_ptr> confirmed;
+  for (std::size_t i = 0; i < cycle.starts(); ++i) {
+    const auto& j = cycle.start_at(i);
+    if (reply.lost[i]) {
+      log::warn("task_lost_to_another_worker", {{"id", j->m.id}, {"task", j->m.task}});
+      held_.forget(j);
+    } else {
+      j->acknowledged = !j->acks_late;
+      confirmed.push_back(j);
+    }
+  }
+  executor_.start(confirmed);
+  cycles_.accept(reply);
+}
+
+// Sleeps until something happens, or until the next thing that waits for its time.
+awaitable<void> worker::rest() {
+  if (executor_.spread()) {
+    // Threads that block leave jobs waiting: look again soon.
+    co_await context_.wake.wait_until(steady::now() + 1ms);
+    co_return;
+  }
+  auto until = steady::now() + longest_rest;
+  if (const auto due = held_.next_due()) until = std::min(until, *due);
+  if (const auto limit = executor_.next_limit()) until = std::min(until, *limit);
+  const bool notified = co_await context_.wake.wait_until(until);
+  // A safeguard for servers without tracking, and against a lost notice.
+  if (!notified) cycles_.expect_messages();
+}
+
+void worker::collect_ended(worker_cycle& cycle) {
+  executor_.collect();
+  for (std::size_t i = 0; i < cycle_limit_jobs && cycle.document_bytes < cycle_limit_bytes; ++i) {
+    const auto j = held_.take_ended();
+    if (!j) break;
+    account(*j);
+    cycle.add_ended(*j, context_.keys());
+    held_.forget(j);
+  }
+  for (const auto& j : held_.take(job_stage::dead_letter)) {
+    cycle.add_dead_letter(*j, context_.keys());
+    held_.forget(j);
+  }
+}
+
+// Counts, logs and reports how a job ended.
+void worker::account(job& j) {
+  if (j.task) ++j.task->total;
+  context_.metrics.ended(j);
+  auto& events = context_.events;
+  const auto& id = j.m.id;
+  switch (j.ended) {
+    case job_outcome::success: events.succeeded(j.m, j.result_repr, j.runtime_s); break;
+    case job_outcome::failure:
+      events.failed(id, j.problem.repr(), j.problem.traceback);
+      log::warn("task_failed", {{"task", j.m.task}, {"id", id}, {"error", j.problem.repr()}});
+      if (j.is_last_failure()) context_.metrics.dead_letter();
+      break;
+    case job_outcome::retry: events.retried(id, j.problem.repr(), j.problem.traceback); break;
+    case job_outcome::rejected:
+    case job_outcome::requeued: events.rejected(id, j.ended == job_outcome::requeued); break;
+    case job_outcome::revoked:
+    case job_outcome::ignored: break;
+  }
+}
+
+// Why a job must not start: "revoked" or "expired".
+std::optional<std::string> worker::refusal(const job& j) const {
+  if (revocations_.is_revoked(j)) return "revoked";
+  if (j.m.expires && *j.m.expires < wall_now()) return "expired";
+  return std::nullopt;
+}
+
+void worker::choose_starts(worker_cycle& cycle) {
+  const auto now = steady::now();
+  while (held_.occupied() < context_.config.concurrency && cycle.starts() < cycle_limit_jobs) {
+    const auto j = held_.take_ready();
+    if (!j) return;
+    if (const auto why = refusal(*j)) {
+      if (settle_failed(*j, revoked_failure(why->c_str()), job_outcome::revoked))
+        context_.events.revoked(j->m.id, false, 0, *why == "expired");
+      held_.end(j);
+      continue;
+    }
+    const auto allowed_at = j->task->rate.next_start(now);
+    if (allowed_at > now) {
+      held_.rate_limit(j, allowed_at);
+      continue;
+    }
+    j->task->rate.note_start(now);
+    held_.start(j);
+    cycle.add_start(j);
+  }
+}
+
+std::size_t worker::fetch_wish() const {
+  if (stopping_ || !cycles_.may_have_messages() || context_.config.queues.empty()) return 0;
+  if (unknown_.is_full()) return 0;
+  const auto limit = context_.prefetch_limit();
+  const auto ready = held_.count(job_stage::ready);
+  const auto held = ready + held_.count(job_stage::rate_limited);
+  const auto want = limit > held ? std::min(limit - held, worker_fetch_limit) : 0;
+  // Many small fetches cost more than a few larger ones.
+  if (ready > 0 && want * 2 < limit) return 0;
+  return want;
 }
 
 }  // namespace skirmish::tasks

@@ -43,23 +43,24 @@ void add_worker_options(CLI::App& to, worker_arguments& into, const std::string&
   to.add_option(
       "-Q,--queues", into.queues,
       "queues to serve, with optional weights: mail,default:3. Default: " + default_queues +
-          "; it does not start when that is a queue of another program's workers");
+          "; it does not start when workers of another program serve that queue");
   to.add_option("-c,--concurrency", into.concurrency,
-                "tasks that may run at once (default: one a core)");
+                "tasks that may run at once (default: one per core)");
   to.add_option("-n,--hostname", into.node, "node name (default: skirmish@<host>); %h is the host");
   to.add_option("--prefetch-multiplier", into.prefetch_multiplier,
-                "messages held for each task that may run");
+                "messages held per task that may run");
   to.add_option("--autoscale", into.autoscale, "MAX,MIN: grow and shrink the pool with the load");
   to.add_flag("-E,--task-events", into.events, "send task events");
   to.add_flag("--strict", into.strict, "serve the first queue first, always");
   to.add_flag("--sandbox", into.sandbox,
-              "run each task in a child process, which time limits and terminate kill");
+              "run each task in a child process, which time limits and terminate can kill");
   to.add_option("--sandbox-environment", into.sandbox_environment,
-                "variables that these child processes see; * stands for any characters")
+                "environment variables that these child processes see; * matches any characters")
       ->type_name("NAMES")
       ->capture_default_str();
   to.add_flag("--without-heartbeat", into.no_heartbeat, "send no worker-heartbeat events");
-  to.add_flag("--without-gossip,--without-mingle", into.ignored, "accepted for Celery's sake");
+  to.add_flag("--without-gossip,--without-mingle", into.ignored,
+              "accepted for compatibility with Celery, and ignored");
   to.add_option("--shutdown-patience", into.patience,
                 "how long a warm shutdown waits for running tasks (default 10m)");
   to.add_option("-l,--loglevel", into.log_level, "debug, info, warn, error or off");
@@ -67,7 +68,7 @@ void add_worker_options(CLI::App& to, worker_arguments& into, const std::string&
 
 namespace {
 
-// Says on standard error what is wrong and gives nothing then.
+// Returns nullopt when an argument is invalid, after an error message on standard error.
 std::optional<worker_config> configured(const worker_arguments& given) {
   worker_config c;
   c.queues_are_default = given.queues.empty();
@@ -79,7 +80,7 @@ std::optional<worker_config> configured(const worker_arguments& given) {
   c.prefetch_multiplier = given.prefetch_multiplier;
   c.events = given.events;
   c.strict_queues = given.strict;
-  c.gossip_heartbeat = !given.no_heartbeat;
+  c.heartbeat_events = !given.no_heartbeat;
   if (!given.patience.empty()) {
     const auto patience = parse_duration(given.patience);
     if (!patience) {
@@ -115,15 +116,15 @@ std::optional<worker_config> configured(const worker_arguments& given) {
 }  // namespace
 
 int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
-               worker_company company) {
+               worker_companions beside) {
   auto c = configured(given);
   if (!c) return 2;
-  std::unique_ptr<sandbox> children;
+  std::unique_ptr<process_pool> processes;
   if (given.sandbox) {
-    children = std::make_unique<sandbox>(owner.internals(), given.sandbox_environment);
-    c->in_sandbox = children.get();
+    processes = std::make_unique<process_pool>(owner.internals(), given.sandbox_environment);
+    c->processes = processes.get();
   }
-  c->metrics = company.metrics;
+  c->metrics = beside.metrics;
   worker work(owner.internals(), io, std::move(*c));
   asio::signal_set signals(io, SIGINT, SIGTERM, SIGQUIT);
   std::function<void()> listen = [&] {
@@ -136,14 +137,14 @@ int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
   listen();
   int code = 0;
   const auto run = [&]() -> awaitable<void> {
-    if (company.start) company.start();
+    if (beside.start) beside.start();
     std::exception_ptr problem;
     try {
       co_await work.run();
     } catch (const failure&) {
       problem = std::current_exception();
     }
-    if (company.stop) co_await company.stop();
+    if (beside.stop) co_await beside.stop();
     if (problem) std::rethrow_exception(problem);
   };
   asio::co_spawn(io, run, [&](const std::exception_ptr& problem) {

@@ -20,7 +20,7 @@ namespace skirmish::tasks {
 
 struct worker_arguments {
   std::string queues, node, autoscale, patience;
-  std::string default_queues;  // served when `queues` is empty; empty: the app's default queue
+  std::string default_queues;  // served when `queues` is empty. Both empty: the app's default queue
   std::string log_level = "info";
   std::string sandbox_environment = "PATH,HOME,USER,LANG,LC_*,TZ,TMPDIR";
   std::size_t concurrency = 0;
@@ -28,13 +28,13 @@ struct worker_arguments {
   bool events = false, strict = false, sandbox = false, no_heartbeat = false, ignored = false;
 };
 
-// `default_queues` says which queues are served without -Q.
+// `default_queues` is shown in the help as what is served without -Q.
 void add_worker_options(CLI::App& to, worker_arguments& into, const std::string& default_queues);
 // "a,b:3": names of queues with an optional weight.
 std::vector<std::pair<std::string, int>> parse_queues(const std::string& text);
 
 // What runs beside the worker, on its loop.
-struct worker_company {
+struct worker_companions {
   metrics::registry* metrics = nullptr;
   // Called before the worker starts, and when it has ended.
   std::function<void()> start = nullptr;
@@ -42,6 +42,6 @@ struct worker_company {
 };
 // Runs until SIGINT or SIGTERM (a second one, or SIGQUIT, ends it cold). Returns the exit code.
 int run_worker(app& owner, asio::io_context& io, const worker_arguments& given,
-               worker_company company = {});
+               worker_companions beside = {});
 
 }  // namespace skirmish::tasks

@@ -1,6 +1,8 @@
 #include "skirmish/tasks/values.hpp"
 
-#include "tasks/protocol/text.hpp"
+#include "tasks/protocol/base64.hpp"
+#include "tasks/protocol/json_text.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -13,7 +15,7 @@ struct tagged {
   const json& value;
 };
 
-// As kombu writes it: an object of exactly these two members.
+// As kombu writes it: an object with exactly these two members.
 std::optional<tagged> read_tag(const json& v) {
   const auto* o = v.if_object();
   if (o == nullptr || o->size() != 2) return std::nullopt;

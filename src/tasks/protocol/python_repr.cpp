@@ -1,7 +1,7 @@
-// Values as Python would show them.
+#include "tasks/protocol/python_repr.hpp"
+
 #include "core/parse.hpp"
 #include "skirmish/tasks/values.hpp"
-#include "tasks/protocol/text.hpp"
 
 #include <fmt/format.h>
 
@@ -55,7 +55,7 @@ void write_repr(std::string& out, const boost::json::value& v, std::size_t limit
 std::string cut(std::string text, std::size_t limit) {
   if (text.size() <= limit) return text;
   text.erase(std::max<std::size_t>(limit, 3) - 3);
-  // Not in the middle of a character: at most three bytes have to go.
+  // Do not cut a character in two: at most three bytes have to be removed.
   for (std::size_t i = 0; i < 3 && !is_valid_utf8(text); ++i) text.pop_back();
   return text + "...";
 }

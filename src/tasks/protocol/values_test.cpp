@@ -2,7 +2,10 @@
 #include "skirmish/tasks/values.hpp"
 
 #include "skirmish/tasks/call.hpp"
+#include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
+#include "tasks/protocol/python_repr.hpp"
+#include "tasks/protocol/wall_time.hpp"
 
 #include <gtest/gtest.h>
 

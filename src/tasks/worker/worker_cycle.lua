@@ -1,19 +1,20 @@
--- One turn of a worker: what ended is written, and what is about to start is claimed, in one step.
+-- One worker cycle: writes what ended, and claims what is about to start, in one step.
 -- KEYS: [1] unacked  [2] unacked_index  [3] running:<instance>  [4] worker:<instance>
--- ARGV: the turn's number: a turn that is sent again because its reply was lost does nothing and answers the same.
---   Then sections that each begin with their count:
+-- ARGV: the cycle's number: a cycle that is sent again because its reply was lost changes nothing and returns the same.
+--   Then sections, each of which begins with its count:
 --   early    tag, record: tasks that are acknowledged now because they start; `record` is kept in running:<instance>
---            until the task has ended ('' keeps none)
---   late     tag: tasks that start and stay held; that they started is noted in running:<instance>
---   done     tag: have ended; their record goes
---   ack      tag: held until now
---   push     list, message
---   forget   key: deleted
---   results  key, TTL in seconds (0: none), value: stored and published unless a SUCCESS stands there
--- Returns the 0-based positions (early first, then late) of tasks that are not ours any more: they must not start.
-local turn = ARGV[1]
-local known = redis.call('HMGET', KEYS[4], 'turn', 'lost')
-if known[1] == turn then
+--            until the task has ended ('': no record)
+--   late     tag: tasks that start and stay held; their start is recorded in running:<instance>
+--   ended    tag: tasks that ended; their record is removed
+--   acks     tag: held until now
+--   pushes   list, message
+--   deletes  key
+--   results  key, TTL in seconds (0: none), value: stored and published unless a SUCCESS is stored there
+-- Returns the 0-based positions (early first, then late) of tasks that are no longer held by this worker: they must not
+-- start.
+local cycle = ARGV[1]
+local known = redis.call('HMGET', KEYS[4], 'cycle', 'lost')
+if known[1] == cycle then
   local answer = {}
   for position in string.gmatch(known[2], '%d+') do answer[#answer + 1] = tonumber(position) end
   return answer
@@ -82,8 +83,8 @@ for _ = 1, number() do
   redis.call('LPUSH', ARGV[at], ARGV[at + 1])
   at = at + 2
 end
-local forget = take(number())
-if #forget > 0 then redis.call('DEL', unpack(forget)) end
+local deletes = take(number())
+if #deletes > 0 then redis.call('DEL', unpack(deletes)) end
 for _ = 1, number() do
   local key, ttl, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   at = at + 3
@@ -94,7 +95,7 @@ for _ = 1, number() do
     fresh = redis.call('SET', key, value, 'EX', ttl, 'NX')
   end
   if not fresh then
-    -- A state of the task's own stands there, or how it ended when it ran before.
+    -- There is an earlier state of the task, or the result of an earlier run.
     local old = redis.call('GET', key)
     fresh = not old or not string.find(string.sub(old, 1, 40), '"status": ?"SUCCESS"')
     if fresh then
@@ -104,5 +105,5 @@ for _ = 1, number() do
   end
   if fresh then redis.call('PUBLISH', key, value) end
 end
-redis.call('HSET', KEYS[4], 'turn', turn, 'lost', table.concat(lost, ','))
+redis.call('HSET', KEYS[4], 'cycle', cycle, 'lost', table.concat(lost, ','))
 return lost
