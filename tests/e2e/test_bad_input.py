@@ -35,7 +35,7 @@ def filled(path):
 def snapshot(server):
     """Everything in Redis but what the server's own background work comes and goes with."""
     own = ("commit:", "server:", "status", "keys:", "lease:", "presence:", "ratelimit:", "leaderboards:", "players:levelled",
-           "_kombu", "celery", "skirmish:")
+           "_kombu", "celery", "skirmish:", "audit@pending")
     return {k for k in server.redis().scan_iter(count=1000) if not k.startswith(own)}
 
 
@@ -44,7 +44,8 @@ def test_bad_bodies_everywhere(server):
     tried = 0
     for path, verbs in routes(server).items():
         for verb, operation in verbs.items():
-            if "requestBody" not in operation:
+            # What takes any JSON value has tests of its own (test_state.py, test_recovery.py).
+            if "application/octet-stream" in operation.get("requestBody", {}).get("content", {"application/octet-stream": 0}):
                 continue
             for body in BAD_BODIES:
                 answer = server.http(verb.upper(), filled(path), raw=body)
