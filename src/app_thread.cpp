@@ -259,13 +259,21 @@ void app_thread::add_features(const shared_parts& shared) {
       router_, players_,
       [this](std::string password) { return sessions_.hash(std::move(password)); },
       [this](std::string id) { return state_.forget_player(std::move(id)); });
+  players_.on_removed(
+      [this](std::string id) { return sessions_.sessions().announce_end_of_all(std::move(id)); });
   state_.add_to(router_);
   add_api_key_routes(router_, key_store_, redis_, keys_);
   audit::add_routes(router_, shared.db);
   router_.record_changes(audit_);
   gateway_.on_use([this](const http::principal& who) {
     if (who.as >= http::role::server) verifier_.note_use(who.id);
+    if (who.as == http::role::player) sessions_.sessions().note_use(who.id, who.session);
   });
+  const auto still_admitted = [this](http::principal who) {
+    return is_still_admitted(std::move(who));
+  };
+  router_.check_again_by(still_admitted);
+  gateway_.check_again_by(still_admitted);
   positions::add_routes(router_, positions_);
   gateway_.on_channel("near:", near_.kind());
   levels::add_routes(router_, levels_);
@@ -356,6 +364,13 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
   if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
   if (auto who = co_await sessions_.authenticate(r)) co_return std::move(*who);
   co_return http::principal{};
+}
+
+awaitable<bool> app_thread::is_still_admitted(http::principal who) {
+  if (who.as >= http::role::server) co_return verifier_.is_still_valid(who);
+  if (who.as == http::role::anonymous) co_return true;
+  const auto found = co_await sessions_.sessions().check_digest(std::move(who.session));
+  co_return found.has_value();
 }
 
 // For the first login of one whom a trusted issuer knows.

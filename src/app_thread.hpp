@@ -101,6 +101,7 @@ class app_thread {
   void add_features(const shared_parts& shared);
   void add_operations(const shared_parts& shared);
   awaitable<result<http::principal>> authenticate(const http::request& r);
+  awaitable<bool> is_still_admitted(http::principal who);
   awaitable<void> create_player(std::string player_id, std::string name);
   awaitable<void> serve_socket(http::exchange& x, http::websocket& socket);
   awaitable<void> shut_down();

@@ -82,6 +82,10 @@ class api_key_verifier {
 
   // unauthenticated for a malformed, unknown, expired or revoked key.
   awaitable<result<http::principal>> verify(std::string key);
+  // Of one that verify() returned: whether its key has been neither revoked since nor expired.
+  [[nodiscard]] bool is_still_valid(const http::principal& who) const {
+    return who.expires_at > clock_.now() && !revoked_.contains(who.id);
+  }
 
   // Remembers that the key is in use, also when it shows by a message on an open socket.
   void note_use(const std::string& key_id);

@@ -22,7 +22,7 @@ struct principal {
   std::string id;
   std::string session = {};                 // of a player: the digest of its token
   scopes allowed = {};                      // of a key
-  timestamp expires_at = timestamp::max();  // of a key: refused from then on
+  timestamp expires_at = timestamp::max();  // of a key or session: refused from then on
 
   // True when this principal may act for `player_id`: a server, an operator, or the player itself.
   [[nodiscard]] bool may_act_as(std::string_view player_id) const noexcept {
@@ -37,7 +37,8 @@ struct exchange {
   bool is_cross_site = false;
   std::chrono::steady_clock::duration spent{};  // on it by the server, without waiting for its body
   principal who;
-  fields answer_fields;  // header fields of the answer, whatever it is
+  bool waited_for_body = false;  // after `who` had been decided
+  fields answer_fields;          // header fields of the answer, whatever it is
   fields path_parameters;
   fields query_parameters;  // decoded
   json::value body;         // checked against the route's shape; null when the route takes none

@@ -337,21 +337,28 @@ awaitable<admission> router::admit(exchange& x) const {
   co_return out;
 }
 
+awaitable<std::optional<response>> router::check_rest_of(exchange& x, const route& to) const {
+  if (x.waited_for_body && x.who.as != role::anonymous && still_admitted_) {
+    const bool is_admitted = co_await still_admitted_(x.who);
+    if (!is_admitted)
+      co_return problem({errc::unauthenticated, "this key was revoked, or this session has ended"},
+                        x.request_id);
+  }
+  body_errors errors;
+  if (auto ok = check_body(x, to, errors); !ok) co_return problem(ok.error(), x.request_id, errors);
+  if (is_limited(target_of(to), x.who.as)) co_return co_await limit_body(x, to);
+  co_return std::nullopt;
+}
+
 awaitable<response> router::answer(exchange& x, const route& to) const {
   const auto start = std::chrono::steady_clock::now();
   response out;
   try {
-    body_errors errors;
-    if (auto ok = check_body(x, to, errors); !ok) {
-      out = problem(ok.error(), x.request_id, errors);
-    } else {
-      std::optional<response> hasty;
-      if (is_limited(target_of(to), x.who.as)) hasty = co_await limit_body(x, to);
-      if (hasty)
-        out = std::move(*hasty);
-      else
-        out = co_await handle(x, to);
-    }
+    auto refusal = co_await check_rest_of(x, to);
+    if (refusal)
+      out = std::move(*refusal);
+    else
+      out = co_await handle(x, to);
   } catch (const std::exception&) {
     out = answer_to_exception(x);
   }

@@ -85,6 +85,10 @@ bool is_json_body(const request& r) noexcept;
 // bad ones.
 using authenticator = std::function<awaitable<result<principal>>(const request&)>;
 
+// Whether a caller that the authenticator has let in is still let in: its key may have been revoked
+// since, or its session ended. From memory as a rule; throws failure when it cannot be told.
+using caller_check = std::function<awaitable<bool>(principal)>;
+
 // Serves an accepted WebSocket until it closes. The exchange carries the principal and the query.
 using websocket_handler = std::function<awaitable<void>(exchange&, websocket&)>;
 
@@ -123,6 +127,9 @@ class router {
   route& add(route r);
   void add_websocket(std::string path, websocket_handler handle);
 
+  // Asked before a handler runs, of callers who took their time with the body.
+  void check_again_by(caller_check still_admitted) { still_admitted_ = std::move(still_admitted); }
+
   // Asked for each request of role admin that changes something.
   void record_changes(change_recorder& recorder) noexcept { recorder_ = &recorder; }
 
@@ -160,6 +167,8 @@ class router {
   match find(exchange& x) const;
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
+  // The same of a request that is whole.
+  awaitable<std::optional<response>> check_rest_of(exchange& x, const route& to) const;
   awaitable<response> handle(exchange& x, const route& to) const;
   awaitable<std::optional<response>> check_caller(exchange& x, const route& r) const;
 
@@ -177,6 +186,7 @@ class router {
   void observe(const exchange& x, const response& r) const;
 
   authenticator authenticate_;
+  caller_check still_admitted_;
   change_recorder* recorder_ = nullptr;
   std::vector<route> routes_;
   std::vector<std::vector<std::string>> segments_;  // of each route's pattern

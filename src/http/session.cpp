@@ -369,6 +369,7 @@ awaitable<bool> session::read_body(exchange& x, std::size_t limit_bytes) {
     const bool is_flushed = co_await flush_before_reading();
     if (!is_flushed) co_return false;
     deadline_ = until;
+    x.waited_for_body = true;
     const bool has_more = co_await read_more(body_chunk_bytes);
     if (!has_more) co_return false;
   }

@@ -1,5 +1,6 @@
 #include "players/players.hpp"
 
+#include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "db/soci.hpp"
@@ -142,10 +143,13 @@ awaitable<result<profile>> service::create(profile p, std::string password_hash)
     if (select_profile(sql, p.player_id)) return false;
     auto has_email = p.email.empty() ? soci::i_null : soci::i_ok;
     auto has_hash = hash.empty() ? soci::i_null : soci::i_ok;
-    sql << "INSERT INTO players (player_id, name, email, password_hash, created_at, updated_at) "
-           "VALUES (:id, :name, :email, :hash, :at, :up)",
+    // A device that was registered while an earlier player of this id was removed.
+    sql << "DELETE FROM player_devices WHERE player_id = :id", soci::use(p.player_id);
+    // Its sessions' epoch is one that no earlier player of this id had.
+    sql << "INSERT INTO players (player_id, name, email, password_hash, created_at, updated_at, "
+           "sessions_epoch) VALUES (:id, :name, :email, :hash, :at, :up, :epoch)",
         soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email),
-        soci::use(hash, has_hash), soci::use(at), soci::use(at);
+        soci::use(hash, has_hash), soci::use(at), soci::use(at), soci::use(at);
     return true;
   };
   const bool inserted = co_await db_.transaction(std::move(insert));
@@ -221,18 +225,30 @@ awaitable<result<void>> service::remove(std::string player_id) {
   auto erase = [player_id](soci::session& sql) {
     const bool found = select_profile(sql, player_id).has_value();
     sql << "DELETE FROM players WHERE player_id = :id", soci::use(player_id);
+    sql << "DELETE FROM player_devices WHERE player_id = :id", soci::use(player_id);
     return found;
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
+  if (removed_) co_await removed_(player_id);
   co_await profiles_.invalidate_cache(profile_name(player_id));
-  auto reply = co_await redis_.command(
-      "DEL", state_key(keys_, player_id), actions_key(keys_, player_id), move_key(keys_, player_id),
-      keys_.key("achievements", player_id), keys_.key("inventory", player_id),
-      keys_.key("notifications", player_id));
-  redis::checked(std::move(reply));
+  co_await remove_live(player_id);
   if (!found) co_return unknown_player;
   co_return result<void>{};
+}
+
+awaitable<void> service::remove_live(const std::string& player_id) {
+  redis::request r;
+  r.push("DEL", state_key(keys_, player_id), actions_key(keys_, player_id),
+         move_key(keys_, player_id), keys_.key("achievements", player_id),
+         keys_.key("inventory", player_id), keys_.key("notifications", player_id));
+  const auto conversations = "dm:" + player_id;
+  if (is_valid_id(conversations))  // else it is too long for a channel: there are none
+    r.push("DEL", keys_.key("chat", conversations), keys_.key("chatmutes", conversations),
+           keys_.key("chatbans", conversations));
+  r.push("ZREM", keys_.key("positions"), player_id);
+  r.push("SREM", levelled_key(keys_), player_id);
+  redis::without_damaged(co_await redis_.exec(std::move(r)));
 }
 
 namespace {

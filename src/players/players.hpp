@@ -11,6 +11,7 @@
 #include "skirmish/cache.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,7 +78,14 @@ class service {
   // `if_version` set: conflict unless the profile still has that version.
   awaitable<result<profile>> update(std::string player_id, profile_change change,
                                     std::optional<std::int64_t> if_version);
-  // Removes profile and live state. Records of the past (boards, attacks) stay.
+  // Called with each player that has just been removed from SQL, before what is left of it goes;
+  // again when the removal is repeated.
+  void on_removed(std::function<awaitable<void>(std::string player_id)> handler) {
+    removed_ = std::move(handler);
+  }
+  // Removes profile, devices and all that is the player's own in Redis: live state, inventory,
+  // achievements, notifications, its conversations (`dm:`). Records of the past (boards, attacks,
+  // what it said to others) and bans from channels stay.
   awaitable<result<void>> remove(std::string player_id);
 
   awaitable<result<live_state>> state(std::string player_id);
@@ -93,6 +101,9 @@ class service {
   awaitable<std::optional<cache_content>> load_for_cache(std::string player_id);
   awaitable<void> create_live(const std::vector<profile>& players);
 
+  awaitable<void> remove_live(const std::string& player_id);
+
+  std::function<awaitable<void>(std::string)> removed_;
   std::int64_t actions_limit_ = 20;
   database& db_;
   const sql_reachability& sql_;

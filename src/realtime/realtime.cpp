@@ -179,12 +179,12 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   const std::string stream(x.query("stream"));
   auto self = std::make_shared<connection>(io_, socket, x.who, stream, x.req.remote_address);
   const listed here(connections_, *self);
-  close_if_revoked(*self);  // since the handshake, perhaps
+  co_await close_unless_admitted(*self, socket);
   const bool may_stream = !refusal(x.who, http::access::player, http::scope::events, false);
   std::optional<writer_entry> entry;
   if (!stream.empty() && (!is_valid_id(stream) || !may_stream)) {
     socket.close(http::ws::close_code::bad_token, "a stream needs a valid id and a key");
-  } else if (!stream.empty()) {
+  } else if (!stream.empty() && socket.is_open()) {
     // Among the writers before it claims, so that it hears of every later claim.
     entry.emplace(writers_, *self);
     co_await open_stream(*self, socket);
@@ -204,6 +204,19 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   self->closed();
   const auto channels = self->channels_;
   for (const auto& channel : channels) leave(*self, channel);
+}
+
+// Between the handshake and its place in the list nobody would have closed it: the answer may have
+// waited for a slow reader.
+awaitable<void> gateway::close_unless_admitted(connection& c, http::websocket& socket) const {
+  if (c.who().as == http::role::anonymous || !still_admitted_) co_return;
+  try {
+    const bool is_admitted = co_await still_admitted_(c.who());
+    if (!is_admitted) c.close_revoked();
+  } catch (const failure& e) {
+    log::warn("websocket_not_admitted", {{"error", e.what()}});
+    socket.close(http::ws::close_code::reconnect, "the store is down; reconnect");
+  }
 }
 
 void gateway::close_if_revoked(connection& c) const {

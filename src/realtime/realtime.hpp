@@ -159,13 +159,19 @@ class gateway {
   // Asks `limits` for each message. Call it when all types are there.
   void limit_by(http::gate& limits);
 
+  // Asked of each caller whose socket has just joined the others.
+  void check_again_by(http::caller_check still_admitted) {
+    still_admitted_ = std::move(still_admitted);
+  }
+
   // Called now and then with each caller whose socket has received something since.
   void on_use(std::function<void(const http::principal&)> handler) { used_ = std::move(handler); }
 
   // Serves one socket until it closes.
   awaitable<void> serve(http::exchange& x, http::websocket& socket);
 
-  // Closes the sockets of keys that are revoked or have expired, until cancelled.
+  // Closes the sockets of keys that are revoked, and of keys and sessions that have expired, until
+  // cancelled.
   awaitable<void> close_revoked();
   // Closes those of callers that are no longer let in.
   void close_where(const std::function<bool(const http::principal&)>& has_ended);
@@ -193,6 +199,7 @@ class gateway {
   };
 
   void close_if_revoked(connection& c) const;
+  awaitable<void> close_unless_admitted(connection& c, http::websocket& socket) const;
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
                          const json::object& message);
@@ -233,6 +240,7 @@ class gateway {
   std::string prefix_;
   const revoked_keys& revoked_;
   const clock& clock_;
+  http::caller_check still_admitted_;
   std::function<void(const http::principal&)> used_ = [](const http::principal&) {};
   // Open ones. Shared with their coroutines, which may outlive the gateway.
   const std::shared_ptr<std::set<connection*>> connections_ =

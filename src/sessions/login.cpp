@@ -45,11 +45,11 @@ awaitable<std::chrono::milliseconds> login::admit(gate g) {
   co_return std::chrono::milliseconds{reply.as_integer().value_or(0)};
 }
 
-awaitable<void> login::clear(gate g) {
+awaitable<void> login::clear(gate g, std::chrono::milliseconds known_for) {
   const std::vector<std::string> names{login_key(keys_, g.account),
                                        login_address_key(keys_, g.address),
                                        login_known_key(keys_, g.account, g.address)};
-  const std::vector<std::string> args{std::to_string(address_known.count())};
+  const std::vector<std::string> args{std::to_string(known_for.count())};
   const auto keys = redis::views(names);
   const auto values = redis::views(args);
   redis::checked(co_await redis_.eval(clear_script, keys, values));
@@ -71,7 +71,7 @@ awaitable<result<opened_session>> login::by_password(password_attempt a,
   const auto stored = found ? found->password_hash : std::string();
   const auto verdict = co_await hasher_.check(stored, a.password);
   if (!verdict.matches) co_return refused;
-  co_await clear(g);
+  co_await clear(g, address_known);
   if (verdict.is_outdated) {
     auto hash = co_await hasher_.hash(a.password);
     co_await accounts_.replace_hash(found->player_id, stored, std::move(hash));
@@ -86,7 +86,7 @@ awaitable<result<opened_session>> login::by_device(device_attempt a,
   if (wait > 0ms) co_return too_often;
   const auto found = co_await accounts_.find_by_device(std::move(a.device_id), std::move(a.secret));
   if (!found) co_return refused;
-  co_await clear(g);
+  co_await clear(g, address_known);
   co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "device");
 }
 
@@ -100,7 +100,7 @@ awaitable<result<opened_session>> login::by_token(token_attempt a,
     log::info("token_refused", {{"error", proven.error().message}, {"address", a.address}});
     co_return refused;
   }
-  co_await clear(g);
+  co_await clear(g, 0ms);  // `account` is this token
   auto found = co_await accounts_.find(proven->player_id);
   if (!found) {
     co_await create_player_(proven->player_id, proven->name);
@@ -128,7 +128,7 @@ awaitable<result<void>> login::change_password(std::string player_id,
     const auto stored = found ? found->password_hash : std::string();
     const auto verdict = co_await hasher_.check(stored, *current);
     if (!verdict.matches) co_return refused;
-    co_await clear(g);
+    co_await clear(g, address_known);
   }
   auto hash = co_await hasher_.hash(std::move(password));
   auto changed = co_await accounts_.set_password(player_id, std::move(hash));

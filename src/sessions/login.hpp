@@ -76,7 +76,9 @@ class login {
     std::string address;
   };
   awaitable<std::chrono::milliseconds> admit(gate g);
-  awaitable<void> clear(gate g);
+  // After success. `known_for`: how long its address is known; 0 when the account's name is one
+  // that nobody logs in by again.
+  awaitable<void> clear(gate g, std::chrono::milliseconds known_for);
 
   redis::client& redis_;
   const redis::key_space& keys_;

@@ -12,6 +12,7 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace skirmish::sessions {
 namespace {
@@ -28,6 +29,9 @@ constexpr std::chrono::milliseconds spare_patience = 300ms;
 constexpr auto blind_limit = 5min;
 // What is remembered is read again after this time, so that its use is noted.
 constexpr auto reread_after = 30s;
+// How often one check reads at most.
+constexpr int read_attempts = 3;
+constexpr auto uses_interval = 10s;
 
 constexpr std::string_view token_prefix = "st_";
 constexpr std::string_view ticket_prefix = "tk_";
@@ -66,7 +70,13 @@ std::optional<session> session_of(std::string digest, const redis::value& reply)
 
 service::service(asio::io_context& io, redis::client& redis, database& db,
                  const redis::key_space& keys, const clock& time, settings s)
-    : redis_(redis), db_(db), keys_(keys), clock_(time), settings_(s), timer_(io) {}
+    : redis_(redis),
+      db_(db),
+      keys_(keys),
+      clock_(time),
+      settings_(s),
+      timer_(io),
+      uses_timer_(io) {}
 
 awaitable<opened_session> service::open(std::string player_id, std::int64_t epoch, std::string name,
                                         std::string method) {
@@ -119,40 +129,77 @@ awaitable<result<session>> service::check(std::string token) {
   co_return co_await check_digest(sha256_hex(token));
 }
 
-awaitable<result<session>> service::check_digest(std::string digest) {
+std::optional<result<session>> service::recall(const std::string& digest) const {
   const auto found = sessions_.find(digest);
-  if (found != sessions_.end()) {
-    const auto& known = found->second;
-    if (known.row.ends_at <= clock_.now()) co_return refused;
-    const auto age = steady::now() - known.read_at;
-    if (age < reread_after && (follows() || age < follow_limit)) co_return known.row;
-  }
+  if (found == sessions_.end()) return std::nullopt;
+  const auto& known = found->second;
+  if (known.row.ends_at <= clock_.now()) return result<session>(refused);
+  const auto age = steady::now() - known.read_at;
+  if (age < reread_after && (follows() || age < follow_limit)) return result<session>(known.row);
+  return std::nullopt;
+}
+
+awaitable<service::reading> service::read_or_recall(std::string digest) {
+  reading out;
   std::optional<session> copy;
+  const auto found = sessions_.find(digest);
   if (found != sessions_.end() && steady::now() - found->second.read_at < blind_limit)
     copy = found->second.row;
-  bool is_blind = false;
-  std::optional<session> row;
   try {
     redis::exec_options options;
     if (copy) options.timeout = spare_patience;
-    row = co_await read(digest, options);
+    out.row = co_await read(digest, options);
   } catch (const failure&) {
     // Redis is away. What is remembered goes on, unless SQL knows better.
     if (!copy) throw;
-    is_blind = true;
     epochs_.erase(copy->player_id);
-    row = std::move(copy);
+    out.row = std::move(copy);
+    out.is_blind = true;
   }
-  bool is_good = false;
-  if (row) is_good = co_await is_current(*row);
-  if (!is_good) {
-    sessions_.erase(digest);
-    co_return refused;
+  co_return out;
+}
+
+awaitable<result<session>> service::check_digest(std::string digest) {
+  // What was read is read again when an end was heard of meanwhile: it may be from before.
+  for (int attempt = 0; attempt < read_attempts; ++attempt) {
+    if (auto known = recall(digest)) co_return std::move(*known);
+    const auto mark = heard_;
+    auto found = co_await read_or_recall(digest);
+    bool is_good = false;
+    if (found.row) is_good = co_await is_current(*found.row);
+    if (!is_good) {
+      sessions_.erase(digest);
+      co_return refused;
+    }
+    if (has_ended_since(mark, found.row->player_id)) continue;
+    if (!found.is_blind) {
+      if (sessions_.size() >= memory_limit) sessions_.clear();
+      sessions_.insert_or_assign(digest, remembered{*found.row, steady::now()});
+    }
+    co_return std::move(*found.row);
   }
-  if (is_blind) co_return *row;
-  if (sessions_.size() >= memory_limit) sessions_.clear();
-  sessions_.insert_or_assign(std::move(digest), remembered{*row, steady::now()});
-  co_return *row;
+  throw failure(errc::unavailable, "sessions of this player keep ending");
+}
+
+void service::note_use(const std::string& player_id, const std::string& digest) {
+  if (uses_.size() < memory_limit) uses_.insert_or_assign(digest, player_id);
+}
+
+awaitable<void> service::run_uses() {
+  while (true) {
+    uses_timer_.expires_after(uses_interval);
+    co_await uses_timer_.async_wait(use_awaitable);
+    const auto uses = std::exchange(uses_, {});
+    try {
+      for (const auto& [digest, player_id] : uses) {
+        // A look at Redis notes the use.
+        const auto lives = co_await check_digest(digest);
+        if (!lives) revoked_({player_id, digest});
+      }
+    } catch (const failure& e) {
+      log::debug("session_uses_not_noted", {{"error", e.what()}});
+    }
+  }
 }
 
 awaitable<std::optional<session>> service::read(std::string digest, redis::exec_options options) {
@@ -165,12 +212,15 @@ awaitable<std::optional<session>> service::read(std::string digest, redis::exec_
   co_return session_of(std::move(digest), reply);
 }
 
-// Whether the session was opened after the last time that all of its player were ended. SQL is
-// asked once per player, and again when that may have changed; when it does not answer, Redis
-// decides.
+// Whether the session's player is still there, and not all of its sessions were ended since it was
+// opened. SQL is asked once per player, and again when that may have changed; when it does not
+// answer, Redis decides.
 awaitable<bool> service::is_current(const session& s) {
-  if (const auto known = epochs_.find(s.player_id); known != epochs_.end())
-    co_return s.epoch >= known->second;
+  // What is remembered may be behind the session, but not before it.
+  if (const auto known = epochs_.find(s.player_id);
+      known != epochs_.end() && s.epoch <= known->second)
+    co_return s.epoch == known->second;
+  const auto mark = heard_;
   std::optional<std::int64_t> epoch;
   try {
     auto select = [player_id = s.player_id](soci::session& sql) {
@@ -185,9 +235,11 @@ awaitable<bool> service::is_current(const session& s) {
     co_return true;
   }
   if (!epoch) co_return false;  // there is no such player any more
-  if (epochs_.size() >= memory_limit) epochs_.clear();
-  epochs_.insert_or_assign(s.player_id, *epoch);
-  co_return s.epoch >= *epoch;
+  if (!has_ended_since(mark, s.player_id)) {
+    if (epochs_.size() >= memory_limit) epochs_.clear();
+    epochs_.insert_or_assign(s.player_id, *epoch);
+  }
+  co_return s.epoch == *epoch;
 }
 
 awaitable<std::string> service::make_ticket(std::string digest) {
@@ -298,6 +350,11 @@ awaitable<void> service::follow_once() {
 }
 
 void service::apply(const revocation& r) {
+  if (ended_.size() >= ended_limit) {
+    ended_.clear();
+    forgot_at_ = heard_ + 1;
+  }
+  ended_.insert_or_assign(r.player_id, ++heard_);
   if (r.digest == "*") {
     epochs_.erase(r.player_id);
     boost::unordered::erase_if(
@@ -311,6 +368,14 @@ void service::apply(const revocation& r) {
 void service::forget_all() {
   sessions_.clear();
   epochs_.clear();
+  ended_.clear();
+  forgot_at_ = ++heard_;
+}
+
+bool service::has_ended_since(std::uint64_t mark, const std::string& player_id) const {
+  if (forgot_at_ > mark) return true;
+  const auto found = ended_.find(player_id);
+  return found != ended_.end() && found->second > mark;
 }
 
 bool service::follows() const {

@@ -5,8 +5,10 @@
 //
 // A check is answered from memory. Every thread reads twice a second what was ended early (a stream
 // in Redis), so that a revocation is in force everywhere within a second. While Redis is away, or
-// after it came back (perhaps without what it held), the player's epoch in SQL decides: ending all
-// sessions of a player raises it, and a session that is behind it is not valid.
+// after it came back (perhaps without what it held), the player's epoch in SQL decides: a session
+// has the one that its player had when it was opened. Ending all sessions of a player raises the
+// epoch, and a new player begins with the time, so that it never has that of an earlier player of
+// the same id.
 #pragma once
 
 #include "core/asio.hpp"
@@ -64,6 +66,8 @@ class service {
  public:
   // Sessions and epochs remembered, each; when there are more, all are forgotten and read again.
   static constexpr std::size_t memory_limit = 100'000;
+  // Players of whom it is remembered that sessions were ended while others are read.
+  static constexpr std::size_t ended_limit = 10'000;
 
   service(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
           const clock& time, settings s);
@@ -80,6 +84,14 @@ class service {
   // unauthenticated for a malformed, unknown, expired or revoked token. Throws unavailable when
   // Redis is away and the session is not remembered.
   awaitable<result<session>> check(std::string token);
+  // The same for one that was checked before, by the digest of its token.
+  awaitable<result<session>> check_digest(std::string digest);
+
+  // A message on an open socket is a use of its session.
+  void note_use(const std::string& player_id, const std::string& digest);
+  // Tells Redis of those uses, and on_revoked() of sessions that are found to have ended, until
+  // cancelled. Give it to a task_group.
+  awaitable<void> run_uses();
 
   // A text that opens one WebSocket as this session within 30 s: for browsers, which cannot send
   // headers with it.
@@ -96,6 +108,7 @@ class service {
   // player.
   awaitable<result<void>> close_all(std::string player_id);
   // The part of it that tells Redis and every server, for a player whose epoch was raised.
+  // Of a player that was deleted, too.
   awaitable<void> announce_end_of_all(std::string player_id);
 
   [[nodiscard]] const settings& limits() const noexcept { return settings_; }
@@ -106,12 +119,22 @@ class service {
     std::chrono::steady_clock::time_point read_at;
   };
 
-  awaitable<result<session>> check_digest(std::string digest);
+  struct reading {
+    std::optional<session> row;
+    bool is_blind = false;  // what was remembered, because Redis is away
+  };
+
+  // What may be answered from memory; nullopt: read it.
+  std::optional<result<session>> recall(const std::string& digest) const;
+  awaitable<reading> read_or_recall(std::string digest);
   awaitable<std::optional<session>> read(std::string digest, redis::exec_options options = {});
   awaitable<bool> is_current(const session& s);
   awaitable<void> follow_once();
   void apply(const revocation& r);
   void forget_all();
+  // Whether what was read of the player when heard_ was `mark` may be outdated by what was heard of
+  // since.
+  [[nodiscard]] bool has_ended_since(std::uint64_t mark, const std::string& player_id) const;
   // Whether what is remembered may be used without a look at SQL.
   [[nodiscard]] bool follows() const;
 
@@ -123,10 +146,15 @@ class service {
   std::function<void(const revocation&)> revoked_ = [](const revocation&) {};
   boost::unordered_flat_map<std::string, remembered> sessions_;  // by digest
   boost::unordered_flat_map<std::string, std::int64_t> epochs_;  // by player, as SQL has them
+  std::uint64_t heard_ = 0;                                      // revocations
+  std::uint64_t forgot_at_ = 0;  // heard_ when ended_ was emptied last
+  boost::unordered_flat_map<std::string, std::uint64_t> ended_;  // player → heard_ then
+  boost::unordered_flat_map<std::string, std::string> uses_;     // digest → player
   std::string position_;  // in the stream of revocations; empty: not known
   std::uint64_t connection_ = 0;
   std::chrono::steady_clock::time_point followed_at_{};
   asio::steady_timer timer_;
+  asio::steady_timer uses_timer_;
 };
 
 }  // namespace skirmish::sessions

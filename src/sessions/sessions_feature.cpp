@@ -6,7 +6,9 @@ namespace skirmish::sessions {
 namespace {
 
 http::principal principal_of(const session& s) {
-  return {http::role::player, s.player_id, s.digest};
+  http::principal out{http::role::player, s.player_id, s.digest};
+  out.expires_at = s.ends_at;
+  return out;
 }
 
 // The token of "Bearer <token>" (RFC 6750, section 2.1; the scheme's case does not matter).
@@ -33,6 +35,7 @@ void feature::add_to(http::router& routes) { add_routes(routes, sessions_, login
 
 void feature::start(task_group& group) {
   group.keep_running("sessions", [this] { return sessions_.run(); });
+  group.keep_running("session_uses", [this] { return sessions_.run_uses(); });
 }
 
 awaitable<std::optional<result<http::principal>>> feature::authenticate(const http::request& r) {

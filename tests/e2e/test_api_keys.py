@@ -8,6 +8,7 @@ import time
 import pytest
 import websockets
 from conftest import unique, wait_until
+from raw_client import RawClient
 from test_access import ask
 
 
@@ -171,3 +172,23 @@ def test_a_viewer_reads_everything_and_changes_nothing(server):
             assert refused["error"]["code"] == "forbidden"
 
     asyncio.run(run())
+
+
+def test_a_body_that_comes_after_the_end_of_the_key_is_not_carried_out(server):
+    made, kept = create(server, role="server"), create(server, role="server")
+    players = {row["key"]: unique() for row in (made, kept)}
+
+    def send_head(client, key):
+        body = json.dumps({"player_id": players[key], "name": "late"}).encode()
+        head = f"POST /api/players HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.send(head.encode() + body[:5])
+        return body[5:]
+
+    with RawClient(server) as late, RawClient(server) as good:
+        rest, rest_of_good = send_head(late, made["key"]), send_head(good, kept["key"])
+        time.sleep(0.3)
+        assert server.http("DELETE", f"/api/keys/{made['key_id']}").status == 204
+        wait_until(lambda: server.http("GET", "/api/queues", key=made["key"]).status == 401, 3, "the end of the key")
+        assert late.send(rest).response()[0] == 401
+        assert good.send(rest_of_good).response()[0] == 201
+    assert server.http("GET", f"/api/players/{players[made['key']]}").status == 404

@@ -103,6 +103,8 @@ def test_a_token_of_a_trusted_issuer_opens_a_session(server, signers, algorithm)
     again = log_in(server, signers[algorithm].token(sub=subject, name="Ann the Second"))
     assert again.json["player_id"] == f"studio:{subject}"
     assert server.http("GET", f"/api/players/studio:{subject}").json["name"] == "Ann"
+    # An address is known for an account; a token is none.
+    assert not list(server.redis().scan_iter("login_known:*"))
 
 
 def test_whatever_is_wrong_the_answer_is_the_same(server, folder, signers):

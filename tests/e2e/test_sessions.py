@@ -1,14 +1,17 @@
 """Players' sessions: opening by password, device and a game server's word; ending; what a token may do."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 
 import pytest
 from conftest import Server, unique, wait_until
+from raw_client import CLOSE, RawClient, handshake, parse_frame
 
 PASSWORD = "correct horse battery"
 
@@ -238,3 +241,191 @@ def test_an_ended_session_closes_its_websockets(server):
             return closed.value.code
 
     assert asyncio.run(close_code()) == 3500
+
+
+@contextlib.contextmanager
+def open_socket(server, token):
+    with RawClient(server) as client:
+        yield client.open_websocket(Authorization=f"Bearer {token}")
+
+
+def opened_by_server(server, player, **body):
+    return server.http("POST", f"/api/players/{player}/sessions", body).json["token"]
+
+
+def test_a_new_player_of_the_same_id_has_nothing_of_the_deleted_one(server):
+    player = new_player(server, password=PASSWORD)
+    used, unused = (opened_by_server(server, player) for _ in range(2))
+    profile, devices = f"/api/players/{player}", f"/api/players/{player}/devices"
+    assert as_player(server, used, "GET", profile).status == 200
+    device = as_player(server, used, "POST", devices, {"name": "tablet"}).json
+    said = {"from": player, "text": "for bob only"}
+    assert server.http("POST", f"/api/chat/dm:{unique('bob')}/messages", said).status == 201
+    assert len(server.http("GET", f"/api/chat/dm:{player}/messages").json["items"]) == 1
+    with open_socket(server, used) as socket:
+        assert server.http("DELETE", profile).status == 204
+        again = server.http("POST", "/api/players", {"player_id": player, "name": "Bea", "password": "another one"})
+        assert again.status == 201
+        assert socket.close_code() == 3500
+    for token in (used, unused):
+        wait_until(lambda: all(as_player(server, token, "GET", profile).status == 401 for _ in range(4)), 2)
+    assert log_in(server, device_id=device["device_id"], device_secret=device["device_secret"]).status == 401
+    assert server.http("GET", devices).json["items"] == []
+    assert server.http("GET", f"/api/players/{player}/sessions").json["items"] == []
+    assert server.http("GET", f"/api/chat/dm:{player}/messages").json["items"] == []
+    assert log_in(server, player_id=player, password=PASSWORD).status == 401
+    token = log_in(server, player_id=player, password="another one").json["token"]
+    assert all(as_player(server, token, "GET", profile).status == 200 for _ in range(4))
+
+
+def test_a_session_of_an_earlier_player_stays_ended_when_redis_forgets_that(server):
+    player = new_player(server)
+    token = opened_by_server(server, player)
+    r = server.redis()
+    [digest] = r.zrange(f"sessions:{player}", 0, -1)
+    kept = r.hgetall(f"session:{digest}")
+    assert server.http("DELETE", f"/api/players/{player}").status == 204
+    server.http("POST", "/api/players", {"player_id": player, "name": "Bea"})
+    for epoch in (kept["epoch"], 0, int(time.time() * 1000) + 3_600_000):  # the last: as of a clock that was ahead
+        r.hset(f"session:{digest}", mapping={**kept, "epoch": epoch})
+        # What was remembered of it goes with an end that is heard of.
+        r.xadd("sessions@revoked", {"player_id": player, "digest": digest})
+        time.sleep(1)
+        assert all(as_player(server, token, "GET", f"/api/players/{player}").status == 401 for _ in range(4)), epoch
+
+
+def test_a_body_that_comes_after_the_end_of_the_session_is_not_carried_out(server):
+    player = new_player(server)
+    token = opened_by_server(server, player)
+    path, body = f"/api/players/{player}/devices", b'{"name":"late"}'
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with RawClient(server) as late, RawClient(server) as kept:
+        kept.send(head.encode().replace(token.encode(), opened_by_server(server, new_player(server)).encode()) + body[:5])
+        late.send(head.encode() + body[:5])
+        time.sleep(0.3)
+        assert server.http("DELETE", f"/api/players/{player}/sessions").status == 204
+        wait_until(lambda: all(as_player(server, token, "GET", path).status == 401 for _ in range(4)), 2)
+        assert late.send(body[5:]).response()[0] == 401
+        assert kept.send(body[5:]).response()[0] == 403, "another player, who is still let in"
+    assert server.http("GET", path).json["items"] == []
+
+
+def test_a_socket_ends_with_its_sessions_life(server):
+    player = new_player(server)
+    token = opened_by_server(server, player)
+    r = server.redis()
+    [digest] = r.zrange(f"sessions:{player}", 0, -1)
+    ends = time.time() + 2
+    r.hset(f"session:{digest}", "ends_at", int(ends * 1000))
+    with open_socket(server, token) as socket:
+        assert socket.close_code() == 3500
+        assert 0 <= time.time() - ends < 2
+
+
+def test_what_a_socket_sends_is_a_use_of_its_session(server):
+    player = new_player(server)
+    token = opened_by_server(server, player)
+    r = server.redis()
+    [digest] = r.zrange(f"sessions:{player}", 0, -1)
+    key = f"session:{digest}"
+
+    async def run():
+        async with server.ws(key=None, headers=bearer(token)) as socket:
+            r.hset(key, "seen_at", int(time.time() * 1000) - 3_600_000)
+            # Remembered for half a minute, and told every ten seconds.
+            for _ in range(60):
+                await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": "activity"}}))
+                await asyncio.wait_for(socket.recv(), 5)
+                if time.time() - int(r.hget(key, "seen_at")) / 1000 < 120:
+                    return
+                await asyncio.sleep(1)
+            raise AssertionError("no use was noted")
+
+    asyncio.run(run())
+
+
+def bytes_in_kernel(server, client):
+    """What the server has written to this client and the client has not read."""
+    here, there = client.socket.getsockname()[1], int(server.listen.split(":")[1])
+    total = 0
+    with open("/proc/net/tcp") as table:
+        for row in list(table)[1:]:
+            fields = row.split()
+            ports = tuple(int(fields[i].split(":")[1], 16) for i in (1, 2))
+            queued = [int(n, 16) for n in fields[4].split(":")]
+            if ports == (there, here):
+                total += queued[0]
+            elif ports == (here, there):
+                total += queued[1]
+    return total
+
+
+def settled(measure):
+    seen = [measure()]
+    while len(seen) < 6 or len(set(seen[-6:])) > 1:
+        time.sleep(0.1)
+        seen.append(measure())
+    return seen[-1]
+
+
+def test_a_session_that_ends_while_the_handshake_waits_for_the_reader_has_no_socket(own_server):
+    """The answer to the upgrade stands in a write that waits, behind the answers to earlier requests."""
+    server = own_server
+    large, small = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /n HTTP/1.1\r\nHost: x\r\n\r\n"
+    sizes = {}
+    for request in (large, small):
+        with RawClient(server) as client:
+            client.send(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            sizes[request] = len(client.read_to_end()) - len("Connection: close\r\n")
+
+    def unread():
+        return RawClient(server, 20, receive_buffer=4096)
+
+    with unread() as client:
+        client.send(large * (8_000_000 // sizes[large]))
+        room = settled(lambda: bytes_in_kernel(server, client))
+    player = new_player(server)
+    token = opened_by_server(server, player)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(unread()) for _ in range(10)]
+        for i, client in enumerate(clients):
+            # The last piece, of about 12 KB, ends before or behind what the kernel takes.
+            target = room + (i - 6) * 11_000
+            client.send(large * (target // sizes[large]) + small * (target % sizes[large] // sizes[small]))
+        for client in clients:
+            settled(lambda: bytes_in_kernel(server, client))
+            client.send(small * 40 + handshake(Authorization=f"Bearer {token}"))
+        time.sleep(1)
+        assert server.http("DELETE", f"/api/players/{player}/sessions").status == 204
+        time.sleep(1)
+        for client in clients:
+            sent = client.read_to_end()
+            frames = sent[sent.rindex(b"\r\n\r\n", sent.rindex(b" 101 Switching")) + 4:]
+            op, payload, _ = parse_frame(frames)
+            assert (op, int.from_bytes(payload[:2], "big")) == (CLOSE, 3500)
+
+
+def test_an_end_that_is_heard_of_during_a_check_is_not_forgotten(short_tmp, mariadb):
+    """A check has read the session in Redis and waits for SQL; what it read must not be remembered."""
+    name = unique("db").replace("-", "_")
+    mariadb.sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4", f"GRANT ALL ON {name}.* TO 'game'@'%'")
+    server = Server(short_tmp / unique("own"), mariadb.env(name), ["--set", "server.threads=1"]).start()
+    try:
+        player = new_player(server)
+        token = opened_by_server(server, player)
+        r = server.redis()
+        [digest] = r.zrange(f"sessions:{player}", 0, -1)
+        path = "/api/sessions/tickets"  # needs no SQL itself
+        lock = subprocess.Popen(["mariadb", "--no-defaults", f"--socket={mariadb.socket}", "-uroot", name, "-e",
+                                 "LOCK TABLES players WRITE; SELECT SLEEP(3)"], stdout=subprocess.DEVNULL)
+        time.sleep(0.7)
+        with RawClient(server, 20) as waiting:
+            waiting.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            time.sleep(0.5)
+            r.delete(f"session:{digest}")
+            r.xadd("sessions@revoked", {"player_id": player, "digest": digest})
+            assert waiting.response()[0] == 401
+        assert lock.wait(20) == 0
+        assert as_player(server, token, "POST", path).status == 401
+    finally:
+        server.stop()
