@@ -235,7 +235,7 @@ listen_addresses app::addresses_of_settings() const {
   out.tls = value_or_throw(http::parse_endpoint(s.tls_listen));
   if (s.tls_certificate.empty() || s.tls_key.empty())
     throw failure(errc::invalid_argument,
-                  "http.tls_listen needs http.tls_certificate and http.tls_key");
+                  "http.tls_listen needs http.tls_certificate_file and http.tls_key_file");
   return out;
 }
 

@@ -205,9 +205,9 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.text("http.listen", FIELD(http.listen), "address:port to listen on; port 0 picks a free one");
   t.text("http.tls_listen", FIELD(http.tls_listen),
          "address:port to listen on for https and wss, beside http.listen; empty: none");
-  t.text("http.tls_certificate", FIELD(http.tls_certificate),
+  t.text("http.tls_certificate_file", FIELD(http.tls_certificate),
          "PEM file of the certificate and its chain; read again when it changes and on SIGHUP");
-  t.text("http.tls_key", FIELD(http.tls_key), "PEM file of the certificate's private key");
+  t.text("http.tls_key_file", FIELD(http.tls_key), "PEM file of the certificate's private key");
   t.bytes("http.body_limit", FIELD(http.body_limit_bytes), 1 << 10, 1 << 30,
           "largest request body, bytes");
   t.bytes("http.anonymous_limit", FIELD(http.anonymous_limit_bytes), 1 << 10, 64 << 20,

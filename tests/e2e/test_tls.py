@@ -25,8 +25,8 @@ def make_certificate(folder, name):
 
 
 def settings(folder):
-    return {"SKIRMISH_HTTP_TLS_LISTEN": "127.0.0.1:0", "SKIRMISH_HTTP_TLS_CERTIFICATE": str(folder / "cert.pem"),
-            "SKIRMISH_HTTP_TLS_KEY": str(folder / "key.pem"), "SKIRMISH_HTTP_HEADER_TIMEOUT": "2s"}
+    return {"SKIRMISH_HTTP_TLS_LISTEN": "127.0.0.1:0", "SKIRMISH_HTTP_TLS_CERTIFICATE_FILE": str(folder / "cert.pem"),
+            "SKIRMISH_HTTP_TLS_KEY_FILE": str(folder / "key.pem"), "SKIRMISH_HTTP_HEADER_TIMEOUT": "2s"}
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +165,8 @@ def test_a_renewed_certificate_is_used_and_a_broken_one_is_not(server, folder):
 
 def test_what_cannot_be_used_stops_the_start(folder, short_tmp, tmp_path):
     (tmp_path / "other.pem").write_text("no key")
-    for change, said in (({"SKIRMISH_HTTP_TLS_KEY": str(tmp_path / "other.pem")}, "other.pem"),
-                         ({"SKIRMISH_HTTP_TLS_CERTIFICATE": ""}, "http.tls_certificate"),
+    for change, said in (({"SKIRMISH_HTTP_TLS_KEY_FILE": str(tmp_path / "other.pem")}, "other.pem"),
+                         ({"SKIRMISH_HTTP_TLS_CERTIFICATE_FILE": ""}, "http.tls_certificate"),
                          ({"SKIRMISH_HTTP_TLS_LISTEN": "here"}, "an address to listen on")):
         s = Server(short_tmp / unique("own"), {**settings(folder), **change})
         s.start(wait=False)
