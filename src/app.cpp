@@ -145,7 +145,7 @@ void app::fit_connection_limit() {
   const auto fitting = std::max(descriptors - reserved, descriptors / 2);
   auto& limit = settings_.http.connection_limit;
   if (limit <= fitting) return;
-  log::warn("connection_limit_lowered",
+  log::info("connection_limit_lowered",
             {{"from", limit}, {"to", fitting}, {"descriptors", descriptors}});
   limit = fitting;
 }

@@ -238,7 +238,7 @@ awaitable<void> log::drop_old(std::chrono::milliseconds keep) {
 
 awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds keep) {
   redis::lease mine(redis_, lease_key(keys_), lease_ttl);
-  int turns = 0;
+  int turns = 1;  // at the start the table may not be there yet
   auto work = [this, keep, &turns]() -> awaitable<bool> {
     if (turns++ % turns_between_drops == 0) co_await drop_old(keep);
     co_return co_await move_some();

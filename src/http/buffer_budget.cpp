@@ -14,14 +14,15 @@ buffer_budget::buffer_budget(metrics::registry& metrics, std::int64_t limit_byte
       limit_bytes_(limit_bytes) {}
 
 buffer_share::buffer_share(buffer_share&& from) noexcept
-    : budget_(from.budget_), blocks_(std::exchange(from.blocks_, 0)), is_known_(from.is_known_) {}
+    : budget_(from.budget_), blocks_(std::exchange(from.blocks_, 0)), standing_(from.standing_) {}
 
 buffer_share::~buffer_share() { hold(0); }
 
 // Threads that ask at the same moment may pass the limit together, by a block or two each.
 bool buffer_share::change_to(std::int64_t blocks) noexcept {
   const auto more_bytes = (blocks - blocks_) * block_bytes;
-  const auto limit_bytes = is_known_ ? budget_.limit_bytes_ : budget_.limit_bytes_ / 2;
+  constexpr std::int64_t eighths[] = {4, 5, 8};  // by standing
+  const auto limit_bytes = budget_.limit_bytes_ / 8 * eighths[static_cast<std::size_t>(standing_)];
   if (more_bytes > 0 && budget_.used_->value() + more_bytes > limit_bytes) {
     budget_.refused_->add();
     return false;

@@ -34,9 +34,11 @@ class buffer_share {
   buffer_share& operator=(buffer_share&&) = delete;
   ~buffer_share();
 
-  // Callers with a key may use the whole budget, the others half of it: so that who is unknown
-  // cannot shut out who is known.
-  void trust(bool is_known) noexcept { is_known_ = is_known; }
+  // Of the budget, unknown callers may fill a half and known ones all, so that the first cannot
+  // shut out the second. Health and metrics have an eighth more than unknown callers, because they
+  // are needed most while those fill their half.
+  enum class standing { unknown, operations, known };
+  void trust(standing of) noexcept { standing_ = of; }
 
   // Says how much the connection's buffers hold now. False, and nothing changed, when it has grown
   // and the budget does not allow that.
@@ -50,7 +52,7 @@ class buffer_share {
 
   buffer_budget budget_;
   std::int64_t blocks_ = 0;
-  bool is_known_ = false;
+  standing standing_ = standing::unknown;
 };
 
 }  // namespace skirmish::http

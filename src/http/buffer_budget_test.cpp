@@ -12,10 +12,10 @@ TEST(buffer_budget, is_shared_and_given_back) {
   const buffer_budget budget(metrics, 10 * block);
   const auto& used = metrics.add_gauge("skirmish_http_buffer_bytes", "");
   buffer_share known(budget);
-  known.trust(true);
+  known.trust(buffer_share::standing::known);
   {
     buffer_share other(budget);
-    other.trust(true);
+    other.trust(buffer_share::standing::known);
     EXPECT_TRUE(other.hold(6 * block));
     EXPECT_FALSE(known.hold(5 * block));
     EXPECT_EQ(used.value(), 6 * block) << "a refusal changes nothing";
@@ -38,7 +38,7 @@ TEST(buffer_budget, callers_without_a_key_fill_at_most_half) {
   EXPECT_TRUE(unknown.hold(5 * block));
   buffer_share known(budget);
   EXPECT_FALSE(known.hold(block));
-  known.trust(true);
+  known.trust(buffer_share::standing::known);
   EXPECT_TRUE(known.hold(5 * block));
 }
 

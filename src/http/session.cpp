@@ -98,6 +98,12 @@ std::string next_request_id() {
 }
 
 // The Date field's line (RFC 9110, section 6.6.1), made once a second and thread.
+buffer_share::standing standing_of(const exchange& x, const route* to) {
+  if (x.who.as != role::anonymous) return buffer_share::standing::known;
+  const bool is_operations = to && to->cost == 0;
+  return is_operations ? buffer_share::standing::operations : buffer_share::standing::unknown;
+}
+
 std::string_view date_line() {
   thread_local std::string line;
   thread_local std::time_t made_for = -1;
@@ -249,7 +255,7 @@ awaitable<bool> session::serve_requests() {
   }
   deadline_ = time_point::max();  // what handlers wait for has its own limits
   auto admitted = co_await routes_.admit(x);
-  share_.trust(x.who.as != role::anonymous);
+  share_.trust(standing_of(x, admitted.to));
   if (!admitted.to && !parser_->impl.is_done()) {
     co_await end_with(x, std::move(admitted.refusal));
     co_return false;
@@ -292,7 +298,7 @@ std::size_t session::body_limit_of(const exchange& x, const route& to) const {
 // Reads a request up to its body. False when the connection is done.
 awaitable<bool> session::read_head(exchange& x) {
   parser_ = std::make_unique<parser>(settings_);
-  share_.trust(false);
+  share_.trust(buffer_share::standing::unknown);
   while (true) {
     // Empty lines before a request are skipped (RFC 9112, section 2.2).
     while (!parser_->impl.got_some() && in_.compare(in_start_, 2, "\r\n") == 0) in_start_ += 2;
@@ -515,7 +521,7 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
   std::string().swap(in_);
   std::string().swap(out_);
   hold();
-  share_.trust(is_known);
+  share_.trust(is_known ? buffer_share::standing::known : buffer_share::standing::unknown);
   websocket_ = std::make_shared<websocket>(std::move(stream_), std::move(leftover), limits,
                                            std::move(share_));
   if (stopping_) stop();

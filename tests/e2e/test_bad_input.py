@@ -35,7 +35,7 @@ def filled(path):
 def snapshot(server):
     """Everything in Redis but what the server's own background work comes and goes with."""
     own = ("commit:", "server:", "status", "keys:", "lease:", "presence:", "ratelimit:", "leaderboards:", "players:levelled",
-           "_kombu", "celery", "skirmish:", "audit@pending")
+           "_kombu", "celery", "skirmish:", "audit@pending", "cache:load:")
     return {k for k in server.redis().scan_iter(count=1000) if not k.startswith(own)}
 
 
