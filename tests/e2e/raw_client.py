@@ -11,12 +11,14 @@ NONCE = base64.b64encode(bytes(16)).decode()
 
 
 class RawClient:
-    def __init__(self, server, seconds=10, receive_buffer=None):
+    def __init__(self, server, seconds=10, receive_buffer=None, source=None):
         host, port = server.listen.split(":")
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(seconds)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, int(port)))
         self.received = b""
 

@@ -377,9 +377,10 @@ def test_all_floods_together(short_tmp):
         while time.monotonic() < end:
             start = time.monotonic()
             try:
-                with RawClient(s, 5) as peer:
+                # From an address of its own: rate limits hold the others back.
+                with RawClient(s, 5, source="127.0.0.9") as peer:
                     peer.send(b"GET /api/leaderboards/kills HTTP/1.1\r\nHost: a\r\n\r\n")
-                    failed += peer.response()[0] >= 500
+                    failed += peer.response()[0] != 200
             except (OSError, AssertionError):
                 failed += 1
             latencies.append(time.monotonic() - start)
