@@ -1,9 +1,9 @@
 // The connection on which a worker runs its cycles: fetches messages, and executes each cycle
 // exactly once, whatever happens to the connection.
 //
-// worker_cycle.lua remembers the last cycle's number, so a cycle is sent again until it is answered;
-// what an unanswered fetch took is found by its tags. Redis' client tracking reports when a list
-// that was found empty has changed, so an idle worker does not poll.
+// worker_cycle.lua remembers the last cycle's number, so a cycle is sent again until it is
+// answered; what an unanswered fetch took is found by its tags. Redis' client tracking reports when
+// a list that was found empty has changed, so an idle worker does not poll.
 #pragma once
 
 #include "tasks/worker/worker_context.hpp"
@@ -58,8 +58,8 @@ class cycle_connection {
   awaitable<void> enable_tracking();
   [[nodiscard]] redis::request commands(const worker_cycle& cycle) const;
   void push_fetch(redis::request& to, std::size_t want);
-  awaitable<std::vector<redis::value>> exec_once(const worker_cycle& cycle,
-                                                 redis::request pipeline, std::size_t want);
+  awaitable<std::vector<redis::value>> exec_once(const worker_cycle& cycle, redis::request pipeline,
+                                                 std::size_t want);
   awaitable<void> send_results(const worker_cycle& cycle);
   void report_chords(const std::vector<chord_part>& parts,
                      const std::vector<redis::value>& replies) const;

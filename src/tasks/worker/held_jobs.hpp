@@ -70,7 +70,7 @@ class held_jobs {
   std::deque<job_ptr>& list(job_stage stage) { return lists_[static_cast<std::size_t>(stage)]; }
 
   std::deque<job_ptr> ready_;
-  std::multimap<clock::time_point, job_ptr> timed_;  // delayed, rate-limited, returning
+  std::multimap<clock::time_point, job_ptr> timed_;        // delayed, rate-limited, returning
   std::unordered_map<std::string_view, job_ptr> started_;  // by tag; the view is of the job's own
   std::array<std::deque<job_ptr>, job_stages> lists_;      // stages in the order of arrival
   std::array<std::size_t, job_stages> counts_{};

@@ -50,8 +50,7 @@ inline constexpr std::size_t job_stages = static_cast<std::size_t>(job_stage::re
 enum class job_outcome { success, failure, retry, ignored, rejected, requeued, revoked };
 
 struct job final : task_context {
-  job(job_host& surroundings, std::string envelope)
-      : host(surroundings), m(std::move(envelope)) {}
+  job(job_host& surroundings, std::string envelope) : host(surroundings), m(std::move(envelope)) {}
 
   job_host& host;
   message m;

@@ -37,8 +37,8 @@ awaitable<void> rate_limiter::grant_shared() {
     if (j->task->shared_interval_s > 0 && !j->rate_granted) ++wanted[j->task];
   for (const auto& [task, count] : wanted) {
     auto said = co_await ask(*task, std::min(count, context_.config.concurrency));
-    const auto until = held_jobs::clock::now() +
-                       std::max<held_jobs::clock::duration>(std::chrono::microseconds(1), said.wait);
+    const auto until = held_jobs::clock::now() + std::max<held_jobs::clock::duration>(
+                                                     std::chrono::microseconds(1), said.wait);
     // Each ready job in turn, so that their order stays.
     for (auto left = held_.ready().size(); left > 0; --left) {
       auto j = held_.take_ready();

@@ -50,8 +50,8 @@ rate_limit::rate_limit(std::string text)
 rate_limit::clock::time_point rate_limit::next_start(clock::time_point now) const noexcept {
   if (interval_s_ <= 0 || seconds_of(now) >= next_start_s_) return now;
   const std::chrono::duration<double> left(next_start_s_ - seconds_of(now));
-  return now + std::max(std::chrono::microseconds(1),
-                        std::chrono::ceil<std::chrono::microseconds>(left));
+  return now +
+         std::max(std::chrono::microseconds(1), std::chrono::ceil<std::chrono::microseconds>(left));
 }
 
 void rate_limit::note_start(clock::time_point now) noexcept {

@@ -49,9 +49,9 @@ class worker_context final : public job_host {
 
   app::impl& application;
   asio::io_context& io;
-  worker_config config;        // remote control changes queues and concurrency
-  const std::string instance;  // new for every start
-  redis::client side;          // for everything but worker cycles
+  worker_config config;                             // remote control changes queues and concurrency
+  const std::string instance;                       // new for every start
+  redis::client side;                               // for everything but worker cycles
   std::unique_ptr<redis::client> separate_results;  // null: results stand in the broker's Redis
   task_group background;
   event_writer events;

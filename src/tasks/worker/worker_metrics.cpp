@@ -27,8 +27,8 @@ worker_metrics::worker_metrics(metrics::registry* to, const std::vector<std::str
   if (to == nullptr) return;
   wait_ = &to->add_histogram("skirmish_task_wait_seconds",
                              "Time from a task's arrival in the worker (or its eta) to its start.");
-  dead_letters_ = &to->add_counter("skirmish_task_dead_letters_total",
-                                   "Messages moved to the dead letters.");
+  dead_letters_ =
+      &to->add_counter("skirmish_task_dead_letters_total", "Messages moved to the dead letters.");
   recovered_ = &to->add_counter("skirmish_task_recovered_total",
                                 "Messages of dead workers that were put back on their queues.");
   running_ = &to->add_gauge("skirmish_tasks_running", "Tasks that are running.");
@@ -44,8 +44,8 @@ worker_metrics::worker_metrics(metrics::registry* to, const std::vector<std::str
                                      label("task", name));
   }
   for (const auto& name : queues)
-    queues_[name] = &to->add_gauge("skirmish_task_queue_messages",
-                                   "Messages waiting in a queue.", label("queue", name));
+    queues_[name] = &to->add_gauge("skirmish_task_queue_messages", "Messages waiting in a queue.",
+                                   label("queue", name));
 }
 
 void worker_metrics::count(job_outcome how) noexcept {
