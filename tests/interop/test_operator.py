@@ -38,7 +38,7 @@ def skirmish(server):
 
 
 def test_call_result_inspect_and_shutdown(skirmish, server, client):
-    worker = skirmish("worker", "-n", "op1@test", background=True)  # serves celery and skirmish
+    worker = skirmish("worker", "-n", "op1@test", "-Q", "celery,skirmish", background=True)
     assert skirmish("task", "call", "echo", "-a", '[{"x": 1}]', "--wait", "20") == (0, '{"x":1}')
     assert client.signature("echo", kwargs={"value": 7}).apply_async(queue="celery").get(timeout=10) == 7
     code, task = skirmish("task", "call", "echo", "-a", "[2]")
