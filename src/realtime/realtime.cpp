@@ -219,10 +219,6 @@ awaitable<void> gateway::close_unless_admitted(connection& c, http::websocket& s
   }
 }
 
-void gateway::close_if_revoked(connection& c) const {
-  if (c.who().as >= http::role::server && revoked_.contains(c.who().id)) c.close_revoked();
-}
-
 void gateway::close_where(const std::function<bool(const http::principal&)>& has_ended) {
   for (auto* c : *connections_)
     if (has_ended(c->who())) c->close_revoked();
@@ -234,7 +230,9 @@ awaitable<void> gateway::close_revoked() {
   for (int pauses = 1;; ++pauses) {
     if (const auto now = revoked_.version(); now != seen) {
       seen = now;
-      for (auto* c : *connections_) close_if_revoked(*c);
+      close_where([this](const http::principal& who) {
+        return who.as >= http::role::server && revoked_.contains(who.id);
+      });
     }
     const auto now = clock_.now();
     close_where([now](const http::principal& who) { return who.expires_at <= now; });

@@ -198,7 +198,6 @@ class gateway {
     http::gate::target target = http::gate::unlimited;
   };
 
-  void close_if_revoked(connection& c) const;
   awaitable<void> close_unless_admitted(connection& c, http::websocket& socket) const;
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
