@@ -126,8 +126,9 @@ export class Link {
     if (this.#state === 'ended') return;
     this.#release()?.close(own_close);
     this.#wait(undefined);
-    this.#enter('ended');
-    this.owner.ended(why);
+    this.#state = 'ended';
+    this.owner.ended(why); // Knows why before anybody is told that.
+    this.options.onState?.('ended');
   }
 
   #open(): void {

@@ -270,6 +270,7 @@ export class Socket {
   // Asks for it, once more when it is there already: a new listener wants an answer, too.
   #renew(channel: Channel): void {
     this.#forgetQuestion(channel);
+    if (this.#link.state !== 'open') return; // opened() asks.
     const known = [...channel.listeners].flatMap((one) => one.last_id ?? []);
     const since = known.reduce<string | undefined>((least, id) => (least === undefined || isAfter(least, id) ? id : least), undefined);
     const cid = this.#nextCid();
