@@ -1,0 +1,6 @@
+// English decides which keys there are. A part of the console has a file of its own in each language.
+import {console_en} from './console.en';
+
+export const en = {
+  ...console_en,
+};

@@ -1,0 +1,7 @@
+import type {Key} from './index';
+import type {Dictionary} from './text';
+import {console_fr} from './console.fr';
+
+export const fr: Dictionary<Key> = {
+  ...console_fr,
+};

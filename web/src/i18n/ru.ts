@@ -1,0 +1,7 @@
+import type {Key} from './index';
+import type {Dictionary} from './text';
+import {console_ru} from './console.ru';
+
+export const ru: Dictionary<Key> = {
+  ...console_ru,
+};
