@@ -2,6 +2,7 @@
 import 'uplot/dist/uPlot.min.css';
 import './style/tokens.css';
 import './style/console.css';
+import './style/tasks.css';
 import {effect} from '@preact/signals';
 import {render} from 'preact';
 import {loadLanguage, t} from './i18n';
