@@ -11,6 +11,30 @@ const dist = join(root, 'dist');
 const budget_bytes = 100 * 1024; // gzip'd, of everything
 const widget_budget_bytes = 10 * 1024; // not compressed
 
+// The texts of a language repeat the keys of English: in dist they are a list in the same order.
+const texts = {
+  name: 'texts',
+  setup({onLoad}) {
+    onLoad({filter: /src[/\\](i18n|public)[/\\](fr|ru)\.ts$/}, async ({path}) => {
+      const language = /(fr|ru)\.ts$/.exec(path)[1];
+      const folder = dirname(path);
+      const values = (await evaluate(path))[language];
+      const english = Object.keys((await evaluate(join(folder, 'en.ts'))).en);
+      const missing = english.filter((key) => !(key in values));
+      if (missing.length > 0) throw new Error(`${path} lacks ${missing.join(', ')}`);
+      const list = JSON.stringify(english.map((key) => values[key]));
+      const contents = `import {en} from './en'; const list = ${list}; export const ${language} = Object.fromEntries(Object.keys(en).map((key, i) => [key, list[i]]));`;
+      const watchFiles = (await filesUnder(folder)).filter((one) => one.endsWith('.ts'));
+      return {contents, loader: 'js', resolveDir: folder, watchFiles};
+    });
+  },
+};
+
+async function evaluate(path) {
+  const {outputFiles} = await build({entryPoints: [path], bundle: true, write: false, format: 'esm', logLevel: 'silent'});
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -35,6 +59,7 @@ const pages = {
   format: 'esm',
   splitting: true,
   metafile: true,
+  plugins: [texts],
 };
 
 const widget = {...common, entryPoints: ['src/widget/widget.ts'], outfile: 'dist/widget.js', format: 'iife'};
@@ -87,7 +112,7 @@ async function once() {
 if (process.argv.includes('--watch')) {
   await once();
   const rewrite = {name: 'html', setup: ({onEnd}) => onEnd(({metafile}) => (metafile ? writeHtml(metafile) : undefined))};
-  for (const options of [{...pages, minify: false, plugins: [rewrite]}, widget]) await (await context(options)).watch();
+  for (const options of [{...pages, minify: false, plugins: [texts, rewrite]}, widget]) await (await context(options)).watch();
 } else {
   await once().catch((problem) => {
     console.error(problem.message);

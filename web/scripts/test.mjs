@@ -6,7 +6,7 @@ import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const out = join(root, 'build/test');
+const out = join(root, 'node_modules/.test');
 rmSync(out, {recursive: true, force: true});
 const tests = readdirSync(join(root, 'test')).filter((name) => /\.test\.tsx?$/.test(name));
 await build({

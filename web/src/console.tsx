@@ -1,5 +1,4 @@
 // The operators' page.
-import 'uplot/dist/uPlot.min.css';
 import './style/tokens.css';
 import './style/console.css';
 import './style/tasks.css';

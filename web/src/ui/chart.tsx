@@ -1,10 +1,10 @@
-// Lines over time, by uPlot; each chart can be read as a table.
+// Lines over time; each chart can be read as a table, and under the pointer its values stand in the legend.
 import {useEffect, useRef, useState} from 'preact/hooks';
-import uPlot from 'uplot';
 import {t} from '../i18n';
-import {compact, dateTime, number, shortTime} from '../lib/format';
+import {compact, dateTime, number} from '../lib/format';
 import {isDark, language, zone} from '../lib/preferences';
 import {Icon} from './icons';
+import {nearest, paint, type Frame} from './plot';
 
 export interface Series {
   label: string;
@@ -33,67 +33,44 @@ function token(name: string): string {
 
 export function Chart({label, times, series, height = 180, isSpark, format = compact, least = 1}: ChartProps) {
   const [isTable, setTable] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | undefined>(undefined);
+  const [marked, setMarked] = useState<number>();
+  const [width, setWidth] = useState(0);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const frame = useRef<Frame | undefined>(undefined);
   const dark = isDark();
-  const shape = `${series.map((one) => one.label).join('|')} ${height} ${isSpark} ${dark} ${language.value} ${zone.value} ${isTable}`;
-  const data = [times, ...series.map((one) => one.values)] as uPlot.AlignedData;
-  const latest = useRef(data);
-  latest.current = data;
 
   useEffect(() => {
-    const element = box.current;
-    if (!element || isTable) return;
-    const line = token('--line'), text = token('--muted');
-    const axis: uPlot.Axis = {
-      stroke: text,
-      font: '12px system-ui, sans-serif',
-      grid: {stroke: line, width: 1},
-      ticks: {show: false},
-    };
-    const chart = new uPlot(
-      {
-        width: Math.max(80, element.clientWidth),
-        height,
-        legend: {show: false},
-        cursor: isSpark ? {show: false} : {drag: {x: false, y: false}, points: {size: 6}},
-        padding: isSpark ? [4, 0, 2, 0] : [8, 8, 0, 0],
-        tzDate: (at) => (zone.value === 'utc' ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC') : new Date(at * 1000)),
-        scales: {x: {time: true}, y: {range: (_, min, max) => [Math.min(0, min ?? 0), Math.max(least, (max ?? 0) * 1.08)]}},
-        axes: isSpark
-          ? [{show: false}, {show: false}]
-          : [
-              {...axis, values: (_, splits) => splits.map((at) => shortTime(at).slice(0, 5))},
-              {...axis, size: 56, values: (_, splits) => splits.map((value) => format(value))},
-            ],
-        series: [
-          {},
-          ...series.map((one, i) => {
-            const stroke = token(`--series-${one.color ?? i + 1}`);
-            return {label: one.label, stroke, width: isSpark ? 1.5 : 2, points: {show: false}, fill: series.length === 1 ? `${stroke}22` : undefined, spanGaps: false} as uPlot.Series;
-          }),
-        ],
-      },
-      latest.current,
-      element,
-    );
-    plot.current = chart;
-    const observer = new ResizeObserver(() => {
-      const width = Math.max(80, element.clientWidth);
-      if (width !== chart.width) chart.setSize({width, height});
-    });
+    const element = canvas.current?.parentElement;
+    if (!element) return;
+    setWidth(element.clientWidth);
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
     observer.observe(element);
-    return () => {
-      observer.disconnect();
-      chart.destroy();
-      plot.current = undefined;
-    };
-  }, [shape]);
+    return () => observer.disconnect();
+  }, [isTable]);
 
   useEffect(() => {
-    plot.current?.setData(latest.current);
-  }, [times, ...series.map((one) => one.values)]);
+    if (!canvas.current || width < 20) return;
+    frame.current = paint(canvas.current, width, height, {
+      times,
+      lines: series.map((one, i) => ({values: one.values, color: token(`--series-${one.color ?? i + 1}`)})),
+      isSpark: !!isSpark,
+      least,
+      grid: token('--line'),
+      text: token('--muted'),
+      formatValue: format,
+      formatTime: (at, step_s) => (step_s >= 86_400 ? dateTime(at).slice(5, 10) : step_s >= 60 ? dateTime(at).slice(11, 16) : dateTime(at).slice(11)),
+      shift_s: zone.value === 'utc' ? 0 : -new Date().getTimezoneOffset() * 60,
+      marked,
+    });
+  }, [times, ...series.map((one) => one.values), width, height, dark, language.value, zone.value, marked, isTable]);
 
+  const onMove = (event: PointerEvent) => {
+    const at = frame.current, first = times[0], last = times.at(-1);
+    if (!at || first === undefined || last === undefined) return;
+    const share = (event.offsetX - at.left) / Math.max(1, at.right - at.left);
+    setMarked(nearest(times, first + Math.max(0, Math.min(1, share)) * (last - first)));
+  };
+  const place = marked !== undefined && marked < times.length ? marked : undefined;
   return (
     <figure class={isSpark ? 'chart spark' : 'chart'}>
       <figcaption class={isSpark ? 'sr' : undefined}>
@@ -102,14 +79,18 @@ export function Chart({label, times, series, height = 180, isSpark, format = com
             <li key={one.label}>
               <span class={`swatch series-${one.color ?? i + 1}`} />
               {one.label}
+              {place !== undefined && <strong>{one.values[place] === null || one.values[place] === undefined ? '–' : format(one.values[place]!)}</strong>}
             </li>
           ))}
+          {place !== undefined && <li>{dateTime(times[place])}</li>}
         </ul>
       </figcaption>
       {isTable ? (
         <ChartTable label={label} times={times} series={series} />
       ) : (
-        <div class="plot" ref={box} role="img" aria-label={`${label}: ${summary(series)}`} style={{height: `${height}px`}} />
+        <div class="plot" style={{height: `${height}px`}}>
+          <canvas ref={canvas} role="img" aria-label={`${label}: ${summary(series)}`} onPointerMove={isSpark ? undefined : onMove} onPointerLeave={() => setMarked(undefined)} />
+        </div>
       )}
       <button type="button" class="small plain as-table" aria-pressed={isTable} onClick={() => setTable(!isTable)} aria-label={t('chart.as_table', {name: label})} title={t('chart.as_table', {name: label})}>
         <Icon name={isTable ? 'chart' : 'table'} />
