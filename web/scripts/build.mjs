@@ -1,0 +1,121 @@
+// Builds dist/: the HTML pages, their scripts and styles under names that carry a hash of the content, and the widget.
+// Fails when all of it together is over the budget.
+import {build, context} from 'esbuild';
+import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
+import {dirname, join, resolve} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {gzipSync} from 'node:zlib';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(root, 'dist');
+const budget_bytes = 100 * 1024; // gzip'd, of everything
+const widget_budget_bytes = 10 * 1024; // not compressed
+
+// The texts of a language repeat the keys of English: in dist they are a list in the same order.
+const texts = {
+  name: 'texts',
+  setup({onLoad}) {
+    onLoad({filter: /src[/\\](i18n|public)[/\\](fr|ru)\.ts$/}, async ({path}) => {
+      const language = /(fr|ru)\.ts$/.exec(path)[1];
+      const folder = dirname(path);
+      const values = (await evaluate(path))[language];
+      const english = Object.keys((await evaluate(join(folder, 'en.ts'))).en);
+      const missing = english.filter((key) => !(key in values));
+      if (missing.length > 0) throw new Error(`${path} lacks ${missing.join(', ')}`);
+      const list = JSON.stringify(english.map((key) => values[key]));
+      const contents = `import {en} from './en'; const list = ${list}; export const ${language} = Object.fromEntries(Object.keys(en).map((key, i) => [key, list[i]]));`;
+      const watchFiles = (await filesUnder(folder)).filter((one) => one.endsWith('.ts'));
+      return {contents, loader: 'js', resolveDir: folder, watchFiles};
+    });
+  },
+};
+
+async function evaluate(path) {
+  const {outputFiles} = await build({entryPoints: [path], bundle: true, write: false, format: 'esm', logLevel: 'silent'});
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  charset: 'utf8',
+  target: ['chrome109', 'firefox115', 'safari16'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  alias: {'skirmish-client': resolve(root, '../clients/typescript/src/index.ts')},
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+const pages = {
+  ...common,
+  entryPoints: ['src/console.tsx', 'src/public.tsx'],
+  outdir: 'dist/assets',
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  assetNames: '[name]-[hash]',
+  loader: {'.bin': 'file'},
+  format: 'esm',
+  splitting: true,
+  metafile: true,
+  plugins: [texts],
+};
+
+const widget = {...common, entryPoints: ['src/widget/widget.ts'], outfile: 'dist/widget.js', format: 'iife'};
+
+// Each page names its script, its style sheet, and the chunks that the script needs at once.
+async function writeHtml(metafile) {
+  const html = {'src/console.tsx': 'console.html', 'src/public.tsx': 'index.html'};
+  for (const [path, output] of Object.entries(metafile.outputs)) {
+    const name = html[output.entryPoint];
+    if (!name) continue;
+    const url = (file) => file.replace(/^dist\//, '');
+    const chunks = output.imports.filter(({kind}) => kind === 'import-statement').map((one) => one.path);
+    const text = (await readFile(join(root, 'html', name), 'utf8'))
+      .replace('%STYLE%', url(output.cssBundle))
+      .replace('%SCRIPT%', url(path))
+      .replace('%PRELOADS%', chunks.map((chunk) => `<link rel="modulepreload" href="${url(chunk)}">`).join(''));
+    await writeFile(join(dist, name), text);
+  }
+}
+
+async function filesUnder(folder) {
+  const entries = await readdir(folder, {withFileTypes: true});
+  const lists = entries.map((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesUnder(path) : [path];
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+async function checkBudget() {
+  let total = 0;
+  for (const path of await filesUnder(dist)) {
+    const bytes = await readFile(path);
+    total += gzipSync(bytes, {level: 9}).length;
+    if (path.endsWith('widget.js') && bytes.length > widget_budget_bytes)
+      throw new Error(`widget.js has ${bytes.length} bytes; ${widget_budget_bytes} are allowed`);
+  }
+  console.log(`dist: ${(total / 1024).toFixed(1)} KB gzip'd of ${budget_bytes / 1024} KB`);
+  if (total > budget_bytes) throw new Error('dist is over its budget');
+}
+
+async function once() {
+  await rm(dist, {recursive: true, force: true});
+  await mkdir(dist, {recursive: true});
+  const [{metafile}] = await Promise.all([build(pages), build(widget)]);
+  await writeHtml(metafile);
+  await checkBudget();
+}
+
+if (process.argv.includes('--watch')) {
+  await once();
+  const rewrite = {name: 'html', setup: ({onEnd}) => onEnd(({metafile}) => (metafile ? writeHtml(metafile) : undefined))};
+  for (const options of [{...pages, minify: false, plugins: [texts, rewrite]}, widget]) await (await context(options)).watch();
+} else {
+  await once().catch((problem) => {
+    console.error(problem.message);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,9 @@
+import type {Key} from './index';
+import type {Dictionary} from './text';
+import {console_ru} from './console.ru';
+import {tasks_ru} from './tasks.ru';
+
+export const ru: Dictionary<Key> = {
+  ...console_ru,
+  ...tasks_ru,
+};
