@@ -5,6 +5,7 @@
 #include "apikeys/apikeys_feature.hpp"
 #include "audit/audit_feature.hpp"
 #include "chat/chat_feature.hpp"
+#include "console/console_feature.hpp"
 #include "core/log.hpp"
 #include "core/run_loop.hpp"
 #include "feature_settings.hpp"
@@ -124,6 +125,7 @@ void app_thread::add_features(const shared_parts& shared) {
       });
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
+  console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys);
@@ -170,11 +172,17 @@ awaitable<result<http::principal>> app_thread::authenticate(const http::request&
   const auto key = r.header("x-api-key");
   if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
   if (auto who = co_await sessions_->authenticate(r)) co_return std::move(*who);
+  if (auto who = co_await console_->authenticate(r)) co_return std::move(*who);
   co_return http::principal{};
 }
 
 awaitable<bool> app_thread::is_still_admitted(http::principal who) {
-  if (who.as >= http::role::server) co_return verifier_.is_still_valid(who);
+  if (who.as >= http::role::server && !verifier_.is_still_valid(who)) co_return false;
+  if (who.as >= http::role::server) {
+    if (who.session.empty()) co_return true;
+    const auto logged_in = co_await console_->sessions().check_digest(std::move(who.session));
+    co_return logged_in.has_value();
+  }
   if (who.as == http::role::anonymous) co_return true;
   const auto found = co_await sessions_->sessions().check_digest(std::move(who.session));
   co_return found.has_value();

@@ -3,6 +3,7 @@
 
 #include "apikeys/apikeys.hpp"
 #include "config.hpp"
+#include "console/console_feature.hpp"
 #include "core/clock.hpp"
 #include "core/run_loop.hpp"
 #include "core/task_group.hpp"
@@ -91,6 +92,7 @@ class app_thread {
   http::router router_;
   feature_list features_;
   sessions::feature* sessions_ = nullptr;  // one of features_
+  console::feature* console_ = nullptr;    // likewise
   const bool is_first_;  // of the server's threads: it does what one must do for all
   http::listener listener_;
   std::optional<http::listener> tls_listener_;
