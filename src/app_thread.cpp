@@ -24,9 +24,7 @@
 #include "positions/positions_routes.hpp"
 #include "request_limits/request_limits_routes.hpp"
 #include "status/status_routes.hpp"
-#include "tasks/admin/history.hpp"
 #include "tasks/tasks_keys.hpp"
-#include "tasks/tasks_routes.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <boost/asio/post.hpp>
@@ -198,6 +196,9 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
       task_keys_{.prefix = shared.keys.prefix(),
                  .result_prefix = shared.keys.prefix(),
                  .database = shared.redis.database},
+      tasks_(io_, redis_, subscriber_, task_keys_, shared.task_overview,
+             {send_queues_of(shared.settings),
+              static_cast<std::size_t>(shared.settings.tasks.history_limit)}),
       chat_(redis_, shared.keys, shared.time, chat_settings_of(shared.settings)),
       presence_(io_, redis_, shared.keys, shared.time),
       hub_(io_, chat_, presence_, subscriber_, group_, shared.metrics),
@@ -290,12 +291,11 @@ void app_thread::add_features(const shared_parts& shared) {
   interactions::add_routes(router_, event_log_);
   interactions::add_messages(gateway_, engine_, shared.time, limits);
   interactions::add_streams(gateway_, engine_, shared.keys);
-  tasks::add_routes(router_, io_, redis_, task_keys_, send_queues_of(shared.settings));
+  tasks_.add_to(router_, gateway_);
   notifications::add_routes(router_, notifications_);
   notifications::add_channel(gateway_, notifier_);
   request_limits::add_routes(router_, limits_);
   jobs::add_routes(router_, jobs_, {io_, redis_, task_keys_});
-  history_ = std::make_unique<tasks::history_recorder>(io_, redis_, subscriber_, task_keys_);
   gateway_.on_channel("activity", {.render = [](std::string_view, std::string_view payload) {
                         return fmt::format(R"({{"event":{{"channel":"activity","data":{}}}}})",
                                            payload);
@@ -407,6 +407,8 @@ void app_thread::start() {
   group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   group_.keep_running("interactions", [this] { return engine_.run(); });
   sessions_.start(group_);
+  tasks_.start(group_);
+  if (first_) tasks_.start_on_first(group_);
   group_.keep_running("rate_limits", [this] { return limits_.run(); });
   group_.keep_running("presence", [this] { return presence_.run(); });
   if (first_) {
@@ -421,7 +423,6 @@ void app_thread::start() {
                         [this] { return event_log_.run_trimmer(io_, log_age_); });
     group_.keep_running("acts_filer", [this] { return pending_acts_.run_filer(); });
     group_.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
-    group_.keep_running("task_history", [this] { return history_->run(); });
   }
   group_.keep_running("revoked_sockets", [this] { return gateway_.close_revoked(); });
   group_.keep_running("near", [this] { return near_.run(); });

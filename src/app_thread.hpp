@@ -43,7 +43,7 @@
 #include "skirmish/cache.hpp"
 #include "state/state_feature.hpp"
 #include "status/service.hpp"
-#include "tasks/admin/history.hpp"
+#include "tasks/tasks_feature.hpp"
 
 #include <atomic>
 #include <future>
@@ -78,6 +78,7 @@ struct shared_parts {
   const std::shared_ptr<http::connection_counts>& connections;
   const std::vector<std::unique_ptr<app_thread>>& threads;
   const http::tls_certificate* certificate;  // null: no TLS
+  tasks::overview_board& task_overview;
 };
 
 class app_thread {
@@ -132,7 +133,7 @@ class app_thread {
   realtime::gateway gateway_;
   const redis::key_space& keys_;
   tasks::key_names task_keys_;
-  std::unique_ptr<tasks::history_recorder> history_;
+  tasks::feature tasks_;
   chat::service chat_;
   chat::presence presence_;
   chat::hub hub_;
