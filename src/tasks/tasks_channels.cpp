@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 constexpr auto poll = 100ms;
 constexpr auto push_interval = 950ms;  // the overview is computed sooner when something was changed
-constexpr std::size_t unsent_max_bytes = 256 << 10;  // of a reader of `tasks`
+// A reader with more to read misses an overview, or is closed when it reads `tasks`.
+constexpr std::size_t unsent_max_bytes = 256 << 10;
 
 }  // namespace
 
@@ -71,11 +72,11 @@ void operation_channels::push(which channel, const std::string& data) {
   // Closing one may make it leave.
   const auto here = readers_[channel];
   for (const auto& reader : here) {
-    if (channel != tasks && reader->unsent_bytes() > 0) continue;
-    if (channel == tasks && reader->unsent_bytes() > unsent_max_bytes)
-      reader->close_slow();
-    else
+    const bool is_slow = reader->unsent_bytes() > unsent_max_bytes;
+    if (!is_slow)
       reader->push_encoded(frame);
+    else if (channel == tasks)
+      reader->close_slow();
   }
 }
 

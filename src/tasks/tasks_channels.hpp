@@ -1,8 +1,7 @@
 // The WebSocket channels `queues`, `workers` and `tasks`, for operators: what the routes of these
 // names answer, whenever it has been computed anew, and the rows of tasks that have changed. At
-// most one message per second and channel. A reader who still has the one before to read misses
-// one of `queues` and `workers`, where only the latest matters, and is closed when it reads `tasks`
-// too slowly.
+// most one message per second and channel. A reader who is far behind misses messages of `queues`
+// and `workers`, where only the latest matters, and is closed when it reads `tasks`.
 #pragma once
 
 #include "realtime/realtime.hpp"
