@@ -141,7 +141,9 @@ void app_thread::add_features(const shared_parts& shared) {
                                interactions_settings_of(c, players, levels, limits));
   f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
                            c.activity.sweeper != 0, metrics);
-  f.add<tasks::feature>(io_, redis_, subscriber_, task_keys, send_queues_of(c));
+  f.add<tasks::feature>(
+      io_, redis_, subscriber_, task_keys, shared.task_overview,
+      tasks::feature_settings{send_queues_of(c), static_cast<std::size_t>(c.tasks.history_limit)});
   f.add<notifications::feature>(
       redis_, subscriber_, keys, time, group_,
       notifications::settings{c.notifications.limit, c.notifications.text_limit_chars});

@@ -20,6 +20,7 @@
 #include "sessions/sessions_feature.hpp"
 #include "skirmish/cache.hpp"
 #include "status/worker.hpp"
+#include "tasks/admin/overview.hpp"
 
 #include <atomic>
 #include <future>
@@ -54,6 +55,7 @@ struct shared_parts {
   const std::shared_ptr<http::connection_counts>& connections;
   const std::vector<std::unique_ptr<app_thread>>& threads;
   const http::tls_certificate* certificate;  // null: no TLS
+  tasks::overview_board& task_overview;
 };
 
 class app_thread {
