@@ -1,7 +1,9 @@
 import type {Key} from './index';
 import type {Dictionary} from './text';
 import {console_fr} from './console.fr';
+import {public_fr} from './public.fr';
 
 export const fr: Dictionary<Key> = {
   ...console_fr,
+  ...public_fr,
 };

@@ -1,7 +1,9 @@
 import type {Key} from './index';
 import type {Dictionary} from './text';
 import {console_ru} from './console.ru';
+import {public_ru} from './public.ru';
 
 export const ru: Dictionary<Key> = {
   ...console_ru,
+  ...public_ru,
 };
