@@ -48,13 +48,13 @@ export function State({level, children}: {level: Level; children: ComponentChild
 export interface ActionProps {
   children: ComponentChildren;
   onClick(): void | Promise<void>;
-  kind?: 'primary' | 'danger' | 'plain';
+  kind?: 'normal' | 'primary' | 'danger' | 'plain';
   icon?: IconName;
   disabled?: boolean;
 }
 
 /** A button that changes something: only who may change things sees it. It waits for what it began. */
-export function Action({children, onClick, kind = 'plain', icon, disabled}: ActionProps) {
+export function Action({children, onClick, kind = 'normal', icon, disabled}: ActionProps) {
   const [isBusy, setBusy] = useState(false);
   if (!mayChange.value) return null;
   const act = async () => {
