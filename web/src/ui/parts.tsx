@@ -1,6 +1,6 @@
 // Small things that every page is made of.
 import type {ComponentChildren} from 'preact';
-import {useState} from 'preact/hooks';
+import {useEffect, useRef, useState} from 'preact/hooks';
 import {t} from '../i18n';
 import {dateTime, duration, now, shortTime, toMs} from '../lib/format';
 import {zone} from '../lib/preferences';
@@ -143,15 +143,19 @@ export function FilterField({label, value, onChange, type = 'search'}: {
   onChange(value: string): void;
   type?: 'search' | 'text' | 'number';
 }) {
-  const [timer, setTimer] = useState<ReturnType<typeof setTimeout>>();
-  const later = (text: string) => {
-    clearTimeout(timer);
-    setTimer(setTimeout(() => onChange(text), 250));
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const later = (typed: string) => {
+    setText(typed);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onChange(typed), 250);
   };
   return (
     <label class="filter">
       <span class="sr">{label}</span>
-      <input {...({type} as object)} value={value} placeholder={label} onInput={(event) => later(event.currentTarget.value)} />
+      <input {...({type} as object)} value={text} placeholder={label} onInput={(event) => later(event.currentTarget.value)} />
     </label>
   );
 }
