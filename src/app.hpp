@@ -21,6 +21,7 @@
 #include "sessions/password_hasher.hpp"
 #include "skirmish/cache.hpp"
 #include "status/worker.hpp"
+#include "tasks/admin/overview.hpp"
 
 #include <atomic>
 #include <functional>
@@ -87,6 +88,7 @@ class app {
   std::unique_ptr<revocation_watch> revocations_;
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
+  tasks::overview_board task_overview_;
   std::unique_ptr<http::tls_certificate> certificate_;
   const std::shared_ptr<http::connection_counts> connections_ =
       std::make_shared<http::connection_counts>();

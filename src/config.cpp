@@ -379,6 +379,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
          "those of serve's own worker");
   t.text("tasks.worker_listen", FIELD(tasks.worker_listen),
          "address:port of /metrics of `skirmish worker`; empty: it is not served");
+  t.number("tasks.history_limit", FIELD(tasks.history_limit), 100, 1'000'000,
+           "tasks kept in the history, about 1.2 KB each in Redis");
   t.number("notifications.limit", FIELD(notifications.limit), 1, 100'000,
            "unread notifications kept a player");
   t.number("notifications.text_limit", FIELD(notifications.text_limit_chars), 1, 64 << 10,

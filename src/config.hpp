@@ -160,7 +160,8 @@ struct config {
     // What POST /api/tasks may send to beside those, `celery` and `skirmish`: queues of other
     // programs' workers.
     std::string send_queues;
-    std::string worker_listen;  // /metrics of `skirmish worker`; empty: not served
+    std::string worker_listen;             // /metrics of `skirmish worker`; empty: not served
+    std::int64_t history_limit = 100'000;  // tasks kept in the history
   } tasks;
 
   struct {

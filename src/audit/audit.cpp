@@ -24,6 +24,8 @@ const redis::script note_script{
 #include "audit/note.lua.inc"
 };
 
+constexpr std::size_t reason_max_bytes = 2'000;  // that an operator gave for a change
+
 // How long a change waits for Redis before its note goes to SQL.
 constexpr redis::exec_options redis_patience{300ms};
 constexpr std::string_view in_sql = "sql:";  // in front of the id of a note that SQL has
@@ -39,6 +41,10 @@ std::string id_at(timestamp t) { return fmt::format("{:015}", t.time_since_epoch
 std::string target_of(const http::exchange& x) {
   json::object out;
   for (const auto& [name, value] : x.path_parameters) out[name] = value;
+  if (const auto* body = x.body.if_object())
+    if (const auto* reason = body->if_contains("reason");
+        reason && reason->is_string() && reason->get_string().size() <= reason_max_bytes)
+      out["reason"] = *reason;
   return json::serialize(out);
 }
 

@@ -3,6 +3,7 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "cli/broker_flags.hpp"
 #include "core/parse.hpp"
+#include "tasks/admin/dead_letters.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/beat/beat.hpp"
 #include "tasks/protocol/json_text.hpp"
@@ -238,12 +239,18 @@ void add_change(CLI::App& to, int& code, const char* name, const char* help, con
   });
 }
 
+awaitable<std::int64_t> purge_queue(broker_view at, std::string queue) {
+  const auto purged = co_await tasks::purge(at, std::move(queue));
+  if (!purged) throw failure(purged.error().code, purged.error().message);
+  co_return *purged;
+}
+
 void add_queue_tools(CLI::App& task, int& code) {
   add_rows(task, code, "queues", "List queues", [](broker_view at) { return tasks::queues(at); });
   add_rows(task, code, "workers", "List C++ workers",
            [](broker_view at) { return tasks::workers(at); });
   add_change(task, code, "purge", "Remove all messages of a queue", "queue", true, "purge mail",
-             [](broker_view at, std::string queue) { return tasks::purge(at, std::move(queue)); });
+             [](broker_view at, std::string queue) { return purge_queue(at, std::move(queue)); });
   add_change(task, code, "release",
              "Put tasks with a far eta back on their queues, for Python workers", nullptr, false,
              "release",
@@ -257,7 +264,9 @@ void add_queue_tools(CLI::App& task, int& code) {
     c->add_option("queue", f->name, "queue")->required();
     c->footer(example_of(paused ? "pause mail" : "resume mail"));
     c->callback([=, &code] {
-      with_broker(*f, [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
+      const auto ok =
+          with_broker(*f, [&](broker_view at) { return tasks::set_paused(at, f->name, paused); });
+      if (!ok) throw failure(ok.error().code, ok.error().message);
       code = done;
     });
   }
@@ -268,19 +277,23 @@ void add_dead_letters(CLI::App& task, int& code) {
   c->footer(example_of("deadletter list"));
   c->require_subcommand(1);
   add_rows(*c, code, "list", "Show them, newest first",
-           [](broker_view at) { return tasks::dead_letters(at, 1000); });
+           [](broker_view at) { return tasks::newest_dead_letters(at, 1000); });
   add_change(*c, code, "requeue", "Send them again: all, or those of one task", "id", false,
              "deadletter requeue 9b554be2-8d2c-4f3e-9d0c-5c1f1c2f7d11",
              [](broker_view at, std::string id) {
-               return tasks::requeue_dead_letters(at, std::move(id));
+               std::vector<std::string> ids;
+               if (!id.empty()) ids.push_back(std::move(id));
+               return tasks::requeue_dead_letters(at, std::move(ids));
              });
   add_change(*c, code, "drop", "Forget them all", nullptr, false, "deadletter drop",
-             [](broker_view at, const std::string&) { return tasks::drop_dead_letters(at); });
+             [](broker_view at, const std::string&) { return tasks::drop_dead_letters(at, {}); });
 }
+
+constexpr auto history_patience = 30s;
 
 struct history_flags : broker_flags {
   tasks::history_query query;
-  std::string since, until;
+  std::string state, since, until;
 };
 
 std::optional<tasks::wall_time> time_flag(const std::string& text, const char* flag) {
@@ -294,9 +307,11 @@ void add_history(CLI::App& task, int& code) {
   auto* c = task.add_subcommand("history", "Tasks that were seen, newest first");
   auto f = std::make_shared<history_flags>();
   f->add_with_json(*c);
-  c->add_option("--state", f->query.state, "only in this state");
+  c->add_option("--state", f->state, "only in this state, or in these: FAILURE,RETRY");
   c->add_option("--name", f->query.name, "only of this task");
   c->add_option("--worker", f->query.worker, "only of this node");
+  c->add_option("--id", f->query.id, "only with this part of an id");
+  c->add_option("--arguments", f->query.arguments, "only with this text in their arguments");
   c->add_option("--since", f->since, "only with an event at or after this time (ISO 8601)");
   c->add_option("--until", f->until, "only with an event at or before this time");
   c->add_option("--limit", f->query.limit, "how many")->check(CLI::Range(1, 1000));
@@ -307,9 +322,15 @@ void add_history(CLI::App& task, int& code) {
   c->callback([f, &code] {
     f->query.since = time_flag(f->since, "--since");
     f->query.until = time_flag(f->until, "--until");
+    auto states = tasks::parse_states(f->state);
+    if (!states) throw usage_error{"--state: " + states.error().message};
+    f->query.states = std::move(*states);
+    f->query.time_limit = history_patience;
     const auto page =
         with_broker(*f, [&](broker_view at) { return tasks::read_history(at, f->query); });
-    print_rows(page.items, f->as_json);
+    if (!page) throw usage_error{page.error().message};
+    print_rows(page->items, f->as_json);
+    if (page->is_partial) std::cerr << "the search took too long; there may be more\n";
     code = done;
   });
 }

@@ -18,6 +18,7 @@ constexpr std::array<std::pair<std::string_view, scope>, 6> words{{{"chat", scop
 constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/attacks", scope::events},
     {"/api/chat", scope::chat},
+    {"/api/dead-letters", scope::tasks},
     {"/api/interactions", scope::events},
     {"/api/jobs", scope::tasks},
     {"/api/leaderboards", scope::events},
@@ -30,6 +31,7 @@ constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/players/{id}/notifications", scope::tasks},
     {"/api/queues", scope::tasks},
     {"/api/recovery", scope::state},
+    {"/api/schedules", scope::tasks},
     {"/api/servers", scope::read},
     {"/api/sessions", scope::players},
     {"/api/state", scope::state},

@@ -51,5 +51,17 @@ const redis::script history{
     "tasks_history",
 #include "tasks/admin/history.lua.inc"
 };
+const redis::script history_text{
+    "tasks_history_text",
+#include "tasks/admin/history_text.lua.inc"
+};
+const redis::script requeue{
+    "tasks_requeue",
+#include "tasks/admin/requeue.lua.inc"
+};
+const redis::script queue_look{
+    "tasks_queue_look",
+#include "tasks/admin/queue_look.lua.inc"
+};
 
 }  // namespace skirmish::tasks::scripts

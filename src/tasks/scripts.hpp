@@ -17,5 +17,8 @@ extern const redis::script publish_once;
 extern const redis::script rate;
 extern const redis::script beat_fire;
 extern const redis::script history;
+extern const redis::script history_text;
+extern const redis::script queue_look;
+extern const redis::script requeue;
 
 }  // namespace skirmish::tasks::scripts

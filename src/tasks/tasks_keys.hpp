@@ -22,14 +22,20 @@
 //   Tdead                 list    dead letters, newest first, at most 10,000
 //   Trevoked              zset    id → when it may be forgotten (Unix seconds); at most 50,000
 //   Tpaused               set     names of paused queues
+//   Tqueues               set     names of queues that workers serve, or that were sent to by an
+//                                 operator; kombu's bindings tell the others
+//   Tfetched              hash    list → how many messages C++ workers have fetched from it
+//   Tlost                 hash    "<node>\n<instance>" of a lost worker → what was known; 1 hour
 //   Tchords               hash    gid → how to send the body of a complete chord, until it is sent
 //   Trate:<task>          string  GCRA state of a shared rate limit, as long as it matters
 //   Tonce:<key>           string  the id sent under a deduplication key; the caller chooses the TTL
 //   Tbeat                 hash    entry → {"task", "every", …}, added at run time
 //   Tbeat:last            hash    entry → when it last ran (Unix seconds)
+//   Tbeat:fixed           hash    entry → the same, of the leader's configuration; 1 hour
 //   Tbeat:leader          string  the leading beat's token, 10 s
 //   Tdoctor               hash    "<gid> <members ended>" of an unfinished chord → since when
 //                                 (Unix seconds) the doctor has seen it so; 1 day
+//   Thistory:messages     list    ids of tasks whose message is kept, at most 20,000
 //   Thistory:…            see history.hpp
 #pragma once
 

@@ -3,7 +3,7 @@
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/digest.hpp"
 #include "core/ids.hpp"
-#include "core/parse.hpp"
+#include "core/text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace skirmish::tasks {
 namespace {
@@ -42,17 +43,40 @@ constexpr auto retry_limit = 30s;  // a caller does not wait for longer
 response exact_response(const json& body) {
   return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
-// The largest offset in a cursor: more tasks than any history holds.
-constexpr std::int64_t history_offset_max = 1'000'000'000;
+constexpr std::size_t search_max_bytes = 255;
 
-struct routes {
-  asio::io_context& io;
-  redis::client& broker;
-  key_names keys;
+// A text to search for, as people may type it.
+result<std::string> search_text(const exchange& x, std::string_view name) {
+  const auto text = x.query(name);
+  if (text.size() > search_max_bytes || text_fault(text, lines::one))
+    return error{
+        errc::invalid_argument,
+        fmt::format("{} must be a text of one line, at most {} bytes", name, search_max_bytes)};
+  return std::string(text);
+}
 
-  [[nodiscard]] broker_view view() const { return {io, broker, keys}; }
-};
-using shared = std::shared_ptr<routes>;
+result<history_query> history_query_of(const exchange& x) {
+  history_query q;
+  auto states = parse_states(x.query("state"));
+  if (!states) return states.error();
+  q.states = std::move(*states);
+  for (const auto& [name, to] : {std::pair{"name", &q.name}, std::pair{"worker", &q.worker},
+                                 std::pair{"id", &q.id}, std::pair{"arguments", &q.arguments}}) {
+    auto text = search_text(x, name);
+    if (!text) return text.error();
+    *to = std::move(*text);
+  }
+  q.limit = static_cast<std::size_t>(x.query_integer("limit"));
+  q.cursor = x.query("cursor");
+  q.since = parse_iso(x.query("since"));
+  q.until = parse_iso(x.query("until"));
+  const bool times_are_fine = q.since.has_value() != x.query("since").empty() &&
+                              q.until.has_value() != x.query("until").empty();
+  if (!times_are_fine) return error{errc::invalid_argument, "since and until are times (ISO 8601)"};
+  return q;
+}
+
+using shared = std::shared_ptr<route_context>;
 
 // The members and units of Celery's retry_policy.
 shape retry_policy_shape() {
@@ -217,106 +241,24 @@ awaitable<response> remove(shared r, exchange& x) {
 }
 
 awaitable<response> list(shared r, exchange& x) {
-  history_query q;
-  q.state = x.query("state");
-  q.name = x.query("name");
-  q.worker = x.query("worker");
-  q.limit = static_cast<std::size_t>(x.query_integer("limit"));
-  if (!x.query("cursor").empty()) {
-    const auto offset = parse_natural(x.query("cursor"));
-    if (!offset || *offset > history_offset_max)
-      co_return problem({errc::invalid_argument, "this cursor is not one of ours"}, x.request_id);
-    q.offset = static_cast<std::size_t>(*offset);
-  }
-  q.since = parse_iso(x.query("since"));
-  q.until = parse_iso(x.query("until"));
-  const bool times_are_fine = q.since.has_value() != x.query("since").empty() &&
-                              q.until.has_value() != x.query("until").empty();
-  if (!times_are_fine)
-    co_return problem({errc::invalid_argument, "since and until are times (ISO 8601)"},
-                      x.request_id);
-  auto page = co_await read_history(r->view(), std::move(q));
-  json next = page.next ? json(std::to_string(*page.next)) : json();
-  co_return json_response(
-      json_object{{"items", std::move(page.items)}, {"next_cursor", std::move(next)}});
-}
-
-// C++ workers, which are registered in Redis, and Python workers, which answer a ping.
-awaitable<json_array> all_workers(shared r) {
-  auto items = co_await workers(r->view());
-  const json_object no_arguments;
-  const std::vector<std::string> everybody;
-  const auto pings = co_await broadcast(r->view(), "ping", no_arguments, everybody, answer_timeout);
-  for (const auto& [node, pong] : pings) {
-    const auto known = std::any_of(items.begin(), items.end(), [&](const json& w) {
-      const auto* name = w.as_object().if_contains("node");
-      return name && *name == json(std::string(node));
-    });
-    if (!known) items.push_back(json_object{{"node", std::string(node)}});
-  }
-  co_return items;
-}
-
-awaitable<response> list_workers(shared r, exchange&) {
-  auto items = co_await all_workers(r);
-  co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
-}
-
-// The nodes with this name before the '@'.
-std::vector<std::string> nodes_called(std::string_view short_name, const json_array& of) {
-  std::vector<std::string> out;
-  for (const auto& w : of) {
-    const auto* node = w.as_object().if_contains("node");
-    if (node == nullptr || !node->is_string()) continue;
-    std::string name(node->get_string());
-    if (name.substr(0, name.find('@')) == short_name) out.push_back(std::move(name));
-  }
-  return out;
-}
-
-awaitable<response> list_queues(shared r, exchange&) {
-  auto items = co_await queues(r->view());
-  co_return json_response(json_object{{"items", std::move(items)}, {"next_cursor", nullptr}});
-}
-
-// A node's name contains '@', which an id cannot: the route takes the part before it, or `all`.
-awaitable<response> command(shared r, exchange& x) {
-  std::vector<std::string> to;
-  if (x.path("name") != "all") {
-    const auto listed = co_await workers(r->view());
-    to = nodes_called(x.path("name"), listed);
-    if (to.empty()) {
-      const auto answering = co_await all_workers(r);
-      to = nodes_called(x.path("name"), answering);
-    }
-    if (to.empty()) co_return problem({errc::not_found, "there is no such worker"}, x.request_id);
-  }
-  static const std::array allowed{
-      "ping",         "stats",           "active",        "reserved",       "scheduled",
-      "registered",   "revoked",         "active_queues", "conf",           "report",
-      "clock",        "memsample",       "query_task",    "revoke",         "rate_limit",
-      "time_limit",   "pool_grow",       "pool_shrink",   "autoscale",      "pool_restart",
-      "add_consumer", "cancel_consumer", "enable_events", "disable_events", "heartbeat",
-      "shutdown"};
-  const auto& method = x.path("command");
-  if (std::find(allowed.begin(), allowed.end(), method) == allowed.end())
-    co_return problem({errc::not_found, "there is no such command"}, x.request_id);
-  const auto* queue = x.body.as_object().if_contains("queue");
-  if (queue && !(queue->is_string() && is_queue_name(queue->get_string())))
-    co_return problem({errc::invalid_argument,
-                       "queue must be a name: A-Z a-z 0-9 _ . -, and none "
-                       "that something else in Redis has"},
-                      x.request_id);
-  auto answers =
-      co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
-  co_return exact_response(json_object{{"answers", std::move(answers)}});
+  auto q = history_query_of(x);
+  if (!q) co_return problem(q.error(), x.request_id);
+  auto page = co_await read_history(r->view(), std::move(*q));
+  if (!page) co_return problem(page.error(), x.request_id);
+  json next;
+  if (!page->next.empty()) next = page->next;
+  json counts;
+  if (page->counts) counts = std::move(*page->counts);
+  co_return json_response(json_object{{"items", std::move(page->items)},
+                                      {"next_cursor", std::move(next)},
+                                      {"is_partial", page->is_partial},
+                                      {"counts", std::move(counts)}});
 }
 
 }  // namespace
 
-void add_routes(http::router& to, asio::io_context& io, redis::client& broker, key_names keys,
-                std::vector<std::string> queues) {
-  auto r = std::make_shared<routes>(routes{io, broker, std::move(keys)});
+void add_task_routes(http::router& to, const std::shared_ptr<route_context>& r,
+                     std::vector<std::string> queues) {
   const auto text_parameter = [](const char* name, const char* what) {
     return http::query_parameter{name, what, std::nullopt, std::nullopt};
   };
@@ -341,14 +283,22 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
           "Tasks in the history, newest first",
           [r](exchange& x) { return list(r, x); },
           {},
-          {text_parameter("state", "only in this state"),
+          {text_parameter("state", "only in this state, or in these: FAILURE,RETRY"),
            text_parameter("name", "only of this task"),
            text_parameter("worker", "only of this node"),
+           text_parameter("id", "only with this part of an id"),
+           text_parameter("arguments", "only with this text in their arguments, whatever its case"),
            text_parameter("since", "only with an event at or after this time"),
            text_parameter("until", "only with an event at or before this time"),
            http::limit_parameter(), http::cursor_parameter()},
-          "Recorded from events, which workers must send (-E)"})
-      .gives(200, schema::page_of(schema::open_object()));
+          "Recorded from events, which workers must send (-E). Newest first, by the last event; a "
+          "search by id or arguments in a long history by the first one. `is_partial`: it took too "
+          "long; `next_cursor` goes on. `counts` by state, of what fits the other conditions, on "
+          "the first page; null when counting would take too long."})
+      .gives(200, schema::object({{"items", schema::array_of(schema::open_object())},
+                                  {"next_cursor", schema::nullable(schema::text())},
+                                  {"is_partial", schema::boolean()},
+                                  {"counts", schema::nullable(schema::map_of(schema::count()))}}));
   to.add({verb::get, "/api/tasks/{id}", access::server, "A task's state and result",
           [r](exchange& x) { return read(r, x); }})
       .gives(200, schema::open_object())
@@ -366,29 +316,6 @@ void add_routes(http::router& to, asio::io_context& io, redis::client& broker, k
             schema::word({"true", "false"})}},
           "204."})
       .gives_nothing();
-  to.add({verb::get, "/api/workers", access::admin, "Workers that are alive",
-          [r](exchange& x) { return list_workers(r, x); }})
-      .gives(200, schema::page_of(
-                      schema::object({{"node", schema::text()},
-                                      {"instance", schema::text(), optional},
-                                      {"last_heartbeat", schema::text(), optional},
-                                      {"host", schema::text(), optional},
-                                      {"pid", schema::text(), optional},
-                                      {"started", schema::text(), optional},
-                                      {"queues", schema::array_of(schema::text()), optional}})));
-  to.add({verb::get, "/api/queues", access::admin, "Queues and their waiting messages",
-          [r](exchange& x) { return list_queues(r, x); }})
-      .gives(200, schema::page_of(schema::object({{"name", schema::text()},
-                                                  {"depth", schema::count()},
-                                                  {"by_priority", schema::map_of(schema::count())},
-                                                  {"paused", schema::boolean()},
-                                                  {"consumers", schema::count()}})));
-  to.add({verb::post, "/api/workers/{name}/{command}", access::admin,
-          "Remote control of the node with this name before the @, or of `all`; the body holds the "
-          "arguments",
-          [r](exchange& x) { return command(r, x); }, shape::any_object()})
-      .gives(200, schema::object({{"answers", schema::map_of(schema::anything())}}))
-      .refuses({404});
 }
 
 }  // namespace skirmish::tasks

@@ -237,11 +237,15 @@ def test_routes_of_tasks_workers_and_queues(server):
     assert result(server, "echo", {"x": [1, None, "é"]}) == {"x": [1, None, "é"]}
     assert result(server, "sleep", 0.01) == 0.01
     assert result(server, "echo", kwargs={"value": 7}) == 7
-    workers = server.http("GET", "/api/workers").json["items"]
-    node = next(w["node"] for w in workers if w["node"].startswith("serve-"))
+    node = wait_until(lambda: next((w["node"] for w in server.http("GET", "/api/workers").json["items"]
+                                    if w["node"].startswith("serve-")), None))
     short = node.split("@")[0]
-    queues = {q["name"]: q for q in server.http("GET", "/api/queues").json["items"]}
-    assert queues["skirmish"]["consumers"] == 1 and queues["skirmish"]["depth"] == 0 and not queues["skirmish"]["paused"]
+
+    def listed():
+        return {q["name"]: q for q in server.http("GET", "/api/queues").json["items"]}
+
+    queues = wait_until(lambda: (q := listed()) and q.get("skirmish", {}).get("consumers") == 1 and q)
+    assert queues["skirmish"]["depth"] == 0 and not queues["skirmish"]["paused"]
     assert server.http("POST", f"/api/workers/{short}/ping", {}).json["answers"] == {node: {"ok": "pong"}}
     assert server.http("POST", "/api/workers/all/ping", {}).json["answers"][node] == {"ok": "pong"}
     registered = server.http("POST", f"/api/workers/{short}/registered", {}).json["answers"][node]
@@ -288,8 +292,8 @@ def test_python_workers_are_listed_and_commanded(own_server):
     server = own_server
     python = PythonWorker(server.redis(), "py1@elsewhere")
     try:
-        nodes = [w["node"] for w in server.http("GET", "/api/workers").json["items"]]
-        assert "py1@elsewhere" in nodes and len(nodes) == 2
+        nodes = wait_until(lambda: len(n := [w["node"] for w in server.http("GET", "/api/workers").json["items"]]) == 2 and n)
+        assert "py1@elsewhere" in nodes
         assert server.http("POST", "/api/workers/py1/pool_grow", {"n": 1}).json["answers"] == {
             "py1@elsewhere": {"ok": "pool_grow"}}
     finally:

@@ -22,8 +22,9 @@ constexpr std::size_t batch_events = 200;
 constexpr auto batch_interval = 200ms;
 constexpr auto task_ttl_s = 7 * 86'400;
 constexpr auto lease_time = 5s;
-constexpr std::size_t scan_tasks = 200;  // read from an index at a time
-constexpr std::size_t scan_limit_tasks = 10'000;
+constexpr std::size_t id_max_bytes_of_events = 255;
+constexpr std::size_t changed_limit = 200;
+constexpr auto changes_interval = 1s;
 
 std::string text_of(const json& v) {
   if (v.is_string()) return std::string(v.get_string());
@@ -49,13 +50,14 @@ std::optional<std::string_view> state_of(std::string_view type) {
 
 history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
                                    redis::subscriber& subscriber, key_names keys,
-                                   std::size_t limit_tasks)
+                                   std::size_t limit_tasks, overview_board* board)
     : io_(io),
       redis_(redis),
       subscriber_(subscriber),
       keys_(std::move(keys)),
       limit_tasks_(limit_tasks),
-      lease_(redis, keys_.own("history:leader"), lease_time) {}
+      lease_(redis, keys_.own("history:leader"), lease_time),
+      board_(board) {}
 
 void history_recorder::on_event(std::string_view envelope) {
   if (pending_.size() >= pending_limit_events) return;
@@ -72,7 +74,14 @@ void history_recorder::note(const json_object& event) {
   const auto* id = event.if_contains("uuid");
   if (type == nullptr || id == nullptr || !type->is_string() || !id->is_string()) return;
   const auto state = state_of(std::string_view(type->get_string()));
-  if (!state) return;
+  if (!state || id->get_string().size() > id_max_bytes_of_events) return;
+  if (board_ && board_->task_readers > 0) {
+    const std::string changed(id->get_string());
+    if (changed_.size() < changed_limit || changed_.contains(changed))
+      changed_.insert(changed);
+    else
+      ++left_out_;
+  }
   const auto* at = event.if_contains("timestamp");
   const auto time =
       at && at->is_number() ? fmt::format("{:.6f}", at->to_number<double>()) : std::string("0");
@@ -123,6 +132,20 @@ awaitable<void> history_recorder::write() {
   }
 }
 
+awaitable<void> history_recorder::show_changes() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!board_ || changed_.empty() || now - shown_at_ < changes_interval) co_return;
+  shown_at_ = now;
+  const std::vector<std::string> ids(changed_.begin(), changed_.end());
+  changed_.clear();
+  const broker_view at{io_, redis_, keys_};
+  auto rows = co_await read_rows(at, ids);
+  const json_object body{{"items", std::move(rows)}, {"left_out", std::exchange(left_out_, 0)}};
+  auto next = std::make_shared<changed_tasks>();
+  next->rows = to_json_text(body, json_dialect::strict);
+  board_->put_tasks(std::move(next));
+}
+
 awaitable<void> history_recorder::run() {
   redis::listener who;
   who.on_message = [this](std::string_view, std::string_view envelope) { on_event(envelope); };
@@ -137,6 +160,7 @@ awaitable<void> history_recorder::run() {
   while (true) {
     try {
       co_await write();
+      co_await show_changes();
     } catch (const failure& e) {
       leading_ = false;
       log::warn("task_history_failed", {{"error", e.what()}});
@@ -144,89 +168,6 @@ awaitable<void> history_recorder::run() {
     timer.expires_after(batch_interval);
     co_await timer.async_wait(use_awaitable);
   }
-}
-
-namespace {
-
-json_object to_object(const std::string& id, const redis::value& hash) {
-  json_object out{{"id", id}};
-  for (const auto& [field, text] : hash.as_pairs()) {
-    const bool is_time =
-        field == "sent" || field == "received" || field == "started" || field == "ended";
-    if (is_time)
-      out[field] = to_iso(from_unix_s(std::strtod(text.c_str(), nullptr)));
-    else if (field == "runtime")
-      out["runtime_s"] = std::strtod(text.c_str(), nullptr);
-    else if (field == "retries")
-      out[field] = parse_integer(text).value_or(0);
-    else if (field == "terminated" || field == "expired")
-      out[field] = text == "true";
-    else
-      out[field] = text;
-  }
-  return out;
-}
-
-}  // namespace
-
-awaitable<history_page> read_history(broker_view at, history_query query) {
-  // One condition chooses the index; the others filter what it returns.
-  auto index = at.keys.own("history:", "all");
-  if (!query.state.empty()) index = at.keys.own("history:state:", query.state);
-  if (!query.worker.empty()) index = at.keys.own("history:worker:", query.worker);
-  if (!query.name.empty()) index = at.keys.own("history:name:", query.name);
-  const auto fits = [&query](const json_object& task) {
-    const auto is = [&task](std::string_view field, const std::string& wanted) {
-      const auto* v = task.if_contains(field);
-      return wanted.empty() || (v && *v == json(wanted));
-    };
-    return is("state", query.state) && is("name", query.name) && is("worker", query.worker);
-  };
-  const auto from = query.since ? fmt::format("{:.6f}", to_unix_s(*query.since)) : "-inf";
-  const auto to = query.until ? fmt::format("{:.6f}", to_unix_s(*query.until)) : "+inf";
-  history_page out;
-  for (std::size_t seen = 0; seen < scan_limit_tasks; seen += scan_tasks) {
-    const auto reply = redis::checked(co_await at.redis.command(
-        "ZREVRANGEBYSCORE", index, to, from, "LIMIT", query.offset + seen, scan_tasks));
-    const auto ids = reply.as_strings();
-    if (ids.empty()) co_return out;
-    redis::request ask;
-    for (const auto& id : ids) ask.push("HGETALL", at.keys.own("history:task:", id));
-    const auto hashes = redis::checked(co_await at.redis.exec(std::move(ask)));
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      auto task = to_object(ids[i], hashes[i]);
-      // The hash of an old task may be gone.
-      if (task.size() == 1 || !fits(task)) continue;
-      out.items.push_back(std::move(task));
-      if (out.items.size() < query.limit) continue;
-      out.next = query.offset + seen + i + 1;
-      co_return out;
-    }
-    if (ids.size() < scan_tasks) co_return out;
-  }
-  out.next = query.offset + scan_limit_tasks;
-  co_return out;
-}
-
-awaitable<result<json_object>> read_task(broker_view at, std::string id) {
-  redis::request ask;
-  ask.push("HGETALL", at.keys.own("history:task:", id));
-  ask.push("GET", at.keys.result(id));
-  const auto replies = redis::checked(co_await at.redis.exec(std::move(ask)));
-  auto out = to_object(id, replies[0]);
-  if (!replies[1].is_nil()) {
-    if (auto document = parse_json(replies[1].as_string()); document && document->is_object()) {
-      const auto& stored = document->get_object();
-      // The stored result is more reliable than events, which may be disabled.
-      if (const auto* status = stored.if_contains("status")) out["state"] = *status;
-      if (const auto* value = stored.if_contains("result")) out["result"] = *value;
-      if (const auto* text = stored.if_contains("traceback"); text && !text->is_null())
-        out["traceback"] = *text;
-      if (const auto* done = stored.if_contains("date_done")) out["date_done"] = *done;
-    }
-  }
-  if (out.size() == 1) co_return error{errc::not_found, "there is no such task"};
-  co_return out;
 }
 
 }  // namespace skirmish::tasks

@@ -1,6 +1,7 @@
 #include "tasks/admin/operator.hpp"
 
 #include "core/parse.hpp"
+#include "redis/damaged_keys.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
@@ -20,7 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t scan_count = 1000;
-constexpr std::size_t dead_part = 100;
+constexpr std::size_t scheduled_part = 100;
+constexpr std::int64_t paused_limit = 1'000;  // each fetch reads them all
 
 awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds how_long) {
   asio::steady_timer timer(io, how_long);
@@ -70,6 +72,7 @@ namespace {
 // A queue becomes known by its binding, as with Celery's clients.
 void push_binding(redis::request& to, const key_names& keys, const std::string& queue) {
   to.push("SADD", keys.binding(queue), binding_member(queue, queue));
+  to.push("SADD", keys.own("queues"), queue);
 }
 
 }  // namespace
@@ -188,9 +191,13 @@ awaitable<json_array> workers(broker_view at) {
   for (const auto& item : all.elements())
     if (item.is_aggregate() && item.size() == 2)
       beats.emplace_back(item[0].as_string(), item[1].as_double().value_or(0));
-  for (const auto& [instance, beat] : beats) {
-    const auto about =
-        redis::checked(co_await at.redis.command("HGETALL", at.keys.own("worker:", instance)));
+  if (beats.empty()) co_return out;
+  redis::request ask;
+  for (const auto& [instance, beat] : beats) ask.push("HGETALL", at.keys.own("worker:", instance));
+  const auto replies = redis::checked(co_await at.redis.exec(std::move(ask)));
+  for (std::size_t i = 0; i < beats.size(); ++i) {
+    const auto& [instance, beat] = beats[i];
+    const auto& about = replies[i];
     json_object one{{"instance", instance}, {"last_heartbeat", to_iso(from_unix_s(beat))}};
     json_array served;
     for (const auto& [field, text] : about.as_pairs()) {
@@ -214,77 +221,57 @@ awaitable<json_array> workers(broker_view at) {
   co_return out;
 }
 
-awaitable<std::int64_t> purge(broker_view at, std::string queue) {
+awaitable<result<std::int64_t>> purge(broker_view at, std::string queue) {
+  redis::request look;
+  for (const int step : priority_steps) look.push("TYPE", at.keys.queue(queue, step));
+  const auto types = redis::checked(co_await at.redis.exec(std::move(look)));
+  for (const auto& type : types)
+    if (type.as_string() != "list" && type.as_string() != "none")
+      co_return redis::damaged_key(queue);
   redis::request all;
+  all.push("MULTI");
   for (const int step : priority_steps) all.push("LLEN", at.keys.queue(queue, step));
   for (const int step : priority_steps) all.push("UNLINK", at.keys.queue(queue, step));
+  all.push("EXEC");
   const auto replies = redis::checked(co_await at.redis.exec(std::move(all)));
   std::int64_t count = 0;
   for (std::size_t i = 0; i < priority_steps.size(); ++i)
-    count += replies[i].as_integer().value_or(0);
+    count += replies.back()[i].as_integer().value_or(0);
   co_return count;
 }
 
-awaitable<void> set_paused(broker_view at, std::string queue, bool paused) {
+awaitable<result<void>> set_paused(broker_view at, std::string queue, bool paused) {
+  const auto key = at.keys.own("paused");
+  if (paused) {
+    const auto count = redis::checked(co_await at.redis.command("SCARD", key));
+    if (count.as_integer().value_or(0) >= paused_limit)
+      co_return error{errc::conflict, "too many queues are paused"};
+  }
   const auto* command = paused ? "SADD" : "SREM";
-  redis::checked(co_await at.redis.command(command, at.keys.own("paused"), queue));
+  redis::checked(co_await at.redis.command(command, key, queue));
+  co_return result<void>{};
 }
 
 awaitable<void> revoke(broker_view at, std::string id, bool terminate) {
+  const std::vector<std::string> one{std::move(id)};
+  co_await revoke_all(at, one, terminate);
+}
+
+awaitable<void> revoke_all(broker_view at, std::vector<std::string> ids, bool terminate) {
+  if (ids.empty()) co_return;
   const auto until = std::chrono::duration_cast<std::chrono::seconds>(
       (std::chrono::system_clock::now() + revoke_memory).time_since_epoch());
-  json_object arguments{{"task_id", id}, {"terminate", terminate}, {"signal", "SIGTERM"}};
   redis::request both;
-  both.push("ZADD", at.keys.own("revoked"), until.count(), id);
+  json_array names;
+  for (const auto& id : ids) {
+    both.push("ZADD", at.keys.own("revoked"), until.count(), id);
+    names.push_back(json(id));
+  }
+  json_object arguments{{"terminate", terminate}, {"signal", "SIGTERM"}};
+  // One as Celery's own clients send it.
+  arguments["task_id"] = ids.size() == 1 ? json(ids[0]) : json(std::move(names));
   both.push("PUBLISH", at.keys.pidbox(), control_request("revoke", std::move(arguments), {}));
   redis::checked(co_await at.redis.exec(std::move(both)));
-}
-
-awaitable<json_array> dead_letters(broker_view at, std::size_t limit) {
-  json_array out;
-  const auto last = static_cast<std::int64_t>(limit) - 1;
-  const auto items =
-      redis::checked(co_await at.redis.command("LRANGE", at.keys.own("dead"), 0, last));
-  for (const auto& text : items.as_strings())
-    if (auto entry = parse_json(text)) out.push_back(std::move(*entry));
-  co_return out;
-}
-
-awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id) {
-  const auto dead = at.keys.own("dead");
-  std::int64_t sent = 0;
-  const auto items = redis::checked(co_await at.redis.command("LRANGE", dead, 0, -1)).as_strings();
-  for (const auto& text : items) {
-    const auto entry = parse_json(text);
-    if (!entry || !entry->is_object()) continue;
-    const auto field = [&](std::string_view name) { return text_at(entry->get_object(), name); };
-    if (!id.empty() && field("id") != id) continue;
-    const auto queue = field("queue");
-    envelope_edit edit;
-    edit.restored = 0;
-    const auto again = edit_envelope(field("message"), edit);
-    if (!again || queue.empty()) continue;
-    const auto* priority = entry->get_object().if_contains("priority");
-    const int step = priority_step(
-        priority && priority->is_int64() ? static_cast<int>(priority->get_int64()) : 0);
-    // In one transaction: a letter is never in both places, nor in neither.
-    redis::request move;
-    move.push("MULTI");
-    move.push("LREM", dead, 1, text);
-    move.push("LPUSH", at.keys.queue(queue, step), *again);
-    move.push("EXEC");
-    redis::checked(co_await at.redis.exec(std::move(move)));
-    ++sent;
-  }
-  co_return sent;
-}
-
-awaitable<std::int64_t> drop_dead_letters(broker_view at) {
-  redis::request both;
-  both.push("LLEN", at.keys.own("dead"));
-  both.push("UNLINK", at.keys.own("dead"));
-  const auto replies = redis::checked(co_await at.redis.exec(std::move(both)));
-  co_return replies[0].as_integer().value_or(0);
 }
 
 awaitable<std::int64_t> release_scheduled(broker_view at) {
@@ -292,7 +279,8 @@ awaitable<std::int64_t> release_scheduled(broker_view at) {
   const auto eta = at.keys.own("eta");
   while (true) {
     const auto part =
-        redis::checked(co_await at.redis.command("ZRANGE", eta, 0, dead_part - 1)).as_strings();
+        redis::checked(co_await at.redis.command("ZRANGE", eta, 0, scheduled_part - 1))
+            .as_strings();
     if (part.empty()) co_return moved;
     redis::request move;
     move.push("MULTI");

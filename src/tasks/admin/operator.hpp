@@ -1,4 +1,4 @@
-// What operators do with a task system: queues, workers, dead letters, doctor. Used by the command
+// What operators do with a task system: queues, workers, doctor. Used by the command
 // line and the routes.
 //
 // Each function needs a connected client of the broker. Infrastructure failures throw; outcomes
@@ -48,17 +48,15 @@ awaitable<json_array> queues(broker_view at);
 // "last_heartbeat"}, and "returned" when it put back messages of tasks that only others know.
 awaitable<json_array> workers(broker_view at);
 
-awaitable<std::int64_t> purge(broker_view at, std::string queue);
-awaitable<void> set_paused(broker_view at, std::string queue, bool paused);
+// Removes all waiting messages and returns how many they were; conflict when the name is that of
+// another key.
+awaitable<result<std::int64_t>> purge(broker_view at, std::string queue);
+// conflict when too many are paused.
+awaitable<result<void>> set_paused(broker_view at, std::string queue, bool paused);
 // Revokes a task: stored for C++ workers that start later, and broadcast to those that run.
 awaitable<void> revoke(broker_view at, std::string id, bool terminate);
+awaitable<void> revoke_all(broker_view at, std::vector<std::string> ids, bool terminate);
 
-// Newest first.
-awaitable<json_array> dead_letters(broker_view at, std::size_t limit);
-// Puts dead letters back on their queues (all if `id` is empty, else those of one task id). Returns
-// how many. Their count of workers that died with them starts anew.
-awaitable<std::int64_t> requeue_dead_letters(broker_view at, std::string id);
-awaitable<std::int64_t> drop_dead_letters(broker_view at);
 // Puts all tasks with a far eta back on their queues, for Python workers, when no C++ worker is
 // left.
 awaitable<std::int64_t> release_scheduled(broker_view at);

@@ -25,6 +25,10 @@ constexpr auto missed_after = 30s;
 
 constexpr double longest_expiry_s = 1e9;
 
+// For operators, who see what the configuration of the leader holds.
+constexpr auto fixed_refresh = 10min;
+constexpr std::int64_t fixed_ttl_s = 3'600;
+
 error bad(std::string what) { return {errc::invalid_argument, std::move(what)}; }
 
 std::string stored(wall_time t) { return fmt::format("{:.6f}", to_unix_s(t)); }
@@ -103,6 +107,7 @@ result<periodic_task> parse_periodic(std::string name, const json_object& d) {
   if (const auto* e = d.if_contains("expires_s"))
     out.options.expires = expiry(std::chrono::duration<double>(e->to_number<double>()));
   out.run_missed = text_at(d, "missed") != "skip";
+  out.definition = d;
   return out;
 }
 
@@ -129,8 +134,22 @@ void beat::stop() {
 awaitable<bool> beat::lead() {
   const bool now = co_await lease_.hold();
   if (now != leading_) log::info(now ? "beat_leads" : "beat_follows", {{"token", lease_.token()}});
+  if (!leading_) shown_at_.reset();
   leading_ = now;
   co_return now;
+}
+
+awaitable<void> beat::show_fixed() {
+  const auto key = app_.keys.own("beat:fixed");
+  redis::request show;
+  show.push("MULTI");
+  show.push("DEL", key);
+  for (const auto& entry : fixed_)
+    show.push("HSET", key, entry.name, to_json_text(entry.definition));
+  show.push("EXPIRE", key, fixed_ttl_s);
+  show.push("EXEC");
+  redis::checked(co_await redis_.exec(std::move(show)));
+  shown_at_ = std::chrono::steady_clock::now();
 }
 
 awaitable<void> beat::reload() {
@@ -219,6 +238,8 @@ awaitable<milliseconds> beat::tick() {
   auto next = now + longest_sleep;
   if (!co_await lead()) co_return longest_sleep;
   co_await reload();
+  const bool is_shown = shown_at_ && std::chrono::steady_clock::now() - *shown_at_ < fixed_refresh;
+  if (!is_shown) co_await show_fixed();
   const auto lasts = redis::checked(co_await redis_.command("HGETALL", app_.keys.own("beat:last")));
   std::map<std::string, std::string> last_of;
   for (const auto& [name, text] : lasts.as_pairs()) last_of.emplace(name, text);

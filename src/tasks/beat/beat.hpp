@@ -25,6 +25,7 @@ struct periodic_task {
   json_object kwargs;
   send_options options;
   bool run_missed = true;  // a run that no scheduler sent in time is sent once, later; else never
+  json_object definition;  // what it was made of
 };
 
 // {"task": "rebuild", "every": "30s" | "cron": "0 4 * * *", "timezone": "Europe/Paris", "args":
@@ -45,6 +46,8 @@ class beat {
  private:
   awaitable<bool> lead();
   awaitable<void> reload();
+  // Shows the entries of the configuration to operators.
+  awaitable<void> show_fixed();
   // Sends what is due. Returns the time until the next entry is due.
   awaitable<milliseconds> tick();
   awaitable<void> consider(const periodic_task& entry, std::string last, wall_time now,
@@ -59,6 +62,7 @@ class beat {
   std::map<std::string, periodic_task> entries_;
   std::map<std::string, std::string> refused_;  // invalid entries in Redis, and why
   asio::steady_timer wake_;
+  std::optional<std::chrono::steady_clock::time_point> shown_at_;
   bool stopping_ = false;
   bool leading_ = false;
 };

@@ -94,7 +94,8 @@ void cycle_connection::push_fetch(redis::request& to, std::size_t want) {
   const auto& config = context_.config;
   const auto& names = context_.keys();
   const auto order = serving_order(config.queues, config.strict_queues, want);
-  std::vector<std::string> words{names.unacked(), names.unacked_index(), names.own("paused")};
+  std::vector<std::string> words{names.unacked(), names.unacked_index(), names.own("paused"),
+                                 names.own("fetched")};
   fetch_queues_.clear();
   for (const int step : priority_steps)
     for (const auto& [name, share] : order) {

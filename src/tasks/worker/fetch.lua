@@ -1,6 +1,6 @@
 -- Fetches messages and records them as held, in one step, so that a crash afterwards loses nothing.
--- KEYS: [1] unacked  [2] unacked_index  [3] paused queues  [4…] the lists, in the order of serving: for each
---       priority step, each queue
+-- KEYS: [1] unacked  [2] unacked_index  [3] paused queues  [4] fetched: how many each list gave  [5…] the lists, in the
+--       order of serving: for each priority step, each queue
 -- ARGV: [1] how many at most  [2] prefix of the tags  [3] number of the last tag given  [4] queues per step
 --       [5…] for each queue, its share: how many it may give before all queues of the step have been asked
 --       […] for each list, the queue's name as JSON text
@@ -10,7 +10,7 @@ local want = tonumber(ARGV[1])
 local seq = tonumber(ARGV[3])
 local width = tonumber(ARGV[4])
 local names = 4 + width
-local first = 4
+local first = 5
 local time = redis.call('TIME')
 local now = string.format('%d.%06d', time[1], time[2])
 local paused = {}
@@ -36,6 +36,7 @@ local function take(position, limit)
   end
   redis.call('HSET', KEYS[1], unpack(fields))
   redis.call('ZADD', KEYS[2], unpack(scores))
+  redis.call('HINCRBY', KEYS[4], KEYS[first + position], #got)
   out[#out + 1] = position
   out[#out + 1] = got
   out[#out + 1] = from

@@ -51,8 +51,10 @@ awaitable<void> heartbeater::announce() {
   hello.push("EXPIRE", context_.worker_key(), registration_ttl_s);
   hello.push("SADD", names.binding("celery.pidbox"),
              binding_member("", config.node + ".celery.pidbox"));
-  for (const auto& [name, weight] : config.queues)
+  for (const auto& [name, weight] : config.queues) {
     hello.push("SADD", names.binding(name), binding_member(name, name));
+    hello.push("SADD", names.own("queues"), name);
+  }
   redis::checked(co_await context_.side.exec(std::move(hello)));
   context_.publish_event("worker-online", event_fields(interval_s()));
 }

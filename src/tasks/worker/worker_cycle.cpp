@@ -12,6 +12,8 @@
 namespace skirmish::tasks {
 namespace {
 
+constexpr std::size_t kept_limit_bytes = 64 << 10;  // of a message that is kept for a retry
+
 // What recovery needs to report that a task died with its worker; empty when nobody waits for it.
 std::string running_record(const job& j) {
   const bool whole = has_dependants(j.m);
@@ -73,8 +75,14 @@ void push_cycle(redis::request& to, const worker_cycle& cycle, const cycle_ident
       out.text(value);
     }
   }
-  const auto unacked = of.keys.unacked(), index = of.keys.unacked_index();
-  const std::vector<std::string_view> keys{unacked, index, of.running_key, of.worker_key};
+  out.number(cycle.failed.size());
+  for (const auto& [id, message] : cycle.failed) {
+    out.text(id);
+    out.text(message);
+  }
+  const auto unacked = of.keys.unacked(), index = of.keys.unacked_index(),
+             messages = of.keys.own("history:message");
+  const std::vector<std::string_view> keys{unacked, index, of.running_key, of.worker_key, messages};
   redis::push_evalsha(to, scripts::worker_cycle, keys, out.views());
 }
 
@@ -105,6 +113,8 @@ void worker_cycle::add_ended(job& j, const key_names& keys) {
                                      dead_letter_entry(j, "rejected: " + j.problem.repr())});
   else if (!j.acknowledged)
     acks.push_back(j.m.tag);
+  const bool has_failed = j.ended == job_outcome::failure || j.ended == job_outcome::revoked;
+  if (has_failed && j.m.raw.size() <= kept_limit_bytes) failed.emplace_back(j.m.id, j.m.raw);
   if (j.start_recorded) ended_starts.push_back(j.m.tag);
   for (auto& entry : j.follower_chords) results.push_back(std::move(entry));
   for (auto& fields : j.follower_events) sent_events.push_back(std::move(fields));
@@ -134,8 +144,8 @@ void worker_cycle::add_return(const job& j, const key_names& keys) {
 
 bool worker_cycle::empty() const {
   return starts() == 0 && ended_starts.empty() && acks.empty() && pushes.empty() &&
-         deletes.empty() && results.empty() && events.empty() && chord_parts.empty() &&
-         put_back.empty();
+         deletes.empty() && results.empty() && failed.empty() && events.empty() &&
+         chord_parts.empty() && put_back.empty();
 }
 
 redis::request cycle_commands(const worker_cycle& cycle, const cycle_identity& of,

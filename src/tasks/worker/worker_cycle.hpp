@@ -27,6 +27,7 @@ struct worker_cycle {
   std::vector<addressed> pushes;
   std::vector<std::string> deletes;                          // keys
   std::vector<std::pair<std::string, std::string>> results;  // key, document
+  std::vector<std::pair<std::string, std::string>> failed;   // id, message: kept for a retry
   std::vector<std::string> events;                           // envelopes
   std::vector<chord_part> chord_parts;
   std::vector<std::string> sent_events;  // raw fields of task-sent events; not yet in envelopes

@@ -1,5 +1,5 @@
 -- One worker cycle: writes what ended, and claims what is about to start, in one step.
--- KEYS: [1] unacked  [2] unacked_index  [3] running:<instance>  [4] worker:<instance>
+-- KEYS: [1] unacked  [2] unacked_index  [3] running:<instance>  [4] worker:<instance>  [5] history:message
 -- ARGV: the cycle's number: a cycle that is sent again because its reply was lost changes nothing and returns the same.
 --   Then sections, each of which begins with its count:
 --   early    tag, record: tasks that are acknowledged now because they start; `record` is kept in running:<instance>
@@ -10,6 +10,7 @@
 --   pushes   list, message
 --   deletes  key
 --   results  key, TTL in seconds (0: none), value: stored and published unless a SUCCESS is stored there
+--   failed   id, message: kept for 7 days, so that an operator can send it again; the last 20,000
 -- Returns the 0-based positions (early first, then late) of tasks that are no longer held by this worker: they must not
 -- start.
 local cycle = ARGV[1]
@@ -104,6 +105,15 @@ for _ = 1, number() do
     end
   end
   if fresh then redis.call('PUBLISH', key, value) end
+end
+for _ = 1, number() do
+  local key = KEYS[5] .. ':' .. ARGV[at]
+  if not redis.call('SET', key, ARGV[at + 1], 'EX', 604800, 'NX') then
+    redis.call('SET', key, ARGV[at + 1], 'EX', 604800)
+  elseif redis.call('LPUSH', KEYS[5] .. 's', ARGV[at]) > 20000 then
+    redis.call('DEL', KEYS[5] .. ':' .. redis.call('RPOP', KEYS[5] .. 's'))
+  end
+  at = at + 2
 end
 redis.call('HSET', KEYS[4], 'cycle', cycle, 'lost', table.concat(lost, ','))
 return lost
