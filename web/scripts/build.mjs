@@ -15,7 +15,7 @@ const widget_budget_bytes = 10 * 1024; // not compressed
 const texts = {
   name: 'texts',
   setup({onLoad}) {
-    onLoad({filter: /src[/\\](i18n|public)[/\\](fr|ru)\.ts$/}, async ({path}) => {
+    onLoad({filter: /src[/\\]i18n[/\\](fr|ru)\.ts$/}, async ({path}) => {
       const language = /(fr|ru)\.ts$/.exec(path)[1];
       const folder = dirname(path);
       const values = (await evaluate(path))[language];
@@ -50,8 +50,9 @@ const common = {
 
 const pages = {
   ...common,
-  entryPoints: ['src/console.tsx', 'src/public.tsx'],
+  entryPoints: ['src/console.tsx', 'src/public.tsx', 'src/style/base.css'],
   outdir: 'dist/assets',
+  outbase: 'src',
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
   assetNames: '[name]-[hash]',
@@ -64,16 +65,18 @@ const pages = {
 
 const widget = {...common, entryPoints: ['src/widget/widget.ts'], outfile: 'dist/widget.js', format: 'iife'};
 
-// Each page names its script, its style sheet, and the chunks that the script needs at once.
+// Each page names its script, its style sheets, and the chunks that the script needs at once.
 async function writeHtml(metafile) {
   const html = {'src/console.tsx': 'console.html', 'src/public.tsx': 'index.html'};
+  const base = Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint === 'src/style/base.css');
   for (const [path, output] of Object.entries(metafile.outputs)) {
     const name = html[output.entryPoint];
     if (!name) continue;
     const url = (file) => file.replace(/^dist\//, '');
     const chunks = output.imports.filter(({kind}) => kind === 'import-statement').map((one) => one.path);
+    const styles = [base, output.cssBundle].filter(Boolean);
     const text = (await readFile(join(root, 'html', name), 'utf8'))
-      .replace('%STYLE%', url(output.cssBundle))
+      .replace('%STYLES%', styles.map((one) => `<link rel="stylesheet" href="${url(one)}">`).join(''))
       .replace('%SCRIPT%', url(path))
       .replace('%PRELOADS%', chunks.map((chunk) => `<link rel="modulepreload" href="${url(chunk)}">`).join(''));
     await writeFile(join(dist, name), text);

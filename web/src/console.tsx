@@ -1,6 +1,4 @@
 // The operators' page.
-import './style/tokens.css';
-import './style/console.css';
 import './style/tasks.css';
 import {effect} from '@preact/signals';
 import {render} from 'preact';

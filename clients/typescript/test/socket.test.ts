@@ -218,3 +218,21 @@ test('close() tells nobody but those who wait', async () => {
   assert.deepEqual(problems, []);
   assert.equal(connection.closed_with, 1000);
 });
+
+test('a handler that throws keeps nothing from the others', async () => {
+  const {dialer, time, socket} = start();
+  const got: Push[] = [];
+  const problem = new Error('a mistake in a page');
+  const fail = () => {
+    throw problem;
+  };
+  socket.observe(fail);
+  socket.subscribe('activity', fail, {onSubscribed: fail});
+  socket.subscribe('activity', (push) => got.push(push));
+  const connection = await dialer.open();
+  connection.say({cid: connection.take()[0]!.cid, subscribed: {channel: 'activity'}});
+  connection.say({event: {channel: 'activity', data: {}}});
+  assert.equal(got.length, 1);
+  assert.equal(socket.state, 'open');
+  assert.deepEqual(time.problems, [problem, problem, problem]);
+});

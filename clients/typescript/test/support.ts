@@ -46,6 +46,7 @@ export class ManualTime implements Surroundings {
   #now = 0;
   #timers: {at: number; callback: () => void}[] = [];
   chance = 1;
+  readonly problems: unknown[] = [];
 
   setTimeout(callback: () => void, after_ms: number): unknown {
     const timer = {at: this.#now + after_ms, callback};
@@ -59,6 +60,10 @@ export class ManualTime implements Surroundings {
 
   random(): number {
     return this.chance;
+  }
+
+  report(problem: unknown): void {
+    this.problems.push(problem);
   }
 
   async pass(ms: number): Promise<void> {

@@ -51,6 +51,7 @@ export const tasks_en = {
   'tasks.step_ended': '{state}',
   'tasks.no_times': 'No times are known: the task’s worker sent no events.',
   'tasks.error': 'Error',
+  'tasks.exception': 'Exception',
   'tasks.traceback': 'Traceback',
   'tasks.values': 'Arguments and result',
   'tasks.arguments': 'Arguments',

@@ -53,6 +53,7 @@ export const tasks_fr: Dictionary<keyof typeof tasks_en> = {
   'tasks.step_ended': '{state}',
   'tasks.no_times': 'Aucune heure connue : le worker de la tâche n’a pas envoyé d’événements.',
   'tasks.error': 'Erreur',
+  'tasks.exception': 'Exception',
   'tasks.traceback': 'Trace d’appels',
   'tasks.values': 'Arguments et résultat',
   'tasks.arguments': 'Arguments',

@@ -53,6 +53,7 @@ export const tasks_ru: Dictionary<keyof typeof tasks_en> = {
   'tasks.step_ended': '{state}',
   'tasks.no_times': 'Времена неизвестны: воркер задачи не слал событий.',
   'tasks.error': 'Ошибка',
+  'tasks.exception': 'Исключение',
   'tasks.traceback': 'Трассировка',
   'tasks.values': 'Аргументы и результат',
   'tasks.arguments': 'Аргументы',

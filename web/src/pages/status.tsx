@@ -1,13 +1,13 @@
 // The game server's status: what visitors of a site see, and how fresh it is.
 import {useEffect, useState} from 'preact/hooks';
 import {t} from '../i18n';
-import {duration, number, percent, toMs} from '../lib/format';
+import {duration, number} from '../lib/format';
 import {useLive} from '../lib/live';
 import {useApi} from '../lib/resource';
 import {filter, setFilters} from '../lib/router';
 import {api} from '../lib/session';
-import {Chart} from '../ui/chart';
 import {ask} from '../ui/dialog';
+import {PastPlayers, type History} from '../ui/history';
 import {PageHead} from '../ui/layout';
 import {Loaded, Panel} from '../ui/panel';
 import {Action, Age, Choice, Copy, Facts, Figure, State, Time} from '../ui/parts';
@@ -31,14 +31,6 @@ export interface StatusDocument {
   _meta: Record<string, string>;
 }
 interface Debug { cached: boolean; updated_at: string | null; age_seconds: number | null; ttl: number; is_fresh: boolean; interval_seconds: number; redis: string; leader: boolean }
-export interface History {
-  hours: number;
-  points: {t: string; online: boolean; players: number | null; max_players: number | null}[];
-  samples: number;
-  uptime_percent: number | null;
-  players_peak: number | null;
-}
-
 const spans = ['1', '24', '168', '720'] as const;
 
 export default function Status() {
@@ -93,7 +85,7 @@ export default function Status() {
         <Panel
           title={t('status.history')}
           wide
-          actions={<Choice label={t('status.span')} value={hours} onChoose={(value) => setFilters({hours: value})} options={spans.map((one) => [one, duration(Number(one) * 3600)] as const)} />}
+          actions={<Choice label={t('status.span')} value={hours} onChoose={(value) => setFilters({hours: value})} options={spans.map((one) => [one, one === '24' ? '24 h' : duration(Number(one) * 3600)] as const)} />}
         >
           <Loaded from={history} lines={8} isEmpty={({points}) => points.length === 0} empty={t('status.history_empty')}>
             {(data) => <PastPlayers of={data} />}
@@ -109,6 +101,15 @@ export default function Status() {
   );
 }
 
+function probed(of: StatusDocument) {
+  return [
+    [t('status.name'), of.name],
+    [t('status.version'), of.version],
+    [t('status.latency'), of.latency_ms === undefined || of.latency_ms === null ? '–' : duration(of.latency_ms / 1000)],
+    [t('status.checked'), <Age at={of.checked_at} />],
+  ] as const;
+}
+
 function Server({of}: {of: StatusDocument}) {
   const isProbed = of.online !== undefined;
   const isUp = isProbed ? of.online === true : of.server_status > 0;
@@ -120,32 +121,10 @@ function Server({of}: {of: StatusDocument}) {
       </div>
       <Facts
         of={[
-          [t('status.name'), of.name],
-          [t('status.version'), of.version],
-          [t('status.latency'), of.latency_ms === undefined || of.latency_ms === null ? '–' : duration(of.latency_ms / 1000)],
-          [t('status.checked'), <Age at={of.checked_at} />],
+          ...(isProbed ? probed(of) : []),
           ...Object.entries(of.rates).map(([name, value]) => [`${t('status.rate')} ${name}`, number(value, 2)] as const),
         ]}
       />
-    </>
-  );
-}
-
-/** Players over time, and the share of the time that the server was there. */
-export function PastPlayers({of}: {of: History}) {
-  const times = of.points.map(({t}) => (toMs(t) ?? 0) / 1000);
-  const hasPlayers = of.points.some(({players}) => players !== null);
-  const series = hasPlayers
-    ? [{label: t('status.players'), values: of.points.map(({players}) => players)}]
-    : [{label: t('status.online_share'), values: of.points.map(({online}) => (online ? 1 : 0))}];
-  return (
-    <>
-      <div class="figures spaced">
-        <Figure label={t('status.uptime')} value={of.uptime_percent === null ? '–' : percent(of.uptime_percent / 100)} />
-        <Figure label={t('status.peak')} value={number(of.players_peak)} />
-        <Figure label={t('status.samples')} value={number(of.samples)} />
-      </div>
-      <Chart label={t('status.history')} times={times} series={series} height={200} />
     </>
   );
 }

@@ -8,13 +8,14 @@ import {api} from '../lib/session';
 import {ask} from '../ui/dialog';
 import {PageHead} from '../ui/layout';
 import {Loaded, Panel} from '../ui/panel';
-import {Action, Choice, FilterField, State, Time} from '../ui/parts';
+import {Action, Choice, FilterField, Time} from '../ui/parts';
 import {Table, type Column} from '../ui/table';
 import {TaskCharts} from './tasks_charts';
 import {
-  bulkFilter, fits, levelOf, runtimeOf, spans, stateName, states, useTaskFilter, useTasks, waitOf, type Task, type TaskFilter, type TaskList,
+  bulkFilter, fits, runtimeOf, spans, stateName, states, useTaskFilter, useTasks, waitOf, type Task, type TaskFilter, type TaskList,
 } from './tasks_data';
 import {TaskDetail} from './tasks_detail';
+import {TaskState} from './tasks_state';
 
 export default function Tasks() {
   const id = here.value.parts[1];
@@ -59,14 +60,16 @@ function List({wanted}: {wanted: TaskFilter}) {
   const open = ({id}: Task) => go(link(['tasks', id]));
   return (
     <Panel title={t('tasks.history')} wide actions={<Actions list={list} wanted={wanted} chosen={chosen} done={() => setChosen(new Set())} />}>
-      <StateFilter counts={list.counts} />
-      {waiting > 0 && (
-        <p class="notice" role="status">
-          <button type="button" class="small" onClick={list.first.reload}>
-            {t('tasks.show_new', {n: waiting})}
-          </button>
-        </p>
-      )}
+      <div class="list-tools">
+        <StateFilter counts={list.counts} />
+        <span role="status">
+          {waiting > 0 && (
+            <button type="button" class="small primary" onClick={list.first.reload}>
+              {t('tasks.show_new', {n: waiting})}
+            </button>
+          )}
+        </span>
+      </div>
       {!is_live && list.first.data && <p class="sr">{t('tasks.not_live')}</p>}
       {list.isPartial && (
         <p class="notice" role="status">
@@ -89,7 +92,7 @@ function List({wanted}: {wanted: TaskFilter}) {
 
 function columns(): Column<Task>[] {
   return [
-    {name: 'state', title: t('tasks.state'), by: ({state}) => state, cell: ({state}) => <State level={levelOf(state)}>{stateName(state)}</State>},
+    {name: 'state', title: t('tasks.state'), by: ({state}) => state, cell: ({state}) => <TaskState of={state} />},
     {name: 'name', title: t('tasks.name'), by: ({name}) => name, cell: ({id, name}) => <a href={link(['tasks', id])}>{name ?? id}</a>},
     {name: 'id', title: t('tasks.id'), isExtra: true, cell: ({id}) => <code>{id}</code>},
     {name: 'worker', title: t('tasks.worker'), isExtra: true, by: ({worker}) => worker, cell: ({worker}) => worker ?? '–'},

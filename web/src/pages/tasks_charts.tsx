@@ -70,7 +70,7 @@ export function TaskCharts({wanted}: {wanted: TaskFilter}) {
         return (
           <div class="page">
             <p class="nothing">{t(isWhole ? 'tasks.sample_whole' : 'tasks.sample', {n: tasks.length})}</p>
-            <div class="grid">
+            <div class="thirds">
               <Panel title={t('tasks.throughput')}>
                 <Chart label={t('tasks.throughput')} times={buckets.times} series={[{label: t('tasks.succeeded'), values: buckets.succeeded, color: 3}, {label: t('tasks.failed'), values: buckets.failed, color: 2}]} least={0.1} />
               </Panel>

@@ -10,8 +10,9 @@ import {useLive} from '../lib/live';
 import {ask} from '../ui/dialog';
 import {PageHead} from '../ui/layout';
 import {Loaded, Panel} from '../ui/panel';
-import {Action, Copy, Facts, State, Time} from '../ui/parts';
-import {between, ended_states, levelOf, pretty, runtimeOf, stateName, waitOf, type Task} from './tasks_data';
+import {Action, Copy, Facts, Time} from '../ui/parts';
+import {between, ended_states, pretty, runtimeOf, stateName, waitOf, type Task} from './tasks_data';
+import {TaskState} from './tasks_state';
 import {TaskTree} from './tasks_tree';
 
 export function TaskDetail({id}: {id: string}) {
@@ -47,7 +48,7 @@ export function TaskDetail({id}: {id: string}) {
             </Panel>
             {one.exception && (
               <Panel title={t('tasks.error')} wide>
-                <Text label={t('tasks.error')} text={one.exception} />
+                <Text label={t('tasks.exception')} text={one.exception} />
                 {one.traceback && <Text label={t('tasks.traceback')} text={one.traceback} />}
               </Panel>
             )}
@@ -64,12 +65,12 @@ export function TaskDetail({id}: {id: string}) {
                 {() => <Text label={t('tasks.result')} text={pretty(one.result)} />}
               </OnDemand>
             </Panel>
-            <Panel title={t('tasks.tree')} wide>
-              <TaskTree id={id} />
-            </Panel>
           </div>
         )}
       </Loaded>
+      <Panel title={t('tasks.tree')} wide>
+        <TaskTree id={id} />
+      </Panel>
     </div>
   );
 }
@@ -98,19 +99,22 @@ async function revoke(path: string, terminates: boolean, done: () => void): Prom
 
 function factsOf(task: Task): [string, ComponentChildren][] {
   const taskLink = (id: string | undefined) => (id && id !== task.id ? <a href={link(['tasks', id])}>{id}</a> : undefined);
-  return [
-    [t('tasks.state'), <State level={levelOf(task.state)}>{stateName(task.state)}</State>],
+  const always: [string, ComponentChildren][] = [
+    [t('tasks.state'), <TaskState of={task.state} />],
     [t('tasks.id'), <><code>{task.id}</code> <Copy text={task.id} /></>],
     [t('tasks.worker'), task.worker && <a href={link(['workers', task.worker])}>{task.worker}</a>],
     [t('tasks.queue'), task.queue],
     [t('tasks.wait'), duration(waitOf(task))],
     [t('tasks.runtime'), duration(runtimeOf(task))],
     [t('tasks.retries'), number(task.retries)],
+  ];
+  const sometimes: [string, ComponentChildren][] = [
     [t('tasks.eta'), task.eta && <Time at={task.eta} />],
     [t('tasks.expires'), task.expires && <Time at={task.expires} />],
     [t('tasks.parent'), taskLink(task.parent_id)],
     [t('tasks.root'), taskLink(task.root_id)],
   ];
+  return [...always, ...sometimes.filter(([, value]) => value)];
 }
 
 // Each step with its moment, and with a bar from the step before.

@@ -157,15 +157,7 @@ function Doctor() {
     {name: 'cure', title: t('doctor.cure'), cell: ({cure}) => cure},
   ];
   return (
-    <Panel
-      title={t('doctor.title')}
-      wide
-      actions={
-        <button type="button" class="small" onClick={() => (isAsked ? found.reload() : setAsked(true))}>
-          {t('doctor.ask')}
-        </button>
-      }
-    >
+    <Panel title={t('doctor.title')} wide>
       {isAsked ? (
         <Loaded from={found} isEmpty={({items}) => items.length === 0} empty={t('doctor.healthy')}>
           {({items}) => <Table label={t('doctor.title')} columns={columns} rows={items} id={({problem, subject}) => `${problem} ${subject}`} />}
@@ -173,6 +165,9 @@ function Doctor() {
       ) : (
         <p class="empty">{t('doctor.text')}</p>
       )}
+      <button type="button" class="small examine" onClick={() => (isAsked ? found.reload() : setAsked(true))}>
+        {t('doctor.ask')}
+      </button>
     </Panel>
   );
 }

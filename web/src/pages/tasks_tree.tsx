@@ -5,7 +5,7 @@ import {useApi} from '../lib/resource';
 import {link} from '../lib/router';
 import {Loaded} from '../ui/panel';
 import {State} from '../ui/parts';
-import {levelOf, stateName} from './tasks_data';
+import {TaskState} from './tasks_state';
 
 interface Node {
   id: string;
@@ -52,7 +52,7 @@ function Leaf({node, isHere}: {node: Node; isHere: boolean}) {
   const name = node.name ?? node.id;
   return (
     <span class="tree-node">
-      <State level={levelOf(node.state ?? '')}>{stateName(node.state ?? 'PENDING')}</State>
+      <TaskState of={node.state} />
       {isHere ? <strong>{name}</strong> : <a href={link(['tasks', node.id])}>{name}</a>}
       <code class="extra">{node.id}</code>
     </span>

@@ -106,7 +106,9 @@ export function WorkerDetail({node, worker}: {node: string; worker: Worker | und
           <Empty>{t('workers.unknown')}</Empty>
         )}
       </Panel>
-      <Choice label={t('workers.parts')} options={tabs.map((one) => [one, t(`workers.tab_${one}` as Key)] as const)} value={tab} onChoose={(one) => setFilters({tab: one === 'active' ? '' : one})} />
+      <div class="filters">
+        <Choice label={t('workers.parts')} options={tabs.map((one) => [one, t(`workers.tab_${one}` as Key)] as const)} value={tab} onChoose={(one) => setFilters({tab: one === 'active' ? '' : one})} />
+      </div>
       {worker && isLost(worker) ? (
         <Panel title={t(`workers.tab_${tab}` as Key)} wide>
           <Empty>{t('workers.is_lost')}</Empty>

@@ -35,14 +35,14 @@ export function Layout() {
         <button type="button" class="plain icon-only menu-button" aria-label={t('layout.menu')} aria-expanded={isMenuOpen} aria-controls="navigation" onClick={() => setMenuOpen(!isMenuOpen)}>
           <Icon name={isMenuOpen ? 'close' : 'menu'} />
         </button>
-        <a class="brand" href={link('')}>
+        <a class="brand" href={link('')} aria-label="Skirmish">
           <span class="mark" aria-hidden="true" />
           <span>Skirmish</span>
         </a>
         <button type="button" class="search-button" onClick={() => (isPaletteOpen.value = true)}>
           <Icon name="search" />
           <span>{t('search.title')}</span>
-          <kbd>Ctrl K</kbd>
+          <kbd aria-hidden="true">Ctrl K</kbd>
         </button>
         <div class="top-tools">
           <Connection />

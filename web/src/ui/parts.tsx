@@ -1,6 +1,6 @@
 // Small things that every page is made of.
 import type {ComponentChildren} from 'preact';
-import {useState} from 'preact/hooks';
+import {useEffect, useRef, useState} from 'preact/hooks';
 import {t} from '../i18n';
 import {dateTime, duration, now, shortTime, toMs} from '../lib/format';
 import {zone} from '../lib/preferences';
@@ -48,13 +48,13 @@ export function State({level, children}: {level: Level; children: ComponentChild
 export interface ActionProps {
   children: ComponentChildren;
   onClick(): void | Promise<void>;
-  kind?: 'primary' | 'danger' | 'plain';
+  kind?: 'normal' | 'primary' | 'danger' | 'plain';
   icon?: IconName;
   disabled?: boolean;
 }
 
 /** A button that changes something: only who may change things sees it. It waits for what it began. */
-export function Action({children, onClick, kind = 'plain', icon, disabled}: ActionProps) {
+export function Action({children, onClick, kind = 'normal', icon, disabled}: ActionProps) {
   const [isBusy, setBusy] = useState(false);
   if (!mayChange.value) return null;
   const act = async () => {
@@ -143,15 +143,19 @@ export function FilterField({label, value, onChange, type = 'search'}: {
   onChange(value: string): void;
   type?: 'search' | 'text' | 'number';
 }) {
-  const [timer, setTimer] = useState<ReturnType<typeof setTimeout>>();
-  const later = (text: string) => {
-    clearTimeout(timer);
-    setTimer(setTimeout(() => onChange(text), 250));
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const later = (typed: string) => {
+    setText(typed);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onChange(typed), 250);
   };
   return (
     <label class="filter">
       <span class="sr">{label}</span>
-      <input {...({type} as object)} value={value} placeholder={label} onInput={(event) => later(event.currentTarget.value)} />
+      <input {...({type} as object)} value={text} placeholder={label} onInput={(event) => later(event.currentTarget.value)} />
     </label>
   );
 }

@@ -1,0 +1,22 @@
+// The page for visitors.
+export const public_en = {
+  'public.lead': 'Live from the game',
+  'public.players_now': 'Playing now',
+  'public.last_24': 'The last 24 hours',
+  'public.history_empty': 'No history yet. It grows by a point every few minutes.',
+  'public.board_global': 'Top players',
+  'public.board_active': 'Most active today',
+  'public.board_empty': 'Nobody has scored yet. Be the first.',
+  'public.rank': 'Rank',
+  'public.player': 'Player',
+  'public.score': 'Score',
+  'public.levels': 'Popular levels',
+  'public.levels_empty': 'No level has been completed yet.',
+  'public.completions': {one: '{n} completion', other: '{n} completions'},
+  'public.achievements': 'Recent achievements',
+  'public.achievements_empty': 'No achievement has been unlocked yet.',
+  'public.log_in': 'Operators',
+  'public.api': 'API',
+  'public.connecting': 'connecting',
+  'public.map': 'Map',
+};

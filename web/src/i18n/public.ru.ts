@@ -1,0 +1,24 @@
+import type {public_en} from './public.en';
+import type {Dictionary} from './text';
+
+export const public_ru: Dictionary<keyof typeof public_en> = {
+  'public.lead': 'Прямо из игры',
+  'public.players_now': 'Сейчас играют',
+  'public.last_24': 'Последние 24 часа',
+  'public.history_empty': 'Истории пока нет. Новая точка появляется каждые несколько минут.',
+  'public.board_global': 'Лучшие игроки',
+  'public.board_active': 'Самые активные за сутки',
+  'public.board_empty': 'Очков ещё ни у кого нет. Станьте первым.',
+  'public.rank': 'Место',
+  'public.player': 'Игрок',
+  'public.score': 'Очки',
+  'public.levels': 'Популярные уровни',
+  'public.levels_empty': 'Ни один уровень ещё не пройден.',
+  'public.completions': {one: '{n} прохождение', few: '{n} прохождения', many: '{n} прохождений', other: '{n} прохождения'},
+  'public.achievements': 'Недавние достижения',
+  'public.achievements_empty': 'Достижений пока нет.',
+  'public.log_in': 'Операторам',
+  'public.api': 'API',
+  'public.connecting': 'подключение',
+  'public.map': 'Карта',
+};
