@@ -1,5 +1,6 @@
 // The wire: bytes that real Celery clients wrote, and what this library makes of them.
 #include "skirmish/tasks/call.hpp"
+#include "core/ids.hpp"
 #include "tasks/protocol/base64.hpp"
 #include "tasks/protocol/control_message.hpp"
 #include "tasks/protocol/envelope.hpp"
@@ -7,7 +8,6 @@
 #include "tasks/protocol/message.hpp"
 #include "tasks/protocol/python_repr.hpp"
 #include "tasks/protocol/result_document.hpp"
-#include "tasks/protocol/uuid.hpp"
 #include "tasks/protocol/wall_time.hpp"
 #include "tasks/tasks_keys.hpp"
 
@@ -52,7 +52,7 @@ TEST(message, reads_what_celery_writes) {
 TEST(message, reads_its_own_envelopes) {
   outgoing o;
   o.task = "t\"\\é";
-  o.id = new_uuid();
+  o.id = random_uuid();
   o.queue = "mail";
   o.priority = 7;
   o.eta = parse_iso("2030-01-02T03:04:05.678901+02:00");
