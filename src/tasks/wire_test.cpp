@@ -1,7 +1,7 @@
 // The wire: bytes that real Celery clients wrote, and what this library makes of them.
-#include "skirmish/tasks/call.hpp"
+#include "core/base64.hpp"
 #include "core/ids.hpp"
-#include "tasks/protocol/base64.hpp"
+#include "skirmish/tasks/call.hpp"
 #include "tasks/protocol/control_message.hpp"
 #include "tasks/protocol/envelope.hpp"
 #include "tasks/protocol/event.hpp"
@@ -105,18 +105,6 @@ TEST(message, an_edit_changes_what_it_names_and_nothing_else) {
   EXPECT_TRUE(m.redelivered);
   EXPECT_EQ(m.delivery_tag, "t");
   EXPECT_EQ(parse(*edited).at("body"), parse(real_message).at("body"));
-}
-
-TEST(text, base64_both_ways) {
-  for (const std::string_view plain : {"", "a", "ab", "abc", "abcd", "\xff\x00\x80"}) {
-    std::string coded, back;
-    append_base64(coded, plain);
-    ASSERT_TRUE(decode_base64(coded, back));
-    EXPECT_EQ(back, plain);
-  }
-  std::string out;
-  for (const char* bad : {"a", "ab", "abc", "a===", "ab=c", "=abc", "ab c"})
-    EXPECT_FALSE(decode_base64(bad, out)) << bad;
 }
 
 TEST(text, times_as_python_writes_them) {

@@ -1,7 +1,7 @@
 #include "tasks/protocol/message.hpp"
 
+#include "core/base64.hpp"
 #include "core/ids.hpp"
-#include "tasks/protocol/base64.hpp"
 #include "tasks/protocol/json_scan.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/python_repr.hpp"
