@@ -1,6 +1,7 @@
 #include "api_client/api_client.hpp"
 
 #include "core/parse.hpp"
+#include "core/url.hpp"
 #include "http/websocket_codec.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -47,22 +48,16 @@ std::string host_field(const server_address& server) {
 }  // namespace
 
 result<server_address> parse_server_url(std::string_view url) {
-  constexpr std::string_view scheme = "http://";
-  if (!url.starts_with(scheme))
-    return error{errc::invalid_argument, "--url must look like http://127.0.0.1:8090"};
-  auto rest = url.substr(scheme.size());
-  rest = rest.substr(0, rest.find('/'));
+  const error bad{errc::invalid_argument, "--url must look like http://127.0.0.1:8090"};
+  const auto parts = split_url(url);
+  if (!parts || parts->scheme != "http" || parts->user_info) return bad;
+  const auto host = split_host(parts->hosts);
+  if (!host) return bad;
   server_address out;
-  const auto colon = rest.rfind(':');
-  const bool has_port =
-      colon != std::string_view::npos && rest.find(']', colon) == std::string_view::npos;
-  out.host = rest.substr(0, has_port ? colon : rest.size());
-  if (has_port) out.port = rest.substr(colon + 1);
-  if (out.host.size() > 1 && out.host.front() == '[')
-    out.host = out.host.substr(1, out.host.size() - 2);
+  out.host = host->host;
+  if (host->port) out.port = *host->port;
   const auto port = parse_integer(out.port);
-  if (out.host.empty() || !port || *port < 1 || *port > 65'535)
-    return error{errc::invalid_argument, "--url must look like http://127.0.0.1:8090"};
+  if (out.host.empty() || !port || *port < 1 || *port > 65'535) return bad;
   return out;
 }
 

@@ -104,13 +104,14 @@ TEST_F(cache_fixture, what_one_thread_invalidates_no_other_remembers) {
     return answer.get_future().get();
   };
   std::atomic<bool> in_memory = false;
-  asio::post(their_io, [&] {
+  const auto read = [&] {
     other.tasks.spawn("reader", [&]() -> awaitable<void> {
       co_await other.redis.wait_connected(10s);
       for (int i = 0; i < 2; ++i) co_await theirs.get_or_load("level:1", database.loader());
       in_memory = true;
     });
-  });
+  };
+  asio::post(their_io, read);
   run([&]() -> awaitable<void> {
     co_await first.redis.wait_connected(10s);
     co_await eventually([&] { return in_memory.load(); });
@@ -118,6 +119,14 @@ TEST_F(cache_fixture, what_one_thread_invalidates_no_other_remembers) {
     // The other thread is busy: Redis' push waits in its socket.
     asio::post(their_io, [] { std::this_thread::sleep_for(50ms); });
     co_await mine.invalidate_cache("level:1");
+    EXPECT_FALSE(there([&] { return theirs.peek("level:1").has_value(); }));
+    // The same for all names that begin so.
+    in_memory = false;
+    asio::post(their_io, read);
+    co_await eventually([&] { return in_memory.load(); });
+    EXPECT_TRUE(there([&] { return theirs.peek("level:1").has_value(); }));
+    asio::post(their_io, [] { std::this_thread::sleep_for(50ms); });
+    co_await first.store.invalidate_prefix("level:");
     EXPECT_FALSE(there([&] { return theirs.peek("level:1").has_value(); }));
     co_await first.end();
   });

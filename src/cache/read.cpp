@@ -302,7 +302,7 @@ awaitable<std::size_t> cache_store::invalidate_prefix(std::string prefix) {
   co_await state_->unlink_matching(loads);
   const auto removed = co_await state_->unlink_matching(values);
   state_->options.flights->forget_prefix(space.key(prefix));
-  state_->near->clear();
+  co_await state_->options.flights->memories.clear();
   co_return removed;
 }
 

@@ -1,5 +1,7 @@
 #include "chat/chat.hpp"
 
+#include "chat/published.hpp"
+
 #include <gtest/gtest.h>
 
 namespace skirmish::chat {
@@ -17,6 +19,30 @@ TEST(message_id, is_read_and_written) {
 TEST(message_id, is_ordered_by_time_then_number) {
   EXPECT_LT((message_id{5, 9}), (message_id{6, 0}));
   EXPECT_LT((message_id{5, 9}), (message_id{5, 10}));
+}
+
+TEST(published, is_read_whatever_the_order_of_its_members) {
+  for (const auto* text : {R"({"channel":"general","id":"5-3","from":"ada","text":"hi","ts":"t"})",
+                           R"({ "text": "\"id\":\"9-9\"", "id": "5-3", "channel": "general" })"}) {
+    const auto read = read_published(text);
+    EXPECT_EQ(read.what, published::kind::message) << text;
+    EXPECT_EQ(read.id, (message_id{5, 3})) << text;
+  }
+  const auto banned = read_published(R"({"banned":{"player_id":"bob","channel":"general"}})");
+  EXPECT_EQ(banned.what, published::kind::banned);
+  EXPECT_EQ(banned.player_id, "bob");
+  EXPECT_EQ(read_published(R"({"banned":{}})").player_id, "");
+  EXPECT_EQ(read_published(R"( {"deleted":{"channel":"general","id":"5-3"}})").what,
+            published::kind::deleted);
+}
+
+// Clients would get broken JSON if it were taken for a message.
+TEST(published, what_only_begins_like_a_message_is_unknown) {
+  for (const auto* text :
+       {"", "hello", "{}", "[1]", R"({"channel":"general","id":"5-3")",
+        R"({"channel":"general","id":"5-3"} and more)", R"({"channel":"general","id":"x"})",
+        R"({"channel":"general","id":5})", R"({"id":"5-3"})"})
+    EXPECT_EQ(read_published(text).what, published::kind::unknown) << text;
 }
 
 struct rights : testing::Test {

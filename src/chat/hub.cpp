@@ -1,12 +1,12 @@
 #include "chat/hub.hpp"
 
+#include "chat/published.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "http/websocket_codec.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
@@ -28,19 +28,6 @@ std::string encoded(std::string_view text) {
 
 std::string push_of(std::string_view message) {
   return fmt::format(R"({{"message":{}}})", message);
-}
-
-// The id of a message as chat/deliver.lua publishes it; nothing for anything else.
-std::optional<message_id> id_of(std::string_view payload) {
-  constexpr std::string_view start = R"({"channel":")";
-  constexpr std::string_view id_start = R"(","id":")";
-  if (!payload.starts_with(start)) return std::nullopt;
-  const auto at = payload.find(id_start, start.size());
-  if (at == std::string_view::npos) return std::nullopt;
-  const auto from = at + id_start.size();
-  const auto to = payload.find('"', from);
-  if (to == std::string_view::npos) return std::nullopt;
-  return parse_stream_id(payload.substr(from, to - from));
 }
 
 }  // namespace
@@ -229,23 +216,26 @@ void hub::leave(realtime::connection& c, const std::string& name) {
 void hub::receive(const std::string& name, std::string_view payload) {
   auto* at = find(name);
   if (!at) return;
-  if (const auto id = id_of(payload)) {
-    if (at->mending) {
-      at->held.emplace_back(*id, payload);
-    } else if (*id > at->last) {
-      at->last = *id;
-      deliver(*at, *id, push_of(payload));
-    }
-  } else if (payload.starts_with(R"({"banned":)")) {
-    control(*at, payload, "banned");
-  } else if (payload.starts_with(R"({"deleted":)")) {
-    deliver(*at, {}, payload);
-  } else {
-    // Somebody published by hand: not a message of the history, and told as it is.
-    deliver(*at, {},
-            fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name,
-                        json::serialize(json::string(payload))));
+  const auto read = read_published(payload);
+  switch (read.what) {
+    case published::kind::message:
+      if (at->mending) {
+        at->held.emplace_back(read.id, payload);
+      } else if (read.id > at->last) {
+        at->last = read.id;
+        deliver(*at, read.id, push_of(payload));
+      }
+      return;
+    case published::kind::banned:
+      if (!read.player_id.empty()) put_out(*at, read.player_id);
+      return;
+    case published::kind::deleted: return deliver(*at, {}, payload);
+    case published::kind::unknown: break;
   }
+  // Somebody published by hand: not a message of the history, and delivered as it is.
+  deliver(*at, {},
+          fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name,
+                      json::serialize(json::string(payload))));
 }
 
 void hub::deliver(channel& at, message_id id, std::string_view text) {
@@ -260,15 +250,6 @@ void hub::deliver(channel& at, message_id id, std::string_view text) {
   at.marks.emplace_back(id, at.outgoing.size());
   at.outgoing += frame_bytes;
   schedule(at);
-}
-
-void hub::control(channel& at, std::string_view payload, const char* kind) {
-  error_code ec;
-  const auto v = json::parse(payload, ec);
-  const auto* body = !ec && v.is_object() ? v.get_object().if_contains(kind) : nullptr;
-  const auto* who =
-      body && body->is_object() ? body->get_object().if_contains("player_id") : nullptr;
-  if (who && who->is_string()) put_out(at, std::string(who->get_string()));
 }
 
 void hub::put_out(channel& at, const std::string& player_id) {

@@ -52,7 +52,6 @@ class hub {
 
   void receive(const std::string& name, std::string_view payload);
   void deliver(channel& at, message_id id, std::string_view text);
-  void control(channel& at, std::string_view payload, const char* kind);
   void put_out(channel& at, const std::string& player_id);
   void schedule(channel& at);
   void fan_out(channel& at);

@@ -8,7 +8,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <set>
 
 namespace skirmish {
 namespace {
@@ -52,6 +57,43 @@ TEST(ids, random_ones_differ) {
   EXPECT_NE(random_hex(32), random_hex(32));
   EXPECT_EQ(random_uuid().size(), 36U);
   EXPECT_EQ(random_uuid()[14], '4');
+}
+
+TEST(ids, a_uuid_has_the_form_of_version_4) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1'000; ++i) {
+    const auto id = random_uuid();
+    EXPECT_THAT(id, testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-"
+                                          "[0-9a-f]{12}"));
+    EXPECT_TRUE(seen.insert(id).second) << id;
+  }
+}
+
+// The first UUID that a child process makes; empty when something failed.
+std::string uuid_of_child() {
+  int ends[2];
+  if (::pipe(ends) != 0) return {};
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto id = random_uuid();
+    _exit(::write(ends[1], id.data(), id.size()) == static_cast<ssize_t>(id.size()) ? 0 : 1);
+  }
+  std::string id(36, ' ');
+  ::close(ends[1]);
+  const auto count = ::read(ends[0], id.data(), id.size());
+  ::close(ends[0]);
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return status == 0 && count == 36 ? id : std::string();
+}
+
+TEST(ids, children_of_one_process_make_different_ones) {
+  static_cast<void>(random_uuid());  // the parent has drawn random bytes
+  const auto first = uuid_of_child();
+  const auto second = uuid_of_child();
+  ASSERT_EQ(first.size(), 36U);
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, random_uuid());
 }
 
 TEST(log, values_are_quoted_when_needed) {

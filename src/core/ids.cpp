@@ -2,14 +2,49 @@
 
 #include "core/digest.hpp"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstring>
 #include <vector>
 
 namespace skirmish {
-namespace {}  // namespace
+namespace {
+
+// How many forks lie between this process and its first ancestor. A child must not hand out the
+// random bytes that its parent drew, or all children would make the same ids.
+std::atomic<unsigned> forks{0};
+[[maybe_unused]] const int fork_handler = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
+
+void fill_random(unsigned char* to, std::size_t count) {
+  struct pool {
+    std::array<unsigned char, 4096> bytes;
+    std::size_t used = sizeof(bytes);
+    unsigned forks = 0;
+  };
+  thread_local pool p;
+  const auto now = forks.load(std::memory_order_relaxed);
+  if (p.used + count > p.bytes.size() || p.forks != now) {
+    randombytes_buf(p.bytes.data(), p.bytes.size());
+    p.used = 0;
+    p.forks = now;
+  }
+  std::memcpy(to, p.bytes.data() + p.used, count);
+  // Bytes that were handed out do not stay in memory.
+  std::memset(p.bytes.data() + p.used, 0, count);
+  p.used += count;
+}
+
+void append_hex_byte(std::string& out, unsigned char byte) {
+  constexpr char digits[] = "0123456789abcdef";
+  out += digits[byte >> 4];
+  out += digits[byte & 15];
+}
+
+}  // namespace
 
 bool is_valid_id(std::string_view id) noexcept {
   static constexpr auto allowed = [] {
@@ -32,12 +67,16 @@ std::string random_hex(std::size_t bytes) {
 
 std::string random_uuid() {
   std::array<unsigned char, 16> b{};
-  randombytes_buf(b.data(), b.size());
+  fill_random(b.data(), b.size());
   b[6] = static_cast<unsigned char>((b[6] & 0x0F) | 0x40);
   b[8] = static_cast<unsigned char>((b[8] & 0x3F) | 0x80);
-  auto text = to_hex(b);
-  for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, 1, '-');
-  return text;
+  std::string out;
+  out.reserve(36);
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
+    append_hex_byte(out, b[i]);
+  }
+  return out;
 }
 
 }  // namespace skirmish

@@ -1,5 +1,7 @@
 #include "core/parse.hpp"
 
+#include "core/utf8.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -121,7 +123,6 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 }
 
 bool is_valid_utf8(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   std::size_t i = 0;
   while (i < text.size()) {
     // Most text is ASCII: eight bytes at a time while none has its high bit set.
@@ -133,31 +134,9 @@ bool is_valid_utf8(std::string_view text) noexcept {
         continue;
       }
     }
-    const auto lead = byte(i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t length = 0;
-    unsigned low = 0x80;
-    unsigned high = 0xBF;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      length = 2;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      length = 3;
-      if (lead == 0xE0) low = 0xA0;
-      if (lead == 0xED) high = 0x9F;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      length = 4;
-      if (lead == 0xF0) low = 0x90;
-      if (lead == 0xF4) high = 0x8F;
-    } else {
-      return false;
-    }
-    if (i + length > text.size() || byte(i + 1) < low || byte(i + 1) > high) return false;
-    for (std::size_t k = 2; k < length; ++k)
-      if (byte(i + k) < 0x80 || byte(i + k) > 0xBF) return false;
-    i += length;
+    const auto here = utf8_character_at(text, i);
+    if (!here.is_valid) return false;
+    i += here.size_bytes;
   }
   return true;
 }

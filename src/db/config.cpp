@@ -1,5 +1,8 @@
 #include "db/config.hpp"
 
+#include "core/parse.hpp"
+#include "core/url.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,22 +14,10 @@ namespace {
 
 error invalid(std::string message) { return {errc::invalid_argument, std::move(message)}; }
 
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    if (i + 3 > text.size()) return std::nullopt;
-    const auto [end, ec] = std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16);
-    // A NUL would end the value early inside the C client libraries.
-    if (ec != std::errc{} || end != text.data() + i + 3 || value == 0) return std::nullopt;
-    out += static_cast<char>(value);
-    i += 2;
-  }
+// A NUL would end the value early inside the C client libraries.
+std::optional<std::string> decode(std::string_view text) {
+  auto out = percent_decode(text, false);
+  if (out && out->find('\0') != std::string::npos) return std::nullopt;
   return out;
 }
 
@@ -60,8 +51,8 @@ std::optional<sql_kind> kind_of(std::string_view scheme) {
 
 result<void> read_user(std::string_view text, database_config& to) {
   const auto colon = std::min(text.find(':'), text.size());
-  const auto user = percent_decode(text.substr(0, colon));
-  const auto password = percent_decode(text.substr(std::min(colon + 1, text.size())));
+  const auto user = decode(text.substr(0, colon));
+  const auto password = decode(text.substr(std::min(colon + 1, text.size())));
   if (!user || !password)
     return invalid("the database URL's user or password is not percent-encoded correctly");
   to.user = *user;
@@ -70,22 +61,17 @@ result<void> read_user(std::string_view text, database_config& to) {
 }
 
 result<void> read_host(std::string_view text, database_config& to) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return invalid("the database URL's host lacks a ']'");
-    to.host = text.substr(1, close - 1);
-    port = text.substr(close + 1);
-    if (!port.empty() && port.front() != ':') return invalid("the database URL's host is wrong");
+  const auto parts = split_host(text);
+  if (!parts) return invalid("the database URL is wrong: " + parts.error().message);
+  if (parts->is_bracketed) {
+    to.host = parts->host;
   } else {
-    const auto colon = std::min(text.find(':'), text.size());
-    const auto host = percent_decode(text.substr(0, colon));
+    const auto host = decode(parts->host);
     if (!host) return invalid("the database URL's host is not percent-encoded correctly");
     if (!host->empty()) to.host = *host;
-    port = text.substr(colon);
   }
-  if (port.size() <= 1) return {};
-  port.remove_prefix(1);
+  const auto port = parts->port.value_or(std::string_view{});
+  if (port.empty()) return {};
   const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), to.port);
   if (ec != std::errc{} || end != port.data() + port.size() || to.port == 0)
     return invalid("the database URL's port is not a number from 1 to 65535");
@@ -93,18 +79,18 @@ result<void> read_host(std::string_view text, database_config& to) {
 }
 
 result<void> read_options(std::string_view text, database_config& to) {
-  while (!text.empty()) {
-    text.remove_prefix(1);  // '?' or '&'
+  while (true) {
     auto option = cut(text, "&");
     const auto key = cut(option, "=");
-    const auto value = percent_decode(option.substr(std::min<std::size_t>(1, option.size())));
+    const auto value = decode(option.substr(std::min<std::size_t>(1, option.size())));
     if (key != "unix_socket")
       return invalid(
           fmt::format("the database URL's option '{}' is unknown; valid: unix_socket", key));
     if (!value || value->empty()) return invalid("the database URL's unix_socket is wrong");
     to.unix_socket = *value;
+    if (text.empty()) return {};
+    text.remove_prefix(1);  // '&'
   }
-  return {};
 }
 
 result<database_config> parse_sqlite(std::string_view rest) {
@@ -113,7 +99,7 @@ result<database_config> parse_sqlite(std::string_view rest) {
     if (!rest.starts_with('/'))
       return invalid("an SQLite URL has no host: write sqlite:///absolute/path or sqlite:relative");
   }
-  const auto path = percent_decode(rest);
+  const auto path = decode(rest);
   if (!path || path->empty()) return invalid("the database URL's path is missing or wrong");
   // SOCI's connection string cannot carry a quote.
   if (path->find('"') != std::string::npos)
@@ -143,22 +129,21 @@ result<database_config> parse_database_url(std::string_view url) {
   rest.remove_prefix(1);
   if (*kind == sql_kind::sqlite) return parse_sqlite(rest);
   if (!rest.starts_with("//")) return invalid("the database URL lacks '//' after its scheme");
-  rest.remove_prefix(2);
+  const auto parts = split_url(url).value();
 
   database_config config;
   config.kind = *kind;
-  auto authority = cut(rest, "/?");
-  // The last '@' ends the user part, so a password with a bare '@' is understood as it was meant.
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    if (auto read = read_user(authority.substr(0, at), config); !read) return read.error();
-    authority.remove_prefix(at + 1);
+  if (parts.user_info) {
+    if (auto read = read_user(*parts.user_info, config); !read) return read.error();
   }
-  if (auto read = read_host(authority, config); !read) return read.error();
-  const auto name = percent_decode(cut(rest, "?"));
+  if (auto read = read_host(parts.hosts, config); !read) return read.error();
+  const auto name = decode(parts.path);
   if (!name || name->size() < 2 || name->find('/', 1) != std::string::npos)
     return invalid("the database URL lacks the database's name: scheme://user:password@host/name");
   config.name = name->substr(1);
-  if (auto read = read_options(rest, config); !read) return read.error();
+  if (parts.query) {
+    if (auto read = read_options(*parts.query, config); !read) return read.error();
+  }
   return config;
 }
 

@@ -34,8 +34,8 @@ bool all_of(std::string_view text, const std::array<bool, 256>& table) {
                      [&](char c) { return table[static_cast<unsigned char>(c)]; });
 }
 
-// Visible ASCII, spaces and tabs (RFC 9110, section 5.5, without the obsolete part). The loop has no early exit, so that the
-// compiler can vectorize it.
+// Visible ASCII, spaces and tabs (RFC 9110, section 5.5, without the obsolete part). The loop has
+// no early exit, so that the compiler can vectorize it.
 bool is_field_value(std::string_view text) {
   bool is_valid = true;
   for (const char c : text) is_valid &= ((c >= ' ') & (c < 0x7F)) | (c == '\t');
@@ -49,16 +49,6 @@ constexpr std::string_view decisive[] = {
 constexpr std::string_view conditional[] = {"if-none-match",       "if-modified-since", "if-match",
                                             "if-unmodified-since", "if-range",          "range"};
 
-// `name` is a token, and `wanted` has lower-case letters and '-' only: setting bit 5 then folds the
-// case, and makes no other character of a token equal. Written out, because this is asked two dozen
-// times per request.
-bool is_named(std::string_view name, std::string_view wanted) {
-  if (name.size() != wanted.size()) return false;
-  for (std::size_t i = 0; i < name.size(); ++i)
-    if ((name[i] | 0x20) != wanted[i]) return false;
-  return true;
-}
-
 // A visitor's requests name the same host again and again, and so do most visitors'.
 bool is_valid_host_again(std::string_view host) {
   constexpr std::size_t kept_bytes = 255;
@@ -71,7 +61,8 @@ bool is_valid_host_again(std::string_view host) {
 
 template <std::size_t N>
 bool is_one_of(std::string_view name, const std::string_view (&names)[N]) {
-  return std::any_of(std::begin(names), std::end(names), [&](auto n) { return is_named(name, n); });
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](auto n) { return equals_ignoring_case(name, n); });
 }
 
 // False when the line makes the request one for the ordinary path.
@@ -83,16 +74,16 @@ bool take_line(std::string_view line, fast_request& out, int& hosts) {
   if (!all_of(name, characters.token) || !is_field_value(value)) return false;
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   if (is_one_of(name, decisive))
-    return is_named(name, "connection") && equals_ignoring_case(value, "keep-alive");
-  if (is_named(name, "host")) {
+    return equals_ignoring_case(name, "connection") && equals_ignoring_case(value, "keep-alive");
+  if (equals_ignoring_case(name, "host")) {
     ++hosts;
     if (!is_valid_host_again(value)) return false;
   }
-  if (is_named(name, "accept-encoding")) {
+  if (equals_ignoring_case(name, "accept-encoding")) {
     if (!out.accept_encoding.empty()) return false;
     out.accept_encoding = value;
   }
-  out.has_origin = out.has_origin || is_named(name, "origin");
+  out.has_origin = out.has_origin || equals_ignoring_case(name, "origin");
   out.is_conditional = out.is_conditional || is_one_of(name, conditional);
   return true;
 }

@@ -1,5 +1,7 @@
 #include "http/request_head.hpp"
 
+#include "core/url.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -63,14 +65,13 @@ refusal bad(std::string message, int status = 400) {
 
 // The authority of a target in absolute form, which is cut off; empty for another form.
 std::string_view take_authority(std::string_view& target) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
-    const auto rest = target.substr(scheme.size());
-    const auto end = std::min(rest.find_first_of("/?"), rest.size());
-    target = rest.substr(end);
-    return rest.substr(0, end);
-  }
-  return {};
+  if (target.starts_with('/')) return {};
+  const auto parts = split_url(target);
+  if (!parts || (!equals_ignoring_case(parts->scheme, "http") &&
+                 !equals_ignoring_case(parts->scheme, "https")))
+    return {};
+  target = parts->target;
+  return parts->authority;
 }
 
 std::optional<refusal> check_target(request& r, std::string_view target, bool was_absolute) {
@@ -87,9 +88,9 @@ std::optional<refusal> check_target(request& r, std::string_view target, bool wa
 // "https://example.com:443" is "example.com" in Host.
 std::string_view authority_of_origin(std::string_view origin) {
   const std::string_view default_port = origin.starts_with("https://") ? ":443" : ":80";
-  const auto scheme_end = origin.find("://");
-  if (scheme_end == std::string_view::npos) return {};
-  auto out = origin.substr(scheme_end + 3);
+  const auto parts = split_url(origin);
+  if (!parts || !parts->target.empty()) return {};
+  auto out = parts->authority;
   if (out.ends_with(default_port)) out.remove_suffix(default_port.size());
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "core/utf8.hpp"
 #include "ingest/describe_test.hpp"
 #include "ingest/frames.hpp"
 #include "ingest/text.hpp"

@@ -1,5 +1,6 @@
 #include "ingest/recorder.hpp"
 
+#include "core/utf8.hpp"
 #include "ingest/text.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
-#include "core/text.hpp"
+#include "core/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -16,41 +16,6 @@ namespace {
 constexpr std::size_t kept_bytes = 47;
 constexpr std::size_t digest_bytes = 8;
 static_assert(kept_bytes + 1 + 2 * digest_bytes == id_max_bytes);
-
-struct character {
-  std::size_t size_bytes;
-  bool valid;
-};
-
-// The character at `pos`, or the maximal subpart of an ill-formed one (Unicode 15, table 3-7).
-character character_at(std::string_view text, std::size_t pos) {
-  const auto lead = static_cast<unsigned char>(text[pos]);
-  if (lead < 0x80) return {1, true};
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  std::size_t size = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    size = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    size = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    size = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  } else {
-    return {1, false};
-  }
-  for (std::size_t n = 1; n < size; ++n) {
-    if (pos + n == text.size()) return {n, false};
-    const auto next = static_cast<unsigned char>(text[pos + n]);
-    if (next < low || next > high) return {n, false};
-    low = 0x80;
-    high = 0xBF;
-  }
-  return {size, true};
-}
 
 bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
@@ -72,7 +37,7 @@ std::string digested(std::string_view readable, const std::string& whole) {
 std::string replaced(std::string_view raw) {
   std::string text;
   for (std::size_t pos = 0; pos < raw.size();) {
-    const auto size = character_at(raw, pos).size_bytes;
+    const auto size = utf8_character_at(raw, pos).size_bytes;
     const auto here = raw.substr(pos, size);
     if (is_valid_id(here))
       text += here;
@@ -114,19 +79,6 @@ std::string to_id(std::string_view raw, std::string_view prefix) {
 std::string name_to_id(std::string_view name) {
   if (is_valid_id(name)) return to_id(name);
   return digested(replaced(without_colors(name)), std::string(name));
-}
-
-std::string clean_text(std::string_view raw, std::size_t limit_bytes) {
-  std::string text;
-  for (std::size_t pos = 0; pos < raw.size();) {
-    const auto [size, valid] = character_at(raw, pos);
-    auto here = raw.substr(pos, size);
-    if (!valid || text_fault(here, lines::one)) here = "\xEF\xBF\xBD";
-    if (text.size() + here.size() > limit_bytes) break;
-    text += here;
-    pos += size;
-  }
-  return text;
 }
 
 std::optional<int> cursor::natural() noexcept {

@@ -1,5 +1,4 @@
-// Reading a log's text: valid ids and texts out of arbitrary bytes, and a cursor for hand-written
-// parsing.
+// Reading a log's text: valid ids out of arbitrary bytes, and a cursor for hand-written parsing.
 #pragma once
 
 #include <algorithm>
@@ -23,10 +22,6 @@ std::string to_id(std::string_view raw, std::string_view prefix = {});
 // A player's name as an id, by the rules of to_id. Colour codes of the Quake family (`^1`,
 // `^xB50`) are left out of what can be read and count in the digest.
 std::string name_to_id(std::string_view name);
-
-// `raw` as valid UTF-8: bytes that are none, and control characters, become U+FFFD. Cut at a
-// character's boundary so that it has at most `limit_bytes`.
-std::string clean_text(std::string_view raw, std::size_t limit_bytes);
 
 // Walks through one line. Every function either succeeds and moves on, or says no and stays.
 class cursor {

@@ -1,9 +1,13 @@
 #include "redis/url.hpp"
 
+#include "core/parse.hpp"
+#include "core/url.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -31,20 +35,9 @@ std::optional<Number> parse_number(std::string_view text) {
 // Percent-decoding (RFC 3986, section 2.1); nothing when an escape is broken or yields a control
 // character.
 std::optional<std::string> decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto c = static_cast<unsigned char>(text[i]);
-    if (c == '%') {
-      const auto hex = text.substr(i + 1, 2);
-      const auto* end = hex.data() + hex.size();
-      const auto [at, problem] = std::from_chars(hex.data(), end, c, 16);
-      if (hex.size() != 2 || problem != std::errc{} || at != end) return std::nullopt;
-      i += 2;
-    }
-    if (c < ' ' || c == 0x7F) return std::nullopt;
-    out += static_cast<char>(c);
-  }
+  auto out = percent_decode(text, false);
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7F; };
+  if (out && std::any_of(out->begin(), out->end(), is_control)) return std::nullopt;
   return out;
 }
 
@@ -57,30 +50,17 @@ std::pair<std::string_view, std::string_view> split(std::string_view text, char 
 
 // "host", "host:port", "[ipv6]", "[ipv6]:port"; an empty host is the local one.
 result<host_port> parse_address(std::string_view text, std::uint16_t default_port) {
-  std::string_view host;
-  std::string_view port;
-  bool has_port = false;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return bad("the host's '[' is not closed");
-    host = text.substr(1, close - 1);
-    port = text.substr(close + 1);
-    if (!port.empty() && port.front() != ':') return bad("behind the host's ']' stands no port");
-    has_port = !port.empty();
-    if (has_port) port.remove_prefix(1);
-  } else {
-    has_port = text.find(':') != std::string_view::npos;
-    std::tie(host, port) = split(text, ':');
-  }
+  const auto parts = split_host(text);
+  if (!parts) return bad(parts.error().message);
   host_port address{"127.0.0.1", default_port};
-  if (!host.empty()) {
-    auto decoded = decode(host);
+  if (!parts->host.empty()) {
+    auto decoded = decode(parts->host);
     if (!decoded || decoded->find_first_of(" /@") != std::string::npos)
       return bad("the host has an invalid character or escape");
     address.host = std::move(*decoded);
   }
-  if (has_port) {
-    const auto number = parse_number<std::uint16_t>(port);
+  if (parts->port) {
+    const auto number = parse_number<std::uint16_t>(*parts->port);
     if (!number || *number == 0)
       return bad("the port is not a number from 1 to 65535 (is the password percent-encoded?)");
     address.port = *number;
@@ -227,29 +207,25 @@ result<void> check(const connection_config& config) {
 }  // namespace
 
 result<connection_config> parse_url(std::string_view url) {
-  const auto colon = url.find("://");
-  const auto scheme = url.substr(0, colon);
+  const auto parts = split_url(url);
+  const auto scheme = parts ? parts->scheme : std::string_view{};
   if (scheme == "redis-cluster") return bad("redis-cluster:// is not supported yet");
   const bool is_sentinel = scheme == "redis-sentinel";
   const bool is_unix = scheme == "unix";
-  if (colon == std::string_view::npos ||
-      (scheme != "redis" && scheme != "rediss" && !is_unix && !is_sentinel))
+  if (scheme != "redis" && scheme != "rediss" && !is_unix && !is_sentinel)
     return bad("it must begin with redis://, rediss://, unix:// or redis-sentinel://");
 
   connection_config config;
   config.tls.enabled = scheme == "rediss";
-  const auto [location, query] = split(url.substr(colon + 3), '?');
-  const auto [authority, path] = split(location, '/');
-  auto hosts = authority;
-  // A password may hold a plain '@': the last one ends it.
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    hosts = authority.substr(at + 1);
-    if (auto done = set_user(config, authority.substr(0, at)); !done) return done.error();
+  const auto hosts = parts->hosts;
+  const auto path = parts->path.substr(parts->path.empty() ? 0 : 1);
+  if (parts->user_info) {
+    if (auto done = set_user(config, *parts->user_info); !done) return done.error();
   }
   auto done = is_unix       ? set_unix(config, hosts, path)
               : is_sentinel ? set_sentinel(config, hosts, path)
                             : set_tcp(config, hosts, path);
-  if (done) done = set_options(config, query);
+  if (done && parts->query) done = set_options(config, *parts->query);
   if (done) done = check(config);
   if (!done) return done.error();
   return config;

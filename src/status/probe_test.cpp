@@ -52,6 +52,10 @@ TEST(observation, texts_become_clean_utf8) {
   EXPECT_EQ(clean_text("a\x01\x7F\nb"), "ab");
   EXPECT_EQ(clean_text("caf\xC3\xA9 \xF0\x9F\x8E\xAE"), "caf\xC3\xA9 \xF0\x9F\x8E\xAE");
   EXPECT_EQ(clean_text("\xC2\x85x"), "x");
+  EXPECT_EQ(clean_text("a\xE2\x80\xAE"
+                       "b"),
+            "ab")
+      << "a server's name turned the page's text round";
   for (const auto* bad :
        {"\xFF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC0\xAF"})
     EXPECT_THAT(clean_text(bad), ::testing::StartsWith("\xEF\xBF\xBD")) << bad;

@@ -1,5 +1,7 @@
 #include "status/probe_url.hpp"
 
+#include "core/url.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -39,19 +41,15 @@ result<std::uint16_t> read_port(std::string_view text) {
 }  // namespace
 
 result<probe_target> parse_probe_url(std::string_view url) {
-  const auto colon = url.find("://");
-  const auto* found = std::find_if(std::begin(schemes), std::end(schemes), [&](const auto& s) {
-    return colon != std::string_view::npos && s.name == url.substr(0, colon);
-  });
+  const auto parts = split_url(url);
+  const auto* found = std::find_if(std::begin(schemes), std::end(schemes),
+                                   [&](const auto& s) { return parts && s.name == parts->scheme; });
   if (found == std::end(schemes))
     return bad(
         "a probe URL starts with a2s://, minecraft://, bedrock://, tcp://, http:// or https://");
-  auto rest = url.substr(colon + 3);
   probe_target out{found->kind, {}, found->port, "/"};
 
-  const auto slash = std::min(rest.find_first_of("/?#"), rest.size());
-  const auto path = rest.substr(slash);
-  rest = rest.substr(0, slash);
+  const auto path = parts->target;
   const bool takes_path = out.kind == probe_kind::http || out.kind == probe_kind::https;
   if (!takes_path && !path.empty() && path != "/")
     return bad("only http and https probe URLs have a path");
@@ -61,24 +59,15 @@ result<probe_target> parse_probe_url(std::string_view url) {
   if (takes_path && !path.empty())
     out.path = path.front() == '/' ? std::string(path) : "/" + std::string(path);
 
-  std::string_view port;
-  if (rest.starts_with('[')) {
-    const auto close = rest.find(']');
-    if (close == std::string_view::npos) return bad("the host of the probe URL lacks a ']'");
-    out.host = rest.substr(1, close - 1);
-    port = rest.substr(close + 1);
-    if (!port.empty() && port.front() != ':') return bad("the host of the probe URL is wrong");
-  } else {
-    const auto at = std::min(rest.find(':'), rest.size());
-    out.host = rest.substr(0, at);
-    port = rest.substr(at);
-  }
+  const auto host = split_host(parts->authority);
+  if (!host) return bad("the probe URL is wrong: " + host.error().message);
+  out.host = host->host;
   if (!is_host(out.host)) return bad("the host of the probe URL is missing or wrong");
-  if (port.empty()) {
+  if (!host->port) {
     if (out.port == 0) return bad("a tcp probe URL needs a port");
     return out;
   }
-  auto number = read_port(port.substr(1));
+  auto number = read_port(*host->port);
   if (!number) return number.error();
   out.port = *number;
   return out;

@@ -1,10 +1,10 @@
+#include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
 #include "tasks/protocol/glob.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/uuid.hpp"
 #include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
@@ -128,7 +128,7 @@ outgoing app::impl::prepare(std::string_view name, json_array args, json_object 
     return static_cast<double>(ms->count()) / 1000.0;
   };
   m.task = name;
-  m.id = given.task_id.empty() ? new_uuid() : given.task_id;
+  m.id = given.task_id.empty() ? random_uuid() : given.task_id;
   m.queue = given.queue.empty() ? route(name) : given.queue;
   m.priority = given.priority.value_or(own.priority.value_or(0));
   if (given.eta) m.eta = in_us(*given.eta);
@@ -308,7 +308,7 @@ std::vector<std::string> task_handle::map(std::span<const json_array> calls,
     plan some;
     for (std::size_t i = from; i < std::min(from + part, calls.size()); ++i) {
       auto m = in.prepare(name_, calls[i], {}, options);
-      if (i > 0 || options.task_id.empty()) m.id = options.task_id.empty() ? m.id : new_uuid();
+      if (i > 0 || options.task_id.empty()) m.id = options.task_id.empty() ? m.id : random_uuid();
       ids.push_back(m.id);
       some.messages.push_back(std::move(m));
     }

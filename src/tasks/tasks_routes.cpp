@@ -10,7 +10,6 @@
 #include "tasks/protocol/json_scan.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
-#include "tasks/protocol/uuid.hpp"
 #include "tasks/protocol/wall_time.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -161,7 +160,7 @@ result<outgoing> message_of(const exchange& x) {
   // What it posts is signed: nobody else may choose it.
   if (m.task == builtin::status_webhook)
     return error{errc::invalid_argument, "only the server itself sends status_webhook"};
-  m.id = new_uuid();
+  m.id = random_uuid();
   m.queue = x.text("queue").value_or(builtin::queue_of(m.task));
   m.priority = static_cast<int>(x.integer("priority").value_or(0));
   if (body.contains("args")) m.args = exact_member(x, "args").as_array();

@@ -1,9 +1,9 @@
 #include "tasks/canvas/canvas.hpp"
 
+#include "core/ids.hpp"
 #include "skirmish/tasks/signature.hpp"
 #include "tasks/canvas/signature_tree.hpp"
 #include "tasks/protocol/json_text.hpp"
-#include "tasks/protocol/uuid.hpp"
 
 #include <fmt/format.h>
 
@@ -193,7 +193,7 @@ class expander {
     }
     auto end = name_ends(body.get_object(), {}, depth);
     if (!end) return end.error();
-    const auto gid = new_uuid();
+    const auto gid = random_uuid();
     const auto which = to_.chords.size();
     to_.chords.push_back({gid, 0, {}});
     if (auto ok = send_members(std::move(members), gid, body, fed, depth); !ok) return ok;
@@ -234,7 +234,7 @@ class expander {
 
   result<void> read_options(const json_object& options, outgoing& m) {
     m.id = text_at(options, "task_id");
-    if (m.id.empty()) m.id = new_uuid();
+    if (m.id.empty()) m.id = random_uuid();
     m.queue = text_at(options, "queue");
     if (m.queue.empty()) m.queue = text_at(options, "routing_key");
     if (m.queue.empty()) m.queue = how_.route(m.task);

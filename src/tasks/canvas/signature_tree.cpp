@@ -1,8 +1,8 @@
 #include "tasks/canvas/signature_tree.hpp"
 
+#include "core/ids.hpp"
 #include "tasks/canvas/canvas.hpp"
 #include "tasks/protocol/json_text.hpp"
-#include "tasks/protocol/uuid.hpp"
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ json_array list_in(const json_object& sig, std::string_view name) {
 std::string ensure_id(json_object& sig) {
   auto& options = own_object_at(sig, "options");
   if (const auto id = text_at(options, "task_id"); !id.empty()) return std::string(id);
-  auto id = new_uuid();
+  auto id = random_uuid();
   options["task_id"] = id;
   return id;
 }

@@ -1,6 +1,6 @@
 #include "tasks/protocol/control_message.hpp"
 
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
 #include "tasks/protocol/envelope.hpp"
 #include "tasks/protocol/glob.hpp"
 #include "tasks/protocol/json_text.hpp"

@@ -1,10 +1,10 @@
 #include "tasks/protocol/envelope.hpp"
 
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
+#include "core/ids.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
 #include "tasks/protocol/python_repr.hpp"
-#include "tasks/protocol/uuid.hpp"
 #include "tasks/protocol/wall_time.hpp"
 
 #include <fmt/format.h>
@@ -144,7 +144,7 @@ void append_task_envelope(std::string& out, const outgoing& m) {
   out += R"(}, "priority": )";
   append_integer(out, m.priority);
   out += R"(, "body_encoding": "base64", "delivery_tag": ")";
-  out += new_uuid();
+  out += random_uuid();
   out += "\"}}";
 }
 
@@ -161,7 +161,7 @@ void append_plain_envelope(std::string& out, const plain_envelope& about,
   out += R"(, "routing_key": )";
   append_json_string(out, about.routing_key);
   out += R"(}, "priority": 0, "body_encoding": "base64", "delivery_tag": ")";
-  out += new_uuid();
+  out += random_uuid();
   out += "\"}}";
 }
 

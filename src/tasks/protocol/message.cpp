@@ -1,11 +1,11 @@
 #include "tasks/protocol/message.hpp"
 
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
+#include "core/ids.hpp"
 #include "tasks/protocol/json_scan.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/python_repr.hpp"
 #include "tasks/protocol/signature_json.hpp"
-#include "tasks/protocol/uuid.hpp"
 #include "tasks/protocol/wall_time.hpp"
 
 #include <boost/json/monotonic_resource.hpp>
@@ -344,7 +344,7 @@ result<std::string> edit_envelope(std::string_view raw, const envelope_edit& edi
   if (edit.parent_id) headers["parent_id"] = *edit.parent_id;
   if (edit.restored) headers[restored_header] = *edit.restored;
   if (edit.returned) headers[returned_header] = *edit.returned;
-  if (edit.new_delivery_tag) properties["delivery_tag"] = new_uuid();
+  if (edit.new_delivery_tag) properties["delivery_tag"] = random_uuid();
   if (edit.mark_redelivered) {
     headers["redelivered"] = true;
     object_at(properties, "delivery_info")["redelivered"] = true;

@@ -1,6 +1,6 @@
 #include "skirmish/tasks/values.hpp"
 
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/wall_time.hpp"
 

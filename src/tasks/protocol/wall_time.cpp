@@ -1,43 +1,13 @@
 #include "tasks/protocol/wall_time.hpp"
 
+#include "core/iso_time.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 namespace skirmish::tasks {
-namespace {
-
-// Reads exactly `width` digits; -1 when there are fewer.
-int digits(std::string_view text, std::size_t at, std::size_t width) {
-  if (at + width > text.size()) return -1;
-  int value = 0;
-  for (std::size_t i = at; i < at + width; ++i) {
-    if (text[i] < '0' || text[i] > '9') return -1;
-    value = value * 10 + (text[i] - '0');
-  }
-  return value;
-}
-
-// "+05:30", "-0800", "+01", and with seconds, which historic zones have.
-std::optional<std::chrono::seconds> offset_of(std::string_view text) {
-  using std::chrono::seconds;
-  if (text.empty() || text == "Z" || text == "z") return seconds{0};
-  if (text[0] != '+' && text[0] != '-') return std::nullopt;
-  const int hours = digits(text, 1, 2);
-  int minutes = 0;
-  int rest = 0;
-  if (text.size() == 5) minutes = digits(text, 3, 2);
-  if (text.size() == 6 || text.size() == 9) minutes = text[3] == ':' ? digits(text, 4, 2) : -1;
-  if (text.size() == 9) rest = text[6] == ':' ? digits(text, 7, 2) : -1;
-  const bool fits = text.size() == 3 || text.size() == 5 || text.size() == 6 || text.size() == 9;
-  if (!fits || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || rest < 0 || rest > 59)
-    return std::nullopt;
-  return seconds{(text[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60 + rest)};
-}
-
-}  // namespace
-
 wall_time wall_now() noexcept {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -86,38 +56,7 @@ std::string to_iso(wall_time t) {
 }
 
 std::optional<wall_time> parse_iso(std::string_view text) {
-  using namespace std::chrono;
-  if (text.size() < 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const year_month_day date{year{digits(text, 0, 4)},
-                            month{static_cast<unsigned>(digits(text, 5, 2))},
-                            day{static_cast<unsigned>(digits(text, 8, 2))}};
-  if (digits(text, 0, 4) < 1 || !date.ok()) return std::nullopt;
-  wall_time out = sys_days{date};
-  if (text.size() == 10) return out;
-  if (text.size() < 16 || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
-      text[13] != ':')
-    return std::nullopt;
-  const int hour = digits(text, 11, 2);
-  const int minute = digits(text, 14, 2);
-  int second = 0;
-  std::size_t at = 16;
-  if (at < text.size() && text[at] == ':') {
-    second = digits(text, 17, 2);
-    at = 19;
-  }
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
-    return std::nullopt;
-  int micros = 0;
-  if (at < text.size() && (text[at] == '.' || text[at] == ',')) {
-    int count = 0;
-    for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, ++count)
-      if (count < 6) micros = micros * 10 + (text[at] - '0');
-    if (count == 0) return std::nullopt;
-    for (; count < 6; ++count) micros *= 10;
-  }
-  const auto offset = offset_of(text.substr(std::min(at, text.size())));
-  if (!offset) return std::nullopt;
-  return out + hours{hour} + minutes{minute} + seconds{second} + microseconds{micros} - *offset;
+  return parse_time(text, time_form::iso8601);
 }
 
 }  // namespace skirmish::tasks

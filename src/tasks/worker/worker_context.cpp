@@ -1,6 +1,6 @@
 #include "tasks/worker/worker_context.hpp"
 
-#include "tasks/protocol/uuid.hpp"
+#include "core/ids.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -57,7 +57,7 @@ worker_context::worker_context(app::impl& owner, asio::io_context& loop, worker_
     : application(owner),
       io(loop),
       config(completed(std::move(given), owner)),
-      instance(new_uuid().substr(24)),
+      instance(random_uuid().substr(24)),
       side(loop, worker_connection(owner.broker), "skirmish-worker-side"),
       background(loop),
       events(config.node),

@@ -1,10 +1,10 @@
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 
-namespace skirmish::tasks {
+namespace skirmish {
 namespace {
 
 constexpr char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -76,4 +76,4 @@ bool decode_base64(std::string_view text, std::string& out) {
   return true;
 }
 
-}  // namespace skirmish::tasks
+}  // namespace skirmish
