@@ -1,10 +1,8 @@
 #include "jobs/jobs_routes.hpp"
 
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
-#include "tasks/protocol/uuid.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -78,7 +76,7 @@ awaitable<response> assign(service& jobs, const tasks::broker_view& broker, exch
   if (!possible) co_return problem(possible.error(), x.request_id);
   tasks::outgoing m;
   m.task = tasks::builtin::process_assignment;
-  m.id = tasks::new_uuid();
+  m.id = random_uuid();
   m.queue = tasks::builtin::queue;
   m.args = tasks::json_array{json::value(job_id), json::value(worker_id)};
   co_await tasks::publish(broker, m);

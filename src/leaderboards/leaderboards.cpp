@@ -6,7 +6,7 @@
 #include "core/parse.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/words.hpp"
-#include "levels/levels_keys.hpp"
+#include "levels/levels.hpp"
 #include "redis/views.hpp"
 
 #include <algorithm>
