@@ -115,7 +115,7 @@ void app_thread::add_features(const shared_parts& shared) {
 
   auto& limits = f.add<request_limits::feature>(io_, redis_, keys, metrics, c.rate_limits).limits();
   auto& accounts = f.add<players::feature>(
-      io_, db, sql_, redis_, caches_, keys, time, hash,
+      io_, db, sql_, redis_, caches_, keys, time, hash, interactions::parse_line,
       players::feature_settings{c.interactions.actions_limit, c.db.demo_delay});
   auto& players = accounts.players();
   sessions_ = &f.add<sessions::feature>(

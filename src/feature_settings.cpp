@@ -1,10 +1,8 @@
 #include "feature_settings.hpp"
 
 #include "achievements/achievements.hpp"
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
-#include "tasks/tasks_keys.hpp"
-#include "tasks/worker/worker_main.hpp"
+#include "tasks/tasks.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -49,8 +47,8 @@ interactions::engine_settings engine_settings_of(const config& c, players::servi
 
 }  // namespace
 
-interactions::game_settings game_settings_of(const config& c) {
-  interactions::game_settings s;
+game_settings game_settings_of(const config& c) {
+  game_settings s;
   s.chat_history_limit = c.chat.history_limit;
   s.chat_history_ttl = std::chrono::duration_cast<std::chrono::seconds>(c.chat.history_ttl);
   auto rules = achievements::parse_rules(c.achievements.rules);

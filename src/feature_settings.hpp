@@ -16,7 +16,7 @@
 
 namespace skirmish {
 
-interactions::game_settings game_settings_of(const config& c);
+game_settings game_settings_of(const config& c);
 chat::settings chat_settings_of(const config& c);
 // Queues that POST /api/tasks may send to: each once, as they are shown to callers.
 std::vector<std::string> send_queues_of(const config& c);

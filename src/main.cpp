@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? cli::done : cli::bad_usage;
-  } catch (const cli::usage_error& e) {
+  } catch (const usage_error& e) {
     fmt::print(stderr, "skirmish: {}\n", e.message);
     return cli::bad_usage;
   } catch (const failure& e) {

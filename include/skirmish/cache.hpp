@@ -148,8 +148,8 @@ class cache_store {
 
  private:
   friend class cache;
-  struct state;
-  std::unique_ptr<state> state_;
+  struct impl;
+  std::unique_ptr<impl> impl_;
 };
 
 // A named cache with its policy and metrics. Cheap; must not outlive its store.
@@ -177,7 +177,7 @@ class cache {
   struct counters;  // src/cache/counters.hpp
 
  private:
-  cache_store::state& store_;
+  cache_store::impl& store_;
   cache_policy policy_;
   std::shared_ptr<counters> counters_;
 };

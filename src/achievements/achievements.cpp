@@ -3,7 +3,7 @@
 #include "achievements/achievements_keys.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
-#include "interactions/game_fold.hpp"
+#include "game_settings.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
@@ -22,8 +22,7 @@ result<std::string> parse_rules(std::string_view text);
 
 class service {
  public:
-  service(redis::client& redis, const redis::key_space& keys, const clock& time,
-          interactions::game_settings game)
+  service(redis::client& redis, const redis::key_space& keys, const clock& time, game_settings game)
       : redis_(redis), keys_(keys), clock_(time), game_(std::move(game)) {}
 
   struct unlocked {
@@ -40,7 +39,7 @@ class service {
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
-  interactions::game_settings game_;
+  game_settings game_;
 };
 
 }  // namespace skirmish::achievements

@@ -11,7 +11,7 @@ namespace skirmish::achievements {
 class feature {
  public:
   feature(redis::client& redis, const redis::key_space& keys, const clock& time,
-          players::service& players, interactions::game_settings game)
+          players::service& players, game_settings game)
       : players_(players), achievements_(redis, keys, time, std::move(game)) {}
 
   void add_to(http::router& routes) { add_routes(routes, achievements_, players_); }

@@ -4,7 +4,7 @@
 #include "activity/packed_slice.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
-#include "leaderboards/leaderboards_keys.hpp"
+#include "leaderboards/leaderboards.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>

@@ -274,7 +274,7 @@ void add_bench_interactions(CLI::App& bench, int& code) {
     }
     f->plan.world.through_relay = !f->plan.faults.empty();
     raise_descriptor_limit();
-    const auto result = cli::run([&](asio::io_context& io) -> awaitable<report> {
+    const auto result = skirmish::run([&](asio::io_context& io) -> awaitable<report> {
       interactions_bench b(io, f->plan);
       co_return co_await b.run();
     });

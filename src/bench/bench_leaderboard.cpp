@@ -178,7 +178,7 @@ void add_bench_leaderboard(CLI::App& bench, int& code) {
       ->check(CLI::Range(1, 3'600));
   command->add_flag("--json", chosen->as_json, "one JSON object");
   command->callback([chosen, &code] {
-    const bool reached = cli::run([chosen](asio::io_context& io) -> awaitable<bool> {
+    const bool reached = skirmish::run([chosen](asio::io_context& io) -> awaitable<bool> {
       leaderboard_bench bench_run(io, *chosen);
       const bool ok = co_await bench_run.run();
       co_return ok;

@@ -173,7 +173,7 @@ void add_bench_sessions(CLI::App& bench, int& code) {
       ->check(CLI::Range(1, 600));
   command->add_flag("--json", chosen->as_json, "one JSON object");
   command->callback([chosen, &code] {
-    const bool reached = cli::run([chosen](asio::io_context& io) -> awaitable<bool> {
+    const bool reached = skirmish::run([chosen](asio::io_context& io) -> awaitable<bool> {
       const bool ok = co_await run_sessions_bench(io, *chosen);
       co_return ok;
     });

@@ -325,7 +325,7 @@ bool run_window(const window_options& chosen) {
     redis::connection_config redis;
     redis.unix_socket = (dir.path() / "redis.sock").string();
     const auto server = parse_server_url(url).value();
-    result = cli::run([&](asio::io_context& io) -> awaitable<json::object> {
+    result = skirmish::run([&](asio::io_context& io) -> awaitable<json::object> {
       window_bench bench(io, chosen, server, redis);
       auto out = co_await bench.run();
       co_return out;

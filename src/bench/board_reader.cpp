@@ -13,7 +13,7 @@ board_reader::board_reader(server_address server, std::string target, std::int64
     : server_(std::move(server)), target_(std::move(target)), rate_(rate) {
   thread_ = std::thread([this] {
     try {
-      cli::run([this](asio::io_context& io) { return read(io); });
+      skirmish::run([this](asio::io_context& io) { return read(io); });
     } catch (...) {
       ++failed_;
     }

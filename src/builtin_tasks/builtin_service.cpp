@@ -7,8 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace skirmish::tasks {
 namespace {
 
@@ -27,17 +25,6 @@ boost::asio::awaitable<json> sleep(builtin_tasks::task_share& slow, task_context
 }
 
 }  // namespace
-
-std::string builtin::queue_of(std::string_view task) {
-  const bool ours = std::find(names.begin(), names.end(), task) != names.end();
-  return ours ? queue : app_options().default_queue;
-}
-
-std::vector<std::pair<std::string, std::string>> builtin::routes() {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto* name : names) out.emplace_back(name, queue);
-  return out;
-}
 
 void add_diagnostic_tasks(app& to, builtin_tasks::task_share& slow) {
   to.task(builtin::echo, [](json value) { return value; },

@@ -1,44 +1,12 @@
-// The tasks that Skirmish itself brings: their names, their queue, and the two for diagnosis. The
-// others work with the game's services: builtin_tasks/builtin_tasks.hpp.
+// The two tasks for diagnosis. The others work with the game's services: builtin_tasks.hpp. Their
+// names and their queue: tasks/builtin_names.hpp.
 #pragma once
 
 #include "builtin_tasks/task_share.hpp"
 #include "skirmish/tasks.hpp"
-
-#include <array>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include "tasks/tasks.hpp"
 
 namespace skirmish::tasks {
-
-namespace builtin {
-
-// A queue of their own: on a Redis that Python workers share, each side serves what it knows.
-inline constexpr const char* queue = "skirmish";
-
-inline constexpr const char* echo = "echo";
-inline constexpr const char* sleep = "sleep";
-inline constexpr const char* send_notification = "send_notification";
-inline constexpr const char* process_assignment = "process_assignment";
-inline constexpr const char* rebuild_leaderboard = "rebuild_leaderboard";
-inline constexpr const char* export_interactions = "export_interactions";
-inline constexpr const char* status_webhook = "status_webhook";
-inline constexpr std::array names{echo,
-                                  send_notification,
-                                  sleep,
-                                  process_assignment,
-                                  rebuild_leaderboard,
-                                  export_interactions,
-                                  status_webhook};
-
-// The queue that a task goes to when nothing else is said: theirs, or Celery's default.
-std::string queue_of(std::string_view task);
-// The same as app_options::routes.
-std::vector<std::pair<std::string, std::string>> routes();
-
-}  // namespace builtin
 
 // echo(value), sleep(seconds): for diagnosis. Both return their argument. One sleeps at most a
 // minute, and takes a place of `slow`.

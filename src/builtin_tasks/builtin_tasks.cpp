@@ -2,8 +2,7 @@
 
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
-#include "interactions/event_text.hpp"
-#include "interactions/interactions_keys.hpp"
+#include "interactions/interactions.hpp"
 #include "skirmish/tasks/coroutine.hpp"
 
 #include <boost/json/parse.hpp>

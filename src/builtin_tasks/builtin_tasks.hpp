@@ -21,7 +21,7 @@
 #include "redis/client.hpp"
 #include "skirmish/cache.hpp"
 #include "skirmish/tasks.hpp"
-#include "status/webhook.hpp"
+#include "status/status.hpp"
 
 namespace skirmish::builtin_tasks {
 

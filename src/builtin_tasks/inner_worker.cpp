@@ -3,7 +3,7 @@
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
-#include "tasks/worker/worker_main.hpp"
+#include "tasks/tasks.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>

@@ -2,7 +2,7 @@
 // its outcome. Thread-safe; each waiter goes on on its own thread.
 #pragma once
 
-#include "cache/memories.hpp"
+#include "cache/near_cache_group.hpp"
 #include "core/asio.hpp"
 #include "skirmish/cache.hpp"
 
@@ -55,7 +55,7 @@ class cache_flights {
   void forget(const std::string& key);
   void forget_prefix(std::string_view prefix);
 
-  near_memories memories;  // of all stores that share these flights
+  near_cache_group near_caches;  // of all stores that share these flights
 
  private:
   struct shard {

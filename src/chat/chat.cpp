@@ -4,7 +4,7 @@
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "core/text.hpp"
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 
 #include <boost/json/serialize.hpp>

@@ -11,8 +11,8 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/stream_id.hpp"
+#include "game_settings.hpp"
 #include "http/exchange.hpp"
-#include "interactions/game_fold.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
@@ -23,7 +23,7 @@
 namespace skirmish::chat {
 
 struct settings {
-  interactions::game_settings game;  // history bounds and achievement rules
+  game_settings game;  // history bounds and achievement rules
   channel_rules rules;
   std::int64_t rate_per_s = 10;         // messages that may be said for one player; 0: no limit
   std::int64_t burst = 20;              // and at once

@@ -5,7 +5,7 @@
 #include "core/parse.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
-#include "status/service.hpp"
+#include "status/status.hpp"
 #include "status/worker.hpp"
 
 #include <boost/asio/signal_set.hpp>

@@ -4,8 +4,8 @@
 #include "core/message_of.hpp"
 #include "interactions/batch_fold.hpp"
 #include "interactions/interactions_keys.hpp"
-#include "leaderboards/leaderboards_keys.hpp"
-#include "players/players_keys.hpp"
+#include "leaderboards/leaderboards.hpp"
+#include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>

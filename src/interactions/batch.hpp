@@ -2,6 +2,7 @@
 // the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
+#include "game_settings.hpp"
 #include "interactions/events.hpp"
 #include "interactions/game_fold.hpp"
 

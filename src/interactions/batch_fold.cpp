@@ -2,7 +2,7 @@
 
 #include "interactions/acts_text.hpp"
 #include "interactions/interactions_keys.hpp"
-#include "positions/cell.hpp"
+#include "positions/positions.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 // reports.
 #pragma once
 
-#include "chat/channels.hpp"
+#include "chat/chat.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "http/exchange.hpp"

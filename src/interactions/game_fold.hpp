@@ -14,15 +14,6 @@
 
 namespace skirmish::interactions {
 
-// What game.lua needs to know beside the events.
-struct game_settings {
-  std::int64_t chat_history_limit = 10'000;          // messages kept a channel
-  std::chrono::seconds chat_history_ttl{2'592'000};  // after a channel's last message
-  // 'counter threshold achievement;' for each declared achievement. Counters: damage, kills,
-  // completions, level, chats.
-  std::string achievement_rules;
-};
-
 // The answer to an event whose id its sender has used for another one.
 extern const error id_is_taken;
 

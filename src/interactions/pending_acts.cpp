@@ -2,7 +2,7 @@
 
 #include "core/log.hpp"
 #include "interactions/interactions_keys.hpp"
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 #include "redis/lease.hpp"
 #include "redis/views.hpp"
 

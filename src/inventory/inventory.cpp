@@ -2,7 +2,7 @@
 
 #include "core/parse.hpp"
 #include "inventory/inventory_keys.hpp"
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 
 namespace skirmish::inventory {
 namespace {

@@ -2,8 +2,7 @@
 
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
-#include "interactions/events.hpp"
-#include "players/known.hpp"
+#include "interactions/interactions.hpp"
 
 #include <boost/json/object.hpp>
 

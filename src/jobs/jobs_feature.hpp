@@ -3,7 +3,7 @@
 
 #include "jobs/jobs.hpp"
 #include "jobs/jobs_routes.hpp"
-#include "tasks/tasks_keys.hpp"
+#include "tasks/tasks.hpp"
 
 #include <utility>
 

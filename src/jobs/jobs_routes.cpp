@@ -1,6 +1,5 @@
 #include "jobs/jobs_routes.hpp"
 
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"

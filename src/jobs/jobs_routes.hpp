@@ -3,7 +3,7 @@
 
 #include "http/router.hpp"
 #include "jobs/jobs.hpp"
-#include "tasks/admin/operator.hpp"
+#include "tasks/tasks.hpp"
 
 namespace skirmish::jobs {
 

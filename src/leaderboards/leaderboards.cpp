@@ -4,9 +4,9 @@
 #include "leaderboards/leaderboards.hpp"
 
 #include "core/parse.hpp"
+#include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
-#include "leaderboards/words.hpp"
-#include "levels/levels_keys.hpp"
+#include "levels/levels.hpp"
 #include "redis/views.hpp"
 
 #include <algorithm>
@@ -112,7 +112,7 @@ void service::slice::take(const redis::value& r) {
   members = r[6].as_strings();
   metadata = r[7].as_strings();
   best_is_high = r[8].as_string() != "asc";
-  mode = from_word<rank_mode>(r[9].as_string(), rank_mode_words).value_or(rank_mode::ordinal);
+  mode = from_name<rank_mode>(r[9].as_string(), rank_mode_names).value_or(rank_mode::ordinal);
 }
 
 bool service::slice::take_top(const redis::value& parts, std::size_t first, std::size_t limit) {

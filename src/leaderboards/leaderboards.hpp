@@ -10,6 +10,7 @@
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "leaderboards/leaderboards_keys.hpp"
 #include "leaderboards/place.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"

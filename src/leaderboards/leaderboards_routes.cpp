@@ -5,8 +5,8 @@
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
+#include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards_json.hpp"
-#include "leaderboards/words.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
@@ -91,7 +91,7 @@ shape score_shape() {
   members.push_back({"score", shape::number(-score_max, score_max), required, "exact up to 2^53"});
   members.push_back({"subscore", shape::number(-score_max, score_max), http::optional,
                      "decides between equal scores"});
-  members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
+  members.push_back({"operator", shape::word({operation_names.begin(), operation_names.end()}),
                      http::optional, "instead of the board's"});
   members.push_back({"metadata", shape::anything(), http::optional,
                      "any JSON of at most 1024 bytes, shown with the entry"});
@@ -110,7 +110,7 @@ std::optional<score> read_score(const json::value& body, const std::string& poin
   s.value = object.at("score").to_number<double>();
   if (const auto* sub = object.if_contains("subscore")) s.subscore = sub->to_number<double>();
   if (const auto* op = object.if_contains("operator"))
-    s.op = from_word<operation>(op->get_string(), operation_words);
+    s.op = from_name<operation>(op->get_string(), operation_names);
   if (const auto* note = object.if_contains("metadata")) s.metadata = json::serialize(*note);
   if (s.metadata.size() > metadata_max_bytes)
     errors.add(pointer + "/metadata", "must not have more than 1024 bytes");
@@ -203,11 +203,11 @@ awaitable<response> configure(service& boards, exchange& x) {
   // What the body leaves out keeps its value, or takes its default.
   auto chosen = (co_await boards.info(x.path("board"))).chosen;
   if (const auto v = x.text("order"))
-    chosen.order = from_word<ordering>(*v, ordering_words).value_or(chosen.order);
+    chosen.order = from_name<ordering>(*v, ordering_names).value_or(chosen.order);
   if (const auto v = x.text("operator"))
-    chosen.op = from_word<operation>(*v, operation_words).value_or(chosen.op);
+    chosen.op = from_name<operation>(*v, operation_names).value_or(chosen.op);
   if (const auto v = x.text("rank_mode"))
-    chosen.ranks = from_word<rank_mode>(*v, rank_mode_words).value_or(chosen.ranks);
+    chosen.ranks = from_name<rank_mode>(*v, rank_mode_names).value_or(chosen.ranks);
   if (const auto v = x.text("reset")) chosen.reset = *v;
   if (!chosen.reset.empty())
     if (auto no = unless_changeable(x)) co_return std::move(*no);
@@ -246,12 +246,12 @@ awaitable<response> close_season(service& boards, exchange& x) {
 
 shape settings_shape() {
   std::vector<member> members;
-  members.push_back({"order", shape::word({ordering_words.begin(), ordering_words.end()}),
+  members.push_back({"order", shape::word({ordering_names.begin(), ordering_names.end()}),
                      http::optional, "what is best: high (desc, the default) or low scores"});
-  members.push_back({"operator", shape::word({operation_words.begin(), operation_words.end()}),
+  members.push_back({"operator", shape::word({operation_names.begin(), operation_names.end()}),
                      http::optional,
                      "what a submitted score does to the old one; best by default"});
-  members.push_back({"rank_mode", shape::word({rank_mode_words.begin(), rank_mode_words.end()}),
+  members.push_back({"rank_mode", shape::word({rank_mode_names.begin(), rank_mode_names.end()}),
                      http::optional, "1234, 1224 or 1223; ordinal by default"});
   members.push_back({"reset", shape::line(0, 100), http::optional,
                      "cron in UTC when a season ends; empty: never"});
@@ -297,9 +297,9 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
   const auto rejection = schema::object(
       {{"index", schema::count()}, {"code", schema::text()}, {"detail", schema::text()}});
   const std::vector<schema::property> settings{{"board", schema::id()},
-                                               {"order", words_of(ordering_words)},
-                                               {"operator", words_of(operation_words)},
-                                               {"rank_mode", words_of(rank_mode_words)},
+                                               {"order", words_of(ordering_names)},
+                                               {"operator", words_of(operation_names)},
+                                               {"rank_mode", words_of(rank_mode_names)},
                                                {"reset", schema::text()},
                                                {"seasons_kept", schema::count()},
                                                {"season", schema::count()},

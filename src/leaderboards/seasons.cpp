@@ -2,9 +2,9 @@
 #include "core/cron.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
-#include "leaderboards/words.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -83,13 +83,13 @@ awaitable<board_info> service::info_of(std::string board, std::int64_t season) {
   board_info out;
   for (const auto& [name, text] : reply.as_pairs()) {
     if (name == "order")
-      out.chosen.order = from_word<ordering>(text, ordering_words).value_or(ordering::desc);
+      out.chosen.order = from_name<ordering>(text, ordering_names).value_or(ordering::desc);
     if (name == "operator") {
       out.configured = true;
-      out.chosen.op = from_word<operation>(text, operation_words).value_or(operation::best);
+      out.chosen.op = from_name<operation>(text, operation_names).value_or(operation::best);
     }
     if (name == "rank_mode")
-      out.chosen.ranks = from_word<rank_mode>(text, rank_mode_words).value_or(rank_mode::ordinal);
+      out.chosen.ranks = from_name<rank_mode>(text, rank_mode_names).value_or(rank_mode::ordinal);
     if (name == "reset") out.chosen.reset = text;
     if (name == "seasons_kept") out.chosen.seasons_kept = parse_integer(text).value_or(100);
     if (name == "season") out.season = parse_integer(text).value_or(1);

@@ -1,8 +1,8 @@
 // Writing scores.
 #include "core/log.hpp"
+#include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
-#include "leaderboards/words.hpp"
 #include "redis/views.hpp"
 
 #include <fmt/format.h>

@@ -225,7 +225,7 @@ awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) 
 }
 
 awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
-                                         const interactions::game_settings& game) {
+                                         const game_settings& game) {
   constexpr int tries = 3;
   for (int left = tries; left > 0; --left) {
     const auto outcome = co_await try_refresh(count, token, game, left > 1);
@@ -235,8 +235,7 @@ awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
 }
 
 awaitable<std::string> service::try_refresh(std::int64_t count, std::string token,
-                                            const interactions::game_settings& game,
-                                            bool all_or_none) {
+                                            const game_settings& game, bool all_or_none) {
   auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
                  .as_strings();
   if (!ids.empty()) co_await claim(ids, token);

@@ -6,7 +6,8 @@
 #include "core/error.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
-#include "interactions/game_fold.hpp"
+#include "game_settings.hpp"
+#include "levels/levels_keys.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 #include "skirmish/cache.hpp"
@@ -54,8 +55,7 @@ class service {
   awaitable<std::vector<std::string>> restore_popularity(std::vector<std::string> ids);
   // Caches the `count` most popular levels for popular_ttl, all at once, and says so on the channel
   // `cache`, when `token` holds the lease. Returns whether it did.
-  awaitable<bool> refresh_popular(std::int64_t count, std::string token,
-                                  const interactions::game_settings& game);
+  awaitable<bool> refresh_popular(std::int64_t count, std::string token, const game_settings& game);
 
   // Levels in the order of their ids, from behind `after` on.
   awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
@@ -63,7 +63,7 @@ class service {
  private:
   awaitable<std::optional<cache_content>> load_for_cache(std::string level_id);
   awaitable<std::string> try_refresh(std::int64_t count, std::string token,
-                                     const interactions::game_settings& game, bool all_or_none);
+                                     const game_settings& game, bool all_or_none);
   awaitable<void> claim(std::vector<std::string> ids, std::string token);
   awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 

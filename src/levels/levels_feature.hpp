@@ -15,7 +15,7 @@ class feature {
   // `refresh`: how often the popular levels are cached anew.
   feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
           cache_store& caches, const redis::key_space& keys, const clock& time,
-          std::chrono::milliseconds refresh, interactions::game_settings game)
+          std::chrono::milliseconds refresh, game_settings game)
       : levels_(db, sql, redis, caches, keys, time),
         popular_refresher_(io, redis, keys, levels_, refresh, std::move(game)) {}
 

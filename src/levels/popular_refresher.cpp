@@ -6,8 +6,7 @@ namespace skirmish::levels {
 
 popular_refresher::popular_refresher(asio::io_context& io, redis::client& redis,
                                      const redis::key_space& keys, service& levels,
-                                     std::chrono::milliseconds interval,
-                                     interactions::game_settings game)
+                                     std::chrono::milliseconds interval, game_settings game)
     : io_(io),
       redis_(redis),
       levels_(levels),

@@ -14,8 +14,7 @@ class popular_refresher {
   static constexpr std::int64_t count = 10;
 
   popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                    service& levels, std::chrono::milliseconds interval,
-                    interactions::game_settings game);
+                    service& levels, std::chrono::milliseconds interval, game_settings game);
 
   // Until cancelled; give it to a task_group.
   awaitable<void> run();
@@ -25,7 +24,7 @@ class popular_refresher {
   redis::client& redis_;
   service& levels_;
   std::chrono::milliseconds interval_;
-  interactions::game_settings game_;
+  game_settings game_;
   redis::lease lease_;
 };
 

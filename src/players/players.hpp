@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "players/players_keys.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 #include "skirmish/cache.hpp"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skirmish::players {
@@ -113,5 +115,16 @@ class service {
   const clock& clock_;
   std::chrono::milliseconds load_delay_;
 };
+
+// Runs `ask`, and once more when the player was missing only because Redis had been emptied.
+template <class Ask>
+auto known(service& players, std::string player_id, Ask ask) -> decltype(ask()) {
+  auto answer = co_await ask();
+  if (answer || answer.error().code != errc::not_found) co_return answer;
+  std::vector<std::string> ids{player_id};
+  const auto missing = co_await players.restore_live(std::move(ids));
+  if (!missing.empty()) co_return answer;
+  co_return co_await ask();
+}
 
 }  // namespace skirmish::players

@@ -6,18 +6,20 @@ namespace skirmish::players {
 
 feature::feature(asio::io_context& io, database& db, const sql_reachability& sql,
                  redis::client& redis, cache_store& caches, const redis::key_space& keys,
-                 const clock& time, password_hash hash, feature_settings s)
+                 const clock& time, password_hash hash, action_parser parse, feature_settings s)
     : io_(io),
       redis_(redis),
       keys_(keys),
       hash_(std::move(hash)),
+      parse_(parse),
       players_(db, sql, redis, caches, keys, time, s.load_delay),
       level_writer_(io, db, redis, keys, time) {
   players_.set_actions_limit(s.actions_limit);
 }
 
 void feature::add_to(http::router& routes) {
-  add_routes(routes, players_, hash_, [this](std::string id) { return removing(std::move(id)); });
+  add_routes(routes, players_, hash_, parse_,
+             [this](std::string id) { return removing(std::move(id)); });
 }
 
 void feature::start_on_first(task_group& group) {

@@ -21,7 +21,7 @@ class feature {
  public:
   feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
           cache_store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
-          feature_settings s);
+          action_parser parse, feature_settings s);
 
   void add_to(http::router& routes);
   // One thread is enough: both loops send commands in batches and wait for Redis and SQL. They may
@@ -42,6 +42,7 @@ class feature {
   redis::client& redis_;
   const redis::key_space& keys_;
   password_hash hash_;
+  action_parser parse_;
   player_hook removing_;
   service players_;
   level_writer level_writer_;

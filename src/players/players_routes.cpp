@@ -4,7 +4,6 @@
 #include "http/etag.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
-#include "interactions/event_text.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -26,10 +25,10 @@ json::object to_json(const position& p) {
   return {{"lat", p.lat}, {"lon", p.lon}, {"alt", p.alt}, {"ts", p.ts}};
 }
 
-json::object to_json(const live_state& s) {
+json::object to_json(const live_state& s, action_parser parse) {
   json::array actions;
   for (const auto& action : s.last_actions)
-    if (auto known = interactions::parse_line(action)) actions.push_back(std::move(*known));
+    if (auto known = parse(action)) actions.push_back(std::move(*known));
   return {{"hp", s.hp},
           {"mp", s.mp},
           {"stamina", s.stamina},
@@ -98,16 +97,16 @@ awaitable<response> remove(service& players, exchange& x, player_hook on_remove)
   co_return removed ? no_content() : refused(x, removed.error());
 }
 
-awaitable<response> read_state(service& players, exchange& x) {
+awaitable<response> read_state(service& players, action_parser parse, exchange& x) {
   if (auto no = unless_allowed(x)) co_return std::move(*no);
   auto found = co_await players.state(x.path("id"));
-  co_return found ? json_response(to_json(*found)) : refused(x, found.error());
+  co_return found ? json_response(to_json(*found, parse)) : refused(x, found.error());
 }
 
-awaitable<response> update_state(service& players, exchange& x) {
+awaitable<response> update_state(service& players, action_parser parse, exchange& x) {
   state_change change{x.integer("hp"), x.integer("mp"), x.integer("stamina")};
   auto changed = co_await players.update_state(x.path("id"), change);
-  co_return changed ? json_response(to_json(*changed)) : refused(x, changed.error());
+  co_return changed ? json_response(to_json(*changed, parse)) : refused(x, changed.error());
 }
 
 awaitable<response> read_position(service& players, exchange& x) {
@@ -118,7 +117,8 @@ awaitable<response> read_position(service& players, exchange& x) {
 
 }  // namespace
 
-void add_routes(router& routes, service& players, password_hash hash, player_hook on_remove) {
+void add_routes(router& routes, service& players, password_hash hash, action_parser parse,
+                player_hook on_remove) {
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
@@ -196,7 +196,7 @@ void add_routes(router& routes, service& players, password_hash hash, player_hoo
       .refuses({404});
   routes
       .add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
-            bind(read_state)})
+            [&players, parse](exchange& x) { return read_state(players, parse, x); }})
       .gives(200, state)
       .refuses({404});
   routes
@@ -204,7 +204,7 @@ void add_routes(router& routes, service& players, password_hash hash, player_hoo
             "/api/players/{id}/state",
             access::server,
             "Set stats of a player",
-            bind(update_state),
+            [&players, parse](exchange& x) { return update_state(players, parse, x); },
             shape::object(
                 {{"hp", stat, optional}, {"mp", stat, optional}, {"stamina", stat, optional}}),
             {},

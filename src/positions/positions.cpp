@@ -1,6 +1,6 @@
 #include "positions/positions.hpp"
 
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 #include "positions/positions_keys.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"

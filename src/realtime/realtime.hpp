@@ -5,7 +5,7 @@
 // with on_message(), their channels with on_channel().
 #pragma once
 
-#include "apikeys/revocations.hpp"
+#include "apikeys/apikeys.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"

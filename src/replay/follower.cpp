@@ -1,8 +1,9 @@
 #include "replay/follower.hpp"
 
-#include "cli/cli.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
+#include "core/run.hpp"
+#include "core/usage_error.hpp"
 #include "replay/follow_state.hpp"
 
 #include <boost/asio/redirect_error.hpp>

@@ -1,7 +1,8 @@
 #include "replay/replayer.hpp"
 
-#include "cli/cli.hpp"
 #include "core/clock.hpp"
+#include "core/run.hpp"
+#include "core/usage_error.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>

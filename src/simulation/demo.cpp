@@ -1,6 +1,7 @@
 #include "simulation/demo.hpp"
 
-#include "cli/cli.hpp"
+#include "core/run.hpp"
+#include "core/usage_error.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>

@@ -1,7 +1,7 @@
 #include "state/recovery.hpp"
 
 #include "core/parse.hpp"
-#include "interactions/interactions_keys.hpp"
+#include "interactions/interactions.hpp"
 #include "redis/damaged_keys.hpp"
 #include "state/state_keys.hpp"
 

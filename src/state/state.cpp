@@ -1,7 +1,7 @@
 #include "state/state.hpp"
 
 #include "core/parse.hpp"
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 #include "state/state_keys.hpp"
 

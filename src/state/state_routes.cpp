@@ -4,7 +4,6 @@
 #include "http/etag.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
-#include "players/known.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>

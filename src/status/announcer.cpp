@@ -1,10 +1,8 @@
 #include "status/announcer.hpp"
 
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "status/webhook.hpp"
-#include "tasks/admin/operator.hpp"
 
 namespace skirmish::status {
 namespace {

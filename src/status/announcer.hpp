@@ -8,7 +8,7 @@
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 #include "status/observation.hpp"
-#include "tasks/tasks_keys.hpp"
+#include "tasks/tasks.hpp"
 
 #include <boost/asio/io_context.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "realtime/realtime.hpp"
-#include "status/service.hpp"
+#include "status/status.hpp"
 #include "status/status_routes.hpp"
 
 namespace skirmish::status {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "http/router.hpp"
-#include "status/service.hpp"
+#include "status/status.hpp"
 
 namespace skirmish::status {
 

@@ -1,12 +1,12 @@
 #include "tasks/tasks_routes.hpp"
 
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/digest.hpp"
 #include "core/ids.hpp"
 #include "core/text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
+#include "tasks/builtin_names.hpp"
 #include "tasks/protocol/json_scan.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"

@@ -4,6 +4,7 @@
 #include "core/asio.hpp"
 #include "metrics/registry.hpp"
 #include "skirmish/tasks.hpp"
+#include "tasks/queue_list.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -30,8 +31,6 @@ struct worker_arguments {
 
 // `default_queues` is shown in the help as what is served without -Q.
 void add_worker_options(CLI::App& to, worker_arguments& into, const std::string& default_queues);
-// "a,b:3": names of queues with an optional weight.
-std::vector<std::pair<std::string, int>> parse_queues(const std::string& text);
 
 // What runs beside the worker, on its loop.
 struct worker_companions {

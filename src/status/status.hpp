@@ -7,6 +7,7 @@
 #include "http/fast_path.hpp"
 #include "metrics/registry.hpp"
 #include "status/servers.hpp"
+#include "status/webhook.hpp"
 #include "status/worker.hpp"
 
 #include <map>

@@ -1,4 +1,4 @@
-#include "status/service.hpp"
+#include "status/status.hpp"
 
 #include "core/log.hpp"
 #include "http/gzip.hpp"

@@ -1,6 +1,6 @@
 // Answering: single flight, claim, load, fill, and what is served when something fails.
 #include "cache/cache_keys.hpp"
-#include "cache/state.hpp"
+#include "cache/store_impl.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
@@ -56,8 +56,8 @@ std::exception_ptr as_problem_for_others(const std::exception_ptr& problem) {
 
 }  // namespace
 
-bool cache_store::state::is_due_early(const cache_question& q,
-                                      std::chrono::milliseconds fresh_left) {
+bool cache_store::impl::is_due_early(const cache_question& q,
+                                     std::chrono::milliseconds fresh_left) {
   const std::chrono::duration<double> left = fresh_left;
   const double scale = q.counters->load_cost().count() * q.policy.early_refresh;
   if (left.count() > scale * never_early_factor) return false;
@@ -66,9 +66,9 @@ bool cache_store::state::is_due_early(const cache_question& q,
 
 // The work runs as a task of its own: when the caller that began it goes away, the others still get
 // their answer.
-void cache_store::state::start(const cache_question& q, const std::string& flight_key,
-                               std::shared_ptr<cache_flight> flight,
-                               std::function<awaitable<cache_answer>(cache_question)> work) {
+void cache_store::impl::start(const cache_question& q, const std::string& flight_key,
+                              std::shared_ptr<cache_flight> flight,
+                              std::function<awaitable<cache_answer>(cache_question)> work) {
   // Lands in any case, also when the task is dropped unfinished.
   struct landing {
     std::shared_ptr<cache_flights> flights;
@@ -99,7 +99,7 @@ void cache_store::state::start(const cache_question& q, const std::string& fligh
   });
 }
 
-void cache_store::state::refresh_behind(const cache_question& q) {
+void cache_store::impl::refresh_behind(const cache_question& q) {
   const auto flight_key = q.key + "\nrefresh";
   auto [flight, first] = options.flights->join(flight_key);
   if (!first) return;
@@ -110,7 +110,7 @@ void cache_store::state::refresh_behind(const cache_question& q) {
   });
 }
 
-awaitable<cache_answer> cache_store::state::answer(cache_question q) {
+awaitable<cache_answer> cache_store::impl::answer(cache_question q) {
   const auto limit = std::chrono::steady_clock::now() + q.policy.wait_limit;
   auto pause = poll_first;
   bool counted_wait = false;
@@ -144,14 +144,14 @@ awaitable<cache_answer> cache_store::state::answer(cache_question q) {
   }
 }
 
-awaitable<cache_answer> cache_store::state::answer_without_redis(const cache_question& q) {
+awaitable<cache_answer> cache_store::impl::answer_without_redis(const cache_question& q) {
   auto value = co_await load(q);
   co_return cache_answer{std::move(value), cache_source::miss};
 }
 
 // Loads when nobody else does. Nothing when the caller should look again in a moment.
-awaitable<std::optional<cache_answer>> cache_store::state::try_load(const cache_question& q,
-                                                                    const stored& old) {
+awaitable<std::optional<cache_answer>> cache_store::impl::try_load(const cache_question& q,
+                                                                   const stored& old) {
   const bool despite_value = old.value != nullptr || old.wrong_type;
   std::shared_ptr<cache_content> value;
   std::exception_ptr problem;
@@ -189,7 +189,7 @@ awaitable<std::optional<cache_answer>> cache_store::state::try_load(const cache_
   co_return cache_answer{std::move(value), cache_source::miss};
 }
 
-awaitable<std::shared_ptr<cache_content>> cache_store::state::load(const cache_question& q) {
+awaitable<std::shared_ptr<cache_content>> cache_store::impl::load(const cache_question& q) {
   const auto begin = std::chrono::steady_clock::now();
   std::optional<cache_content> content;
   std::exception_ptr problem;
@@ -211,9 +211,9 @@ awaitable<std::shared_ptr<cache_content>> cache_store::state::load(const cache_q
   co_return std::make_shared<cache_content>(std::move(*content));
 }
 
-awaitable<cache_store::state::claim> cache_store::state::take_claim(const cache_question& q,
-                                                                    const std::string& token,
-                                                                    bool despite_value) {
+awaitable<cache_store::impl::claim> cache_store::impl::take_claim(const cache_question& q,
+                                                                  const std::string& token,
+                                                                  bool despite_value) {
   const auto lease = std::to_string((q.policy.load_timeout + 1s).count());
   const auto load_key = cache_keys::load(options.space, q.name);
   const std::vector<std::string_view> keys{q.key, load_key};
@@ -230,7 +230,7 @@ awaitable<cache_store::state::claim> cache_store::state::take_claim(const cache_
   }
 }
 
-awaitable<void> cache_store::state::give_up(const cache_question& q, const std::string& token) {
+awaitable<void> cache_store::impl::give_up(const cache_question& q, const std::string& token) {
   const auto load_key = cache_keys::load(options.space, q.name);
   const auto pause = std::to_string(failed_pause.count());
   const std::vector<std::string_view> keys{load_key};
@@ -243,7 +243,7 @@ awaitable<void> cache_store::state::give_up(const cache_question& q, const std::
 }
 
 cache::cache(cache_store& store, std::string name, cache_policy policy)
-    : store_(*store.state_),
+    : store_(*store.impl_),
       policy_(std::move(policy)),
       counters_(std::make_shared<counters>(store_.metrics, name)) {}
 
@@ -264,7 +264,7 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
   auto kept = store_.peek(key, *counters_, &fresh_until);
   cache_question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
   if (kept) {
-    if (cache_store::state::is_due_early(q, fresh_until - store_.time.now()))
+    if (cache_store::impl::is_due_early(q, fresh_until - store_.time.now()))
       store_.refresh_behind(q);
     co_return std::move(*kept);
   }

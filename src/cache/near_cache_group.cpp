@@ -1,4 +1,4 @@
-#include "cache/memories.hpp"
+#include "cache/near_cache_group.hpp"
 
 #include "cache/near_cache.hpp"
 
@@ -18,25 +18,26 @@ constexpr auto patience = 100ms;
 
 }  // namespace
 
-void near_memories::add(asio::any_io_executor executor, const std::shared_ptr<near_cache>& memory) {
+void near_cache_group::add(asio::any_io_executor executor,
+                           const std::shared_ptr<near_cache>& memory) {
   const std::lock_guard lock(mutex_);
   members_.push_back({std::move(executor), memory});
 }
 
-void near_memories::remove(const std::shared_ptr<near_cache>& memory) {
+void near_cache_group::remove(const std::shared_ptr<near_cache>& memory) {
   const std::lock_guard lock(mutex_);
   std::erase_if(members_, [&](const member& m) { return m.memory.lock() == memory; });
 }
 
-awaitable<void> near_memories::invalidate(std::string key) {
+awaitable<void> near_cache_group::invalidate(std::string key) {
   return each([key = std::move(key)](near_cache& memory) { memory.invalidate(key); });
 }
 
-awaitable<void> near_memories::clear() {
+awaitable<void> near_cache_group::clear() {
   return each([](near_cache& memory) { memory.clear(); });
 }
 
-awaitable<void> near_memories::each(action act) {
+awaitable<void> near_cache_group::each(action act) {
   const auto mine = co_await asio::this_coro::executor;
   const auto all_done = std::make_shared<asio::steady_timer>(mine, patience);
   const auto work = std::make_shared<const action>(std::move(act));
@@ -45,9 +46,9 @@ awaitable<void> near_memories::each(action act) {
   co_await all_done->async_wait(asio::redirect_error(use_awaitable, ignored));
 }
 
-void near_memories::post_to_all(const std::shared_ptr<const action>& work,
-                                const asio::any_io_executor& caller,
-                                const std::weak_ptr<asio::steady_timer>& all_done) {
+void near_cache_group::post_to_all(const std::shared_ptr<const action>& work,
+                                   const asio::any_io_executor& caller,
+                                   const std::weak_ptr<asio::steady_timer>& all_done) {
   const std::lock_guard lock(mutex_);
   const auto left = std::make_shared<std::atomic<std::size_t>>(members_.size());
   for (const auto& m : members_) {

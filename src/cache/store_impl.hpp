@@ -27,7 +27,7 @@ struct cache_question {
   std::shared_ptr<cache::counters> counters;
 };
 
-struct cache_store::state {
+struct cache_store::impl {
   // What Redis holds.
   struct stored {
     std::shared_ptr<const cache_content> value;  // null: none
@@ -37,11 +37,11 @@ struct cache_store::state {
   };
   enum class claim { claimed, busy, none, failed, present };
 
-  state(asio::io_context& context, redis::client& client, task_group& group,
-        cache_store_options chosen);
-  ~state();
+  impl(asio::io_context& context, redis::client& client, task_group& group,
+       cache_store_options chosen);
+  ~impl();
 
-  // Step by step (read.cpp): what is there.
+  // Step by step (store_redis.cpp): what is there.
   std::optional<cache_answer> peek(std::string_view key, cache::counters& counters,
                                    timestamp* fresh_until = nullptr);
   awaitable<stored> read(const cache_question& q);
@@ -50,7 +50,7 @@ struct cache_store::state {
   awaitable<std::size_t> unlink_matching(std::string pattern);
   awaitable<void> put(std::string name, cache_content content, cache_policy policy);
 
-  // (load.cpp) What to do about it.
+  // (store_answer.cpp) What to do about it.
   awaitable<cache_answer> answer(cache_question q);
   awaitable<cache_answer> answer_without_redis(const cache_question& q);
   awaitable<std::optional<cache_answer>> try_load(const cache_question& q, const stored& old);

@@ -1,6 +1,6 @@
 // Reading, storing and removing: the steps that talk to Redis without asking the source.
 #include "cache/cache_keys.hpp"
-#include "cache/state.hpp"
+#include "cache/store_impl.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 
@@ -83,8 +83,8 @@ std::chrono::milliseconds stale_part(const cache_policy& policy) noexcept {
   return policy.fresh_for.count() == 0 ? 0ms : policy.ttl - policy.fresh_for;
 }
 
-cache_store::state::state(asio::io_context& context, redis::client& client, task_group& group,
-                          cache_store_options chosen)
+cache_store::impl::impl(asio::io_context& context, redis::client& client, task_group& group,
+                        cache_store_options chosen)
     : io(context),
       redis(client),
       tasks(group),
@@ -94,7 +94,7 @@ cache_store::state::state(asio::io_context& context, redis::client& client, task
       time(options.time ? *options.time : own_clock),
       near(std::make_shared<near_cache>(options.near_limit_entries, options.near_limit_bytes)) {
   if (!options.flights) options.flights = make_cache_flights();
-  options.flights->memories.add(io.get_executor(), near);
+  options.flights->near_caches.add(io.get_executor(), near);
   redis.set_events({.on_connected =
                         [this] {
                           if (!owed.empty())
@@ -104,25 +104,24 @@ cache_store::state::state(asio::io_context& context, redis::client& client, task
                     .on_push = [this](const redis::value& push) { on_push(push); }});
 }
 
-cache_store::state::~state() {
+cache_store::impl::~impl() {
   redis.set_events({});
-  options.flights->memories.remove(near);
+  options.flights->near_caches.remove(near);
 }
 
-void cache_store::state::on_lost() {
+void cache_store::impl::on_lost() {
   tracking = tracking_refused = false;
   near->clear();
 }
 
-void cache_store::state::on_push(const redis::value& push) {
+void cache_store::impl::on_push(const redis::value& push) {
   if (push.size() < 2 || push[0].as_string() != "invalidate") return;
   if (push[1].is_nil()) return near->clear();  // FLUSHALL, FLUSHDB
   for (const auto& key : push[1].elements()) near->invalidate(key.as_string());
 }
 
-std::optional<cache_answer> cache_store::state::peek(std::string_view key,
-                                                     cache::counters& counters,
-                                                     timestamp* fresh_until) {
+std::optional<cache_answer> cache_store::impl::peek(std::string_view key, cache::counters& counters,
+                                                    timestamp* fresh_until) {
   const auto* entry = near->find(key, time.now());
   if (!entry) return std::nullopt;
   counters.hits.add();
@@ -134,7 +133,7 @@ std::optional<cache_answer> cache_store::state::peek(std::string_view key,
 // OPTIN tracking: Redis remembers only the keys that are read for the near cache, and says once
 // when one changes. That the same pipeline's CACHING was accepted proves that this very connection
 // tracks.
-awaitable<cache_store::state::stored> cache_store::state::read(const cache_question& q) {
+awaitable<cache_store::impl::stored> cache_store::impl::read(const cache_question& q) {
   if (!owed.empty()) co_await settle_owed();
   const bool for_near = q.policy.near_ttl.count() > 0 && !tracking_refused;
   near_cache::reading reading(*near, q.key);
@@ -179,8 +178,8 @@ awaitable<cache_store::state::stored> cache_store::state::read(const cache_quest
   co_return out;
 }
 
-awaitable<bool> cache_store::state::fill(const cache_question& q, const std::string& token,
-                                         cache_content* content) {
+awaitable<bool> cache_store::impl::fill(const cache_question& q, const std::string& token,
+                                        cache_content* content) {
   const auto ttl = std::to_string(
       content ? q.policy.ttl.count() : std::max<std::int64_t>(0, q.policy.negative_ttl.count()));
   const auto load_key = cache_keys::load(options.space, q.name);
@@ -201,8 +200,8 @@ awaitable<bool> cache_store::state::fill(const cache_question& q, const std::str
   co_return true;
 }
 
-awaitable<void> cache_store::state::put(std::string name, cache_content content,
-                                        cache_policy policy) {
+awaitable<void> cache_store::impl::put(std::string name, cache_content content,
+                                       cache_policy policy) {
   cache_question q;
   q.key = options.space.key(name);
   q.name = std::move(name);
@@ -211,10 +210,10 @@ awaitable<void> cache_store::state::put(std::string name, cache_content content,
   const std::string no_token;
   co_await fill(q, no_token, &content);
   options.flights->forget(q.key);
-  co_await options.flights->memories.invalidate(q.key);
+  co_await options.flights->near_caches.invalidate(q.key);
 }
 
-awaitable<void> cache_store::state::invalidate(std::string name) {
+awaitable<void> cache_store::impl::invalidate(std::string name) {
   const auto key = options.space.key(name);
   near->invalidate(key);
   std::string problem;
@@ -224,14 +223,14 @@ awaitable<void> cache_store::state::invalidate(std::string name) {
     problem = e.what();
   }
   options.flights->forget(key);
-  co_await options.flights->memories.invalidate(key);
+  co_await options.flights->near_caches.invalidate(key);
   if (problem.empty()) co_return;
   if (owed.size() >= owed_limit) owed.erase(owed.begin());
   owed.insert(std::move(name));
   log::warn("cache_invalidation_owed", {{"key", key}, {"error", problem}});
 }
 
-awaitable<void> cache_store::state::settle_owed() {
+awaitable<void> cache_store::impl::settle_owed() {
   while (!owed.empty()) {
     const auto name = *owed.begin();
     const auto key = options.space.key(name);
@@ -241,7 +240,7 @@ awaitable<void> cache_store::state::settle_owed() {
   }
 }
 
-awaitable<std::size_t> cache_store::state::unlink_matching(std::string pattern) {
+awaitable<std::size_t> cache_store::impl::unlink_matching(std::string pattern) {
   std::size_t removed = 0;
   std::string cursor = "0";
   do {
@@ -260,22 +259,21 @@ awaitable<std::size_t> cache_store::state::unlink_matching(std::string pattern) 
 
 cache_store::cache_store(asio::io_context& io, redis::client& redis, task_group& tasks,
                          cache_store_options options)
-    : state_(std::make_unique<state>(io, redis, tasks, std::move(options))) {}
+    : impl_(std::make_unique<impl>(io, redis, tasks, std::move(options))) {}
 
 cache_store::~cache_store() = default;
 
 awaitable<void> cache_store::set_key(std::string name, std::string value,
                                      std::optional<std::chrono::milliseconds> expiry) {
-  const auto key = state_->options.space.key(name);
+  const auto key = impl_->options.space.key(name);
   if (expiry)
-    redis::checked(co_await state_->redis.command("SET", key, value, "PX", expiry->count()));
+    redis::checked(co_await impl_->redis.command("SET", key, value, "PX", expiry->count()));
   else
-    redis::checked(co_await state_->redis.command("SET", key, value));
+    redis::checked(co_await impl_->redis.command("SET", key, value));
 }
 
 awaitable<std::optional<std::string>> cache_store::get_key(std::string name) {
-  auto reply =
-      redis::checked(co_await state_->redis.command("GET", state_->options.space.key(name)));
+  auto reply = redis::checked(co_await impl_->redis.command("GET", impl_->options.space.key(name)));
   if (reply.is_nil()) co_return std::nullopt;
   co_return std::move(reply).as_string();
 }
@@ -286,31 +284,31 @@ awaitable<std::string> cache_store::get_key(std::string name, std::string fallba
 }
 
 awaitable<bool> cache_store::delete_key(std::string name) {
-  const auto key = state_->options.space.key(name);
-  co_return redis::checked(co_await state_->redis.command("DEL", key)).as_bool();
+  const auto key = impl_->options.space.key(name);
+  co_return redis::checked(co_await impl_->redis.command("DEL", key)).as_bool();
 }
 
 awaitable<void> cache_store::invalidate(std::string name) {
-  return state_->invalidate(std::move(name));
+  return impl_->invalidate(std::move(name));
 }
 
 // Loads under way first: one that ends between the two steps finds its claim gone.
 awaitable<std::size_t> cache_store::invalidate_prefix(std::string prefix) {
-  const auto& space = state_->options.space;
+  const auto& space = impl_->options.space;
   const auto loads = escape_glob(cache_keys::load(space, prefix)) + "*";
   const auto values = escape_glob(space.key(prefix)) + "*";
-  co_await state_->unlink_matching(loads);
-  const auto removed = co_await state_->unlink_matching(values);
-  state_->options.flights->forget_prefix(space.key(prefix));
-  co_await state_->options.flights->memories.clear();
+  co_await impl_->unlink_matching(loads);
+  const auto removed = co_await impl_->unlink_matching(values);
+  impl_->options.flights->forget_prefix(space.key(prefix));
+  co_await impl_->options.flights->near_caches.clear();
   co_return removed;
 }
 
 awaitable<bool> cache_store::touch(std::string name, std::chrono::milliseconds ttl) {
-  const auto key = state_->options.space.key(name);
-  co_return redis::checked(co_await state_->redis.command("PEXPIRE", key, ttl.count())).as_bool();
+  const auto key = impl_->options.space.key(name);
+  co_return redis::checked(co_await impl_->redis.command("PEXPIRE", key, ttl.count())).as_bool();
 }
 
-std::size_t cache_store::near_size() const noexcept { return state_->near->size(); }
+std::size_t cache_store::near_size() const noexcept { return impl_->near->size(); }
 
 }  // namespace skirmish

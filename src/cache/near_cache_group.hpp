@@ -1,4 +1,4 @@
-// The memories (near caches) of a process: what one thread invalidates goes from all of them before
+// The near caches of a process: what one thread invalidates goes from all of them before
 // it goes on, so nobody in the process reads what was there before a write that has been answered.
 // Redis' own push would come as well, but a moment later. Thread-safe.
 #pragma once
@@ -18,7 +18,7 @@ namespace skirmish {
 
 class near_cache;
 
-class near_memories {
+class near_cache_group {
  public:
   // `memory` is used on `executor` only. Remove it before the executor's context ends.
   void add(asio::any_io_executor executor, const std::shared_ptr<near_cache>& memory);
