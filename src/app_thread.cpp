@@ -3,6 +3,7 @@
 #include "achievements/achievements_routes.hpp"
 #include "apikeys/apikeys_routes.hpp"
 #include "audit/audit_routes.hpp"
+#include "bans/bans_routes.hpp"
 #include "builtin_tasks/builtin_service.hpp"
 #include "chat/chat_routes.hpp"
 #include "core/ids.hpp"
@@ -174,6 +175,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
       verifier_(shared.keys_of_callers),
       key_store_(shared.db, shared.time),
       audit_(redis_, shared.db, shared.keys, shared.time),
+      bans_(redis_, shared.keys, shared.time),
       sessions_(io_, redis_, shared.db, shared.keys, shared.time, shared.hasher,
                 session_settings_of(shared.settings), issuers_of(shared.settings),
                 [this](std::string player_id, std::string name) {
@@ -265,9 +267,13 @@ void app_thread::add_features(const shared_parts& shared) {
   add_api_key_routes(router_, key_store_, redis_, keys_);
   audit::add_routes(router_, shared.db);
   router_.record_changes(audit_);
-  gateway_.on_use([this](const http::principal& who) {
-    if (who.as >= http::role::server) verifier_.note_use(who.id);
-    if (who.as == http::role::player) sessions_.sessions().note_use(who.id, who.session);
+  bans::add_routes(router_, bans_, shared.time);
+  router_.refuse_banned(shared.bans);
+  gateway_.refuse_banned(shared.bans);
+  sessions_.refuse_banned(shared.bans);
+  gateway_.on_use([this](const http::principal& who, bool was_used) {
+    if (was_used && who.as >= http::role::server) verifier_.note_use(who.id);
+    if (who.as == http::role::player) sessions_.sessions().note_use(who.id, who.session, was_used);
   });
   const auto still_admitted = [this](http::principal who) {
     return is_still_admitted(std::move(who));

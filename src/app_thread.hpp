@@ -6,6 +6,7 @@
 #include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
 #include "audit/audit.hpp"
+#include "bans/ban_store.hpp"
 #include "chat/chat.hpp"
 #include "chat/hub.hpp"
 #include "chat/presence.hpp"
@@ -73,6 +74,7 @@ struct shared_parts {
   api_key_verifier& keys_of_callers;
   sessions::password_hasher& hasher;
   const revoked_keys& revoked;
+  const bans::ban_table& bans;
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::shared_ptr<http::connection_counts>& connections;
@@ -117,6 +119,7 @@ class app_thread {
   api_key_verifier& verifier_;
   api_key_store key_store_;
   audit::log audit_;
+  bans::store bans_;
   sessions::feature sessions_;
   players::service players_;
   levels::service levels_;
