@@ -1,5 +1,6 @@
 """The PROXY protocol in front of plain and TLS connections: who a client is when a proxy says so, and bad headers."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -144,7 +145,7 @@ def test_it_stands_in_front_of_tls(proxied, folder):
 # ---- nginx ----------------------------------------------------------------------------------------------------------
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-STREAM_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+STREAM_MODULE = pathlib.Path(os.environ.get("NGINX_STREAM_MODULE", "/usr/lib/nginx/modules/ngx_stream_module.so"))
 
 
 def test_with_nginx_in_front(proxied, short_tmp):
