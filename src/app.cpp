@@ -171,6 +171,8 @@ awaitable<void> app::main() {
   status_->start();
   revocations_ = std::make_unique<revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
   revocations_->start();
+  ban_watch_ = std::make_unique<bans::watch>(io_, redis_config_, keys_, clock_, bans_);
+  ban_watch_->start();
   start_threads();
   start_tasks();
   log::info("listening", {{"address", address_}, {"threads", threads_.size()}});
@@ -196,6 +198,7 @@ awaitable<void> app::main() {
   co_await stop_threads();
   auto stop_hasher = [this] { hasher_.stop(); };
   co_await blocking(stop_hasher);
+  co_await ban_watch_->stop();
   co_await revocations_->stop();
   auto stop_status = [this] { status_->stop(); };
   co_await blocking(stop_status);
@@ -264,9 +267,9 @@ void app::start_threads() {
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
   const shared_parts shared{settings_,     clock_,       metrics_, keys_,
                             redis_config_, db_,          sql_,     flights_,
-                            verifier_,     hasher_,      revoked_, prepared_,
-                            *status_,      connections_, threads_, certificate_.get(),
-                            task_overview_};
+                            verifier_,     hasher_,      revoked_, bans_,
+                            prepared_,     *status_,     connections_, threads_,
+                            certificate_.get(), task_overview_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

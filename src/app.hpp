@@ -6,6 +6,7 @@
 #pragma once
 
 #include "apikeys/apikeys.hpp"
+#include "bans/ban_store.hpp"
 #include "config.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
@@ -86,6 +87,8 @@ class app {
   revoked_keys revoked_;
   api_key_verifier verifier_{db_, clock_, revoked_};
   std::unique_ptr<revocation_watch> revocations_;
+  bans::ban_table bans_{clock_};
+  std::unique_ptr<bans::watch> ban_watch_;
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   tasks::overview_board task_overview_;

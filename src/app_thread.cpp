@@ -4,6 +4,7 @@
 #include "activity/activity_feature.hpp"
 #include "apikeys/apikeys_feature.hpp"
 #include "audit/audit_feature.hpp"
+#include "bans/bans_feature.hpp"
 #include "chat/chat_feature.hpp"
 #include "console/console_feature.hpp"
 #include "core/log.hpp"
@@ -89,9 +90,9 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
   };
   router_.check_again_by(still_admitted);
   gateway_.check_again_by(still_admitted);
-  gateway_.on_use([this](const http::principal& who) {
-    if (who.as >= http::role::server) verifier_.note_use(who.id);
-    if (who.as == http::role::player) sessions_->sessions().note_use(who.id, who.session);
+  gateway_.on_use([this](const http::principal& who, bool was_used) {
+    if (was_used && who.as >= http::role::server) verifier_.note_use(who.id);
+    if (who.as == http::role::player) sessions_->sessions().note_use(who.id, who.session, was_used);
   });
   add_features(shared);
 }
@@ -123,6 +124,10 @@ void app_thread::add_features(const shared_parts& shared) {
       [&accounts](std::string player_id, std::string name) {
         return accounts.ensure(std::move(player_id), std::move(name));
       });
+  f.add<bans::feature>(redis_, keys, time);
+  router_.refuse_banned(shared.bans);
+  gateway_.refuse_banned(shared.bans);
+  sessions_->refuse_banned(shared.bans);
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
   console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);

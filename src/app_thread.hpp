@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apikeys/apikeys.hpp"
+#include "bans/ban_table.hpp"
 #include "config.hpp"
 #include "console/console_feature.hpp"
 #include "core/clock.hpp"
@@ -50,6 +51,7 @@ struct shared_parts {
   api_key_verifier& keys_of_callers;
   sessions::password_hasher& hasher;
   const revoked_keys& revoked;
+  const bans::ban_table& bans;
   const std::atomic<bool>& prepared;
   status::worker& status;
   const std::shared_ptr<http::connection_counts>& connections;

@@ -215,11 +215,17 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.bytes("http.header_limit", FIELD(http.header_limit_bytes), 1 << 10, 1 << 20,
           "largest request header, bytes");
   t.number("http.connection_limit", FIELD(http.connection_limit), 1, 1'000'000, "open connections");
-  t.number("http.connections_per_address", FIELD(http.connections_per_address), 0, 1'000'000,
-           "open connections from one address (of IPv6: from one /64 network); 0: no limit");
+  t.number(
+      "http.connections_per_address", FIELD(http.connections_per_address), 0, 1'000'000,
+      "open connections from one address (of IPv6: from one /64 network) that is no trusted proxy; "
+      "0: no limit");
   t.text("http.trusted_proxies", FIELD(http.trusted_proxies),
          "addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For says who a client "
          "is, with commas between");
+  t.flag(
+      "http.proxy_protocol", FIELD(http.proxy_protocol),
+      "the proxies of http.trusted_proxies send a PROXY header (version 1 or 2) in front of each "
+      "connection, and nobody else does");
   t.duration("http.header_timeout", FIELD(http.header_timeout), 100ms, 1h,
              "time for a request's header to arrive");
   t.duration(

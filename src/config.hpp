@@ -34,10 +34,12 @@ struct config {
     std::int64_t body_limit_bytes = 4 << 20;
     std::int64_t anonymous_limit_bytes = 16 << 10;  // of a body or message without a key
     std::int64_t header_limit_bytes = 16 << 10;
-    std::int64_t connection_limit = 20'000;    // open connections in the whole process
-    std::int64_t connections_per_address = 0;  // of those, from one address; 0: no limit
+    std::int64_t connection_limit = 20'000;  // open connections in the whole process
+    // Of those, from one address that is no trusted proxy; 0: no limit.
+    std::int64_t connections_per_address = 1'000;
     // Networks of proxies (10.0.0.0/8, fd00::/8) whose X-Forwarded-For counts, with commas between.
     std::string trusted_proxies = "127.0.0.1, ::1";
+    bool proxy_protocol = false;  // those proxies send a PROXY header in front of each connection
     std::chrono::milliseconds header_timeout{10'000};
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{75'000};

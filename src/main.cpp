@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   cli::add_simulate(app, code);
   cli::add_bench(app, code);
   cli::add_operator_tools(app, code);
+  cli::add_ban_tools(app, code);
   cli::add_status_worker(app, code);
   cli::add_task_tools(app, code);
   try {

@@ -96,6 +96,10 @@ class rate_limiter {
   std::optional<rate_decision> try_take(const rate_policy& policy, std::string_view subject,
                                         std::int64_t cost = 1);
 
+  // Spends tokens that are held from a lease. False when there are none: then nothing was decided,
+  // and nothing is counted.
+  bool spend_held(const rate_policy& policy, std::string_view subject, std::int64_t cost = 1);
+
   // Drops what is remembered, unspent leases too: call it when a policy has changed.
   void forget();
 

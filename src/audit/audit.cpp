@@ -115,7 +115,35 @@ change read_row(const soci::row& row) {
   return c;
 }
 
+// False when too many wait to be moved to SQL.
+awaitable<bool> note_in(redis::client& redis, const redis::key_space& space, const change& c) {
+  const auto key = pending_key(space);
+  const auto most = std::to_string(log::pending_limit);
+  const auto at = std::to_string(c.at.time_since_epoch().count());
+  const std::string_view keys[] = {key};
+  const std::string_view args[] = {most,      "id",     c.id,     "at",         at,
+                                   "key_id",  c.key_id, "method", c.method,     "route",
+                                   c.route,   "target", c.target, "request_id", c.request_id,
+                                   "address", c.address};
+  const auto reply = redis::checked(co_await redis.eval(note_script, keys, args, redis_patience));
+  co_return reply.as_bool();
+}
+
 }  // namespace
+
+awaitable<std::string> note_command(redis::client& redis, const redis::key_space& keys, change c) {
+  c.at = system_clock().now();
+  c.id = id_at(c.at) + "-" + random_hex(4);
+  const bool is_noted = co_await note_in(redis, keys, c);
+  if (!is_noted) throw failure(errc::unavailable, "the audit log takes no note");
+  co_return c.id;
+}
+
+awaitable<void> note_status(redis::client& redis, const redis::key_space& keys, std::string note,
+                            int status) {
+  redis::checked(
+      co_await redis.command("XADD", pending_key(keys), "*", "id", note, "status", status));
+}
 
 awaitable<page> list(database& db, filter f) {
   auto select = [f](soci::session& sql) {
@@ -175,16 +203,7 @@ awaitable<std::string> log::note(change c) {
 }
 
 awaitable<bool> log::note_in_redis(const change& c) {
-  const auto key = pending_key(keys_);
-  const auto most = std::to_string(pending_limit);
-  const auto at = std::to_string(c.at.time_since_epoch().count());
-  const std::string_view keys[] = {key};
-  const std::string_view args[] = {most,      "id",     c.id,     "at",         at,
-                                   "key_id",  c.key_id, "method", c.method,     "route",
-                                   c.route,   "target", c.target, "request_id", c.request_id,
-                                   "address", c.address};
-  const auto reply = redis::checked(co_await redis_.eval(note_script, keys, args, redis_patience));
-  co_return reply.as_bool();
+  co_return co_await note_in(redis_, keys_, c);
 }
 
 awaitable<void> log::end(std::string note, int status) {

@@ -49,6 +49,12 @@ struct page {
 // What SQL has; for the route and for `skirmish audit`.
 awaitable<page> list(database& db, filter f);
 
+// For a change by the command line, which has no request: notes it in Redis and returns the note's
+// id, fills in id and time. Throws unavailable when Redis does not take the note.
+awaitable<std::string> note_command(redis::client& redis, const redis::key_space& keys, change c);
+awaitable<void> note_status(redis::client& redis, const redis::key_space& keys, std::string note,
+                            int status);
+
 // Of one server thread.
 class log final : public http::change_recorder {
  public:

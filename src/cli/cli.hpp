@@ -45,6 +45,7 @@ struct server_flags {
 // Each subcommand registers itself; its callback sets `code` or throws usage_error or failure.
 void add_serve(CLI::App& app, int& code);
 void add_operator_tools(CLI::App& app, int& code);  // check, migrate, apikey, key
+void add_ban_tools(CLI::App& app, int& code);       // ban
 void add_replay(CLI::App& app, int& code);
 void add_simulate(CLI::App& app, int& code);
 void add_bench(CLI::App& app, int& code);

@@ -5,10 +5,10 @@
 #include "app.hpp"
 #include "audit/audit_routes.hpp"
 #include "cli/cli.hpp"
+#include "cli/with_redis.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "db/migrate.hpp"
-#include "redis/client.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -22,9 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long an operator waits for a backend.
+// How long an operator waits for the database.
 constexpr auto sql_patience = 5s;
-constexpr auto redis_patience = 5s;
 
 database_config database_of(const config& c) {
   auto out = database_config_of(c);
@@ -93,26 +92,6 @@ void with_keys(const config& c, Work work) {
   const system_clock time;
   api_key_store keys(db, time);
   run([&](asio::io_context& io) -> awaitable<void> { co_await work(keys, io); });
-}
-
-// Awaits `work` with a connection to the configured Redis.
-template <class Work>
-awaitable<void> with_redis(const config& c, asio::io_context& io, Work work) {
-  const auto at = redis_config_of(c);
-  if (!at) throw usage_error{at.error().message};
-  redis::client client(io, *at, "skirmish-operator");
-  task_group group(io);
-  group.spawn("redis", [&client] { return client.run(); });
-  std::exception_ptr problem;
-  try {
-    co_await client.wait_connected(redis_patience);
-    co_await work(client);
-  } catch (...) {
-    problem = std::current_exception();
-  }
-  client.stop();
-  co_await group.wait(2s);
-  if (problem) std::rethrow_exception(problem);
 }
 
 // Within a second the servers refuse the key: they look in SQL and in Redis, and one of the two is

@@ -54,8 +54,10 @@ class gate {
   // False when nobody of this role is limited there: then there is nothing to ask.
   [[nodiscard]] virtual bool concerns(target to, role as) const noexcept = 0;
 
-  // Counts it. Never throws for a backend's sake.
-  virtual awaitable<passage> pass(target to, caller who, std::int64_t cost) = 0;
+  // Counts it. `paid`: what the same request has cost before; one that costs more in all than may
+  // be spent at once is refused for good. Never throws for a backend's sake.
+  virtual awaitable<passage> pass(target to, caller who, std::int64_t cost,
+                                  std::int64_t paid = 0) = 0;
 
   // The same for somebody anonymous when no other server need be asked. False: ask pass().
   virtual bool passes_at_once(target to, std::string_view address) = 0;

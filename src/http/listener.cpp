@@ -56,6 +56,7 @@ struct listener::connection {
         all(by.sessions_),
         here(all->insert(all->end(), &served)),
         open(by.open_),
+        refused(by.refused_),
         counts(by.counts_),
         counted(std::move(counted_peer)) {
     open.add(1);
@@ -68,10 +69,25 @@ struct listener::connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
+  // Learns from a proxy whose connection it is, and counts it. False: it is to be closed.
+  awaitable<bool> admit(std::shared_ptr<const trusted_proxies> proxies, std::int64_t limit) {
+    const bool is_known = co_await served.read_proxy_header();
+    if (!is_known) co_return false;
+    if (limit == 0 || proxies->contain(served.peer())) co_return true;
+    auto address = counted_address(served.peer().to_string());
+    const bool has_place = counts->enter(address, limit);
+    if (has_place)
+      counted = std::move(address);
+    else
+      refused.add();
+    co_return has_place;
+  }
+
   session served;
   std::shared_ptr<session_list> all;
   session_list::iterator here;
   metrics::gauge& open;
+  metrics::counter& refused;
   std::shared_ptr<connection_counts> counts;
   std::string counted;  // under this address, unless empty
 };
@@ -156,7 +172,15 @@ void listener::serve(tcp::socket socket, std::string counted, task_group& group)
   auto from =
       certificate_ ? stream(std::move(socket), certificate_->context()) : stream(std::move(socket));
   auto place = std::make_shared<connection>(std::move(from), std::move(counted), *this);
-  auto run = [place]() -> awaitable<void> { co_await place->served.run(); };
+  const bool has_header = settings_.http.proxy_protocol && proxies_->contain(place->served.peer());
+  auto run = [place, has_header, proxies = proxies_,
+              limit = settings_.http.connections_per_address]() -> awaitable<void> {
+    if (has_header) {
+      const bool is_admitted = co_await place->admit(proxies, limit);
+      if (!is_admitted) co_return;
+    }
+    co_await place->served.run();
+  };
   group.spawn("http_session", std::move(run));
 }
 

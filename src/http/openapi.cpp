@@ -106,7 +106,7 @@ struct refusal {
 constexpr refusal refusals[] = {
     {400, "The request, its query or its body is not as it must be."},
     {401, "A credential is missing or not valid."},
-    {403, "This credential may not do that."},
+    {403, "This credential may not do that, or whoever asks is banned."},
     {404, "There is no such thing."},
     {409, "What is there does not allow it."},
     {412, "It is not as If-Match or If-None-Match asks."},
@@ -122,8 +122,8 @@ constexpr refusal refusals[] = {
 };
 
 std::vector<int> refusals_of(const route& r) {
-  std::vector<int> out{400, 413, 431, 500, 501, 503, 504};
-  if (r.who != access::anyone) out.insert(out.end(), {401, 403});
+  std::vector<int> out{400, 403, 413, 431, 500, 501, 503, 504};
+  if (r.who != access::anyone) out.push_back(401);
   if (r.cost > 0) out.push_back(429);
   if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());

@@ -276,8 +276,15 @@ awaitable<std::optional<response>> router::check_caller(exchange& x, const route
   auto who = co_await authenticate_(x.req);
   if (!who) co_return problem(who.error(), x.request_id);
   x.who = std::move(*who);
+  if (auto no = refuse_banned_caller(x)) co_return std::move(no);
   if (auto ok = check_access(x.who, r); !ok) co_return problem(ok.error(), x.request_id);
   co_return std::nullopt;
+}
+
+std::optional<response> router::refuse_banned_caller(const exchange& x) const {
+  const auto banned = bans_ ? bans_->of(x.who) : std::nullopt;
+  if (!banned) return std::nullopt;
+  return answer_to_banned(*banned, x.request_id);
 }
 
 awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
@@ -343,6 +350,7 @@ awaitable<std::optional<response>> router::check_rest_of(exchange& x, const rout
     if (!is_admitted)
       co_return problem({errc::unauthenticated, "this key was revoked, or this session has ended"},
                         x.request_id);
+    if (auto no = refuse_banned_caller(x)) co_return std::move(no);
   }
   body_errors errors;
   if (auto ok = check_body(x, to, errors); !ok) co_return problem(ok.error(), x.request_id, errors);

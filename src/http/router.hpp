@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "http/bans.hpp"
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
 #include "http/gate.hpp"
@@ -130,6 +131,10 @@ class router {
   // Asked before a handler runs, of callers who took their time with the body.
   void check_again_by(caller_check still_admitted) { still_admitted_ = std::move(still_admitted); }
 
+  // Asked of each caller. Whoever serves connections asks it of their addresses.
+  void refuse_banned(const ban_list& bans) noexcept { bans_ = &bans; }
+  [[nodiscard]] const ban_list* bans() const noexcept { return bans_; }
+
   // Asked for each request of role admin that changes something.
   void record_changes(change_recorder& recorder) noexcept { recorder_ = &recorder; }
 
@@ -171,6 +176,7 @@ class router {
   awaitable<std::optional<response>> check_rest_of(exchange& x, const route& to) const;
   awaitable<response> handle(exchange& x, const route& to) const;
   awaitable<std::optional<response>> check_caller(exchange& x, const route& r) const;
+  [[nodiscard]] std::optional<response> refuse_banned_caller(const exchange& x) const;
 
   // Of limits (router_limits.cpp). The answer to who asks too often; none when it may go on.
   [[nodiscard]] gate::target target_of(const route& r) const;
@@ -200,6 +206,7 @@ class router {
   gate::target stray_ = gate::unlimited;  // of requests without a route
   metrics::histogram& duration_;
   std::array<metrics::counter*, 6> by_status_class_{};
+  const ban_list* bans_ = nullptr;
 };
 
 // Splits "a=1&b=%20" into decoded pairs; an error for a broken escape or invalid UTF-8.

@@ -78,7 +78,7 @@ awaitable<std::optional<response>> router::limit_body(exchange& x, const route& 
   const auto more = cost_of(x.body) - 1;
   if (more == 0) co_return std::nullopt;
   auto who = caller_of(x.who, x.req.remote_address);
-  auto passed = co_await gate_->pass(target_of(r), std::move(who), more);
+  auto passed = co_await gate_->pass(target_of(r), std::move(who), more, r.cost);
   co_return outcome_of(x, std::move(passed));
 }
 

@@ -4,9 +4,11 @@
 #include "http/client_address.hpp"
 #include "http/fast_path.hpp"
 #include "http/problem.hpp"
+#include "http/proxy_protocol.hpp"
 #include "http/websocket.hpp"
 #include "http/websocket_handshake.hpp"
 
+#include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -173,6 +175,34 @@ bool session::hold(std::size_t more_bytes) {
   return share_.hold(in_.capacity() + out_.size() + head_bytes_ + body_bytes_ + more_bytes);
 }
 
+awaitable<bool> session::read_proxy_header() {
+  std::string received;
+  while (true) {
+    const auto header = parse_proxy_header(received);
+    if (header.is == proxy_header::state::bad) co_return false;
+    if (header.is == proxy_header::state::whole) {
+      if (!header.source) co_return true;
+      peer_ = *header.source;
+      address_.clear();
+      if (!proxies_->contain(peer_)) address_ = counted_address(peer_.to_string());
+      co_return true;
+    }
+    // Not a byte more: what follows may be for TLS.
+    const auto kept = received.size();
+    received.resize(kept + header.wanted_bytes);
+    error_code ec;
+    co_await asio::async_read(stream_.tcp(),
+                              asio::buffer(received.data() + kept, header.wanted_bytes),
+                              asio::redirect_error(use_awaitable, ec));
+    if (ec) co_return false;
+  }
+}
+
+std::optional<ban> session::ban_of_client() const {
+  const auto* bans = routes_.bans();
+  return bans && bans->has_addresses() ? bans->of_address(client_) : std::nullopt;
+}
+
 awaitable<void> session::run() {
   // Within the time for a header.
   const bool is_ready = co_await stream_.handshake();
@@ -228,6 +258,9 @@ awaitable<bool> session::serve_fast() {
 
 // True when the request at the front of the buffer was one for the fast path and is answered.
 bool session::answer_fast() {
+  // Behind a proxy only the whole head says whose request it is.
+  const auto* bans = routes_.bans();
+  if (bans && bans->has_addresses() && (address_.empty() || bans->of_address(peer_))) return false;
   const auto asked = parse_fast_request(std::string_view(in_).substr(in_start_));
   if (!asked) return false;
   const auto* answer = routes_.fast_answer(*asked, address_);
@@ -247,6 +280,10 @@ awaitable<bool> session::serve_requests() {
   const bool has_head = co_await read_head(x);
   if (!has_head) co_return false;
   const bool keep_alive = parser_->impl.keep_alive();
+  if (const auto banned = ban_of_client()) {
+    co_await end_with(x, answer_to_banned(*banned, x.request_id));
+    co_return false;
+  }
   if (asks_for_websocket(x.req)) {
     if (const auto* handle = routes_.websocket_at(x.req.path)) {
       co_await upgrade(x, *handle);
@@ -265,6 +302,11 @@ awaitable<bool> session::serve_requests() {
     set_deadline(settings_.http.body_timeout);
     const bool has_body = co_await read_body(x, body_limit_of(x, *admitted.to));
     if (!has_body) co_return false;
+    const auto banned = x.waited_for_body ? ban_of_client() : std::nullopt;
+    if (banned) {
+      co_await end_with(x, answer_to_banned(*banned, x.request_id));
+      co_return false;
+    }
     deadline_ = time_point::max();
     answer = co_await routes_.answer(x, *admitted.to);
   } else {
@@ -343,7 +385,8 @@ std::optional<refusal> session::take_head(exchange& x) {
   x.req.method = to_verb(message.method());
   x.req.version_minor = static_cast<int>(message.version() % 10);
   for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
-  x.req.remote_address = client_of(peer_, x.req.headers, *proxies_).to_string();
+  client_ = client_of(peer_, x.req.headers, *proxies_);
+  x.req.remote_address = client_.to_string();
   x.req.is_secure = stream_.is_tls() || (proxies_->contain(peer_) &&
                                          x.req.header("x-forwarded-proto") == "https");
   auto no = check_head(x.req, message.target());
@@ -529,6 +572,12 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
   if (stopping_) stop();
   if (!who) {
     websocket_->close(ws::close_code::bad_token, who.error().message);
+    co_await websocket_->run([](std::string_view) -> awaitable<void> { co_return; });
+    co_return;
+  }
+  const auto* bans = routes_.bans();
+  if (const auto banned = bans ? bans->of(*who) : std::nullopt) {
+    websocket_->close(ws::close_code::banned, banned->detail);
     co_await websocket_->run([](std::string_view) -> awaitable<void> { co_return; });
     co_return;
   }

@@ -24,6 +24,12 @@ class session {
           std::shared_ptr<const trusted_proxies> proxies);
   ~session();
 
+  // Reads who the client is from the header of a proxy that sends one (http.proxy_protocol). False
+  // when it does not come. Call it first, of connections from a trusted proxy.
+  awaitable<bool> read_proxy_header();
+  // Where the connection comes from; after read_proxy_header(), the proxy's client.
+  [[nodiscard]] const asio::ip::address& peer() const noexcept { return peer_; }
+
   // Serves requests until either side ends the connection. Whatever it throws, the connection is
   // closed when the session is destroyed.
   awaitable<void> run();
@@ -41,6 +47,7 @@ class session {
   awaitable<bool> serve_fast();      // until a request comes that is not for the fast path
   awaitable<bool> serve_requests();  // one request; false also when it became a WebSocket and ended
   bool answer_fast();
+  [[nodiscard]] std::optional<ban> ban_of_client() const;
   awaitable<bool> read_head(exchange& x);
   awaitable<bool> read_body(exchange& x, std::size_t limit_bytes);
   awaitable<bool> read_more(std::size_t chunk_bytes);
@@ -66,8 +73,9 @@ class session {
   std::unique_ptr<parser> parser_;
   std::shared_ptr<const trusted_proxies> proxies_;
   asio::ip::address peer_;
-  std::string address_;  // the same as limits count it; empty when it is a proxy's
-  std::string in_;       // bytes read: [in_start_, size) not yet parsed
+  asio::ip::address client_;  // of the request; another one than peer_ behind a proxy
+  std::string address_;       // the same as limits count it; empty when it is a proxy's
+  std::string in_;            // bytes read: [in_start_, size) not yet parsed
   std::size_t in_start_ = 0;
   std::string out_;             // responses not yet written
   std::size_t head_bytes_ = 0;  // of the request being read or answered

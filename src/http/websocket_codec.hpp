@@ -36,6 +36,7 @@ inline constexpr std::uint16_t too_many_requests = 3013;
 inline constexpr std::uint16_t bad_token = 3500;
 inline constexpr std::uint16_t taken_over = 3501;
 inline constexpr std::uint16_t not_yours = 3502;
+inline constexpr std::uint16_t banned = 3503;
 }  // namespace close_code
 
 struct frame {

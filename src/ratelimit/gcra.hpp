@@ -17,7 +17,20 @@ struct gcra {
   // Rounded up to whole microseconds per token: never more than the rate.
   static gcra of(double rate_per_s, std::int64_t burst) {
     const auto token = std::max<std::int64_t>(1, std::llround(std::ceil(1e6 / rate_per_s - 1e-9)));
-    return {token, token * burst};
+    return {token, burst > burst_max_us / token ? burst_max_us : token * burst};
+  }
+  // More than a century. Such times are exact as the numbers of Lua are.
+  static constexpr std::int64_t burst_max_us = 4'000'000'000'000'000;
+
+  // How long one hash of buckets is written to: what is older than a bucket takes to fill says
+  // nothing any more.
+  [[nodiscard]] std::int64_t period_us() const noexcept {
+    return std::max<std::int64_t>(burst_us, 10'000'000);
+  }
+
+  // What tokens are, at most the whole bucket.
+  [[nodiscard]] std::int64_t us_of(std::int64_t tokens) const noexcept {
+    return tokens > burst_us / token_us ? burst_us : tokens * token_us;
   }
 
   struct grant {
@@ -31,10 +44,15 @@ struct gcra {
                            std::int64_t want_us) const {
     // Not behind an empty bucket: the policy may have been another one before.
     const auto arrival = std::clamp(arrival_us, now_us, now_us + burst_us);
-    const auto room = now_us + burst_us - arrival;
-    if (room < least_us) return {0, least_us - room, arrival};
-    const auto granted = std::min(want_us, room);
-    return {granted, 0, arrival + granted};
+    return grant_of(now_us + burst_us - arrival, least_us, want_us, arrival);
+  }
+
+  // The same of a bucket whose room is known.
+  static grant grant_of(std::int64_t room_us, std::int64_t least_us, std::int64_t want_us,
+                        std::int64_t arrival_us = 0) {
+    if (room_us < least_us) return {0, least_us - room_us, arrival_us};
+    const auto granted = std::min(want_us, room_us);
+    return {granted, 0, arrival_us + granted};
   }
 };
 

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <limits>
 
@@ -67,15 +68,27 @@ struct memory {
 
 // A decision that waits for Redis.
 struct question {
-  explicit question(asio::io_context& io) : answered(io) {}
-  std::string key;
-  std::int64_t least_us = 0;
-  std::int64_t want_us = 0;
-  std::int64_t burst_us = 0;
+  question(asio::io_context& io, rate_policy of, std::string whose, std::int64_t cost)
+      : policy(std::move(of)),
+        subject(std::move(whose)),
+        bucket(gcra::of(policy.rate_per_s, policy.burst)),
+        least_us(bucket.us_of(cost)),
+        more_us(bucket.us_of(policy.lease_tokens)),
+        answered(io) {}
+  // Questions that one script can answer.
+  [[nodiscard]] bool goes_with(const question& other) const noexcept {
+    return bucket.burst_us == other.bucket.burst_us && more_us == other.more_us &&
+           policy.name == other.policy.name;
+  }
+
+  rate_policy policy;
+  std::string subject;
+  gcra bucket;
+  std::int64_t least_us;
+  std::int64_t more_us;  // of a lease
   bool is_done = false;
-  std::optional<gcra::grant> answer;  // nullopt: Redis is away
-  std::int64_t room_us = 0;
-  asio::steady_timer answered;  // cancelled when it is, or when it is its turn to ask
+  std::optional<std::int64_t> room_us;  // before; nullopt: Redis is away
+  asio::steady_timer answered;          // cancelled when it is, or when it is its turn to ask
 };
 
 struct counters {
@@ -110,18 +123,26 @@ struct rate_limiter::state {
 // Questions on their way. Whatever ends it, all who wait go on.
 class rate_limiter::state::batch {
  public:
-  explicit batch(state& of) : of_(of) {
+  explicit batch(state& of) : of_(of), keys_{} {
     ++of_.batches_under_way;
-    while (!of_.waiting.empty() && questions_.size() < batch_max) {
-      questions_.push_back(std::move(of_.waiting.front()));
-      of_.waiting.pop_front();
+    std::deque<std::shared_ptr<question>> others;
+    for (auto& q : of_.waiting) {
+      const bool is_taken = questions_.empty() ||
+                            (questions_.size() < batch_max && q->goes_with(*questions_.front()));
+      (is_taken ? questions_ : others).push_back(std::move(q));
     }
-    args_.emplace_back();  // on Redis' clock
-    for (const auto& q : questions_) {
-      args_.push_back(std::to_string(q->least_us));
-      args_.push_back(std::to_string(q->want_us));
-      args_.push_back(std::to_string(q->burst_us));
-    }
+    of_.waiting = std::move(others);
+    const auto& first = *questions_.front();
+    const bool all_cost_the_same =
+        std::all_of(questions_.begin(), questions_.end(),
+                    [&](const auto& q) { return q->least_us == first.least_us; });
+    keys_ = ratelimit::bucket_keys(of_.options.space, first.policy.name);
+    numbers_ = {"",  // on Redis' clock
+                std::to_string(first.bucket.burst_us), std::to_string(first.more_us),
+                std::to_string(first.bucket.period_us()),
+                all_cost_the_same ? std::to_string(first.least_us) : std::string()};
+    if (all_cost_the_same) return;
+    for (const auto& q : questions_) numbers_.push_back(std::to_string(q->least_us));
   }
   ~batch() {
     --of_.batches_under_way;
@@ -135,25 +156,29 @@ class rate_limiter::state::batch {
   batch(const batch&) = delete;
   batch& operator=(const batch&) = delete;
 
-  [[nodiscard]] std::vector<std::string_view> keys() const {
-    std::vector<std::string_view> out;
-    for (const auto& q : questions_) out.push_back(q->key);
+  [[nodiscard]] std::vector<std::string_view> keys() const { return {keys_.begin(), keys_.end()}; }
+  [[nodiscard]] std::vector<std::string_view> args() const {
+    const auto start = numbers_.begin();
+    std::vector<std::string_view> out(start, start + fixed_args);
+    out.reserve(fixed_args + 2 * questions_.size());
+    for (const auto& q : questions_) out.emplace_back(q->subject);
+    out.insert(out.end(), start + fixed_args, numbers_.end());
     return out;
   }
-  [[nodiscard]] std::vector<std::string_view> args() const { return {args_.begin(), args_.end()}; }
 
   void take(const redis::value& reply) {
-    for (std::size_t i = 0; i < questions_.size(); ++i) {
-      const auto number = [&](std::size_t n) { return reply[3 * i + n].as_integer().value_or(0); };
-      questions_[i]->answer = gcra::grant{number(0), number(1), 0};
-      questions_[i]->room_us = number(2);
-    }
+    for (std::size_t i = 0; i < questions_.size(); ++i)
+      questions_[i]->room_us = reply[i].as_integer().value_or(0);
   }
 
  private:
+  static constexpr std::ptrdiff_t fixed_args = 5;
+
   state& of_;
-  std::vector<std::shared_ptr<question>> questions_;
-  std::vector<std::string> args_;
+  std::deque<std::shared_ptr<question>> questions_;
+  std::array<std::string, 2> keys_;
+  std::vector<std::string>
+      numbers_;  // the fixed ones, then what each costs unless that is one of them
 };
 
 std::optional<rate_decision> rate_limiter::state::from_memory(const rate_policy& p, const gcra& g,
@@ -239,7 +264,8 @@ awaitable<void> rate_limiter::state::answer(std::shared_ptr<question> q) {
   const auto until = steady::now() + options.answer_timeout;
   waiting.push_back(q);
   while (!q->is_done) {
-    if (batches_under_way < batches_under_way_max) {
+    // It may be in a batch of somebody else by now.
+    if (batches_under_way < batches_under_way_max && !waiting.empty()) {
       co_await ask();
       continue;
     }
@@ -266,7 +292,21 @@ std::optional<rate_decision> rate_limiter::try_take(const rate_policy& policy,
   const auto found = state_->subjects.find(key);
   if (found == state_->subjects.end() || cost > policy.burst) return std::nullopt;
   const auto g = gcra::of(policy.rate_per_s, policy.burst);
-  return state_->from_memory(policy, g, found->second, cost * g.token_us);
+  return state_->from_memory(policy, g, found->second, g.us_of(cost));
+}
+
+bool rate_limiter::spend_held(const rate_policy& policy, std::string_view subject,
+                              std::int64_t cost) {
+  auto& key = state_->key;
+  key.assign(policy.name).append("@").append(subject);
+  const auto found = state_->subjects.find(key);
+  if (found == state_->subjects.end()) return false;
+  auto& m = found->second;
+  const auto cost_us = gcra::of(policy.rate_per_s, policy.burst).us_of(cost);
+  if (m.spend_until <= steady::now() || m.left_us < cost_us) return false;
+  m.left_us -= cost_us;
+  state_->counted(policy, {});
+  return true;
 }
 
 awaitable<rate_decision> rate_limiter::take(rate_policy policy, std::string subject,
@@ -277,33 +317,32 @@ awaitable<rate_decision> rate_limiter::take(rate_policy policy, std::string subj
   if (auto known = try_take(policy, subject, cost)) co_return *known;
 
   const auto g = gcra::of(policy.rate_per_s, policy.burst);
-  const auto least_us = cost * g.token_us;
+  const auto least_us = g.us_of(cost);
   const auto name = policy.name + "@" + subject;
   if (state_->away_until > steady::now())
     co_return state_->counted(policy,
                               state_->without_redis(policy, g, state_->remember(name), least_us));
-  const auto q = std::make_shared<question>(state_->redis.context());
-  q->key = ratelimit::limit_key(state_->options.space, policy.name, subject);
-  q->least_us = least_us;
-  q->want_us = std::min(g.burst_us, (cost + policy.lease_tokens) * g.token_us);
-  q->burst_us = g.burst_us;
+  const auto q = std::make_shared<question>(state_->redis.context(), std::move(policy),
+                                            std::move(subject), cost);
   co_await state_->answer(q);
+  const auto& asked = q->policy;
   auto& m = state_->remember(name);
-  if (!q->answer) co_return state_->counted(policy, state_->without_redis(policy, g, m, least_us));
-  const auto [granted_us, wait_us, unused] = *q->answer;
-  m.room_us = q->room_us;
+  if (!q->room_us) co_return state_->counted(asked, state_->without_redis(asked, g, m, least_us));
+  const auto [granted_us, wait_us, unused] =
+      gcra::grant_of(*q->room_us, least_us, least_us + q->more_us);
+  m.room_us = *q->room_us - granted_us;
   const auto now = steady::now();
   if (granted_us == 0) {
     m.refused_until = now + microseconds{wait_us};
     m.refused_us = least_us;
-    co_return state_->counted(policy, {false, m.room_us / g.token_us, to_wait(wait_us)});
+    co_return state_->counted(asked, {false, m.room_us / g.token_us, to_wait(wait_us)});
   }
   m.refused_until = {};
   // Of two answers to the same subject, both leases count.
   if (m.spend_until <= now) m.left_us = 0;
   m.left_us += granted_us - least_us;
-  m.spend_until = now + policy.lease_ttl;
-  co_return state_->counted(policy, {true, (m.left_us + m.room_us) / g.token_us, milliseconds{0}});
+  m.spend_until = now + asked.lease_ttl;
+  co_return state_->counted(asked, {true, (m.left_us + m.room_us) / g.token_us, milliseconds{0}});
 }
 
 }  // namespace skirmish

@@ -3,15 +3,19 @@
 
 #include "redis/key_space.hpp"
 
+#include <array>
 #include <string>
 
 namespace skirmish::ratelimit {
 
-// ratelimit:<policy>@<subject>, a string: when the subject's bucket is full again (microseconds
-// since 1970 on Redis' clock). Lives until then.
-inline std::string limit_key(const redis::key_space& keys, std::string_view policy,
-                             std::string_view subject) {
-  return keys.key("ratelimit", policy, subject);
+// ratelimit:buckets:<policy>@even and …@odd, hashes that take turns, one for each period: subject →
+// when its bucket is full again (microseconds since the period's beginning, on Redis' clock), and
+// `@period` → the period's number. A period is as long as the bucket takes to fill, at least ten
+// seconds; a hash lives for two more.
+inline std::array<std::string, 2> bucket_keys(const redis::key_space& keys,
+                                              std::string_view policy) {
+  return {keys.key("ratelimit:buckets", policy, "even"),
+          keys.key("ratelimit:buckets", policy, "odd")};
 }
 
 }  // namespace skirmish::ratelimit

@@ -1,32 +1,66 @@
--- Takes tokens of subjects (GCRA, see gcra.hpp), in the order given; all times in microseconds.
--- KEYS    ratelimit:<policy>@<subject> of each; one may stand several times
--- ARGV[1] now; empty: this server's clock
--- ARGV    for each key the least to take, what is wanted, the whole bucket
--- Returns for each key what was granted (0: nothing), how long until the least can be had, how much room is left.
-local now = tonumber(ARGV[1])
+-- Takes tokens of subjects of one policy (GCRA, see gcra.hpp), in the order given; all times in microseconds.
+--
+-- A policy has two hashes, which take turns: one for the periods of even numbers and one for the odd ones. A subject's arrival
+-- time is written to that of this period, and read from the one before when it is not there yet. A period is at least as long
+-- as the bucket takes to fill, so that what is older than that says nothing any more: then the hash is dropped as a whole.
+--
+-- KEYS    ratelimit:buckets:<policy>@even, ratelimit:buckets:<policy>@odd
+-- ARGV    now (empty: this server's clock), the whole bucket, what is wanted beside the least, the length of a period, the least
+--         to take of each (empty: they follow), the subjects (one may stand several times), the least of each
+-- Returns for each subject the room that its bucket had before: at least the least, and it was granted.
+local call = redis.call
+local now, count = tonumber(ARGV[1]), #ARGV - 5
 if not now then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
-local call, ceil, format = redis.call, math.ceil, string.format
-local stored, arrivals, out = call('MGET', unpack(KEYS)), {}, {}
-for i, key in ipairs(KEYS) do
-  local at = 3 * i
-  local least, want, burst = tonumber(ARGV[at - 1]), tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local arrival = arrivals[key] or tonumber(stored[i] or 0)
-  -- Not behind an empty bucket, which begins to fill now: the policy may have been another one before.
-  local is_behind = arrival > now + burst
-  if arrival < now then arrival = now elseif is_behind then arrival = now + burst end
-  local room = now + burst - arrival
-  local granted = 0
-  if room >= least then
-    granted = want < room and want or room
-    arrival = arrival + granted
-  end
-  if granted > 0 or is_behind then
-    call('SET', key, format('%.0f', arrival), 'PX', ceil((arrival - now) / 1000))
-  end
-  arrivals[key] = arrival
-  out[at - 2], out[at - 1], out[at] = granted, granted > 0 and 0 or least - room, now + burst - arrival
+local burst, more, period, least = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+if not least then count = count / 2 end
+local number = math.floor(now / period)
+local here, before = KEYS[number % 2 + 1], KEYS[2 - number % 2]
+local base = number * period
+-- Times are kept from the beginning of the period on: short numbers are read and written faster.
+local stored = call('HMGET', here, '@period', unpack(ARGV, 6, 5 + count))
+local writes = {}
+if stored[1] ~= tostring(number) then
+  if stored[1] then call('UNLINK', here) end
+  stored = {}
+  writes[1], writes[2] = '@period', number
 end
-return out
+local arrivals, missing = {}, {}
+for i = 1, count do
+  local subject, arrival = ARGV[5 + i], stored[i + 1]
+  if arrival then arrivals[subject] = arrival + base else missing[#missing + 1] = subject end
+end
+if missing[1] then
+  local older = call('HMGET', before, '@period', unpack(missing))
+  if older[1] == tostring(number - 1) then
+    for i, subject in ipairs(missing) do
+      arrivals[subject] = older[i + 1] and older[i + 1] + base - period
+    end
+  end
+end
+local full, rooms, filled = now + burst, {}, #writes
+for i = 1, count do
+  local subject = ARGV[5 + i]
+  local arrival, needed = arrivals[subject] or 0, least or tonumber(ARGV[5 + count + i])
+  -- Not behind an empty bucket, which begins to fill now: the policy may have been another one before.
+  local is_behind = arrival > full
+  if arrival < now then arrival = now elseif is_behind then arrival = full end
+  local room = full - arrival
+  rooms[i] = room
+  if room >= needed then
+    local granted = needed + more
+    arrival = arrival + (granted < room and granted or room)
+  elseif not is_behind then
+    arrival = nil
+  end
+  if arrival then
+    arrivals[subject] = arrival
+    writes[filled + 1], writes[filled + 2] = subject, arrival - base
+    filled = filled + 2
+  end
+end
+if filled > 0 then call('HSET', here, unpack(writes)) end
+if writes[1] == '@period' then call('PEXPIREAT', here, math.ceil((base + 3 * period) / 1000)) end
+return rooms

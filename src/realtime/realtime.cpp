@@ -100,6 +100,10 @@ void connection::close_revoked() {
                    "this key was revoked, or this session has ended");
 }
 
+void connection::close_banned(const http::ban& why) {
+  if (socket_) socket_->close(http::ws::close_code::banned, why.detail);
+}
+
 void connection::reply(const json::value& cid, json::object body) {
   if (!cid.is_null()) body["cid"] = cid;
   push(body);
@@ -215,6 +219,7 @@ awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
 // Between the handshake and its place in the list nobody would have closed it: the answer may have
 // waited for a slow reader.
 awaitable<void> gateway::close_unless_admitted(connection& c, http::websocket& socket) const {
+  if (close_if_banned(c)) co_return;
   if (c.who().as == http::role::anonymous || !still_admitted_) co_return;
   try {
     const bool is_admitted = co_await still_admitted_(c.who());
@@ -225,6 +230,18 @@ awaitable<void> gateway::close_unless_admitted(connection& c, http::websocket& s
   }
 }
 
+bool gateway::close_if_banned(connection& c) const {
+  if (!bans_) return false;
+  auto banned = bans_->of(c.who());
+  if (!banned && bans_->has_addresses()) {
+    error_code ec;
+    const auto address = asio::ip::make_address(c.caller().address, ec);
+    if (!ec) banned = bans_->of_address(address);
+  }
+  if (banned) c.close_banned(*banned);
+  return banned.has_value();
+}
+
 void gateway::close_where(const std::function<bool(const http::principal&)>& has_ended) {
   for (auto* c : *connections_)
     if (has_ended(c->who())) c->close_revoked();
@@ -233,6 +250,7 @@ void gateway::close_where(const std::function<bool(const http::principal&)>& has
 awaitable<void> gateway::close_revoked() {
   asio::steady_timer pause(io_);
   std::uint64_t seen = 0;
+  std::uint64_t seen_bans = 0;
   for (int pauses = 1;; ++pauses) {
     if (const auto now = revoked_.version(); now != seen) {
       seen = now;
@@ -240,11 +258,14 @@ awaitable<void> gateway::close_revoked() {
         return who.as >= http::role::server && revoked_.contains(who.id);
       });
     }
+    if (const auto now = bans_ ? bans_->version() : 0; now != seen_bans) {
+      seen_bans = now;
+      for (auto* c : *connections_) close_if_banned(*c);
+    }
     const auto now = clock_.now();
     close_where([now](const http::principal& who) { return who.expires_at <= now; });
     if (pauses % pauses_between_uses == 0) {
-      for (auto* c : *connections_)
-        if (std::exchange(c->was_used_, false)) used_(c->who());
+      for (auto* c : *connections_) used_(c->who(), std::exchange(c->was_used_, false));
     }
     pause.expires_after(revocation_pause);
     co_await pause.async_wait(use_awaitable);

@@ -71,6 +71,8 @@ class connection : public std::enable_shared_from_this<connection> {
   void close_taken_over();
   // Ends it with 3500: its key has been revoked, or its session ended.
   void close_revoked();
+  // Ends it with 3503: it is shut out for a time.
+  void close_banned(const http::ban& why);
   // `{"cid":…}` and the members of `body`.
   void reply(const json::value& cid, json::object body);
   void fail(const json::object& message, const error& why,
@@ -168,8 +170,12 @@ class gateway {
     still_admitted_ = std::move(still_admitted);
   }
 
-  // Called now and then with each caller whose socket has received something since.
-  void on_use(std::function<void(const http::principal&)> handler) { used_ = std::move(handler); }
+  // Closes the sockets of who is banned, as soon as the list says so.
+  void refuse_banned(const http::ban_list& bans) noexcept { bans_ = &bans; }
+
+  // Called now and then with each caller, and whether its socket has received something since.
+  using use_handler = std::function<void(const http::principal&, bool was_used)>;
+  void on_use(use_handler handler) { used_ = std::move(handler); }
 
   // Serves one socket until it closes.
   awaitable<void> serve(http::exchange& x, http::websocket& socket);
@@ -202,6 +208,7 @@ class gateway {
     http::gate::target target = http::gate::unlimited;
   };
 
+  bool close_if_banned(connection& c) const;
   awaitable<void> close_unless_admitted(connection& c, http::websocket& socket) const;
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
@@ -244,7 +251,7 @@ class gateway {
   const revoked_keys& revoked_;
   const clock& clock_;
   http::caller_check still_admitted_;
-  std::function<void(const http::principal&)> used_ = [](const http::principal&) {};
+  use_handler used_ = [](const http::principal&, bool) {};
   // Open ones. Shared with their coroutines, which may outlive the gateway.
   const std::shared_ptr<std::set<connection*>> connections_ =
       std::make_shared<std::set<connection*>>();
@@ -258,6 +265,7 @@ class gateway {
   writers writers_;  // by stream
   metrics::gauge& open_;
   metrics::counter& received_;
+  const http::ban_list* bans_ = nullptr;
 };
 
 }  // namespace skirmish::realtime

@@ -80,19 +80,22 @@ bool service::concerns(target to, http::role as) const noexcept {
          !table_->by_target[to][static_cast<std::size_t>(as)].empty();
 }
 
-awaitable<http::passage> service::pass(target to, http::caller who, std::int64_t cost) {
+awaitable<http::passage> service::pass(target to, http::caller who, std::int64_t cost,
+                                       std::int64_t paid) {
   http::passage out;
   const auto now = table_;
   if (to >= now->by_target.size()) co_return out;
   for (const auto i : now->by_target[to][static_cast<std::size_t>(who.as)]) {
     const auto& p = now->policies[i];
     const auto subject = subject_of(p, who);
-    auto d = limiter_.try_take(p.limit, subject, cost);
+    // More than the bucket holds is refused without being taken.
+    const auto asked = cost + paid > p.limit.burst ? cost + paid : cost;
+    auto d = limiter_.try_take(p.limit, subject, asked);
     if (!d) {
       // Copies: what they are made of may go while Redis is asked.
       auto limit = p.limit;
       std::string name(subject);
-      d = co_await limiter_.take(std::move(limit), std::move(name), cost);
+      d = co_await limiter_.take(std::move(limit), std::move(name), asked);
     }
     describe(out, p, *d);
     if (d->allowed) continue;
@@ -111,8 +114,7 @@ bool service::passes_at_once(target to, std::string_view address) {
   if (concerned.size() > 1 || !is_valid_id(address)) return false;
   const auto& p = table_->policies[concerned.front()];
   if (p.by != subject::address) return false;
-  const auto decided = limiter_.try_take(p.limit, address, 1);
-  return decided && decided->allowed;
+  return limiter_.spend_held(p.limit, address);
 }
 
 const request_policy* service::configured(std::string_view name) const {

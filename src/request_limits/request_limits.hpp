@@ -39,7 +39,8 @@ class service final : public http::gate {
 
   target add_target(std::string_view method, std::string_view name) override;
   [[nodiscard]] bool concerns(target to, http::role as) const noexcept override;
-  awaitable<http::passage> pass(target to, http::caller who, std::int64_t cost) override;
+  awaitable<http::passage> pass(target to, http::caller who, std::int64_t cost,
+                                std::int64_t paid = 0) override;
   bool passes_at_once(target to, std::string_view address) override;
 
   // Call it once, when all targets are there; nobody is limited before. Throws

@@ -55,6 +55,18 @@ awaitable<void> login::clear(gate g, std::chrono::milliseconds known_for) {
   redis::checked(co_await redis_.eval(clear_script, keys, values));
 }
 
+awaitable<result<opened_session>> login::open(std::string player_id, std::int64_t epoch,
+                                              std::string name, std::string method,
+                                              std::chrono::milliseconds& wait) {
+  const http::principal who{http::role::player, player_id};
+  if (const auto banned = bans_ ? bans_->of(who) : std::nullopt) {
+    wait = banned->left;
+    co_return error{errc::forbidden, banned->detail};
+  }
+  co_return co_await sessions_.open(std::move(player_id), epoch, std::move(name),
+                                    std::move(method));
+}
+
 awaitable<result<opened_session>> login::by_password(password_attempt a,
                                                      std::chrono::milliseconds& wait) {
   const bool by_id = !a.player_id.empty();
@@ -76,7 +88,7 @@ awaitable<result<opened_session>> login::by_password(password_attempt a,
     auto hash = co_await hasher_.hash(a.password);
     co_await accounts_.replace_hash(found->player_id, stored, std::move(hash));
   }
-  co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "password");
+  co_return co_await open(found->player_id, found->epoch, std::move(a.name), "password", wait);
 }
 
 awaitable<result<opened_session>> login::by_device(device_attempt a,
@@ -87,7 +99,7 @@ awaitable<result<opened_session>> login::by_device(device_attempt a,
   const auto found = co_await accounts_.find_by_device(std::move(a.device_id), std::move(a.secret));
   if (!found) co_return refused;
   co_await clear(g, address_known);
-  co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "device");
+  co_return co_await open(found->player_id, found->epoch, std::move(a.name), "device", wait);
 }
 
 awaitable<result<opened_session>> login::by_token(token_attempt a,
@@ -107,13 +119,14 @@ awaitable<result<opened_session>> login::by_token(token_attempt a,
     found = co_await accounts_.find(proven->player_id);
   }
   if (!found) co_return error{errc::unavailable, "the player could not be created; try again"};
-  co_return co_await sessions_.open(found->player_id, found->epoch, std::move(a.name), "token");
+  co_return co_await open(found->player_id, found->epoch, std::move(a.name), "token", wait);
 }
 
-awaitable<result<opened_session>> login::vouched(std::string player_id, std::string name) {
+awaitable<result<opened_session>> login::vouched(std::string player_id, std::string name,
+                                                 std::chrono::milliseconds& wait) {
   const auto found = co_await accounts_.find(player_id);
   if (!found) co_return error{errc::not_found, "there is no such player"};
-  co_return co_await sessions_.open(std::move(player_id), found->epoch, std::move(name), "server");
+  co_return co_await open(std::move(player_id), found->epoch, std::move(name), "server", wait);
 }
 
 awaitable<result<void>> login::change_password(std::string player_id,

@@ -6,6 +6,7 @@
 // not wait for what others try elsewhere, so that nobody can lock an owner out.
 #pragma once
 
+#include "http/bans.hpp"
 #include "sessions/credentials.hpp"
 #include "sessions/issuers.hpp"
 #include "sessions/password_hasher.hpp"
@@ -56,14 +57,19 @@ class login {
         issuers_(std::move(trusted)),
         create_player_(std::move(create_player)) {}
 
-  // unauthenticated with one text for every fault; rate_limited, and how long to wait in `wait`.
+  // Players on it get no session.
+  void refuse_banned(const http::ban_list& bans) noexcept { bans_ = &bans; }
+
+  // unauthenticated with one text for every fault; rate_limited, or forbidden for a player that is
+  // banned, and how long to wait in `wait`.
   awaitable<result<opened_session>> by_password(password_attempt a,
                                                 std::chrono::milliseconds& wait);
   awaitable<result<opened_session>> by_device(device_attempt a, std::chrono::milliseconds& wait);
   // Creates the player at its first login.
   awaitable<result<opened_session>> by_token(token_attempt a, std::chrono::milliseconds& wait);
   // A game server's or an operator's word. not_found when there is no such player.
-  awaitable<result<opened_session>> vouched(std::string player_id, std::string name);
+  awaitable<result<opened_session>> vouched(std::string player_id, std::string name,
+                                            std::chrono::milliseconds& wait);
 
   // Stores a new password and ends all sessions. `current` is checked unless it is nullopt.
   awaitable<result<void>> change_password(std::string player_id, std::optional<std::string> current,
@@ -80,6 +86,11 @@ class login {
   // that nobody logs in by again.
   awaitable<void> clear(gate g, std::chrono::milliseconds known_for);
 
+  // The last step of each kind of login.
+  awaitable<result<opened_session>> open(std::string player_id, std::int64_t epoch,
+                                         std::string name, std::string method,
+                                         std::chrono::milliseconds& wait);
+
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
@@ -88,6 +99,7 @@ class login {
   service& sessions_;
   issuers issuers_;
   player_creator create_player_;
+  const http::ban_list* bans_ = nullptr;
 };
 
 }  // namespace skirmish::sessions

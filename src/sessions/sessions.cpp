@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
+constexpr std::size_t looked_at_once = 500;
 constexpr auto follow_interval = 400ms;
 // A revocation is in force within this time: what was read longer ago without news is not trusted.
 constexpr auto follow_limit = 1s;
@@ -181,8 +182,23 @@ awaitable<result<session>> service::check_digest(std::string digest) {
   throw failure(errc::unavailable, "sessions of this player keep ending");
 }
 
-void service::note_use(const std::string& player_id, const std::string& digest) {
-  if (uses_.size() < memory_limit) uses_.insert_or_assign(digest, player_id);
+void service::note_use(const std::string& player_id, const std::string& digest, bool was_used) {
+  auto& noted = was_used ? uses_ : listeners_;
+  if (noted.size() < memory_limit) noted.insert_or_assign(digest, player_id);
+}
+
+// Of sessions that nobody uses: a look at them that would be a use must not be taken.
+awaitable<void> service::find_ended(std::vector<std::pair<std::string, std::string>> listeners) {
+  for (std::size_t start = 0; start < listeners.size(); start += looked_at_once) {
+    const auto end = std::min(start + looked_at_once, listeners.size());
+    redis::request looks;
+    for (auto i = start; i < end; ++i) looks.push("EXISTS", session_key(keys_, listeners[i].first));
+    const auto replies = co_await redis_.exec(std::move(looks));
+    for (auto i = start; i < end; ++i) {
+      const auto& [digest, player_id] = listeners[i];
+      if (replies[i - start].as_integer() == 0) revoked_({player_id, digest});
+    }
+  }
 }
 
 awaitable<void> service::run_uses() {
@@ -190,12 +206,16 @@ awaitable<void> service::run_uses() {
     uses_timer_.expires_after(uses_interval);
     co_await uses_timer_.async_wait(use_awaitable);
     const auto uses = std::exchange(uses_, {});
+    auto listeners = std::exchange(listeners_, {});
+    for (const auto& [digest, player_id] : uses) listeners.erase(digest);
     try {
       for (const auto& [digest, player_id] : uses) {
         // A look at Redis notes the use.
         const auto lives = co_await check_digest(digest);
         if (!lives) revoked_({player_id, digest});
       }
+      std::vector<std::pair<std::string, std::string>> silent(listeners.begin(), listeners.end());
+      co_await find_ended(std::move(silent));
     } catch (const failure& e) {
       log::debug("session_uses_not_noted", {{"error", e.what()}});
     }

@@ -87,10 +87,10 @@ class service {
   // The same for one that was checked before, by the digest of its token.
   awaitable<result<session>> check_digest(std::string digest);
 
-  // A message on an open socket is a use of its session.
-  void note_use(const std::string& player_id, const std::string& digest);
-  // Tells Redis of those uses, and on_revoked() of sessions that are found to have ended, until
-  // cancelled. Give it to a task_group.
+  // A message on an open socket is a use of its session; one that only listens is not.
+  void note_use(const std::string& player_id, const std::string& digest, bool was_used);
+  // Tells Redis of those uses, and on_revoked() of sessions that are found to have ended, of
+  // listeners too, until cancelled. Give it to a task_group.
   awaitable<void> run_uses();
 
   // A text that opens one WebSocket as this session within 30 s: for browsers, which cannot send
@@ -129,6 +129,7 @@ class service {
   awaitable<reading> read_or_recall(std::string digest);
   awaitable<std::optional<session>> read(std::string digest, redis::exec_options options = {});
   awaitable<bool> is_current(const session& s);
+  awaitable<void> find_ended(std::vector<std::pair<std::string, std::string>> listeners);
   awaitable<void> follow_once();
   void apply(const revocation& r);
   void forget_all();
@@ -148,8 +149,9 @@ class service {
   boost::unordered_flat_map<std::string, std::int64_t> epochs_;  // by player, as SQL has them
   std::uint64_t heard_ = 0;                                      // revocations
   std::uint64_t forgot_at_ = 0;  // heard_ when ended_ was emptied last
-  boost::unordered_flat_map<std::string, std::uint64_t> ended_;  // player → heard_ then
-  boost::unordered_flat_map<std::string, std::string> uses_;     // digest → player
+  boost::unordered_flat_map<std::string, std::uint64_t> ended_;    // player → heard_ then
+  boost::unordered_flat_map<std::string, std::string> uses_;       // digest → player
+  boost::unordered_flat_map<std::string, std::string> listeners_;  // the same
   std::string position_;  // in the stream of revocations; empty: not known
   std::uint64_t connection_ = 0;
   std::chrono::steady_clock::time_point followed_at_{};

@@ -17,6 +17,7 @@ class feature {
 
   void add_to(http::router& routes);
   void start(task_group& group);
+  void refuse_banned(const http::ban_list& bans) noexcept { logins_.refuse_banned(bans); }
 
   // The player of `Authorization: Bearer st_…`, or of `?ticket=` where a WebSocket opens; nullopt
   // when the request has neither.

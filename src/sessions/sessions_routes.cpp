@@ -16,6 +16,9 @@ using namespace http;
 using std::chrono::milliseconds;
 
 response refused(const exchange& x, const error& e, milliseconds wait = {}) {
+  // Logins are forbidden to those who are banned, for so long.
+  if (e.code == errc::forbidden && wait.count() > 0)
+    return answer_to_banned({e.message, wait}, x.request_id);
   auto r = problem(e, x.request_id);
   if (e.code == errc::rate_limited) set_retry_after(r, wait);
   return r;
@@ -94,8 +97,9 @@ awaitable<response> open(login& logins, exchange& x) {
 }
 
 awaitable<response> vouch(login& logins, exchange& x) {
-  auto made = co_await logins.vouched(x.path("id"), x.text("name").value_or(""));
-  co_return made ? opened(*made) : refused(x, made.error());
+  milliseconds wait{0};
+  auto made = co_await logins.vouched(x.path("id"), x.text("name").value_or(""), wait);
+  co_return made ? opened(*made) : refused(x, made.error(), wait);
 }
 
 awaitable<response> read_current(service& sessions, exchange& x) {

@@ -2,10 +2,12 @@
 
 import json
 import math
+import multiprocessing
 import os
-import random
+import resource
 import threading
 import time
+import typing
 
 import pytest
 from conftest import Server, unique, wait_until
@@ -296,109 +298,206 @@ def test_an_answer_is_bounded(impatient):
 
 # ---- everything at once ----------------------------------------------------------------------------------------------
 
-FLOOD_S = 60
-CONNECTIONS_MAX = 20_000
+class Mix(typing.NamedTuple):
+    seconds: int
+    connections: int  # new ones, over that time
+    slow_heads: int  # slowloris sockets, open at once
+    slow_readers: int
+    bad_requests_per_s: int
 
 
-def flood(step, stop):
-    """Runs `step` over and over on a thread of its own; a peer that is thrown out comes again."""
-    def run():
-        while not stop.is_set():
+SHORT = Mix(4, 1_000, 100, 25, 2_500)
+LONG = Mix(60, 20_000, 2_000, 500, 50_000)
+GOOD_THREADS, GOOD_PER_S = 4, 200
+TICK_S = 0.01
+
+
+class Target(typing.NamedTuple):
+    listen: str
+
+    def open(self, source, **more):
+        return RawClient(self, 2, source=source, **more)
+
+
+def addresses(network, count=10):
+    return [f"127.0.{network}.{n}" for n in range(1, count + 1)]
+
+
+def new_connections(target, mix, stop, made):
+    """Some ask for something, some send half of it, some nothing; all go again."""
+    begun, sources = time.monotonic(), addresses(1, 50)
+    kinds = [b"GET /server/status HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHo", b""]
+    for n in range(mix.connections):
+        if stop.is_set():
+            return
+        try:
+            with target.open(sources[n % len(sources)]) as peer:
+                peer.send(kinds[n % len(kinds)])
+            made.value += 1
+        except OSError:
+            pass
+        time.sleep(max(0.0, begun + (n + 1) * mix.seconds / mix.connections - time.monotonic()))
+
+
+def slow_heads(target, mix, stop, made):
+    """Sockets that send a byte of a head per second, and come again when they are thrown out."""
+    sources, peers = addresses(2, 20), []
+    while not stop.is_set():
+        while len(peers) < mix.slow_heads and not stop.is_set():
             try:
-                step()
-            except (OSError, AssertionError):
-                stop.wait(0.01)
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
-
-
-def held(server, first, count, each, stop):
-    """`count` sockets that send `first`, and `each` once a second until they are closed."""
-    peers = []
-
-    def step():
-        while len(peers) < count and not stop.is_set():
-            peers.append(RawClient(server, 0.05).send(first))
+                peers.append(target.open(sources[len(peers) % len(sources)]).send(b"GET / HTTP/1.1\r\nHost: a\r\nX: "))
+                made.value = max(made.value, len(peers))
+            except OSError:
+                break
         for peer in list(peers):
             try:
-                peer.send(each())
+                peer.send(b"x")
             except OSError:
                 peer.socket.close()
                 peers.remove(peer)
         stop.wait(1)
-    return step
 
 
-def floods(server, stop, made):
-    def visit():
-        with RawClient(server, 1) as peer:
-            peer.send(b"GET /server/status HTTP/1.1\r\nHost: a\r\n\r\n")
-        made["connections"] += 1
-        time.sleep(FLOOD_S / CONNECTIONS_MAX * 0.9)
-
-    def bad_request():
-        with RawClient(server, 1) as peer:
-            peer.send(random.choice([os.urandom(200), b"GET @x HTTP/1.1\r\n\r\n", handshake(key=MADE_UP_KEY),
-                                     post("/api/interactions", None, 4 << 20, b"[" * 1000)])).read_to_end()
-        time.sleep(0.005)
-
-    def ping():
-        with RawClient(server, 1, receive_buffer=4096).open_websocket() as peer:
-            pings = frame(PING, b"x" * 125) * 512
-            while not stop.is_set():
-                peer.send(pings)
-                time.sleep(0.01)
-
-    def unread():
-        with RawClient(server, 1, receive_buffer=4096) as peer:
-            peer.send(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 200)
-            stop.wait(2)
-
-    slow_head = b"GET / HTTP/1.1\r\nHost: a\r\nX: "
-    unfinished = post("/api/interactions", server.key, 4 << 20, b" " * 20_000)
-    return [visit, bad_request, ping, unread,
-            held(server, slow_head, 300, lambda: b"x", stop),
-            held(server, handshake() + b"\x81", 300, lambda: b"\xfe", stop),
-            held(server, unfinished, 100, lambda: b" " * 1000, stop)]
+def slow_readers(target, mix, stop, made):
+    """Sockets that ask for much, as HTTP and as WebSocket, and read a byte per second."""
+    sources, peers = addresses(3), []
+    while not stop.is_set():
+        while len(peers) < mix.slow_readers and not stop.is_set():
+            try:
+                peer = target.open(sources[len(peers) % len(sources)], receive_buffer=4096)
+                if len(peers) % 2:
+                    peer.send(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
+                else:
+                    peer.open_websocket().send(frame(PING, b"x" * 125) * 512)
+                peers.append(peer)
+                made.value = max(made.value, len(peers))
+            except (OSError, AssertionError):
+                break
+        for peer in list(peers):
+            try:
+                if not peer.socket.recv(1):
+                    raise ConnectionError
+            except OSError:
+                peer.socket.close()
+                peers.remove(peer)
+            if stop.is_set():
+                return
+        stop.wait(1)
 
 
-@pytest.mark.long
-def test_all_floods_together(short_tmp):
+def bad_requests(target, mix, stop, made):
+    """Pipelined: unknown paths and methods, bad queries, missing and made-up credentials; and no HTTP at all."""
+    lines = [b"GET /nonesuch HTTP/1.1", b"PATCH /healthz HTTP/1.1", b"GET /api/leaderboards/kills?limit=x HTTP/1.1",
+             b"GET /api/interactions HTTP/1.1", b"GET /api/players/%00 HTTP/1.1", b"GET /api/leaderboards/kills?x=%FF HTTP/1.1",
+             b"POST /api/sessions HTTP/1.1\r\nContent-Length: 2", b"GET /server/status?x=%zz HTTP/1.1"]
+    bodies = [b"{}" if b"Content-Length" in line else b"" for line in lines]
+    block = b"".join(line + b"\r\nHost: a\r\n\r\n" + body for line, body in zip(lines, bodies)) * 5
+    size, peers, sources = len(lines) * 5, [], addresses(4, 8)
+    begun, sent, turn = time.monotonic(), 0, 0
+    while not stop.is_set():
+        try:
+            while len(peers) < len(sources):
+                peers.append(target.open(sources[len(peers)]))
+                peers[-1].socket.setblocking(False)
+            peer = peers[turn % len(peers)]
+            turn += 1
+            if turn % 50 == 0:  # and one that does not even begin as HTTP does
+                with target.open(sources[0]) as nonsense:
+                    nonsense.send(os.urandom(200)).read_to_end()
+            try:
+                peer.socket.sendall(block)
+                sent += size
+            except BlockingIOError:  # a part of it has left: the connection is of no use any more
+                peer.socket.close()
+                peers.remove(peer)
+                continue
+            for other in peers:
+                try:
+                    while chunk := other.socket.recv(1 << 18):
+                        made.value += chunk.count(b"HTTP/1.1 ")
+                    raise ConnectionError
+                except BlockingIOError:
+                    pass
+            ahead = sent / mix.bad_requests_per_s - (time.monotonic() - begun)
+            if ahead > TICK_S:
+                stop.wait(ahead)
+        except OSError:
+            for peer in peers:
+                peer.socket.close()
+            peers.clear()
+            stop.wait(TICK_S)
+
+
+def well_behaved(server, end, seen):
+    """Fifty requests per second on connections of ten each, from an address of its own: rate limits hold the others back."""
+    peer, n, begun = None, 0, time.monotonic()
+    while time.monotonic() < end:
+        start = time.monotonic()
+        try:
+            if peer is None or n % 10 == 0:
+                if peer:
+                    peer.socket.close()
+                peer = RawClient(server, 5, source="127.0.0.9")
+            peer.send(b"GET /api/leaderboards/kills HTTP/1.1\r\nHost: a\r\n\r\n")
+            is_good = peer.response()[0] == 200
+        except (OSError, AssertionError):
+            is_good, peer = False, None
+        n += 1
+        seen.append((time.monotonic() - start, is_good))
+        time.sleep(max(0.0, begun + n * GOOD_THREADS / GOOD_PER_S - time.monotonic()))
+
+
+def attacker(role, target, mix, stop, made):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
+    role(target, mix, stop, made)
+
+
+@pytest.mark.parametrize("mix", [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=pytest.mark.long)])
+def test_all_floods_together(short_tmp, mix):
     """What a well-behaved client sees meanwhile. The bounds on time and memory are for the release build: with
     sanitizers the figures are printed, and only the client's success counts."""
-    s = Server(short_tmp / unique("flooded")).start()
-    stop = threading.Event()
-    made = {"connections": 0}
-    latencies, failed, peak_mb = [], 0, 0.0
+    processes = multiprocessing.get_context("fork")
+    s = Server(short_tmp / unique("flooded"), SMALL_ASAN).start()
+    stop = processes.Event()
+    roles = {role: processes.Value("q", 0) for role in (new_connections, slow_heads, slow_readers, bad_requests)}
+    attackers = [processes.Process(target=attacker, args=(role, Target(s.listen), mix, stop, made), daemon=True)
+                 for role, made in roles.items()]
+    seen, peak_mb = [], 0.0
     try:
-        threads = [flood(step, stop) for step in floods(s, stop, made)]
-        end = time.monotonic() + FLOOD_S
+        for one in attackers:
+            one.start()
+        begun = time.monotonic()
+        end = begun + mix.seconds
+        clients = [threading.Thread(target=well_behaved, args=(s, end, seen), daemon=True) for _ in range(GOOD_THREADS)]
+        for client in clients:
+            client.start()
         while time.monotonic() < end:
-            start = time.monotonic()
-            try:
-                # From an address of its own: rate limits hold the others back.
-                with RawClient(s, 5, source="127.0.0.9") as peer:
-                    peer.send(b"GET /api/leaderboards/kills HTTP/1.1\r\nHost: a\r\n\r\n")
-                    failed += peer.response()[0] != 200
-            except (OSError, AssertionError):
-                failed += 1
-            latencies.append(time.monotonic() - start)
             peak_mb = max(peak_mb, resident_mb(s))
-            time.sleep(0.01)
+            time.sleep(0.1)
+        for client in clients:
+            client.join(10)
+        took = time.monotonic() - begun
         stop.set()
-        for thread in threads:
-            thread.join(10)
-        latencies.sort()
+        for one in attackers:
+            one.join(10)
+        latencies = sorted(latency for latency, _ in seen)
         p99_ms = 1000 * latencies[math.floor(0.99 * len(latencies))]
-        success = 1 - failed / len(latencies)
-        print(f"\n{made['connections']} connections in {FLOOD_S} s; {len(latencies)} requests of a well-behaved client: "
+        success = sum(is_good for _, is_good in seen) / len(seen)
+        connections, heads, readers, bad = (made.value for made in roles.values())
+        print(f"\n{took:.0f} s: {connections} new connections, {heads} slow heads, {readers} slow readers, "
+              f"{bad / took:.0f} bad requests/s answered; a well-behaved client at {len(seen) / took:.0f} requests/s: "
               f"{100 * success:.2f} % answered, p99 {p99_ms:.1f} ms; server {peak_mb:.0f} MB at most")
         assert success >= 0.999
+        # The attack took place.
+        assert heads == mix.slow_heads and readers >= mix.slow_readers // 2 and bad > 0 and connections > mix.connections // 10
         if b"__asan_init" not in open(f"/proc/{s.process.pid}/exe", "rb").read(1 << 26):
             assert p99_ms <= 50
             assert peak_mb <= 256
         wait_until(lambda: metric(s, "skirmish_http_buffer_bytes") == 0, 60, "the return of the buffers")
     finally:
         stop.set()
+        for one in attackers:
+            if one.is_alive():
+                one.kill()
         s.stop()

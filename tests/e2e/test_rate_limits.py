@@ -133,8 +133,43 @@ def test_a_batch_costs_what_it_holds(limited, put):
     assert report(30, key)[:2] == (200, 30)
     status, code, answer = report(102, other)
     assert (status, code) == (413, "too_large") and answer.headers["Retry-After"] is None
-    assert report(99, other)[:2] == (200, 99)
+    # Of burst + 1, too, whose first element is paid with the head: to try again would be in vain.
+    status, code, answer = report(101, other)
+    assert (status, code) == (413, "too_large") and answer.headers["Retry-After"] is None
+    assert report(98, other)[:2] == (200, 98)
     assert report(500, "admin")[:2] == (200, 500)
+
+
+def test_chat_events_of_a_key_are_limited(limited, put):
+    """By how many a batch or a frame has, of a server's key; other events of it are not counted."""
+    put("chat-events", rate_per_s=0.01, burst=5)
+    key, player = new_key(limited), limited.new_player()
+    chat = {"type": "chat", "channel": "general", "from": player, "text": "hello"}
+    move = {"type": "move", "player_id": player, "lat": 1, "lon": 2}
+
+    def report(events, key=key):
+        return limited.http("POST", "/api/interactions", events, key=key)
+    assert report([chat] * 3 + [move] * 50).json["accepted"] == 53
+    refused = report([move] + [chat] * 3)
+    assert refused.status == 429 and "chat-events" in refused.json["detail"] and int(refused.headers["Retry-After"]) > 90
+    assert report([move] * 50).json["accepted"] == 50
+
+    async def frames():
+        async with limited.ws(f"/api/ws?stream={unique()}", key=key) as socket:
+            await socket.recv()
+
+            async def send(seq, events):
+                await socket.send(json.dumps({"seq": seq, "interactions": events}))
+                return json.loads(await asyncio.wait_for(socket.recv(), 10))
+            assert await send(1, [chat] * 2) == {"ack": 1}
+            error = (await send(2, [chat]))["error"]
+            assert (error["code"], error["seq"]) == ("rate_limited", 2) and error["retry_after_ms"] > 90_000
+            error = (await send(2, [chat] * 6))["error"]
+            assert (error["code"], error["temporary"]) == ("too_large", False)
+            assert await send(2, [move] * 6) == {"ack": 2}
+    asyncio.run(frames())
+    assert report([chat], new_key(limited)).json["accepted"] == 1, "each key by itself"
+    assert report([chat] * 20, "admin").json["accepted"] == 20, "operators are not limited"
 
 
 def test_a_refusal_does_not_wait_for_the_body(limited, put):
@@ -208,7 +243,8 @@ def test_bad_credentials_and_unknown_paths_count(limited, put):
 def test_the_fast_path_is_limited_when_asked_to(limited, put):
     limited.http("GET", "/server/status", key=None)
     assert limited.http("GET", "/server/status", key=None).headers["RateLimit"] is None
-    put(unique("status"), routes=["GET /server/status"], by="address", rate_per_s=0.01, burst=50, lease_tokens=10)
+    name = unique("status")
+    put(name, routes=["GET /server/status"], by="address", rate_per_s=0.01, burst=50, lease_tokens=10)
     ask = b"GET /server/status HTTP/1.1\r\nHost: x\r\n\r\n"
     with RawClient(limited) as client:
         statuses = []
@@ -217,6 +253,7 @@ def test_the_fast_path_is_limited_when_asked_to(limited, put):
             client.received = client.received.partition(b"\r\n\r\n")[2][len(body):]
             statuses.append(status)
     assert statuses == [200] * 50 + [429] * 10
+    assert (decisions(limited, name, "allowed"), decisions(limited, name, "refused")) == (50, 10), "each is counted once"
 
 
 def test_messages_of_a_socket_are_limited(limited, put):

@@ -147,6 +147,10 @@ TABLE = {
     "POST /api/jobs/{id}/assignment": row(SERVER, "tasks", {"worker_id": "x"}),
     "POST /api/jobs/{id}/end": row(SERVER, "tasks", {"state": "done"}),
 
+    "GET /api/bans": row(ADMIN),
+    "GET /api/bans/{kind}/{value}": row(ADMIN, kind="player"),
+    "PUT /api/bans/{kind}/{value}": row(ADMIN, body={"reason": "x", "expires_in_s": 1}, kind="player"),
+    "DELETE /api/bans/{kind}/{value}": row(ADMIN, kind="player"),
     "GET /api/rate-limits": row(ADMIN),
     "PUT /api/rate-limits/{name}": row(ADMIN, body={"rate_per_s": 50, "burst": 500}, name="anonymous"),
     "DELETE /api/rate-limits/{name}": row(ADMIN, name="anonymous"),

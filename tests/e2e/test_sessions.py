@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import time
 
 import pytest
 from conftest import Server, unique, wait_until
-from raw_client import CLOSE, RawClient, handshake, parse_frame
+from raw_client import CLOSE, PING, PONG, RawClient, frame, handshake, parse_frame
 
 PASSWORD = "correct horse battery"
 
@@ -318,6 +319,24 @@ def test_a_socket_ends_with_its_sessions_life(server):
         op, payload = socket.frame()
         assert (op, int.from_bytes(payload[:2], "big")) == (CLOSE, 3500)
         assert 0 <= time.time() - ends < 2
+
+
+@pytest.mark.long
+def test_a_socket_that_only_listens_ends_with_its_idle_session(server):
+    player = new_player(server)
+    token, other = (opened_by_server(server, player) for _ in range(2))
+    r = server.redis()
+    first, second = (hashlib.sha256(t.encode()).hexdigest() for t in (token, other))
+    with open_socket(server, token) as listener, open_socket(server, other) as not_idle:
+        listener.socket.settimeout(40)
+        r.pexpire(f"session:{first}", 1_000)  # as after sessions.idle_ttl without a use
+        start = time.time()
+        op, payload = listener.frame()
+        assert (op, int.from_bytes(payload[:2], "big")) == (CLOSE, 3500)
+        assert time.time() - start < 31
+        assert r.exists(f"session:{second}")
+        not_idle.send(frame(PING, b"still here"))
+        assert not_idle.frame() == (PONG, b"still here")
 
 
 @pytest.mark.long
