@@ -43,7 +43,7 @@ class Service:
         self.database = database
         self.users = skirmish.Cache(redis_url, skirmish.PROFILES)
         self.api = skirmish.Client(url, key=key)
-        self.celery = Celery("python_service", broker=broker_url, backend=broker_url)
+        self.celery: Any = Celery("python_service", broker=broker_url, backend=broker_url)
 
     def load_user(self, player_id: str) -> dict[str, str] | None:
         """What the server stores for a player, field by field, because both read it."""

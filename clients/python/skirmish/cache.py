@@ -32,7 +32,11 @@ T = TypeVar("T")
 _AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.ReadOnlyError, OSError)
 # Refreshes behind callers of one process; beyond this the next reader tries again.
 _REFRESH_LIMIT = 16
-_TIMEOUTS: dict[str, Any] = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0}
+
+
+def _timeouts(url: str) -> dict[str, Any]:
+    # redis 4's Unix sockets do not take the second one.
+    return {"socket_timeout": 5.0, **({} if url.startswith("unix:") else {"socket_connect_timeout": 2.0})}
 
 
 def _expiry(expiry_s: float | None) -> tuple[Any, ...]:
@@ -65,7 +69,7 @@ class Cache:
 
     def __init__(self, where: str | Any, policy: Policy = Policy(), *, world: str = "") -> None:
         """`where`: a URL (redis://, rediss://, unix://) or a redis.Redis with decode_responses off. `world`: server.world."""
-        self._redis: Any = redis.Redis.from_url(where, **_TIMEOUTS) if isinstance(where, str) else where
+        self._redis: Any = redis.Redis.from_url(where, **_timeouts(where)) if isinstance(where, str) else where
         self._shared = _Shared(world)
         self._scripts = {name: self._redis.register_script(text) for name, text in self._shared.scripts.items()}
         self._lock = threading.Lock()
@@ -239,7 +243,7 @@ class AsyncCache:
     """For asyncio; belongs to one event loop."""
 
     def __init__(self, where: str | Any, policy: Policy = Policy(), *, world: str = "") -> None:
-        self._redis: Any = redis.asyncio.Redis.from_url(where, **_TIMEOUTS) if isinstance(where, str) else where
+        self._redis: Any = redis.asyncio.Redis.from_url(where, **_timeouts(where)) if isinstance(where, str) else where
         self._shared = _Shared(world)
         self._scripts = {name: self._redis.register_script(text) for name, text in self._shared.scripts.items()}
         self._flights: dict[str, asyncio.Task[Answer]] = {}
