@@ -10,7 +10,7 @@ export SKIRMISH_HTTP_LISTEN
 key=${SKIRMISH_SERVER_DATA_DIR:-data}/admin.key
 mkdir -p "${key%/*}"
 skirmish migrate
-if ! skirmish apikey list --json | grep -q '"role": *"admin"'; then
+if ! skirmish apikey list --json | grep '"role": *"admin"' | grep -q '"is_revoked": *false'; then
   skirmish apikey create --role admin --label "first start" >"$key.new"
   mv "$key.new" "$key"
   echo "The admin key is in $key" >&2

@@ -558,16 +558,17 @@ def test_a_stream_ends_for_good_when_it_must(server):
 
     async def taken_over():
         stream_id = unique("stream")
-        async with skirmish.AsyncEventStream(server.url, stream_id, key=server.key) as old:
-            await old.send([])
-            await old.flush(20)
-            async with skirmish.AsyncEventStream(server.url, stream_id, key=server.key) as new:
-                await new.send([], timeout_s=20)
-                await new.flush(20)
-                with pytest.raises((skirmish.Closed, skirmish.Refused)):
-                    while True:
-                        await old.send([], timeout_s=20)
-                        await old.flush(20)
+        with pytest.raises(skirmish.Closed) as ended:
+            async with skirmish.AsyncEventStream(server.url, stream_id, key=server.key) as old:
+                await old.send([], timeout_s=20)
+                await old.flush(20)
+                async with skirmish.AsyncEventStream(server.url, stream_id, key=server.key) as new:
+                    assert await new.send([], timeout_s=20) == 2
+                    await new.flush(20)
+                while True:
+                    await old.send([], timeout_s=20)
+                    await old.flush(20)
+        assert ended.value.code == 3501
 
     run_async(taken_over())
 

@@ -91,10 +91,10 @@ class _Connection:
     async def _wait_until(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
         async def wait() -> None:
             while True:
-                if self._problem:
-                    raise self._problem
                 if condition():
                     return
+                if self._problem:
+                    raise self._problem
                 await self._changed.wait()
 
         try:
@@ -222,6 +222,8 @@ class AsyncEventStream(_Connection):
         the first connection. With a timeout_s it raises ConnectionFailed then, and nothing was queued."""
         events = list(events)
         await self._wait_until(lambda: self._seq is not None and len(self._pending) < self._max_pending, timeout_s)
+        if self._problem:
+            raise self._problem
         assert self._seq is not None
         frame = json.dumps({"seq": self._seq + 1, "interactions": events}, allow_nan=False)
         self._seq += 1
