@@ -21,6 +21,7 @@ import os
 import re
 import sqlite3
 import sys
+from collections.abc import Callable
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -82,7 +83,7 @@ class Service:
         return 200, {"task_id": task_id, "state": state, "result": found.result if state == "SUCCESS" else None}
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        routes = [
+        routes: list[tuple[str, str, Callable[[str], tuple[int, Any]]]] = [
             ("GET", rf"/users/{ID}", lambda i: self.user(i)),
             ("GET", rf"/users/{ID}/notifications", lambda i: (200, self.api.notifications(i))),
             ("POST", rf"/users/{ID}/notifications", lambda i: self.notify(i, body)),
