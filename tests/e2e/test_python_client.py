@@ -67,7 +67,7 @@ def test_mypy_is_content(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(subprocess.run([sys.executable, "-c", "import pip, setuptools, wheel"], capture_output=True).returncode,
+@pytest.mark.skipif(subprocess.run([sys.executable, "-c", "import setuptools, wheel, pip"], capture_output=True).returncode,
                     reason="skipped: pip is not installed (apt install python3-pip python3-setuptools python3-wheel)")
 def test_pip_installs_the_folder(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "python")  # setuptools builds inside it
