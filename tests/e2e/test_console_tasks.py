@@ -172,10 +172,12 @@ def test_a_queue_is_paused_resumed_and_purged(site, browser):  # noqa: F811
 
 def test_the_doctor_says_something(site, browser):  # noqa: F811
     site.go("queues")
-    site.server.redis().lpush("slow", "no message")
+    r = site.server.redis()
+    r.sadd("_kombu.binding.unread", "unread")
+    r.lpush("unread", "no message")
     browser.button("Examine")
     browser.wait_text("poison", "main", 30)
-    site.server.redis().delete("slow")
+    r.delete("_kombu.binding.unread", "unread")
 
 
 # ---- workers ------------------------------------------------------------------------------------------------------------
