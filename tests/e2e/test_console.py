@@ -31,6 +31,18 @@ def front_of(server, prefix=""):
     return front, front.close
 
 
+def started(directory, env=None):
+    """A server with a small world that plays by itself. It tells about that on stdout, which somebody has to read."""
+    server = Server(directory, env, args=["--demo"])
+    restart(server)
+    return server
+
+
+def restart(server):
+    server.start()
+    threading.Thread(target=server.process.stdout.read, daemon=True).start()
+
+
 class Site:
     def __init__(self, server, browser):
         self.server, self.browser = server, browser
@@ -71,7 +83,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(short_tmp, browser):
-    server = Server(short_tmp / unique("con"), {"SKIRMISH_STATUS_CORS_ORIGINS": "*"}, args=["--demo"]).start()
+    server = started(short_tmp / unique("con"), {"SKIRMISH_STATUS_CORS_ORIGINS": "*"})
     s = Site(server, browser)
     wait_until(lambda: server.http("GET", "/api/leaderboards/global").json["items"], 30, "a first score")
     yield s
@@ -299,7 +311,7 @@ def test_a_hidden_page_unsubscribes_and_reads_nothing(site, browser):
 
 # ---- what goes wrong ----------------------------------------------------------------------------------------------------------
 def test_a_lost_connection_is_said_and_the_last_values_stay(short_tmp, browser):
-    server = Server(short_tmp / unique("lost"), args=["--demo"]).start()
+    server = started(short_tmp / unique("lost"))
     own = Site(server, browser)
     try:
         own.log_in(page="status")
@@ -310,7 +322,7 @@ def test_a_lost_connection_is_said_and_the_last_values_stay(short_tmp, browser):
         wait_until(lambda: browser.all(".loaded.stale"), 40, "stale values")
         assert "Last known values" in browser.text("main") and '"server_status": 1' in browser.text("pre.source") and before
         assert browser.text("main h1") == "Status"
-        server.start()
+        restart(server)
         browser.wait_text("Live", ".connection", 40)
         wait_until(lambda: not browser.all(".banner") and not browser.all(".loaded.stale"), 60, "fresh values")
     finally:
