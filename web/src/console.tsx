@@ -1,4 +1,5 @@
 // The operators' page.
+import './style/tasks.css';
 import {effect} from '@preact/signals';
 import {render} from 'preact';
 import {loadLanguage, t} from './i18n';

@@ -39,17 +39,32 @@ export interface LinkOptions {
   onState?: (state: LinkState) => void;
 }
 
-/** Time and chance, to be replaced in tests. */
+/** Time, chance and where the exceptions of handlers go; to be replaced in tests. */
 export interface Surroundings {
   setTimeout(callback: () => void, after_ms: number): unknown;
   clearTimeout(timer: unknown): void;
   random(): number;
+  report(problem: unknown): void;
 }
 export const natural: Surroundings = {
   setTimeout: (callback, after_ms) => setTimeout(callback, after_ms),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
   random: Math.random,
+  // Uncaught, as if nobody had called the handler; but what stands behind it here goes on.
+  report: (problem) =>
+    queueMicrotask(() => {
+      throw problem;
+    }),
 };
+
+/** Calls what belongs to somebody else. */
+export function call(surroundings: Surroundings, handler: () => void): void {
+  try {
+    handler();
+  } catch (problem) {
+    surroundings.report(problem);
+  }
+}
 
 export type Message = Record<string, unknown>;
 
@@ -126,8 +141,9 @@ export class Link {
     if (this.#state === 'ended') return;
     this.#release()?.close(own_close);
     this.#wait(undefined);
-    this.#enter('ended');
-    this.owner.ended(why);
+    this.#state = 'ended';
+    this.owner.ended(why); // Knows why before anybody is told that.
+    call(this.surroundings, () => this.options.onState?.('ended'));
   }
 
   #open(): void {
@@ -221,6 +237,6 @@ export class Link {
   #enter(state: LinkState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.options.onState?.(state);
+    call(this.surroundings, () => this.options.onState?.(state));
   }
 }

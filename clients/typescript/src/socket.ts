@@ -1,5 +1,5 @@
 import {ApiError, ClosedError, NetworkError, type SocketProblem} from './error.js';
-import {Link, natural, own_close, type Dial, type LinkOptions, type LinkState, type Message, type Surroundings} from './link.js';
+import {Link, call, natural, own_close, type Dial, type LinkOptions, type LinkState, type Message, type Surroundings} from './link.js';
 
 export interface ChatMessage {
   channel: string;
@@ -111,8 +111,7 @@ export class Socket {
   constructor(dial: Dial, options: SocketOptions = {}, surroundings: Surroundings = natural) {
     this.#surroundings = surroundings;
     const onState = (state: SocketState) => {
-      options.onState?.(state);
-      for (const observer of [...this.#observers]) observer(state);
+      for (const observer of [options.onState, ...this.#observers]) call(surroundings, () => observer?.(state));
     };
     const owner = {
       opened: () => this.#opened(),
@@ -144,16 +143,17 @@ export class Socket {
     let listener!: Listener;
     const ready = new Promise<Subscribed>((resolve, reject) => {
       listener = {
-        handler: handler as (push: Push) => void,
+        handler: (push) => call(this.#surroundings, () => handler(push as Push<T>)),
         options,
         last_id: options.since,
         confirmed: (answer) => {
           resolve(answer);
-          options.onSubscribed?.(answer);
+          call(this.#surroundings, () => options.onSubscribed?.(answer));
         },
         refused: (problem) => {
           reject(problem);
-          if (!(problem instanceof ClosedError && problem.close_code === own_close)) options.onError?.(problem);
+          const isOwn = problem instanceof ClosedError && problem.close_code === own_close;
+          if (!isOwn) call(this.#surroundings, () => options.onError?.(problem));
         },
       };
     });
@@ -270,6 +270,7 @@ export class Socket {
   // Asks for it, once more when it is there already: a new listener wants an answer, too.
   #renew(channel: Channel): void {
     this.#forgetQuestion(channel);
+    if (this.#link.state !== 'open') return; // opened() asks.
     const known = [...channel.listeners].flatMap((one) => one.last_id ?? []);
     const since = known.reduce<string | undefined>((least, id) => (least === undefined || isAfter(least, id) ? id : least), undefined);
     const cid = this.#nextCid();

@@ -1,5 +1,5 @@
 import {ApiError, ClosedError, NetworkError, type ErrorCode, type SocketProblem} from './error.js';
-import {Link, natural, own_close, type Dial, type LinkOptions, type LinkState, type Message, type Surroundings} from './link.js';
+import {Link, call, natural, own_close, type Dial, type LinkOptions, type LinkState, type Message, type Surroundings} from './link.js';
 import type {GameEvent} from './types.js';
 
 /** An event that the server does not apply; the others of its frame are committed. */
@@ -211,9 +211,10 @@ export class EventStream {
 
   #rejected({seq, index, code, detail}: RejectMessage): void {
     const frame = this.#frames.slice(0, this.#sent).find((one) => one.seq === seq);
-    if (!frame || !this.options.onReject) return;
+    const {onReject} = this.options;
+    if (!frame || !onReject) return;
     const event = (JSON.parse(frame.events) as GameEvent[])[index]!;
-    this.options.onReject({event, code, detail});
+    call(this.surroundings, () => onReject({event, code, detail}));
   }
 
   #failed(problem: SocketProblem): void {
@@ -243,6 +244,6 @@ export class EventStream {
     this.#is_greeted = false;
     this.surroundings.clearTimeout(this.#conflict_timer);
     for (const one of [...this.#senders.splice(0), ...this.#flushers.splice(0)]) one.reject(why);
-    if (why.close_code !== own_close) this.options.onEnd?.(why);
+    if (why.close_code !== own_close) call(this.surroundings, () => this.options.onEnd?.(why));
   }
 }

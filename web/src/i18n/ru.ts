@@ -2,8 +2,10 @@ import type {Key} from './index';
 import type {Dictionary} from './text';
 import {console_ru} from './console.ru';
 import {public_ru} from './public.ru';
+import {tasks_ru} from './tasks.ru';
 
 export const ru: Dictionary<Key> = {
   ...console_ru,
   ...public_ru,
+  ...tasks_ru,
 };
