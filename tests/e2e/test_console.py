@@ -467,6 +467,25 @@ def test_the_first_paint_and_the_heap(site, browser, record_property):
     assert heap < 60
 
 
+@pytest.mark.long
+def test_the_heap_after_an_hour(site, browser):
+    """Extrapolated from what is left after each garbage collection of two minutes on the liveliest pages."""
+    def left():
+        browser.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+        return browser.run("return performance.memory.usedJSHeapSize") / 2**20
+
+    site.log_in()
+    for path in ("system", "status", ""):
+        site.go(path)
+    threading.Event().wait(15)
+    before = left()
+    threading.Event().wait(120)
+    after = left()
+    hour = after + max(0, after - before) * 30
+    print(f"heap {before:.1f} MiB, {after:.1f} MiB two minutes later: {hour:.1f} MiB after an hour (extrapolated)")
+    assert hour < 60
+
+
 def test_the_budget_holds():
     build_pages()  # fails when it does not
     assert (WEB / "dist/console.html").exists()

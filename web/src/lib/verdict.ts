@@ -48,7 +48,7 @@ export function checksOf(facts: Facts): Check[] {
   const out: Check[] = [];
   const measured = (name: Key, value: number | undefined, bounds: Bounds, unit: Check['unit'], page: string[], cause: Key, values: Values = {}) => {
     const level = levelOf(value, bounds);
-    out.push({name, level, value, unit, page, ...(level === 'warn' || level === 'bad' ? {cause: {key: cause, values: {n: value ?? 0, ...values}}} : {})});
+    out.push({name, level, value, unit, page, ...(level === 'warn' || level === 'bad' ? {cause: {key: cause, values: {n: Math.round((value ?? 0) * 10) / 10, ...values}}} : {})});
   };
 
   const down = ready && (['redis', 'sql'] as const).filter((one) => ready[one] !== 'ok').map((one) => (one === 'redis' ? 'Redis' : 'SQL'));
@@ -72,7 +72,7 @@ export function checksOf(facts: Facts): Check[] {
 
   measured('check.commits', facts.commit_p99_ms, [100, 1_000], 'ms', ['system'], 'cause.commits');
   measured('check.waiting', facts.events_waiting, [10_000, 100_000], 'count', ['system'], 'cause.waiting');
-  measured('check.unfiled', facts.unfiled_age_s, [5, 30], 's', ['system'], 'cause.unfiled', {mb: facts.unfiled_mb ?? 0});
+  measured('check.unfiled', facts.unfiled_age_s, [5, 30], 's', ['system'], 'cause.unfiled', {mb: Math.round((facts.unfiled_mb ?? 0) * 10) / 10});
 
   const busy = (queues ?? []).filter(({depth}) => depth > 0);
   const oldest = [...busy].sort((a, b) => (b.oldest_age_s ?? 0) - (a.oldest_age_s ?? 0))[0];
