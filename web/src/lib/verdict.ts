@@ -11,10 +11,10 @@ export interface Facts {
   events_waiting?: number | undefined;
   unfiled_mb?: number | undefined;
   unfiled_age_s?: number | undefined;
-  queues?: {name: string; depth: number; oldest_age_s?: number | null; consumers: number; is_paused?: boolean; paused?: boolean}[] | undefined;
+  queues?: {name: string; depth: number; oldest_age_s?: number | null; consumers: number; paused?: boolean}[] | undefined;
   failures?: number | undefined;
   dead_letters?: number | undefined;
-  workers?: {node: string; is_lost?: boolean; lost_at?: string | null}[] | undefined;
+  workers?: {node: string; state?: string; lost_at?: string | null}[] | undefined;
   window_lag_s?: number | undefined;
   load_failures?: number | undefined;
   slow_readers?: number | undefined;
@@ -76,7 +76,7 @@ export function checksOf(facts: Facts): Check[] {
 
   const busy = (queues ?? []).filter(({depth}) => depth > 0);
   const oldest = [...busy].sort((a, b) => (b.oldest_age_s ?? 0) - (a.oldest_age_s ?? 0))[0];
-  const unserved = busy.find((one) => one.consumers === 0 && !one.is_paused && !one.paused);
+  const unserved = busy.find((one) => one.consumers === 0 && !one.paused);
   const oldest_s = queues === undefined ? undefined : (oldest?.oldest_age_s ?? 0);
   const queue_level = queues === undefined ? 'unknown' : worst(levelOf(oldest_s, [60, 600]), unserved ? 'bad' : 'ok');
   out.push({
@@ -92,7 +92,7 @@ export function checksOf(facts: Facts): Check[] {
 
   measured('check.failures', facts.failures, [1, 50], 'count', ['tasks'], 'cause.failures');
   measured('check.dead_letters', facts.dead_letters, [1, 100], 'count', ['dead-letters'], 'cause.dead_letters');
-  const lost = workers?.filter((one) => one.is_lost || one.lost_at);
+  const lost = workers?.filter((one) => one.state === 'lost' || one.lost_at);
   measured('check.workers', lost?.length, [1, 1], 'count', ['workers'], 'cause.workers', {name: lost?.[0]?.node ?? ''});
   measured('check.window', facts.window_lag_s, [60, 600], 's', ['system'], 'cause.window');
   measured('check.loads', facts.load_failures, [1, 50], 'count', ['system'], 'cause.loads');
