@@ -9,6 +9,7 @@
 #include "console/console_feature.hpp"
 #include "core/log.hpp"
 #include "core/run_loop.hpp"
+#include "diagnostics/diagnostics_feature.hpp"
 #include "feature_settings.hpp"
 #include "health/health_feature.hpp"
 #include "http/openapi.hpp"
@@ -134,6 +135,7 @@ void app_thread::add_features(const shared_parts& shared) {
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
   console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
+  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys);
