@@ -4,7 +4,6 @@
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
-#include "http/slow_requests.hpp"
 #include "http/request_head.hpp"
 #include "http/slow_requests.hpp"
 
