@@ -82,6 +82,7 @@ export const console_en = {
   'login.public': 'The public page',
   'now.ok': 'All is well',
   'now.ok_note': {one: '{n} check, none of them finds anything.', other: '{n} checks, none of them finds anything.'},
+  'now.not_known': {one: '{n} is not known.', other: '{n} are not known.'},
   'now.asking': 'Asking the server…',
   'now.others': {one: 'And {n} more thing below.', other: 'And {n} more things below.'},
   'now.only': 'Everything else is well.',

@@ -84,6 +84,7 @@ export const console_fr: Dictionary<keyof typeof console_en> = {
   'login.public': 'La page publique',
   'now.ok': 'Tout va bien',
   'now.ok_note': {one: '{n} contrôle, rien à signaler.', many: '{n} contrôles, rien à signaler.', other: '{n} contrôles, rien à signaler.'},
+  'now.not_known': {one: '{n} reste inconnu.', many: '{n} restent inconnus.', other: '{n} restent inconnus.'},
   'now.asking': 'Interrogation du serveur…',
   'now.others': {one: 'Et {n} autre point ci-dessous.', many: 'Et {n} autres points ci-dessous.', other: 'Et {n} autres points ci-dessous.'},
   'now.only': 'Tout le reste va bien.',
