@@ -1,49 +1,25 @@
 // One server thread: its event loop, its connections and its services, in the order they are built.
 #pragma once
 
-#include "achievements/achievements.hpp"
-#include "activity/pulse.hpp"
-#include "activity/window.hpp"
 #include "apikeys/apikeys.hpp"
-#include "audit/audit.hpp"
-#include "chat/chat.hpp"
-#include "chat/hub.hpp"
-#include "chat/presence.hpp"
 #include "config.hpp"
+#include "console/console_feature.hpp"
 #include "core/clock.hpp"
 #include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "feature_list.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
-#include "interactions/attack_records.hpp"
-#include "interactions/event_log.hpp"
-#include "interactions/interactions.hpp"
-#include "interactions/pending_acts.hpp"
-#include "inventory/inventory.hpp"
-#include "jobs/jobs.hpp"
-#include "leaderboards/busy_pages.hpp"
-#include "leaderboards/leaderboards.hpp"
-#include "leaderboards/live_channel.hpp"
-#include "levels/levels.hpp"
-#include "levels/popular_refresher.hpp"
 #include "metrics/registry.hpp"
-#include "notifications/notifications_push.hpp"
-#include "players/level_writer.hpp"
-#include "players/players.hpp"
-#include "positions/near_channel.hpp"
-#include "positions/positions.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
 #include "redis/subscriber.hpp"
 #include "redis/threaded_client.hpp"
-#include "request_limits/request_limits.hpp"
 #include "sessions/sessions_feature.hpp"
 #include "skirmish/cache.hpp"
-#include "state/state_feature.hpp"
-#include "status/service.hpp"
-#include "tasks/admin/history.hpp"
+#include "status/worker.hpp"
 
 #include <atomic>
 #include <future>
@@ -99,11 +75,8 @@ class app_thread {
 
  private:
   void add_features(const shared_parts& shared);
-  void add_operations(const shared_parts& shared);
   awaitable<result<http::principal>> authenticate(const http::request& r);
   awaitable<bool> is_still_admitted(http::principal who);
-  awaitable<void> create_player(std::string player_id, std::string name);
-  awaitable<void> serve_socket(http::exchange& x, http::websocket& socket);
   awaitable<void> shut_down();
 
   event_loop io_{1};
@@ -115,45 +88,12 @@ class app_thread {
   cache_store caches_;
   sql_reachability& sql_;
   api_key_verifier& verifier_;
-  api_key_store key_store_;
-  audit::log audit_;
-  sessions::feature sessions_;
-  players::service players_;
-  levels::service levels_;
-  leaderboards::service leaderboards_;
-  leaderboards::busy_pages busy_leaderboards_;
-  leaderboards::live_boards live_boards_;
-  leaderboards::live_channel live_leaderboards_;
-  inventory::service inventories_;
-  state::feature state_;
-  achievements::service achievements_;
-  interactions::engine engine_;
-  request_limits::service limits_;
   realtime::gateway gateway_;
-  const redis::key_space& keys_;
-  tasks::key_names task_keys_;
-  std::unique_ptr<tasks::history_recorder> history_;
-  chat::service chat_;
-  chat::presence presence_;
-  chat::hub hub_;
-  notifications::service notifications_;
-  notifications::pusher notifier_;
-  jobs::service jobs_;
-  players::level_writer level_writer_;
-  levels::popular_refresher popular_refresher_;
-  positions::service positions_;
-  positions::near_channel near_;
-  activity::window window_;
-  activity::pulse pulse_;
-  interactions::event_log event_log_;
-  interactions::attack_records attack_records_;
-  interactions::pending_acts pending_acts_;
-  const std::chrono::milliseconds log_age_;
-  const std::chrono::milliseconds audit_keep_;
-  const bool sweeps_;  // this thread keeps the window
-  const bool first_;   // of the server's threads: it does what one must do
-  status::service status_;
   http::router router_;
+  feature_list features_;
+  sessions::feature* sessions_ = nullptr;  // one of features_
+  console::feature* console_ = nullptr;    // likewise
+  const bool is_first_;  // of the server's threads: it does what one must do for all
   http::listener listener_;
   std::optional<http::listener> tls_listener_;
   listen_addresses addresses_;

@@ -21,6 +21,7 @@ using counts = std::map<std::string, std::int64_t>;
 inline const redis::script credit_script{
     "test_credit",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "activity/open_slice.lua.inc"
 #include "bench/credit.lua.inc"
     // clang-format on

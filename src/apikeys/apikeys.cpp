@@ -187,12 +187,7 @@ void api_key_verifier::remember(const std::string& key_id, const known& row) {
   cache_.insert_or_assign(key_id, row);
 }
 
-awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
-  const error refused{errc::unauthenticated, "this API key is not valid"};
-  const auto parts = split(key);
-  if (!parts) co_return refused;
-  const auto& [key_id, secret] = *parts;
-
+awaitable<api_key_verifier::known> api_key_verifier::look_up(const std::string& key_id) {
   auto found = cached(key_id);
   const auto age = found ? clock_.now() - found->read_at : std::chrono::milliseconds::max();
   if (age > std::chrono::seconds{cache_seconds}) {
@@ -216,12 +211,26 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
       log::warn("api_key_stale", {{"key_id", key_id}, {"error", problem}});
     }
   }
-  const bool matches = equal_in_constant_time(found->secret_hash, hash_secret(key_id, secret));
+  co_return std::move(*found);
+}
+
+awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
+  const error refused{errc::unauthenticated, "this API key is not valid"};
+  const auto parts = split(key);
+  if (!parts) co_return refused;
+  const auto& [key_id, secret] = *parts;
+  const auto found = co_await look_up(key_id);
+  const bool matches = equal_in_constant_time(found.secret_hash, hash_secret(key_id, secret));
   // Asked last: the key may have been revoked while its row was read.
-  const bool has_expired = found->who.expires_at <= clock_.now();
-  if (!found->valid || !matches || has_expired || revoked_.contains(key_id)) co_return refused;
+  if (!matches || !is_good(found)) co_return refused;
   note_use(key_id);
-  co_return found->who;
+  co_return found.who;
+}
+
+awaitable<result<http::principal>> api_key_verifier::find(std::string key_id) {
+  const auto found = co_await look_up(key_id);
+  if (!is_good(found)) co_return error{errc::unauthenticated, "this API key is not valid"};
+  co_return found.who;
 }
 
 void api_key_verifier::note_use(const std::string& key_id) {

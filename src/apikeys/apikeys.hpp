@@ -82,6 +82,8 @@ class api_key_verifier {
 
   // unauthenticated for a malformed, unknown, expired or revoked key.
   awaitable<result<http::principal>> verify(std::string key);
+  // Whose key that is, without its secret; unauthenticated when it is unknown, expired or revoked.
+  awaitable<result<http::principal>> find(std::string key_id);
   // Of one that verify() returned: whether its key has been neither revoked since nor expired.
   [[nodiscard]] bool is_still_valid(const http::principal& who) const {
     return who.expires_at > clock_.now() && !revoked_.contains(who.id);
@@ -109,6 +111,11 @@ class api_key_verifier {
   };
 
   awaitable<known> read(const std::string& key_id);
+  // From memory, from SQL, or from memory again when SQL is down.
+  awaitable<known> look_up(const std::string& key_id);
+  [[nodiscard]] bool is_good(const known& row) const {
+    return row.valid && is_still_valid(row.who);
+  }
   std::optional<known> cached(const std::string& key_id);
   void remember(const std::string& key_id, const known& row);
 

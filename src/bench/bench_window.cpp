@@ -41,6 +41,7 @@ using steady = std::chrono::steady_clock;
 const redis::script credit_script{
     "activity/credit",
 // clang-format off: in this order
+#include "redis/attempt.lua.inc"
 #include "activity/open_slice.lua.inc"
 #include "bench/credit.lua.inc"
     // clang-format on

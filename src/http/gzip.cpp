@@ -53,6 +53,27 @@ std::string gzip(std::string_view text) {
   return out;
 }
 
+std::string gunzip(std::string_view packed) {
+  constexpr int window_bits_gzip = 15 + 16;
+  z_stream stream{};
+  if (inflateInit2(&stream, window_bits_gzip) != Z_OK) throw std::runtime_error("zlib cannot start");
+  std::string out;
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  int outcome = Z_OK;
+  while (outcome == Z_OK) {
+    constexpr std::size_t step_bytes = 65'536;
+    out.resize(stream.total_out + step_bytes);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + stream.total_out);
+    stream.avail_out = step_bytes;
+    outcome = inflate(&stream, Z_NO_FLUSH);
+  }
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  if (outcome != Z_STREAM_END) throw std::runtime_error("this is not gzip");
+  return out;
+}
+
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> any;
   while (!accept_encoding.empty()) {

@@ -7,6 +7,8 @@
 namespace skirmish::http {
 
 std::string gzip(std::string_view text);
+// What gzip() was given. Throws std::runtime_error for anything else than one whole gzip member.
+std::string gunzip(std::string_view packed);
 
 // True when an Accept-Encoding field takes gzip (RFC 9110, section 12.5.3).
 bool accepts_gzip(std::string_view accept_encoding);

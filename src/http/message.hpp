@@ -29,6 +29,7 @@ struct request {
   fields headers;         // names in lower case
   std::string body;
   std::string remote_address;
+  bool is_secure = false;  // came over TLS, here or at a trusted proxy
 
   // The first header of that (lower-case) name; empty when absent.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;

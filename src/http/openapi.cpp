@@ -2,6 +2,7 @@
 
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
+#include "http/page_policy.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -15,6 +16,12 @@ namespace {
 
 constexpr const char* docs_page =
 #include "http/docs.html.inc"
+    ;
+constexpr const char* docs_style =
+#include "http/docs.css.inc"
+    ;
+constexpr const char* docs_script =
+#include "http/docs.js.inc"
     ;
 
 std::string lower(std::string_view text) {
@@ -242,18 +249,29 @@ void add_documentation(router& routes) {
     r.shared_body = document;
     co_return r;
   };
-  auto serve_page = [](exchange&) -> awaitable<response> {
-    auto r = text_response(docs_page, "text/html; charset=utf-8");
-    r.with("Content-Security-Policy",
-           "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'");
-    co_return r;
+  const auto serving = [](const char* text, const char* content_type) {
+    return [text, content_type](exchange&) -> awaitable<response> {
+      auto r = text_response(text, content_type);
+      with_page_policy(r);
+      co_return r;
+    };
   };
   routes
       .add({verb::get, "/openapi.json", access::anyone, "This API as an OpenAPI 3.1 document",
             serve_document})
       .gives(200, schema::open_object());
-  routes.add({verb::get, "/docs", access::anyone, "This API as a page", serve_page})
+  routes
+      .add({verb::get, "/docs", access::anyone, "This API as a page",
+            serving(docs_page, "text/html; charset=utf-8")})
       .gives_text("text/html");
+  routes
+      .add({verb::get, "/docs/docs.css", access::anyone, "The style of /docs",
+            serving(docs_style, "text/css; charset=utf-8")})
+      .gives_text("text/css");
+  routes
+      .add({verb::get, "/docs/docs.js", access::anyone, "The script of /docs",
+            serving(docs_script, "text/javascript; charset=utf-8")})
+      .gives_text("text/javascript");
   *document = json::serialize(openapi_document(routes));
 }
 

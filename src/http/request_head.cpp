@@ -156,7 +156,8 @@ bool is_allowed_origin(const request& r, std::string_view allowed) noexcept {
 }
 
 bool has_credential(const request& r) noexcept {
-  return !r.header("x-api-key").empty() || !r.header("authorization").empty();
+  return !r.header("x-api-key").empty() || !r.header("authorization").empty() ||
+         r.header("cookie").find(console_cookie) != std::string_view::npos;
 }
 
 }  // namespace skirmish::http

@@ -43,7 +43,10 @@ std::optional<refusal> check_head(request& r, std::string_view target);
 // the comma-separated origins `allowed`. True too without an Origin: then it was no page.
 bool is_allowed_origin(const request& r, std::string_view allowed) noexcept;
 
-// True when the request carries a key or a token, good or bad.
+// The cookie by which the console's pages say who they are (console/console_sessions.hpp).
+inline constexpr std::string_view console_cookie = "skirmish_console";
+
+// True when the request carries a key, a token or the console's cookie, good or bad.
 bool has_credential(const request& r) noexcept;
 
 }  // namespace skirmish::http

@@ -26,7 +26,7 @@
 --                  'taken'), …; players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys
 --                  (without prefix) that hold something else than a player's state or a board; taken = ids of other events
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
--- Fails, with nothing changed, when a key that all commits share holds another type.
+-- Fails when a key that all commits share holds another type than what this commit needs there: then no event is applied.
 --
 -- What it costs is the number of redis.call()s: about a microsecond each. So texts that are known outside come as texts
 -- (a number as an argument is formatted slowly), and the lists are read in place.
@@ -58,24 +58,9 @@ elseif number ~= 1 then
   return {'gap', '0'}
 end
 
--- Look before writing: whatever does not hold is reported, and nothing changes.
-
--- The keys that all commits share. With another type under one of them no commit can be applied in full.
-for kind, names in pairs({
-  zset = {'leaderboard:active', 'activity:open', 'positions', 'levels:popular'},
-  hash = {'leaderboard:active@moved', 'eventdigests:' .. id_period, 'eventdigests:' .. string.format('%d', id_period - 1)},
-  string = {'leaderboard:active@seq', 'activity:events', 'activity:closed', 'acts:bytes', 'attacks:pending'},
-  list = {'acts:pending'},
-  set = {'players:levelled'},
-  stream = {'interactions'},
-}) do
-  for _, name in ipairs(names) do
-    local found = call('TYPE', prefix .. name).ok
-    if found ~= kind and found ~= 'none' then
-      return redis.error_reply('ERR the key ' .. prefix .. name .. ' holds a ' .. found .. ', not a ' .. kind)
-    end
-  end
-end
+-- Look before writing: whatever does not hold is reported, and nothing changes. Reading the keys that all commits share
+-- ends the script where one of them holds another type. Those that need no reading are written first of all, where failing
+-- changes nothing but a counter or an index.
 
 local streams, unfit = {}, {}
 for i = 1, next_arg() do
@@ -101,7 +86,12 @@ end
 local current = prefix .. 'eventdigests:' .. id_period
 local before = prefix .. 'eventdigests:' .. string.format('%d', id_period - 1)
 world.ids = {}
-function world.ids.digest_of(id) return call('HGET', current, id) or call('HGET', before, id) end
+-- False: unknown; nil: it cannot be read.
+function world.ids.digest_of(id)
+  local known = attempt('HGET', current, id)
+  if known == false then known = attempt('HGET', before, id) end
+  return known
+end
 function world.ids.remember(id, digest)
   if ids_limit == 0 then return end
   call('HSET', current, id, digest)
@@ -111,7 +101,7 @@ end
 local ids, seen, taken = {}, {}, {}
 for i = 1, next_arg() do
   local id, digest = next_arg(), next_arg()
-  local known = world.ids.digest_of(id)
+  local known = demand('HGET', current, id) or demand('HGET', before, id)
   if known == digest then
     seen[#seen + 1] = id
   elseif known then
@@ -125,9 +115,10 @@ local function look_at_board(name)
   if type(redis.pcall('ZCARD', prefix .. name)) == 'table' then unfit_keys[#unfit_keys + 1] = name end
 end
 local unknown_levels = {}
-for _ = 1, next_arg() do
+for n = 1, next_arg() do
+  if n == 1 then demand('SCARD', prefix .. 'players:levelled') end
   local level = next_arg()
-  if not call('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
+  if not demand('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
   look_at_board('leaderboard:level:' .. level)
 end
 for _ = 1, next_arg() do look_at_board('leaderboard:' .. next_arg()) end
@@ -138,8 +129,10 @@ local player_count, unknown = next_arg(), {}
 local first_player = at
 local player_key = prefix .. 'player:'
 local hit, hit_at, hitting, hitting_at = {}, {}, {}, {}
+local cells = {}  -- of those who moved
 for i = 1, player_count do
-  local id, dealt, op_count = B[at + 1], B[at + 2], B[at + 6]
+  local id, dealt, move, op_count = B[at + 1], B[at + 2], B[at + 5], B[at + 6]
+  if move ~= '' then cells[#cells + 1], cells[#cells + 2] = string.match(move, '.* (%S+)$'), id end
   if op_count > 0 or dealt == 0 then
     hit[#hit + 1] = id
     hit_at[#hit_at + 1] = i
@@ -184,6 +177,18 @@ for k, text in ipairs(read_field(hitting, 'damage_dealt')) do
   dealt_before[i] = dealt
 end
 
+world.active = prefix .. 'leaderboard:active'
+demand('ZCARD', world.active)
+if log_limit ~= '0' then demand('XLEN', prefix .. 'interactions') end
+local pending_key = prefix .. 'attacks:pending'
+local pending = tonumber(demand('GET', pending_key) or 0)
+
+-- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
+-- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
+local acts_key = prefix .. 'acts:pending'
+local files_acts = demand('LLEN', acts_key) == 0 and not leaves_pending and call('EXISTS', prefix .. 'acts:filing') == 0
+                   or tonumber(demand('GET', prefix .. 'acts:bytes') or 0) > acts_pending_limit
+
 if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys + #taken > 0 then
   return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys, taken}
 end
@@ -198,10 +203,28 @@ local function note_move(board, player)
   moved[board] = list
   list[#list + 1] = player
 end
-world.active, world.activity = prefix .. 'leaderboard:active', open_slice(prefix, slice, slice_length, event_count)
+world.activity = open_slice(prefix, slice, slice_length, event_count)
+for i = 1, #cells, 4000 do demand('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 world.actions_limit, world.profile_ttl_s = actions_limit, profile_ttl
-local cells = {}  -- of those who moved
-local after_players = at
+
+local function leave_acts(text)
+  if files_acts then
+    local acts = new_acts()
+    add_acts_text(acts, text, actions_limit)
+    file_acts(world, acts)
+  else
+    demand('RPUSH', acts_key, text)
+    call('INCRBY', prefix .. 'acts:bytes', string.format('%d', #text))
+  end
+end
+if next_arg() > 0 then
+  -- The board `active` is written from acts, so its numbers come as a block for each commit: the block's number, and the
+  -- place in it.
+  local block = string.sub(string.format('%.0f', demand('INCRBY', world.active .. '@seq', '100000')), 1, -6)
+  leave_acts(block .. '\n' .. next_text())
+end
+local after_acts = at
+
 local fields = {'updated_at', now}  -- one table for all: making one costs as much as a command
 at = first_player
 for i = 1, player_count do
@@ -242,44 +265,19 @@ for i = 1, player_count do
     n = n + 2
   end
   if move ~= '' then
-    local lat, lon, alt, ts, ttl, cell = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+    local lat, lon, alt, ts, ttl = string.match(move, '^(%S+) (%S+) (%S+) (%S+) (%S+)')
     put_hash(prefix .. 'move:' .. id, ttl, 'lat', lat, 'lon', lon, 'alt', alt, 'ts', ts)
-    cells[#cells + 1], cells[#cells + 2] = cell, id
     fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'lat', lat, 'lon', lon
     n = n + 4
   end
   call('HSET', player_key .. id, unpack(fields, 1, n))
 end
-at = after_players
-for i = 1, #cells, 4000 do call('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
-
--- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
--- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
-local acts_key = prefix .. 'acts:pending'
-local files_acts = not leaves_pending and call('EXISTS', acts_key, prefix .. 'acts:filing') == 0
-                   or tonumber(call('GET', prefix .. 'acts:bytes') or 0) > acts_pending_limit
-local function leave_acts(text)
-  if files_acts then
-    local acts = new_acts()
-    add_acts_text(acts, text, actions_limit)
-    file_acts(world, acts)
-  else
-    call('RPUSH', acts_key, text)
-    call('INCRBY', prefix .. 'acts:bytes', string.format('%d', #text))
-  end
-end
-if next_arg() > 0 then
-  -- The board `active` is written from acts, so its numbers come as a block for each commit: the block's number, and the
-  -- place in it.
-  local block = string.sub(string.format('%.0f', call('INCRBY', world.active .. '@seq', '100000')), 1, -6)
-  leave_acts(block .. '\n' .. next_text())
-end
+at = after_acts
 -- Called by trades: `line` is the last that `player` did.
 function world.add_action(player, line) leave_acts('0\n' .. player .. ' 0 00000 0 1 ' .. #line .. '\n' .. line) end
 
 -- Attack records likewise, part by part: leaving them pending costs a small part of filing them (attack_records.hpp).
-local pending_key, ttl = prefix .. 'attacks:pending', tonumber(attack_ttl)
-local pending, change = tonumber(call('GET', pending_key) or 0), 0
+local ttl, change = tonumber(attack_ttl), 0
 for _ = 1, next_arg() do
   local part, records = pending_key .. ':' .. next_arg(), next_text()
   if not leaves_pending and call('EXISTS', part) == 0 then

@@ -36,8 +36,8 @@ local function file_acts(world, acts)
   -- A few commands for all of them, in parts: unpack() takes less than 8,000 values.
   for first = 1, #ids, 2500 do
     local last = math.min(first + 2499, #ids)
-    local totals = call('ZMSCORE', world.active, unpack(ids, first, last))
-    local in_slice = call('HMGET', world.activity, unpack(ids, first, last))
+    local totals = demand('ZMSCORE', world.active, unpack(ids, first, last))
+    local in_slice = demand('HMGET', world.activity, unpack(ids, first, last))
     local scores, counts, marks, n = {}, {}, {}, 0
     for i = first, last do
       local id = ids[i]
@@ -49,6 +49,16 @@ local function file_acts(world, acts)
         marks[n + 1], marks[n + 2] = id, act.mark
         n = n + 2
       end
+    end
+    -- The keys that all players share come first: another type there ends the script before anything is filed.
+    if n > 0 then
+      demand('HSET', world.active .. '@moved', unpack(marks))
+      call('ZADD', world.active, unpack(scores))
+      call('HSET', world.activity, unpack(counts))
+    end
+    for i = first, last do
+      local id = ids[i]
+      local act = by_id[id]
       if act.keep == '1' then call('EXPIRE', world.prefix .. 'user:' .. id, world.profile_ttl_s) end
       if act.texts > 0 then
         local key = world.prefix .. 'actions:' .. id
@@ -60,11 +70,6 @@ local function file_acts(world, acts)
           call('LTRIM', key, 0, limit - 1)
         end
       end
-    end
-    if n > 0 then
-      call('ZADD', world.active, unpack(scores))
-      call('HSET', world.activity, unpack(counts))
-      call('HSET', world.active .. '@moved', unpack(marks))
     end
   end
 end

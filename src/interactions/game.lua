@@ -82,6 +82,7 @@ function game.trade(world, next_arg)
   end
   if id ~= '' then
     local known = world.ids.digest_of(id)
+    if known == nil then return 'damaged' end
     if known then return known == digest and 'seen' or 'taken' end
   end
   if is_unfit then return 'damaged' end

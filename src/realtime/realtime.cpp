@@ -55,6 +55,12 @@ class listed {
 
 }  // namespace
 
+channel_kind json_channel() {
+  return {.render = [](std::string_view channel, std::string_view payload) {
+    return fmt::format(R"({{"event":{{"channel":"{}","data":{}}}}})", channel, payload);
+  }};
+}
+
 json::value cid_of(const json::object& message) {
   const auto* cid = message.if_contains("cid");
   return cid && cid->is_string() && cid->get_string().size() <= 64 ? *cid : json::value();

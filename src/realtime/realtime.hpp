@@ -129,6 +129,10 @@ struct channel_kind {
   quota_limits limits = {};
 };
 
+// A channel for anyone: what is published is JSON, and subscribers get it as the `data` of an
+// event.
+channel_kind json_channel();
+
 // Where the writer of a stream begins.
 struct stream_place {
   std::uint64_t committed = 0;

@@ -119,12 +119,17 @@ def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
     r = server.redis()
     assert post(server, attack(a, b, 1))["accepted"] == 1
     hp = 99
-    for name in ("leaderboard:active", "leaderboard:active@seq", "leaderboard:active@moved", "positions", "interactions",
-                 "activity:open", "activity:events", "acts:bytes", "attacks:pending", "levels:popular"):
+    level = server.http("POST", "/api/levels", {"level_id": unique("l"), "name": "A level"}).json["level_id"]
+    move = {"type": "move", "player_id": a, "lat": 1, "lon": 2}
+    completion = {"type": "completion", "level_id": level, "player_id": a, "score": 1}
+    for name, needing in (("leaderboard:active", []), ("leaderboard:active@seq", []), ("leaderboard:active@moved", []),
+                          ("positions", [move]), ("interactions", []), ("activity:open", []), ("activity:events", []),
+                          ("attacks:pending", []), ("levels:popular", [completion]),
+                          ("players:levelled", [completion])):
         kept = r.dump(name)
         r.delete(name)
         r.rpush(name, "text")
-        refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
+        refused = server.http("POST", "/api/interactions", [attack(a, b, 1), *needing])
         assert refused.status == 500 and state(server, b)["hp"] == hp, (name, refused)
         assert f"the key {name} holds a list" in server.log_text()
         # An operator mends it, and the server goes on by itself.

@@ -59,7 +59,8 @@ def test_key_shows_any_key(server):
 
 def test_documents(server):
     page = server.http("GET", "/docs", key=None)
-    assert page.status == 200 and b"openapi.json" in page.body
+    assert page.status == 200 and b"docs/docs.js" in page.body
+    assert b"openapi.json" in server.http("GET", "/docs/docs.js", key=None).body
     document = server.http("GET", "/openapi.json", key=None).json
     assert document["openapi"] == "3.1.0" and "/api/players/{id}" in document["paths"]
     metrics = server.http("GET", "/metrics", key=None).body.decode()

@@ -10,6 +10,7 @@ import pytest
 from conftest import Server, unique, wait_until
 
 PUBLIC = "public"    # no credential is asked for
+COOKIE = "cookie"    # for the console's cookie: keys and tokens are not looked at
 SESSION = "session"  # for the session of the token itself: no keys
 OWN = "own"          # the player whose data it is, game servers and operators
 PLAYER = "player"    # any player
@@ -32,6 +33,15 @@ TABLE = {
     "GET /metrics": row(PUBLIC),
     "GET /openapi.json": row(PUBLIC),
     "GET /docs": row(PUBLIC),
+    "GET /docs/docs.css": row(PUBLIC),
+    "GET /docs/docs.js": row(PUBLIC),
+    "GET /": row(PUBLIC),
+    "GET /console": row(PUBLIC),
+    "GET /widget.js": row(PUBLIC),
+    "GET /assets/{name}": row(PUBLIC, name="none.js"),
+    "POST /api/console/session": row(PUBLIC, body={}),
+    "GET /api/console/session": row(COOKIE),
+    "DELETE /api/console/session": row(COOKIE),
     "GET /server/status": row(PUBLIC),
     "OPTIONS /server/status": row(PUBLIC),
     "GET /server/status/debug": row(PUBLIC),
@@ -146,11 +156,17 @@ TABLE = {
     "GET /api/keys": row(ADMIN),
     "DELETE /api/keys/{key_id}": row(ADMIN),
     "GET /api/audit": row(ADMIN),
+    "GET /api/servers": row(ADMIN),
+    "GET /api/slow-requests": row(ADMIN),
+    "GET /api/warnings": row(ADMIN),
+    "GET /api/config": row(ADMIN),
+    "GET /api/backends": row(ADMIN),
 }
 
 # Who is let through, of the callers with a credential that is valid.
 ALLOWED = {
     PUBLIC: {"stranger", "me", "server", "admin"},
+    COOKIE: set(),
     SESSION: {"stranger", "me"},
     OWN: {"me", "server", "admin"},
     PLAYER: {"stranger", "me", "server", "admin"},
@@ -231,6 +247,10 @@ def target_of(pattern, r, me):
 
 def callers(world, r, method, me, stranger):
     """Each caller's name, headers, and whether it is let through or the status that refuses it."""
+    if r.who == COOKIE:
+        yield "nobody", {}, 401
+        yield "admin", key_header(world.keys["admin"]), 401
+        return
     reads = method == "GET"
     public = r.who == PUBLIC
     yield "nobody", {}, True if public else 401
@@ -260,9 +280,10 @@ def test_the_document_says_what_the_table_says(world):
     for case, r in TABLE.items():
         method, path = case.partition(" #")[0].split(" ")
         said = world.document["paths"][path][method.lower()]["description"]
-        words = [] if r.who == PUBLIC else [r.scope] * bool(r.scope) + ["read"] * (method == "GET")
+        is_public = r.who in (PUBLIC, COOKIE)
+        words = [] if is_public else [r.scope] * bool(r.scope) + ["read"] * (method == "GET")
         assert [w for w in said.split("`")[1::2]] == words, f"{case}: {said}"
-        assert ("Public." in said) == (r.who == PUBLIC) and ("For an operator" in said) == (r.who == ADMIN), f"{case}: {said}"
+        assert ("Public." in said) == is_public and ("For an operator" in said) == (r.who == ADMIN), f"{case}: {said}"
 
 
 @pytest.mark.parametrize("case", TABLE)

@@ -4,8 +4,8 @@
 #include "http/router.hpp"
 #include "interactions/interactions.hpp"
 
-namespace skirmish::levels {
+namespace skirmish::interactions {
 
-void add_completion_routes(http::router& routes, interactions::engine& engine);
+void add_completion_routes(http::router& routes, engine& engine);
 
-}  // namespace skirmish::levels
+}  // namespace skirmish::interactions

@@ -1,19 +1,19 @@
-#include "levels/completions_routes.hpp"
+#include "interactions/completions_routes.hpp"
 
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/object.hpp>
 
-namespace skirmish::levels {
+namespace skirmish::interactions {
 namespace {
 
 namespace json = boost::json;
 using namespace http;
 
-awaitable<response> complete(interactions::engine& engine, exchange& x) {
-  interactions::frame f;
-  interactions::completion c;
+awaitable<response> complete(engine& engine, exchange& x) {
+  frame f;
+  completion c;
   c.id = x.text("completion_id").value_or("");
   c.level_id = x.path("id");
   c.player_id = *x.text("player_id");
@@ -33,25 +33,23 @@ awaitable<response> complete(interactions::engine& engine, exchange& x) {
 
 }  // namespace
 
-void add_completion_routes(router& routes, interactions::engine& engine) {
-  const auto counted =
-      schema::object({{"level_id", schema::id()},
-                      {"player_id", schema::id()},
-                      {"score", schema::integer(-interactions::score_max, interactions::score_max)},
-                      {"repeated", schema::boolean()},
-                      {"completion_id", schema::id(), optional}});
+void add_completion_routes(router& routes, engine& engine) {
+  const auto counted = schema::object({{"level_id", schema::id()},
+                                       {"player_id", schema::id()},
+                                       {"score", schema::integer(-score_max, score_max)},
+                                       {"repeated", schema::boolean()},
+                                       {"completion_id", schema::id(), optional}});
   routes
       .add({verb::post,
             "/api/levels/{id}/completions",
             access::server,
             "A player has completed a level",
             [&engine](exchange& x) { return complete(engine, x); },
-            shape::object(
-                {{"player_id", shape::id(), required},
-                 {"score", shape::integer(-interactions::score_max, interactions::score_max),
-                  required, "added to the boards `global` and `level:<id>`"},
-                 {"completion_id", shape::id(), optional,
-                  "counts once in 24 hours, however often it is sent"}}),
+            shape::object({{"player_id", shape::id(), required},
+                           {"score", shape::integer(-score_max, score_max), required,
+                            "added to the boards `global` and `level:<id>`"},
+                           {"completion_id", shape::id(), optional,
+                            "counts once in 24 hours, however often it is sent"}}),
             {},
             "201, or 200 with `repeated: true` for a completion_id that counted already."})
       .gives(200, counted)
@@ -59,4 +57,4 @@ void add_completion_routes(router& routes, interactions::engine& engine) {
       .refuses({404, 409, 422});
 }
 
-}  // namespace skirmish::levels
+}  // namespace skirmish::interactions

@@ -1,0 +1,36 @@
+// The audit log as one feature of a server thread.
+#pragma once
+
+#include "audit/audit.hpp"
+#include "audit/audit_routes.hpp"
+#include "core/task_group.hpp"
+
+namespace skirmish::audit {
+
+class feature {
+ public:
+  // `keep`: how long SQL keeps a change.
+  feature(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
+          const clock& time, std::chrono::milliseconds keep)
+      : io_(io), db_(db), keep_(keep), log_(redis, db, keys, time) {}
+
+  void add_to(http::router& routes) {
+    add_routes(routes, db_);
+    routes.record_changes(log_);
+  }
+
+  // One thread is enough: operators change little, and the mover takes what all threads noted.
+  void start_on_first(task_group& group) {
+    group.keep_running("audit_mover", [this] { return log_.run_mover(io_, keep_); });
+  }
+
+  [[nodiscard]] log& changes() noexcept { return log_; }
+
+ private:
+  asio::io_context& io_;
+  database& db_;
+  std::chrono::milliseconds keep_;
+  log log_;
+};
+
+}  // namespace skirmish::audit

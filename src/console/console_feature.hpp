@@ -1,0 +1,33 @@
+// The console as one feature of a server thread: its pages, and browser sessions of API keys.
+#pragma once
+
+#include "console/console_routes.hpp"
+#include "console/console_sessions.hpp"
+#include "console/pages.hpp"
+
+#include <optional>
+
+namespace skirmish::console {
+
+class feature {
+ public:
+  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
+          api_key_verifier& verifier)
+      : store_(db, time), sessions_(redis, keys, time, verifier, store_) {}
+
+  void add_to(http::router& routes) {
+    add_pages(routes);
+    add_routes(routes, sessions_);
+  }
+
+  // The principal of the console's cookie; nullopt when the request has none.
+  awaitable<std::optional<result<http::principal>>> authenticate(const http::request& r);
+
+  [[nodiscard]] session_store& sessions() noexcept { return sessions_; }
+
+ private:
+  api_key_store store_;
+  session_store sessions_;
+};
+
+}  // namespace skirmish::console

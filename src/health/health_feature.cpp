@@ -1,0 +1,78 @@
+#include "health/health_feature.hpp"
+
+#include "core/log.hpp"
+#include "http/json_schema.hpp"
+
+#include <boost/json/object.hpp>
+
+namespace skirmish::health {
+namespace {
+
+namespace json = boost::json;
+
+// "ok", or why not. Runs one check of /readyz.
+template <class Check>
+awaitable<std::string> outcome_of(Check check) {
+  try {
+    co_await check();
+    co_return "ok";
+  } catch (const failure& e) {
+    log::warn("not_ready", {{"error", e.what()}});
+    co_return "unavailable";
+  }
+}
+
+}  // namespace
+
+awaitable<void> feature::ask_redis() {
+  // Another request may come to another thread.
+  if (!all_connected_()) throw failure(errc::unavailable, "a thread has no connection");
+  redis::checked(co_await redis_.command("PING"));
+}
+
+awaitable<http::response> feature::ready() {
+  const auto ask_redis = [this] { return this->ask_redis(); };
+  const auto ask_sql = [this] { return db_.ping(); };
+  const auto redis = co_await outcome_of(ask_redis);
+  const auto sql = co_await outcome_of(ask_sql);
+  const bool prepared = prepared_.load();
+  const bool all = redis == "ok" && sql == "ok" && prepared;
+  json::object body{{"ready", all}, {"redis", redis}, {"sql", sql}, {"prepared", prepared}};
+  co_return http::json_response(body, all ? 200 : 503);
+}
+
+void feature::add_to(http::router& routes) {
+  using http::access;
+  using http::verb;
+  namespace schema = http::schema;
+  const auto live = [](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response("ok\n");
+  };
+  const auto metrics = [this](http::exchange&) -> awaitable<http::response> {
+    co_return http::text_response(metrics_.text(), "text/plain; version=0.0.4");
+  };
+  routes.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live})
+      .gives_text("text/plain")
+      .costs(0);
+  const auto state = schema::object({{"ready", schema::boolean()},
+                                     {"redis", schema::text()},
+                                     {"sql", schema::text()},
+                                     {"prepared", schema::boolean()}});
+  routes
+      .add({verb::get,
+            "/readyz",
+            access::anyone,
+            "Can it serve? Names the backend that is down",
+            [this](http::exchange&) { return ready(); },
+            {},
+            {},
+            "200 when ready, 503 when not."})
+      .gives(200, state)
+      .gives(503, state)
+      .costs(0);
+  routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics})
+      .gives_text("text/plain")
+      .costs(0);
+}
+
+}  // namespace skirmish::health

@@ -1,0 +1,36 @@
+// Levels as one feature of a server thread.
+#pragma once
+
+#include "core/task_group.hpp"
+#include "levels/levels.hpp"
+#include "levels/levels_routes.hpp"
+#include "levels/popular_refresher.hpp"
+
+#include <utility>
+
+namespace skirmish::levels {
+
+class feature {
+ public:
+  // `refresh`: how often the popular levels are cached anew.
+  feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
+          cache_store& caches, const redis::key_space& keys, const clock& time,
+          std::chrono::milliseconds refresh, interactions::game_settings game)
+      : levels_(db, sql, redis, caches, keys, time),
+        popular_refresher_(io, redis, keys, levels_, refresh, std::move(game)) {}
+
+  void add_to(http::router& routes) { add_routes(routes, levels_); }
+
+  // One thread is enough: a lease lets one of all servers refresh at a time.
+  void start_on_first(task_group& group) {
+    group.keep_running("popular_refresher", [this] { return popular_refresher_.run(); });
+  }
+
+  [[nodiscard]] service& levels() noexcept { return levels_; }
+
+ private:
+  service levels_;
+  popular_refresher popular_refresher_;
+};
+
+}  // namespace skirmish::levels

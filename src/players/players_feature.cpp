@@ -1,0 +1,41 @@
+#include "players/players_feature.hpp"
+
+#include "players/old_keys.hpp"
+
+namespace skirmish::players {
+
+feature::feature(asio::io_context& io, database& db, const sql_reachability& sql,
+                 redis::client& redis, cache_store& caches, const redis::key_space& keys,
+                 const clock& time, password_hash hash, feature_settings s)
+    : io_(io),
+      redis_(redis),
+      keys_(keys),
+      hash_(std::move(hash)),
+      players_(db, sql, redis, caches, keys, time, s.load_delay),
+      level_writer_(io, db, redis, keys, time) {
+  players_.set_actions_limit(s.actions_limit);
+}
+
+void feature::add_to(http::router& routes) {
+  add_routes(routes, players_, hash_, [this](std::string id) { return removing(std::move(id)); });
+}
+
+void feature::start_on_first(task_group& group) {
+  group.spawn("old_keys", [this] { return move_old_keys(io_, redis_, keys_); });
+  group.keep_running("level_writer", [this] { return level_writer_.run(); });
+}
+
+awaitable<void> feature::removing(std::string player_id) {
+  if (removing_) co_await removing_(std::move(player_id));
+}
+
+awaitable<void> feature::ensure(std::string player_id, std::string name) {
+  profile fresh;
+  fresh.player_id = std::move(player_id);
+  fresh.name = std::move(name);
+  const auto made = co_await players_.create(std::move(fresh));
+  if (!made && made.error().code != errc::already_exists)
+    throw failure(made.error().code, made.error().message);
+}
+
+}  // namespace skirmish::players

@@ -1,0 +1,50 @@
+// Players as one feature of a server thread: profiles, live state, and what carries levels to SQL.
+#pragma once
+
+#include "core/task_group.hpp"
+#include "http/router.hpp"
+#include "players/level_writer.hpp"
+#include "players/players.hpp"
+#include "players/players_routes.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace skirmish::players {
+
+struct feature_settings {
+  std::int64_t actions_limit = 20;  // last actions that a state shows
+  std::chrono::milliseconds load_delay{};
+};
+
+class feature {
+ public:
+  feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
+          cache_store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
+          feature_settings s);
+
+  void add_to(http::router& routes);
+  // One thread is enough: both loops send commands in batches and wait for Redis and SQL. They may
+  // run on several servers.
+  void start_on_first(task_group& group);
+
+  // Called with each player that is about to be removed.
+  void on_removing(player_hook handler) { removing_ = std::move(handler); }
+  // Makes a player unless there is one. Throws failure.
+  awaitable<void> ensure(std::string player_id, std::string name);
+
+  [[nodiscard]] service& players() noexcept { return players_; }
+
+ private:
+  awaitable<void> removing(std::string player_id);
+
+  asio::io_context& io_;
+  redis::client& redis_;
+  const redis::key_space& keys_;
+  password_hash hash_;
+  player_hook removing_;
+  service players_;
+  level_writer level_writer_;
+};
+
+}  // namespace skirmish::players
