@@ -170,6 +170,7 @@ export const console_en = {
   'system.servers_empty': 'No process has reported itself on this Redis.',
   'system.server': 'Server',
   'system.role': 'Role',
+  'system.lost': 'lost',
   'system.up': 'Up for',
   'system.connections': 'Connections',
   'system.seen': 'Seen',

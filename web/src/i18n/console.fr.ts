@@ -172,6 +172,7 @@ export const console_fr: Dictionary<keyof typeof console_en> = {
   'system.servers_empty': 'Aucun processus ne s’est signalé sur ce Redis.',
   'system.server': 'Serveur',
   'system.role': 'Rôle',
+  'system.lost': 'perdu',
   'system.up': 'Actif depuis',
   'system.connections': 'Connexions',
   'system.seen': 'Vu',

@@ -172,6 +172,7 @@ export const console_ru: Dictionary<keyof typeof console_en> = {
   'system.servers_empty': 'Ни один процесс не отметился в этом Redis.',
   'system.server': 'Сервер',
   'system.role': 'Роль',
+  'system.lost': 'потерян',
   'system.up': 'Работает',
   'system.connections': 'Соединения',
   'system.seen': 'Замечен',
