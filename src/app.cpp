@@ -265,11 +265,11 @@ void app::start_threads() {
   }
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-  const shared_parts shared{settings_,     clock_,       metrics_, keys_,
-                            redis_config_, db_,          sql_,     flights_,
-                            verifier_,     hasher_,      revoked_, bans_,
-                            prepared_,     *status_,     connections_, threads_,
-                            certificate_.get(), task_overview_, recent_samples_};
+  const shared_parts shared{
+      settings_,      clock_,   metrics_,     keys_,    redis_config_,      db_,
+      sql_,           flights_, verifier_,    hasher_,  revoked_,           bans_,
+      prepared_,      *status_, connections_, threads_, certificate_.get(), task_overview_,
+      recent_samples_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

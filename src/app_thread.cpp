@@ -134,7 +134,9 @@ void app_thread::add_features(const shared_parts& shared) {
   sessions_->refuse_banned(shared.bans);
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
-  console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
+  console_ = &f.add<console::feature>(
+      redis_, db, keys, time, verifier_,
+      console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
@@ -158,12 +160,11 @@ void app_thread::add_features(const shared_parts& shared) {
       redis_, subscriber_, keys, time, group_,
       notifications::settings{c.notifications.limit, c.notifications.text_limit_chars});
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
-  f.add<live_metrics::feature>(
-      io_, redis_, time, metrics,
-      live_metrics::redis_sources{
-          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
-          positions::positions_key(keys)},
-      shared.recent_samples);
+  f.add<live_metrics::feature>(io_, redis_, time, metrics,
+                               live_metrics::redis_sources{{interactions::pending_bytes_key(keys),
+                                                            interactions::acts_key(keys, "bytes")},
+                                                           positions::positions_key(keys)},
+                               shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
     return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
   });

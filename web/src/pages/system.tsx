@@ -95,7 +95,7 @@ function Backend({of}: {of: Record<string, unknown>}) {
           <p>{t('system.embedded')}</p>
         </div>
       )}
-      <Facts of={plain.map(([name, value]) => [name.replace(/_(bytes|ms|s|mb)$/, '').replaceAll('_', ' '), factText(name, value)] as const)} />
+      <Facts of={plain.map(([name, value]) => [name.replace(/_per_s$/, ' per second').replace(/_(bytes|ms|s|mb)$/, '').replaceAll('_', ' '), factText(name, value)] as const)} />
       {slow.length > 0 && (
         <>
           <h3 class="part">{t('system.slow_log')}</h3>
