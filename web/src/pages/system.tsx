@@ -62,7 +62,7 @@ export function factText(name: string, value: unknown): string {
     if (/(_bytes|_memory|^memory)$/.test(name)) return bytes(value);
     if (/_mb$/.test(name)) return bytes(value * 2 ** 20);
     if (/_ms$/.test(name)) return duration(value / 1000);
-    if (/_(s|seconds)$/.test(name)) return duration(value);
+    if (/_(s|seconds)$/.test(name) && !/_per_s$/.test(name)) return duration(value);
     return number(value, 2);
   }
   if (Array.isArray(value)) return number(value.length);
