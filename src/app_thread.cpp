@@ -135,7 +135,8 @@ void app_thread::add_features(const shared_parts& shared) {
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
   console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
-  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
+  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
+                              [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys);
