@@ -455,6 +455,10 @@ awaitable<result<history_page>> read_history(broker_view at, history_query q) {
   if (page && q.cursor.empty()) {
     auto counted = co_await count(at, q);
     page->counts = std::move(counted);
+    if (by_text && !page->counts) {
+      auto searched = co_await read_by_text(at, q, until);
+      page->counts = std::move(searched->counts);
+    }
   }
   co_return page;
 }
