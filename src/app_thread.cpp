@@ -137,7 +137,8 @@ void app_thread::add_features(const shared_parts& shared) {
   console_ = &f.add<console::feature>(
       redis_, db, keys, time, verifier_,
       console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
-  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
+  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
+                              [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys);
@@ -149,8 +150,9 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<achievements::feature>(redis_, keys, time, players, game);
   f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics, chat_settings_of(c));
   f.add<status::feature>(shared.status, c, time, metrics);
-  f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
-                               interactions_settings_of(c, players, levels, limits));
+  auto& game_events =
+      f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
+                                   interactions_settings_of(c, players, levels, limits));
   f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
                            c.activity.sweeper != 0, metrics);
   f.add<tasks::feature>(
@@ -160,11 +162,13 @@ void app_thread::add_features(const shared_parts& shared) {
       redis_, subscriber_, keys, time, group_,
       notifications::settings{c.notifications.limit, c.notifications.text_limit_chars});
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
-  f.add<live_metrics::feature>(io_, redis_, time, metrics,
-                               live_metrics::redis_sources{{interactions::pending_bytes_key(keys),
-                                                            interactions::acts_key(keys, "bytes")},
-                                                           positions::positions_key(keys)},
-                               shared.recent_samples);
+  f.add<live_metrics::feature>(
+      io_, redis_, time, metrics,
+      live_metrics::redis_sources{
+          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
+          [&game_events] { return game_events.attacks().oldest_pending(); },
+          positions::positions_key(keys)},
+      shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
     return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
   });
