@@ -259,7 +259,7 @@ router::match router::find(exchange& x) const {
   if (const auto exact = fixed_.find(x.req.path); exact != fixed_.end()) {
     for (const auto i : exact->second)
       if (consider(i)) return m;
-    return m;
+    m.allowed.clear();  // a pattern may take the other methods; it is asked below, as is this path
   }
   const auto path = split(x.req.path);
   fields parameters;

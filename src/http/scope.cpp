@@ -19,6 +19,7 @@ constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/attacks", scope::events},
     {"/api/chat", scope::chat},
     {"/api/dead-letters", scope::tasks},
+    {"/api/doctor", scope::tasks},
     {"/api/interactions", scope::events},
     {"/api/jobs", scope::tasks},
     {"/api/leaderboards", scope::events},

@@ -126,6 +126,8 @@ TABLE = {
     "DELETE /api/tasks/{id}": row(SERVER, "tasks"),
     "GET /api/workers": row(ADMIN, "tasks"),
     "GET /api/queues": row(ADMIN, "tasks"),
+    "GET /api/doctor": row(ADMIN, "tasks"),
+    "GET /api/workers/{name}/{command}": row(ADMIN, "tasks", name="nonesuch", command="ping"),
     "POST /api/queues/{name}/pause": row(ADMIN, "tasks"),
     "POST /api/queues/{name}/resume": row(ADMIN, "tasks"),
     "POST /api/queues/{name}/purge": row(ADMIN, "tasks", {"confirm": "nonesuch-name", "reason": "x"}),

@@ -155,7 +155,6 @@ export const console_en = {
   'status.state': 'Server',
   'status.online': 'online',
   'status.offline': 'offline',
-  'status.online_share': 'online (1) or offline (0)',
   'status.players': 'Players',
   'status.no_probe': 'No probe is set (status.probe)',
   'status.name': 'Name',

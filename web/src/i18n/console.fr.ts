@@ -157,7 +157,6 @@ export const console_fr: Dictionary<keyof typeof console_en> = {
   'status.state': 'Serveur',
   'status.online': 'en ligne',
   'status.offline': 'hors ligne',
-  'status.online_share': 'en ligne (1) ou hors ligne (0)',
   'status.players': 'Joueurs',
   'status.no_probe': 'Aucune sonde configurée (status.probe)',
   'status.name': 'Nom',

@@ -157,7 +157,6 @@ export const console_ru: Dictionary<keyof typeof console_en> = {
   'status.state': 'Сервер',
   'status.online': 'в сети',
   'status.offline': 'не в сети',
-  'status.online_share': 'в сети (1) или нет (0)',
   'status.players': 'Игроки',
   'status.no_probe': 'Проба не настроена (status.probe)',
   'status.name': 'Имя',

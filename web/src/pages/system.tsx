@@ -131,7 +131,7 @@ function Caches() {
     {name: 'near', title: t('system.near'), cell: ({near}) => number(near), by: ({near}) => near, isNumber: true, isExtra: true},
     {name: 'misses', title: t('system.misses'), cell: ({misses}) => number(misses), by: ({misses}) => misses, isNumber: true, isExtra: true},
     {name: 'stale', title: t('system.stale'), cell: ({stale}) => number(stale), by: ({stale}) => stale, isNumber: true, isExtra: true},
-    {name: 'load', title: t('system.load_p99'), cell: ({load_s}) => (load_s === undefined ? '–' : load_s === Infinity ? '> 10 s' : `≤ ${duration(load_s)}`), by: ({load_s}) => load_s, isNumber: true},
+    {name: 'load', title: t('system.load_p99'), cell: ({load_s}) => (load_s === undefined ? '–' : load_s === Infinity ? '> 10 s' : `≤ ${duration(load_s)}`), by: ({load_s}) => load_s, isNumber: true, isExtra: true},
     {name: 'failures', title: t('system.load_failures'), cell: ({failures}) => (failures ? <State level="warn">{number(failures)}</State> : number(0)), by: ({failures}) => failures, isNumber: true},
   ];
   return (
