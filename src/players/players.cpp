@@ -246,7 +246,9 @@ awaitable<void> service::remove_live(const std::string& player_id) {
   const auto conversations = "dm:" + player_id;
   if (is_valid_id(conversations))  // else it is too long for a channel: there are none
     r.push("DEL", keys_.key("chat", conversations), keys_.key("chatmutes", conversations),
-           keys_.key("chatbans", conversations));
+           keys_.key("chatbans", conversations),
+           keys_.key("chatmute_notes", conversations), keys_.key("chatban_notes", conversations));
+  r.push("ZREM", keys_.key("chat@channels"), conversations);
   r.push("ZREM", keys_.key("positions"), player_id);
   r.push("SREM", levelled_key(keys_), player_id);
   redis::without_damaged(co_await redis_.exec(std::move(r)));
