@@ -5,6 +5,7 @@
 #include "core/parse.hpp"
 #include "http/problem.hpp"
 #include "http/request_head.hpp"
+#include "http/slow_requests.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -388,6 +389,7 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
   x.spent += std::chrono::steady_clock::now() - start;
   finish(x, out);
   observe(x, out);
+  note_if_slow(x, to.pattern, out.status);
   co_return out;
 }
 

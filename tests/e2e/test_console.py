@@ -25,8 +25,8 @@ def browser():
 
 
 def front_of(server, prefix=""):
-    """The server itself when it has the pages; otherwise something in front of it that has them."""
-    if server.http("GET", "/console", key=None).status == 200 and not prefix:
+    """The server itself when it carries these pages; otherwise something in front of it that has them."""
+    if server.http("GET", "/console", key=None).body == (DIST / "console.html").read_bytes() and not prefix:
         return server, lambda: None
     front = ConsoleFront(server, DIST, prefix)
     return front, front.close

@@ -183,6 +183,11 @@ TABLE = {
     "GET /api/keys": row(ADMIN),
     "DELETE /api/keys/{key_id}": row(ADMIN),
     "GET /api/audit": row(ADMIN),
+    "GET /api/servers": row(ADMIN),
+    "GET /api/slow-requests": row(ADMIN),
+    "GET /api/warnings": row(ADMIN),
+    "GET /api/config": row(ADMIN),
+    "GET /api/backends": row(ADMIN),
 }
 
 # Who is let through, of the callers with a credential that is valid.

@@ -94,7 +94,9 @@ function Verdict({checks}: {checks: Check[]}) {
         <Icon name={isKnown ? 'ok' : 'unknown'} />
         <div>
           <strong>{isKnown ? t('now.ok') : t('now.asking')}</strong>
-          <p>{isKnown ? t('now.ok_note', {n: known}) : '\u00a0'}</p>
+          <p>
+            {isKnown ? t('now.ok_note', {n: known}) : '\u00a0'} {isKnown && known < checks.length && t('now.not_known', {n: checks.length - known})}
+          </p>
         </div>
       </div>
     );
