@@ -141,7 +141,7 @@ void app_thread::add_features(const shared_parts& shared) {
                               [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
-  f.add<positions::feature>(io_, redis_, keys);
+  f.add<positions::feature>(io_, redis_, keys, time);
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)
                      .levels();

@@ -30,6 +30,7 @@ constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/players/{id}/inventory", scope::events},
     {"/api/players/{id}/nearby", scope::events},
     {"/api/players/{id}/notifications", scope::tasks},
+    {"/api/positions", scope::events},
     {"/api/queues", scope::tasks},
     {"/api/recovery", scope::state},
     {"/api/schedules", scope::tasks},
