@@ -9,6 +9,7 @@ local function open_slice(prefix, start, length, events)
   start = math.max(tonumber(start), closed)
   local name = string.format('%.0f', start)
   -- GT: servers may slice time differently for a while, after the setting was changed.
+  demand('HLEN', prefix .. 'activity:' .. name)
   demand('ZADD', prefix .. 'activity:open', 'GT', string.format('%.0f', start + tonumber(length)), name)
   demand('INCRBY', prefix .. 'activity:events', events)
   return prefix .. 'activity:' .. name

@@ -117,10 +117,10 @@ network network_of(const subject& s) {
   const std::string_view value = s.value;
   const auto dash = std::min(value.find('-'), value.size());
   const auto address = ip::make_address(std::string(value.substr(0, dash)));
-  unsigned bits = address.is_v4() ? 128 : 64;
+  unsigned bits = address.is_v4() ? ipv4_prefix_bits + 32 : 64;
   if (s.is == kind::network) {
     const auto given = static_cast<unsigned>(parse_natural(value.substr(dash + 1)).value_or(0));
-    bits = address.is_v4() ? given + 96 : given;
+    bits = address.is_v4() ? given + ipv4_prefix_bits : given;
   }
   return {masked(bytes_of(address), bits), bits};
 }

@@ -52,6 +52,9 @@ json::object to_json(const ban& b);
 // Of what Redis has; nullopt for what to_json() did not make.
 std::optional<ban> from_json(std::string_view text);
 
+// Of the addresses that stand for IPv4 ones (::ffff:0:0/96).
+inline constexpr unsigned ipv4_prefix_bits = 96;
+
 // A network as bits in front: IPv4 as mapped into IPv6.
 struct network {
   using bytes = std::array<std::uint8_t, 16>;

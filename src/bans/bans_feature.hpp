@@ -1,5 +1,5 @@
-// Temporary bans as one feature of a server thread: their routes. The table that requests are checked
-// against belongs to the whole process (ban_table.hpp).
+// Temporary bans as one feature of a server thread: their routes. The table that requests are
+// checked against belongs to the whole process (ban_table.hpp).
 #pragma once
 
 #include "bans/ban_store.hpp"

@@ -95,7 +95,8 @@ void add_moderation(router& routes, service& chat) {
   };
   const std::string mutes = "/api/chat/{channel}/mutes/{player_id}";
   const std::string bans = "/api/chat/{channel}/bans/{player_id}";
-  const member reason{"reason", shape::line(0, 500), optional, "shown in the list and the audit log"};
+  const member reason{"reason", shape::line(0, 500), optional,
+                      "shown in the list and the audit log"};
   const auto seconds = shape::object(
       {{"seconds", shape::integer(1, mute_max_s), optional, "600 when absent"}, reason});
   routes
@@ -216,16 +217,17 @@ awaitable<response> list_silenced(service& chat, lists& listed, exchange& x, sil
 
 void add_lists(router& routes, service& chat, lists& listed) {
   routes
-      .add({verb::get,
-            "/api/chat",
-            access::admin,
-            "Which chat channels there are",
-            [&listed](exchange& x) { return list_channels(listed, x); },
-            {},
-            {limit_parameter(), cursor_parameter()},
-            "{items, next_cursor}: on the first page those that are always there, beside the limit; "
-            "then the others, the last one on which something was said first. `messages`: in the "
-            "history; `online`: players who are on it."})
+      .add(
+          {verb::get,
+           "/api/chat",
+           access::admin,
+           "Which chat channels there are",
+           [&listed](exchange& x) { return list_channels(listed, x); },
+           {},
+           {limit_parameter(), cursor_parameter()},
+           "{items, next_cursor}: on the first page those that are always there, beside the limit; "
+           "then the others, the last one on which something was said first. `messages`: in the "
+           "history; `online`: players who are on it."})
       .gives(200, schema::page_of(schema::object({{"channel", schema::id()},
                                                   {"messages", schema::count()},
                                                   {"online", schema::count()},
@@ -345,10 +347,18 @@ void add_messages(realtime::gateway& gateway, service& chat, hub& fan_out) {
   kind.who = access::player;
   for (const auto& name : chat.configured().rules.open) gateway.on_channel(name, kind);
   for (const auto* name : {"team:", "level:", "dm:"}) gateway.on_channel(name, kind);
-  gateway.on_channel("presence:",
-                     {access::player, scope::chat, [](std::string_view, std::string_view payload) {
-                        return fmt::format(R"({{"presence":{}}})", payload);
-                      }});
+  realtime::channel_kind presence;
+  presence.who = access::player;
+  presence.group = scope::chat;
+  presence.render = [](std::string_view, std::string_view payload) {
+    return fmt::format(R"({{"presence":{}}})", payload);
+  };
+  // Who is on a channel is for those who may read it.
+  presence.may_join = [&chat](const principal& who, std::string_view channel) {
+    channel.remove_prefix(std::string_view("presence:").size());
+    return chat.may_read(who, channel);
+  };
+  gateway.on_channel("presence:", presence);
 }
 
 }  // namespace skirmish::chat

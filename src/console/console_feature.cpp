@@ -3,9 +3,10 @@
 namespace skirmish::console {
 namespace {
 
-// A browser says from where a request comes that may change something. Pages of other sites have
-// been refused by then (http::refuse_cross_site).
+// The cookie is for pages of this server alone, not for those of `http.allowed_origins`. A browser
+// says from where a request comes that may change something.
 bool says_where_from(const http::request& r) {
+  if (!is_of_own_page(r)) return false;
   const bool is_safe = r.method == http::verb::get || r.method == http::verb::head;
   const bool opens_websocket = !r.header("sec-websocket-key").empty();
   if (is_safe && !opens_websocket) return true;

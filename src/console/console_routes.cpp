@@ -34,7 +34,7 @@ response refused_page(const exchange& x) {
 }
 
 awaitable<response> open(session_store& sessions, exchange& x) {
-  if (x.is_cross_site) co_return refused_page(x);
+  if (!is_of_own_page(x.req)) co_return refused_page(x);
   auto made = co_await sessions.open(*x.text("key"));
   if (!made) co_return problem(made.error(), x.request_id);
   co_return std::move(
@@ -50,7 +50,7 @@ awaitable<response> current(session_store& sessions, exchange& x) {
 }
 
 awaitable<response> close(session_store& sessions, exchange& x) {
-  if (x.is_cross_site) co_return refused_page(x);
+  if (!is_of_own_page(x.req)) co_return refused_page(x);
   const auto found = co_await sessions.check(std::string(token_in(x.req.header("cookie"))));
   if (!found) co_return problem(found.error(), x.request_id);
   co_await sessions.close(found->digest);
@@ -60,7 +60,7 @@ awaitable<response> close(session_store& sessions, exchange& x) {
 }  // namespace
 
 void add_routes(router& routes, session_store& sessions) {
-  const auto form = schema::object({{"role", schema::word({"server", "admin", "viewer"})},
+  const auto form = schema::object({{"role", schema::word({"admin", "viewer"})},
                                     {"name", schema::text()},
                                     {"key_id", schema::text()},
                                     {"expires_at", schema::time()}});

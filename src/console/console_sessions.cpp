@@ -26,6 +26,11 @@ const error refused{errc::unauthenticated, "the console session has ended; log i
 
 }  // namespace
 
+bool is_of_own_page(const http::request& r) {
+  if (r.is_secure && r.header("origin").starts_with("http://")) return false;
+  return http::is_allowed_origin(r, "");
+}
+
 std::string_view token_in(std::string_view field) {
   while (!field.empty()) {
     const auto end = std::min(field.find(';'), field.size());
@@ -50,6 +55,8 @@ awaitable<result<opened_session>> session_store::open(std::string key) {
       std::min<timestamp>(clock_.now() + std::chrono::milliseconds{session_life}, who->expires_at);
   const auto all = co_await store_.list();
   const auto found = std::ranges::find(all, who->id, &api_key::key_id);
+  if (found != all.end() && found->role == "server")
+    co_return error{errc::forbidden, "the console is for keys of role admin or viewer"};
   if (found != all.end()) {
     out.row.role = found->role;
     out.row.name = found->label;

@@ -46,7 +46,7 @@ class session_store {
   awaitable<void> close(std::string digest);
 
  private:
-  static constexpr std::chrono::seconds check_interval{1};
+  static constexpr std::chrono::milliseconds check_interval{400};
   static constexpr std::size_t known_limit = 1'000;
 
   struct known {
@@ -63,6 +63,9 @@ class session_store {
   api_key_store& store_;
   std::map<std::string, known, std::less<>> known_;  // by digest
 };
+
+// False for pages of other origins, also of those that may use keys; true without an Origin.
+bool is_of_own_page(const http::request& r);
 
 // The token in a Cookie field (RFC 6265, section 4.2); empty without one.
 std::string_view token_in(std::string_view cookie_field);

@@ -53,13 +53,14 @@ std::optional<std::string> damaged_key_of(const event& e, const std::set<std::st
   const auto* who = unknown_player(
       e, [&](const std::string& id) { return damaged.contains(players::state_key(no_world, id)); });
   if (who) return players::state_key(no_world, *who);
-  std::string board;
-  if (const auto* s = std::get_if<score>(&e)) board = s->board;
-  if (const auto* level = level_of(e)) board = "level:" + *level;
-  if (board.empty()) return std::nullopt;
-  auto key = leaderboards::board_key(no_world, board);
-  if (!damaged.contains(key)) return std::nullopt;
-  return key;
+  std::vector<std::string> boards;
+  if (const auto* s = std::get_if<score>(&e)) boards = {s->board};
+  if (const auto* level = level_of(e)) boards = {"level:" + *level, "global"};
+  for (const auto& board : boards) {
+    auto key = leaderboards::board_key(no_world, board);
+    if (damaged.contains(key)) return key;
+  }
+  return std::nullopt;
 }
 
 outcome refused(error why) { return {0, {}, std::move(why), false}; }

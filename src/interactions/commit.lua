@@ -116,7 +116,10 @@ local function look_at_board(name)
 end
 local unknown_levels = {}
 for n = 1, next_arg() do
-  if n == 1 then demand('SCARD', prefix .. 'players:levelled') end
+  if n == 1 then
+    demand('SCARD', prefix .. 'players:levelled')
+    look_at_board('leaderboard:global')
+  end
   local level = next_arg()
   if not demand('ZSCORE', prefix .. 'levels:popular', level) then unknown_levels[#unknown_levels + 1] = level end
   look_at_board('leaderboard:level:' .. level)
@@ -164,11 +167,11 @@ end
 local hp_before, dealt_before = {}, {}
 for k, text in ipairs(read_field(hit, 'hp')) do
   local hp = tonumber(text)
-  if hp and hp % 1 == 0 then hp_before[hit_at[k]] = hp else note_unfit(hit[k], text) end
+  if hp and hp % 1 == 0 and math.abs(hp) <= exact_limit then hp_before[hit_at[k]] = hp else note_unfit(hit[k], text) end
 end
 for k, text in ipairs(read_field(hitting, 'damage_dealt')) do
   local i, dealt = hitting_at[k], tonumber(text or 0)
-  if not dealt or dealt % 1 ~= 0 then
+  if not dealt or dealt % 1 ~= 0 or math.abs(dealt) > exact_limit then
     note_unfit(hitting[k], text)
   elseif not text and not hp_before[i] and redis.pcall('HEXISTS', player_key .. hitting[k], 'hp') ~= 1 then
     -- One that is hit too has been looked at.
@@ -181,13 +184,19 @@ world.active = prefix .. 'leaderboard:active'
 demand('ZCARD', world.active)
 if log_limit ~= '0' then demand('XLEN', prefix .. 'interactions') end
 local pending_key = prefix .. 'attacks:pending'
-local pending = tonumber(demand('GET', pending_key) or 0)
+-- A number that only these scripts write: anything else under its key would fail them in their middle.
+local function number_at(key)
+  local text = demand('GET', key) or '0'
+  if string.find(text, '^-?%d+$') and #text < 17 then return tonumber(text) end
+  error({err = 'ERR the key ' .. key .. ' holds a text, not a number'})
+end
+local pending = number_at(pending_key)
 
 -- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
 -- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
 local acts_key = prefix .. 'acts:pending'
 local files_acts = demand('LLEN', acts_key) == 0 and not leaves_pending and call('EXISTS', prefix .. 'acts:filing') == 0
-                   or tonumber(demand('GET', prefix .. 'acts:bytes') or 0) > acts_pending_limit
+                   or number_at(prefix .. 'acts:bytes') > acts_pending_limit
 
 if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys + #taken > 0 then
   return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys, taken}
@@ -283,7 +292,11 @@ for _ = 1, next_arg() do
   if not leaves_pending and call('EXISTS', part) == 0 then
     file_attacks(prefix, records, world.now_ms, ttl)
   else
-    call('RPUSH', part, records)
+    -- What else stands there is replaced.
+    if not attempt('RPUSH', part, records) then
+      call('DEL', part)
+      call('RPUSH', part, records)
+    end
     change = change + #records
     -- Too many: as many as come are filed.
     if pending + change > attacks_pending_limit then

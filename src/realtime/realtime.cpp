@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <map>
 #include <utility>
 
 namespace skirmish::realtime {
@@ -19,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto confirm_patience = 2s;
 // Together with revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
+constexpr int pauses_between_logins = 2;
 // How many of those until it is told which keys are in use.
 constexpr int pauses_between_uses = 50;
 
@@ -264,11 +266,32 @@ awaitable<void> gateway::close_revoked() {
     }
     const auto now = clock_.now();
     close_where([now](const http::principal& who) { return who.expires_at <= now; });
+    if (pauses % pauses_between_logins == 0) co_await close_logged_out();
     if (pauses % pauses_between_uses == 0) {
       for (auto* c : *connections_) used_(c->who(), std::exchange(c->was_used_, false));
     }
     pause.expires_after(revocation_pause);
     co_await pause.async_wait(use_awaitable);
+  }
+}
+
+// Browser sessions of keys end by logging out, too; sockets that only listen would not notice.
+awaitable<void> gateway::close_logged_out() {
+  std::map<std::string, http::principal> logged_in;  // by session
+  for (const auto* c : *connections_)
+    if (c->who().as >= http::role::server && !c->who().session.empty())
+      logged_in.emplace(c->who().session, c->who());
+  for (const auto& [session, who] : logged_in) {
+    bool is_admitted = true;
+    try {
+      is_admitted = co_await still_admitted_(who);
+    } catch (const failure& e) {
+      log::debug("console_session_not_checked", {{"error", e.what()}});
+    }
+    if (is_admitted) continue;
+    close_where([&session = session](const http::principal& p) {
+      return p.as >= http::role::server && p.session == session;
+    });
   }
 }
 
@@ -354,6 +377,12 @@ awaitable<void> gateway::subscribe(connection& c, const json::object& message) {
   if (const auto no = refusal(c.who(), kind->is.who, kind->is.group, true)) {
     c.fail(message, *no);
     co_return;
+  }
+  if (kind->is.may_join) {
+    if (auto ok = kind->is.may_join(c.who(), channel); !ok) {
+      c.fail(message, ok.error());
+      co_return;
+    }
   }
   const bool is_new = !c.channels_.contains(channel);
   if (is_new) {

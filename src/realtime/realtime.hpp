@@ -121,6 +121,8 @@ struct channel_kind {
   http::scope group = http::scope::read;
   // The text that subscribers get for what was published on the Redis channel of the same name.
   std::function<std::string(std::string_view channel, std::string_view payload)> render = nullptr;
+  // Whether this caller may subscribe to this very channel; anyone may without it.
+  std::function<result<void>(const http::principal&, std::string_view channel)> may_join = nullptr;
   // Answers the subscription and sends to the client from then on, until `leave`; an error refuses
   // it.
   std::function<awaitable<result<void>>(connection&, std::string channel,
@@ -210,6 +212,7 @@ class gateway {
 
   bool close_if_banned(connection& c) const;
   awaitable<void> close_unless_admitted(connection& c, http::websocket& socket) const;
+  awaitable<void> close_logged_out();
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
                          const json::object& message);

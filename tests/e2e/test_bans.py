@@ -256,3 +256,11 @@ def test_bans_hold_while_redis_is_away(own_server):
         assert status_from(own_server, "127.0.0.10", STATUS) == 200
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_a_ban_of_ipv6_addresses_that_begin_with_zeros_hits_no_ipv4_client(guarded):
+    for kind, value in (("address", "::1"), ("network", "::-16"), ("network", "::-64")):
+        ban(guarded, kind, value, expires_in_s=60)
+        time.sleep(IN_FORCE_S)
+        assert guarded.http("GET", "/healthz", key=None).status == 200, value
+        assert guarded.http("DELETE", f"/api/bans/{kind}/{value}").status == 204

@@ -116,7 +116,23 @@ def test_a_websocket_by_cookie_needs_the_pages_origin(server):
     assert asyncio.run(opened(server, {"Cookie": cookie, "Origin": "https://evil.example"})) == 403
 
 
+def test_pages_that_may_use_keys_may_not_use_the_cookie(short_tmp):
+    friend = "http://play.example.com"
+    server = Server(short_tmp / unique("friend"), {"SKIRMISH_HTTP_ALLOWED_ORIGINS": friend}).start()
+    try:
+        _, cookie = log_in(server, server.key)
+        headers = {"Cookie": cookie, "Origin": friend}
+        assert server.http("POST", "/api/players", {"name": "x"}, headers={"Origin": friend}).status == 201
+        assert server.http("POST", "/api/players", {"name": "x"}, key=None, headers=headers).status == 403
+        assert server.http("GET", "/api/keys", key=None, headers=headers).status == 403
+        assert server.http("POST", PATH, {"key": server.key}, key=None, headers={"Origin": friend}).status == 403
+    finally:
+        server.stop()
+
+
 def test_bad_cookies_and_keys(server):
+    _, game = new_key(server, "server")
+    assert server.http("POST", PATH, {"key": game}, key=None).status == 403
     for token in ("", "x", "cs_", "cs_" + "0" * 64, "cs_" + "g" * 64, "st_" + "0" * 64, "cs_" + "0" * 100_0, "\u00e9"):
         cookie = {"Cookie": "skirmish_console=" + token.encode("utf-8").decode("latin-1")}
         assert server.http("GET", PATH, key=None, headers=cookie).status == 401, token
@@ -143,6 +159,16 @@ def test_it_ends_with_its_key_and_by_logging_out(server):
                     await asyncio.wait_for(socket.recv(), 5)
 
     asyncio.run(until_closed())
+
+    async def until_logged_out():
+        _, third = log_in(server, server.key)
+        async with server.ws(key=None, headers={"Cookie": third, "Origin": server.url}) as socket:
+            await asyncio.to_thread(server.http, "DELETE", PATH, key=None, headers=as_page(server, third))
+            with pytest.raises(websockets.exceptions.ConnectionClosed):
+                while True:
+                    await asyncio.wait_for(socket.recv(), 3)
+
+    asyncio.run(until_logged_out())
     wait_until(lambda: server.http("GET", PATH, key=None, headers={"Cookie": other}).status == 401, 2, "the end of the key")
 
 

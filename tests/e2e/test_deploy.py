@@ -422,7 +422,8 @@ def test_requests_pass_through_nginx(proxied):
     assert json.loads(nginx.get(f"/api/players/{player}", key).text)["name"] == "Proxied"
     assert nginx.get("/api/players/x").status == 401
     for prefix in ("", "/skirmish"):
-        assert "openapi.json" in nginx.get(f"{prefix}/docs").text
+        assert "docs/docs.js" in nginx.get(f"{prefix}/docs").text
+        assert "openapi.json" in nginx.get(f"{prefix}/docs/docs.js").text
         assert json.loads(nginx.get(f"{prefix}/openapi.json").text)["openapi"] == "3.1.0"
         assert nginx.get(f"{prefix}/api/players/{player}", key).status == 200
         assert nginx.get(f"{prefix}/health").getheader("Content-Type") == "application/json"

@@ -139,6 +139,21 @@ def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
         assert post(server, attack(a, b, 1))["accepted"] == 1
         hp -= 1
         assert state(server, b)["hp"] == hp, name
+    # The parts of what is pending are nobody's but these scripts': what else stands there is replaced.
+    for part in range(64):
+        r.set(f"attacks:pending:{part}", "text")
+    assert post(server, attack(a, b, 1))["accepted"] == 1
+    hp -= 1
+    r.set("attacks:pending", "1.5")
+    refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
+    assert refused.status == 500 and state(server, b)["hp"] == hp, refused
+    r.delete("attacks:pending")
+    # One board that is damaged refuses what needs it, and nothing else.
+    r.delete("leaderboard:global")
+    r.rpush("leaderboard:global", "text")
+    mixed = post(server, completion, attack(a, b, 1))
+    assert mixed["accepted"] == 1 and mixed["rejected"][0]["code"] == "conflict" and state(server, b)["hp"] == hp - 1
+    r.delete("leaderboard:global")
 
 
 def test_a_player_on_a_channel_is_no_other_channel(server):
