@@ -34,7 +34,6 @@ constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/queues", scope::tasks},
     {"/api/recovery", scope::state},
     {"/api/schedules", scope::tasks},
-    {"/api/servers", scope::read},
     {"/api/sessions", scope::players},
     {"/api/state", scope::state},
     {"/api/tasks", scope::tasks},

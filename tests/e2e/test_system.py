@@ -142,6 +142,32 @@ def test_sampling_goes_on_while_nobody_reads_and_while_redis_is_away(own_server,
     asyncio.run(read())
 
 
+def test_the_age_of_what_is_not_flushed_is_seen(own_server, viewer):
+    redis = own_server.redis()
+    record = f"{int(time.time() * 1000) - 60_000}\nann:bob 5 2026-01-01T00:00:00Z m1\n"
+    redis.set("attacks:filer", "another server", px=60_000)
+    time.sleep(4)  # who had the lease may use it for 3 s
+    redis.rpush("attacks:pending:7", record)
+    redis.incrby("attacks:pending", len(record) + 2**20)
+
+    async def read():
+        async with own_server.ws(key=viewer) as socket:
+            await subscribe(socket)
+            deadline = time.monotonic() + 20
+            while True:
+                values = (await next_data(socket)).get("values", {})
+                if (values.get("unfiled_age_s") or 0) > 0:
+                    return values
+                assert time.monotonic() < deadline, values
+
+    try:
+        seen = asyncio.run(read())
+    finally:
+        redis.decrby("attacks:pending", 2**20)
+        redis.delete("attacks:filer")  # the server goes on
+    assert 60 <= seen["unfiled_age_s"] < 120 and 1 <= seen["unfiled_mb"] < 1.1, seen
+
+
 def test_only_operators_read_it(own_server):
     key = own_server.http("POST", "/api/keys", {"role": "server"}).json["key"]
 
