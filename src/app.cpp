@@ -101,8 +101,9 @@ result<redis::connection_config> redis_config_of(const config& c) {
   return out;
 }
 
-app::app(config settings)
+app::app(config settings, config_sources sources)
     : settings_(std::move(settings)),
+      sources_(std::move(sources)),
       keys_(value_or_throw(redis::key_space::of_world(settings_.server.world))),
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
@@ -265,11 +266,26 @@ void app::start_threads() {
   }
   const auto wanted = static_cast<std::size_t>(settings_.server.threads);
   const auto count = wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
-  const shared_parts shared{settings_,     clock_,       metrics_, keys_,
-                            redis_config_, db_,          sql_,     flights_,
-                            verifier_,     hasher_,      revoked_, bans_,
-                            prepared_,     *status_,     connections_, threads_,
-                            certificate_.get(), task_overview_, recent_samples_};
+  const shared_parts shared{settings_,
+                            clock_,
+                            metrics_,
+                            keys_,
+                            redis_config_,
+                            db_,
+                            sql_,
+                            flights_,
+                            verifier_,
+                            hasher_,
+                            revoked_,
+                            bans_,
+                            prepared_,
+                            *status_,
+                            connections_,
+                            threads_,
+                            certificate_.get(),
+                            task_overview_,
+                            recent_samples_,
+                            sources_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

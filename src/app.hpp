@@ -8,6 +8,7 @@
 #include "apikeys/apikeys.hpp"
 #include "bans/ban_store.hpp"
 #include "config.hpp"
+#include "config_sources.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/run_loop.hpp"
@@ -47,7 +48,8 @@ result<redis::connection_config> redis_config_of(const config& c);
 class app {
  public:
   // Throws failure when the settings cannot work together.
-  explicit app(config settings);
+  // `sources`: where they come from, for operators who ask.
+  explicit app(config settings, config_sources sources = {});
   ~app();
 
   // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
@@ -74,6 +76,7 @@ class app {
   awaitable<void> blocking(std::function<void()> work);
 
   config settings_;
+  const config_sources sources_;
   system_clock clock_;
   metrics::registry metrics_;
   redis::key_space keys_;

@@ -134,8 +134,11 @@ void app_thread::add_features(const shared_parts& shared) {
   sessions_->refuse_banned(shared.bans);
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
-  console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
-  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
+  console_ = &f.add<console::feature>(
+      redis_, db, keys, time, verifier_,
+      console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
+  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
+                              [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys, time);
@@ -147,8 +150,9 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<achievements::feature>(redis_, keys, time, players, game);
   f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics, chat_settings_of(c));
   f.add<status::feature>(shared.status, c, time, metrics);
-  f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
-                               interactions_settings_of(c, players, levels, limits));
+  auto& game_events =
+      f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
+                                   interactions_settings_of(c, players, levels, limits));
   f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
                            c.activity.sweeper != 0, metrics);
   f.add<tasks::feature>(
@@ -162,6 +166,7 @@ void app_thread::add_features(const shared_parts& shared) {
       io_, redis_, time, metrics,
       live_metrics::redis_sources{
           {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
+          [&game_events] { return game_events.attacks().oldest_pending(); },
           positions::positions_key(keys)},
       shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {

@@ -4,6 +4,7 @@
 #include "apikeys/apikeys.hpp"
 #include "bans/ban_table.hpp"
 #include "config.hpp"
+#include "config_sources.hpp"
 #include "console/console_feature.hpp"
 #include "core/clock.hpp"
 #include "core/run_loop.hpp"
@@ -60,6 +61,7 @@ struct shared_parts {
   const http::tls_certificate* certificate;  // null: no TLS
   tasks::overview_board& task_overview;
   live_metrics::recent_samples& recent_samples;
+  const config_sources& sources;
 };
 
 class app_thread {

@@ -171,6 +171,14 @@ struct config {
     std::int64_t text_limit_chars = 2'000;
   } notifications;
 
+  // The page for visitors (docs/console.md).
+  struct {
+    std::string name = "Skirmish";
+    std::string text;                                                     // below the name
+    std::string shows = "status, history, boards, levels, achievements";  // in any order
+    std::string boards = "global, active";
+  } site;
+
   // `<policy>.<field>` and its value, over the policies that are built in (docs/rate-limits.md).
   std::vector<std::pair<std::string, std::string>> rate_limits;
 };

@@ -43,20 +43,31 @@ void config_flags::add(CLI::App& command, const std::string& flag, const std::st
       ->type_name(value_name);
 }
 
-config config_flags::load() const {
-  auto overrides = named_;
+std::vector<std::pair<std::string, std::string>> config_flags::overrides() const {
+  auto out = named_;
   for (const auto& text : sets_) {
     const auto equals = text.find('=');
     if (equals == std::string::npos) throw usage_error{"--set takes NAME=VALUE"};
-    overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-  auto loaded = load_config(file_, process_environment(), overrides);
+  return out;
+}
+
+config_sources config_flags::sources() const {
+  auto found = sources_of_config(file_, process_environment(), overrides());
+  if (!found) throw usage_error{found.error().message};
+  return std::move(*found);
+}
+
+config config_flags::load() const {
+  const auto given = overrides();
+  auto loaded = load_config(file_, process_environment(), given);
   if (!loaded) throw usage_error{loaded.error().message};
   if (!log::set_level(loaded->server.log_level))
     throw usage_error{"server.log_level must be debug, info, warn, error or off"};
   // Some tools load more than once.
   static bool is_warned = false;
-  for (const auto& [name, value] : overrides)
+  for (const auto& [name, value] : given)
     if (!is_warned && holds_secret(name, value))
       warn_of_secret_argument(name, name + "_file, or an environment variable");
   is_warned = true;

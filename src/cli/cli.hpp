@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config.hpp"
+#include "config_sources.hpp"
 #include "core/asio.hpp"
 #include "core/run.hpp"
 #include "core/usage_error.hpp"
@@ -26,8 +27,12 @@ class config_flags {
            const std::string& value_name);
   // Throws usage_error.
   [[nodiscard]] config load() const;
+  // Where the settings of load() come from. Throws usage_error.
+  [[nodiscard]] config_sources sources() const;
 
  private:
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> overrides() const;
+
   std::string file_;
   std::vector<std::string> sets_;
   std::vector<std::pair<std::string, std::string>> named_;

@@ -90,7 +90,7 @@ void serve(const serve_flags& flags) {
   const auto lifetime = parse_duration(flags.lifetime);
   if (!flags.lifetime.empty() && !lifetime) throw usage_error{"--for takes a duration such as 30s"};
   if (!flags.replay.empty()) plan_for(flags.replay, "auto");  // complain before anything starts
-  app server(settings);
+  app server(settings, flags.settings.sources());
   std::optional<lifetime_limit> limit;
   std::atomic<bool> ending{false};
   std::exception_ptr problem;

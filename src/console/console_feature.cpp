@@ -3,8 +3,8 @@
 namespace skirmish::console {
 namespace {
 
-// A browser says from where a request comes that may change something. Pages of other sites have been
-// refused by then (http::refuse_cross_site).
+// A browser says from where a request comes that may change something. Pages of other sites have
+// been refused by then (http::refuse_cross_site).
 bool says_where_from(const http::request& r) {
   const bool is_safe = r.method == http::verb::get || r.method == http::verb::head;
   const bool opens_websocket = !r.header("sec-websocket-key").empty();

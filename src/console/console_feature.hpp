@@ -4,6 +4,7 @@
 #include "console/console_routes.hpp"
 #include "console/console_sessions.hpp"
 #include "console/pages.hpp"
+#include "console/site.hpp"
 
 #include <optional>
 
@@ -12,11 +13,12 @@ namespace skirmish::console {
 class feature {
  public:
   feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          api_key_verifier& verifier)
-      : store_(db, time), sessions_(redis, keys, time, verifier, store_) {}
+          api_key_verifier& verifier, site_settings site)
+      : store_(db, time), sessions_(redis, keys, time, verifier, store_), site_(std::move(site)) {}
 
   void add_to(http::router& routes) {
     add_pages(routes);
+    add_site(routes, site_);
     add_routes(routes, sessions_);
   }
 
@@ -28,6 +30,7 @@ class feature {
  private:
   api_key_store store_;
   session_store sessions_;
+  site_settings site_;
 };
 
 }  // namespace skirmish::console

@@ -25,8 +25,8 @@ response private_response(const session& s, int status) {
 
 // SameSite: no other site's page can make a browser send it (RFC 6265bis, section 5.6).
 std::string cookie(std::string_view token, std::int64_t life_s, bool is_secure) {
-  return fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", console_cookie, token,
-                     life_s, is_secure ? "; Secure" : "");
+  return fmt::format("{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", console_cookie,
+                     token, life_s, is_secure ? "; Secure" : "");
 }
 
 response refused_page(const exchange& x) {
@@ -73,7 +73,8 @@ void add_routes(router& routes, session_store& sessions) {
             [&sessions](exchange& x) { return open(sessions, x); },
             shape::object({{"key", shape::line(1, 200)}}),
             {},
-            "201; the session is a cookie that scripts cannot read. It may do what the key may, from "
+            "201; the session is a cookie that scripts cannot read. It may do what the key may, "
+            "from "
             "pages of this server only, for 12 hours or until the key ends."})
       .gives(201, form)
       .refuses({401, 403})

@@ -60,8 +60,8 @@ awaitable<result<opened_session>> session_store::open(std::string key) {
   const auto name = session_key(keys_, out.row.digest);
   redis::request commands;
   const auto ends_at = std::to_string(out.row.ends_at.time_since_epoch().count());
-  commands.push("HSET", name, "key_id", out.row.key_id, "role", out.row.role, "name",
-                out.row.name, "ends_at", ends_at);
+  commands.push("HSET", name, "key_id", out.row.key_id, "role", out.row.role, "name", out.row.name,
+                "ends_at", ends_at);
   commands.push("PEXPIREAT", name, ends_at);
   redis::checked(co_await redis_.exec(std::move(commands)));
   co_return std::move(out);
@@ -117,7 +117,8 @@ awaitable<result<session>> session_store::check_digest(std::string digest) {
       co_return refused;
     } else {
       if (known_.size() >= known_limit) known_.clear();
-      found = known_.insert_or_assign(std::move(digest), known{std::move(*row), clock_.now()}).first;
+      found =
+          known_.insert_or_assign(std::move(digest), known{std::move(*row), clock_.now()}).first;
     }
   }
   const auto& row = found->second.row;

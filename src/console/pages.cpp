@@ -95,12 +95,14 @@ void add_pages(router& routes) {
       .gives_text("text/html")
       .gives(304, {}, "")
       .costs(0);
-  routes.add({verb::get, "/console", access::anyone, "The operators' page", serving("console.html")})
+  routes
+      .add({verb::get, "/console", access::anyone, "The operators' page", serving("console.html")})
       .gives_text("text/html")
       .gives(304, {}, "")
       .costs(0);
-  routes.add({verb::get, "/widget.js", access::anyone, "Shows the status or a board in another site",
-              serving("widget.js")})
+  routes
+      .add({verb::get, "/widget.js", access::anyone, "Shows the status or a board in another site",
+            serving("widget.js")})
       .gives_text("text/javascript")
       .gives(304, {}, "")
       .refuses({404})

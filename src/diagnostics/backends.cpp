@@ -1,10 +1,15 @@
 #include "diagnostics/backends.hpp"
 
+#include "core/clock.hpp"
 #include "core/log.hpp"
+#include "core/utf8.hpp"
 #include "db/soci.hpp"
+
+#include <boost/json/array.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -26,6 +31,8 @@ std::string_view field_of(std::string_view info, std::string_view name) {
   }
   return {};
 }
+
+constexpr int slow_log_limit = 20;
 
 enum class form { text, number, yes_if_ok };
 
@@ -63,6 +70,36 @@ json::value value_of(std::string_view info, const fact& f) {
   return n ? json::value(*n) : json::value(nullptr);
 }
 
+// The name of the command and its first key: arguments may hold what is nobody's business.
+// `call`: the command and its arguments, as SLOWLOG GET cuts them.
+std::string command_text(const redis::value& call) {
+  constexpr std::size_t shown_bytes = 80;
+  if (call.size() == 0) return {};
+  auto out = clean_text(call[0].as_string(), shown_bytes);
+  auto upper = out;
+  for (auto& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  // Credentials and settings of Redis have no key.
+  if (upper == "AUTH" || upper == "HELLO" || upper == "ACL" || upper == "CONFIG") return out;
+  // Scripts and functions: what is called, the number of keys, keys.
+  const bool is_script = upper.starts_with("EVAL") || upper.starts_with("FCALL");
+  const std::size_t key = is_script ? 3 : 1;
+  if (call.size() <= key || (is_script && call[2].as_integer().value_or(0) == 0)) return out;
+  return out + ' ' + clean_text(call[key].as_string(), shown_bytes);
+}
+
+// The newest first, as Redis has them.
+json::array slow_log_of(const redis::value& entries) {
+  json::array out;
+  for (const auto& e : entries.elements()) {
+    if (e.size() < 4) continue;
+    const timestamp at{std::chrono::seconds{e[1].as_integer().value_or(0)}};
+    out.push_back(json::object{{"at", to_rfc3339(at)},
+                               {"duration_ms", e[2].as_double().value_or(0) / 1'000},
+                               {"command", command_text(e[3])}});
+  }
+  return out;
+}
+
 std::int64_t ms_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                start)
@@ -73,7 +110,7 @@ std::int64_t ms_since(std::chrono::steady_clock::time_point start) {
 
 awaitable<json::object> about_redis(redis::client& redis, bool is_embedded) {
   std::string info;
-  json::value slow_log_length = nullptr;
+  json::value slow_log = nullptr;
   json::value answer_ms = nullptr;
   bool is_reachable = false;
   try {
@@ -81,20 +118,20 @@ awaitable<json::object> about_redis(redis::client& redis, bool is_embedded) {
     redis::request commands;
     commands.push("PING");
     commands.push("INFO");
-    commands.push("SLOWLOG", "LEN");
+    commands.push("SLOWLOG", "GET", slow_log_limit);
     const auto replies = co_await redis.exec(std::move(commands));
     answer_ms = ms_since(start);
     is_reachable = !replies[0].is_error();
     // A hosted Redis may refuse these two.
     if (!replies[1].is_error()) info = replies[1].as_string();
-    if (const auto n = replies[2].as_integer(); n) slow_log_length = *n;
+    if (!replies[2].is_error()) slow_log = slow_log_of(replies[2]);
   } catch (const failure& e) {
     log::debug("redis_not_asked", {{"error", e.what()}});
   }
   json::object out{{"is_reachable", is_reachable}, {"is_embedded", is_embedded}};
   out["answer_ms"] = std::move(answer_ms);
   for (const auto& f : facts) out[f.name] = value_of(info, f);
-  out["slow_log_length"] = std::move(slow_log_length);
+  out["slow_log"] = std::move(slow_log);
   co_return out;
 }
 
@@ -123,6 +160,8 @@ awaitable<json::object> about_sql(database& db) {
   json::object out{{"is_reachable", is_reachable}, {"kind", to_string(kind)}};
   out["version"] = std::move(version);
   out["answer_ms"] = std::move(answer_ms);
+  out["sessions"] = db.config().sessions;
+  out["statement_timeout_ms"] = db.config().statement_timeout.count();
   co_return out;
 }
 

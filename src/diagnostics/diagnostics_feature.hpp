@@ -3,25 +3,31 @@
 #pragma once
 
 #include "config.hpp"
+#include "config_sources.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "diagnostics/diagnostics_routes.hpp"
 #include "diagnostics/servers.hpp"
+
+#include <functional>
+#include <utility>
 
 namespace skirmish::diagnostics {
 
 class feature {
  public:
   feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          metrics::registry& metrics, const config& settings)
+          metrics::registry& metrics, const config& settings, const config_sources& sources,
+          std::function<std::size_t()> threads)
       : redis_(redis),
         db_(db),
         clock_(time),
         settings_(settings),
-        servers_(redis, keys, time, metrics) {}
+        sources_(sources),
+        servers_(redis, keys, time, metrics, std::move(threads)) {}
 
   void add_to(http::router& routes) {
-    add_routes(routes, {redis_, db_, clock_, settings_, servers_});
+    add_routes(routes, {redis_, db_, clock_, settings_, sources_, servers_});
   }
 
   // A process is one server, however many threads it has.
@@ -35,6 +41,7 @@ class feature {
   database& db_;
   const clock& clock_;
   const config& settings_;
+  const config_sources& sources_;
   servers servers_;
 };
 

@@ -36,7 +36,8 @@ awaitable<response> list_servers(sources from, exchange& x) {
                                  {"state", s.is_lost ? "lost" : "online"},
                                  {"started_at", to_rfc3339(s.started_at)},
                                  {"seen_at", to_rfc3339(s.seen_at)},
-                                 {"connections", s.connections}});
+                                 {"connections", s.connections},
+                                 {"threads", s.threads}});
   co_return answer_with("servers", std::move(items));
 }
 
@@ -65,12 +66,12 @@ awaitable<response> list_warnings(sources from, exchange& x) {
 }
 
 awaitable<response> list_settings(sources from, exchange&) {
-  const config defaults;
   json::array items;
   for (const auto& s : settings()) {
     const auto value = s.show(from.settings);
+    const auto source = from.where_from.find(s.name);
     json::object item{{"name", s.name},
-                      {"source", value == s.show(defaults) ? "default" : "set"}};
+                      {"source", source == from.where_from.end() ? "default" : source->second}};
     if (s.secret && !value.empty())
       item["masked"] = "(set, hidden)";
     else
@@ -107,7 +108,8 @@ void add_routes(router& routes, sources from) {
                                       {"state", schema::word({"online", "lost"})},
                                       {"started_at", schema::time()},
                                       {"seen_at", schema::time()},
-                                      {"connections", schema::count()}});
+                                      {"connections", schema::count()},
+                                      {"threads", schema::count()}});
   routes
       .add({verb::get,
             "/api/servers",
@@ -153,7 +155,7 @@ void add_routes(router& routes, sources from) {
             "first. `count` counts from `first_at` on, since when it was never silent for an hour."})
       .gives(200, list_form("warnings", warning));
   const auto setting = schema::object({{"name", schema::text()},
-                                       {"source", schema::word({"default", "set"})},
+                                       {"source", schema::word({"default", "file", "environment", "argument"})},
                                        {"value", schema::text(), http::optional},
                                        {"masked", schema::text(), http::optional}});
   routes
@@ -164,7 +166,8 @@ void add_routes(router& routes, sources from) {
             bind(list_settings),
             {},
             {},
-            "{settings}, by name. A secret that is set has `masked` instead of `value`."})
+            "{settings}. A secret that is set has `masked` instead of `value`. `source` is the last "
+            "layer that changed the value."})
       .gives(200, list_form("settings", setting));
   routes
       .add({verb::get,

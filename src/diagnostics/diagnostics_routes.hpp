@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config.hpp"
+#include "config_sources.hpp"
 #include "db/database.hpp"
 #include "diagnostics/servers.hpp"
 #include "http/router.hpp"
@@ -13,6 +14,7 @@ struct sources {
   database& db;
   const clock& time;
   const config& settings;
+  const config_sources& where_from;
   servers& processes;
 };
 

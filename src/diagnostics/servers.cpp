@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace skirmish::diagnostics {
 namespace {
@@ -51,6 +52,7 @@ std::optional<server> parse(const std::string& id, const std::string& stored, ti
   out.started_at = timestamp{milliseconds{number(o, "started_at")}};
   out.seen_at = timestamp{milliseconds{number(o, "seen_at")}};
   out.connections = number(o, "connections");
+  out.threads = number(o, "threads");
   out.is_lost = now - out.seen_at > lost_after;
   return out;
 }
@@ -58,10 +60,11 @@ std::optional<server> parse(const std::string& id, const std::string& stored, ti
 }  // namespace
 
 servers::servers(redis::client& redis, const redis::key_space& keys, const clock& time,
-                 metrics::registry& metrics)
+                 metrics::registry& metrics, std::function<std::size_t()> threads)
     : redis_(redis),
       keys_(keys),
       connections_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
+      threads_(std::move(threads)),
       id_(random_hex(8)),
       started_at_(time.now()) {}
 
@@ -81,7 +84,8 @@ awaitable<void> servers::beat() {
                      {"version", SKIRMISH_VERSION},
                      {"started_at", started_at_.time_since_epoch().count()},
                      {"seen_at", now.time_since_epoch().count()},
-                     {"connections", connections_.value()}};
+                     {"connections", connections_.value()},
+                     {"threads", threads_()}};
   redis::checked(co_await redis_.command("HSET", servers_key(keys_), id_, json::serialize(about)));
   if (!is_listed_) co_await remove_old(now);
   is_listed_ = true;

@@ -7,6 +7,7 @@
 #include "redis/key_space.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct server {
   timestamp started_at;
   timestamp seen_at;
   std::int64_t connections = 0;
+  std::int64_t threads = 0;
   bool is_lost = false;  // it did not say that it ends, and is silent
 };
 
@@ -27,8 +29,9 @@ class servers {
  public:
   static constexpr std::size_t listed_limit = 1'000;
 
+  // `threads`: how many serve, asked when this one announces itself.
   servers(redis::client& redis, const redis::key_space& keys, const clock& time,
-          metrics::registry& metrics);
+          metrics::registry& metrics, std::function<std::size_t()> threads);
 
   // Says again and again that this process is there.
   awaitable<void> run();
@@ -46,6 +49,7 @@ class servers {
   redis::client& redis_;
   const redis::key_space& keys_;
   metrics::gauge& connections_;
+  std::function<std::size_t()> threads_;
   std::string id_;
   timestamp started_at_;
   bool is_listed_ = false;

@@ -387,8 +387,8 @@ std::optional<refusal> session::take_head(exchange& x) {
   for (const auto& f : message) x.req.headers.emplace_back(lower(f.name_string()), f.value());
   client_ = client_of(peer_, x.req.headers, *proxies_);
   x.req.remote_address = client_.to_string();
-  x.req.is_secure = stream_.is_tls() || (proxies_->contain(peer_) &&
-                                         x.req.header("x-forwarded-proto") == "https");
+  x.req.is_secure = stream_.is_tls() ||
+                    (proxies_->contain(peer_) && x.req.header("x-forwarded-proto") == "https");
   auto no = check_head(x.req, message.target());
   x.is_cross_site = !is_allowed_origin(x.req, settings_.http.allowed_origins);
   return no;

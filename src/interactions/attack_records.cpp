@@ -8,6 +8,9 @@
 
 #include <optional>
 #include <ranges>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace skirmish::interactions {
 namespace {
@@ -21,6 +24,11 @@ const redis::script file_script{
 #include "interactions/file_attacks.lua.inc"
 #include "interactions/file_pending.lua.inc"
     // clang-format on
+};
+
+const redis::script oldest_script{
+    "interactions/oldest_pending",
+#include "interactions/oldest_pending.lua.inc"
 };
 
 constexpr auto interval = 1s;
@@ -105,6 +113,17 @@ awaitable<std::int64_t> attack_records::file_some() {
   const auto reply = redis::checked(co_await redis_.eval(file_script, keys, args));
   damaged_.report(reply[1]);
   co_return reply[0].as_integer().value_or(0);
+}
+
+awaitable<std::optional<timestamp>> attack_records::oldest_pending() {
+  std::vector<std::string> names;
+  for (std::size_t part = 0; part < attack_parts; ++part)
+    names.push_back(pending_key(keys_, part));
+  const std::vector<std::string_view> keys(names.begin(), names.end());
+  const auto reply = redis::checked(co_await redis_.eval(oldest_script, keys, {}));
+  const auto ms = reply.as_integer();
+  if (!ms) co_return std::nullopt;
+  co_return timestamp{std::chrono::milliseconds{*ms}};
 }
 
 awaitable<void> attack_records::run_filer(asio::io_context& io) {

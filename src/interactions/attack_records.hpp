@@ -15,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace skirmish::interactions {
@@ -35,6 +36,9 @@ class attack_records {
 
   // Files some records; returns how many bytes are still pending. Throws unavailable.
   awaitable<std::int64_t> file_some();
+
+  // When the oldest record that is pending was committed; nullopt when none is. Throws unavailable.
+  awaitable<std::optional<timestamp>> oldest_pending();
 
   // Files what is pending until cancelled, in at most a tenth of Redis' time.
   awaitable<void> run_filer(asio::io_context& io);

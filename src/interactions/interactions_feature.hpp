@@ -32,6 +32,8 @@ class feature {
   // Refuses what is not committed yet.
   awaitable<void> stop();
 
+  [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
+
  private:
   asio::io_context& io_;
   const redis::key_space& keys_;

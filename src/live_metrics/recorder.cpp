@@ -4,6 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <memory>
 
 namespace skirmish::live_metrics {
@@ -39,6 +40,7 @@ awaitable<void> recorder::run() {
 void recorder::add_answer(values& to) const {
   if (steady::now() - answer_.at > known_for) return;
   to[unfiled_mb] = answer_.pending_mb;
+  to[unfiled_age_s] = answer_.pending_age_s;
   to[online] = answer_.online;
 }
 
@@ -54,6 +56,12 @@ awaitable<void> recorder::ask_redis() {
   next.pending_mb = bytes / (1 << 20);
   if (const auto n = replies[sources_.pending_bytes.size()].as_integer())
     next.online = static_cast<double>(*n);
+  next.pending_age_s = 0;
+  if (bytes > 0) {
+    const auto oldest = co_await sources_.oldest_pending();
+    const std::chrono::duration<double> age = clock_.now() - oldest.value_or(clock_.now());
+    next.pending_age_s = std::max(0.0, age.count());
+  }
   next.at = steady::now();
   answer_ = next;
 }

@@ -10,7 +10,10 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace skirmish::live_metrics {
@@ -18,6 +21,8 @@ namespace skirmish::live_metrics {
 // Where Redis holds what all servers share.
 struct redis_sources {
   std::vector<std::string> pending_bytes;  // numbers: bytes of writes that are not under their keys
+  // When the oldest of those was committed; nullopt when there is none.
+  std::function<awaitable<std::optional<timestamp>>()> oldest_pending;
   std::string online;                      // a sorted set: the players who are online
 };
 
@@ -44,6 +49,7 @@ class recorder {
   struct answer {
     std::chrono::steady_clock::time_point at;
     double pending_mb = unknown;
+    double pending_age_s = unknown;
     double online = unknown;
   };
   awaitable<void> ask_redis();

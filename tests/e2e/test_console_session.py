@@ -161,3 +161,16 @@ def test_the_cookie_is_secure_where_the_visitor_came_by_https(short_tmp):
         assert "Secure" in answer.headers["Set-Cookie"]
     finally:
         server.stop()
+
+
+def test_the_page_for_visitors_is_a_matter_of_settings(short_tmp):
+    folder = short_tmp / unique("site")
+    server = Server(folder, {"SKIRMISH_SITE_NAME": "Дуэль", "SKIRMISH_SITE_SHOWS": "boards,status", "SKIRMISH_SITE_BOARDS": "kills"}).start()
+    try:
+        assert server.http("GET", "/api/site", key=None).json == {
+            "name": "Дуэль", "text": "", "shows": ["boards", "status"], "boards": ["kills"]}
+    finally:
+        server.stop()
+    refused = server.run("serve", "--data-dir", str(folder), "--listen", "127.0.0.1:0", check=False, timeout=30,
+                         env={"SKIRMISH_SITE_SHOWS": "ads"})
+    assert refused.returncode != 0 and "no part `ads`" in refused.stderr

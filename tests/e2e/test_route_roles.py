@@ -38,6 +38,7 @@ TABLE = {
     "GET /": row(PUBLIC),
     "GET /console": row(PUBLIC),
     "GET /widget.js": row(PUBLIC),
+    "GET /api/site": row(PUBLIC),
     "GET /assets/{name}": row(PUBLIC, name="none.js"),
     "POST /api/console/session": row(PUBLIC, body={}),
     "GET /api/console/session": row(COOKIE),

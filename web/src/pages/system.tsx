@@ -62,7 +62,7 @@ export function factText(name: string, value: unknown): string {
     if (/(_bytes|_memory|^memory)$/.test(name)) return bytes(value);
     if (/_mb$/.test(name)) return bytes(value * 2 ** 20);
     if (/_ms$/.test(name)) return duration(value / 1000);
-    if (/_(s|seconds)$/.test(name)) return duration(value);
+    if (/_(s|seconds)$/.test(name) && !/_per_s$/.test(name)) return duration(value);
     return number(value, 2);
   }
   if (Array.isArray(value)) return number(value.length);
@@ -95,7 +95,7 @@ function Backend({of}: {of: Record<string, unknown>}) {
           <p>{t('system.embedded')}</p>
         </div>
       )}
-      <Facts of={plain.map(([name, value]) => [name.replace(/_(bytes|ms|s|mb)$/, '').replaceAll('_', ' '), factText(name, value)] as const)} />
+      <Facts of={plain.map(([name, value]) => [name.replace(/_per_s$/, ' per second').replace(/_(bytes|ms|s|mb)$/, '').replaceAll('_', ' '), factText(name, value)] as const)} />
       {slow.length > 0 && (
         <>
           <h3 class="part">{t('system.slow_log')}</h3>
