@@ -53,13 +53,13 @@ awaitable<std::vector<lists::scored>> lists::newest(std::string key, std::int64_
   for (std::int64_t skip = 0; static_cast<std::int64_t>(out.size()) <= limit; skip += count) {
     const auto found = redis::checked(co_await redis_.command(
         "ZREVRANGEBYSCORE", key, most, least, "WITHSCORES", "LIMIT", skip, count));
-    const auto pairs = found.as_pairs();
-    for (const auto& [name, score] : pairs) {
-      const auto ms = parse_integer(score).value_or(0);
+    for (const auto& pair : found.elements()) {  // RESP3: [player, score]
+      const auto& name = pair[0].as_string();
+      const auto ms = static_cast<std::int64_t>(pair[1].as_double().value_or(0));
       if (behind && ms == behind->ms && name >= behind->name) continue;
       if (static_cast<std::int64_t>(out.size()) <= limit) out.push_back({name, ms});
     }
-    if (static_cast<std::int64_t>(pairs.size()) < count) break;
+    if (static_cast<std::int64_t>(found.size()) < count) break;
   }
   co_return out;
 }

@@ -70,7 +70,8 @@ std::optional<search_place> parse_search_place(std::string_view text) {
   if (!order || dot == std::string_view::npos) return std::nullopt;
   const auto value = from_hex(text.substr(2, dot - 2));
   const auto id = text.substr(dot + 1);
-  if (!value || !is_valid_id(id)) return std::nullopt;
+  const bool is_start = id.empty() && value && value->empty();
+  if (!value || !(is_start || is_valid_id(id))) return std::nullopt;
   return search_place{*order, *value, std::string(id)};
 }
 

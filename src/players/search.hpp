@@ -30,7 +30,7 @@ struct search_place {
   enum class by { id, name, email };
   by order = by::id;
   std::string value;  // of what it is ordered by
-  std::string player_id;
+  std::string player_id;  // empty, as the value: before the first of that order
   bool operator==(const search_place&) const = default;
 };
 std::string to_text(const search_place& p);
