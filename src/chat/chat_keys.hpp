@@ -34,8 +34,8 @@ inline std::string ban_notes_key(const redis::key_space& keys, std::string_view 
   return keys.key("chatban_notes", channel);
 }
 
-// chat@channels, a sorted set: channel → time of its last message (ms since 1970); the newest 10,000
-// whose history is kept. chat/deliver.lua writes it.
+// chat@channels, a sorted set: channel → time of its last message (ms since 1970); the newest
+// 10,000 whose history is kept. chat/deliver.lua writes it.
 inline std::string channels_key(const redis::key_space& keys) { return keys.key("chat@channels"); }
 
 // ratelimit:chat:<player_id> and ratelimit:chatkey:<key_id>, strings: when the allowance of the

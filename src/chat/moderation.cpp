@@ -39,8 +39,7 @@ std::optional<list_place> parse_list_place(std::string_view text) {
 }
 
 std::string note_text(timestamp at, std::string_view reason, std::string_view by) {
-  return json::serialize(
-      json::object{{"at", to_rfc3339(at)}, {"reason", reason}, {"by", by}});
+  return json::serialize(json::object{{"at", to_rfc3339(at)}, {"reason", reason}, {"by", by}});
 }
 
 awaitable<std::vector<lists::scored>> lists::newest(std::string key, std::int64_t least,
@@ -51,8 +50,8 @@ awaitable<std::vector<lists::scored>> lists::newest(std::string key, std::int64_
   const auto count = limit + 1;
   // Further pages only where many share the time of the place itself.
   for (std::int64_t skip = 0; static_cast<std::int64_t>(out.size()) <= limit; skip += count) {
-    const auto found = redis::checked(co_await redis_.command(
-        "ZREVRANGEBYSCORE", key, most, least, "WITHSCORES", "LIMIT", skip, count));
+    const auto found = redis::checked(co_await redis_.command("ZREVRANGEBYSCORE", key, most, least,
+                                                              "WITHSCORES", "LIMIT", skip, count));
     for (const auto& pair : found.elements()) {  // RESP3: [player, score]
       const auto& name = pair[0].as_string();
       const auto ms = static_cast<std::int64_t>(pair[1].as_double().value_or(0));

@@ -19,8 +19,8 @@ namespace skirmish::log {
 struct recent_warning {
   level at_level = level::warn;
   std::string event;
-  std::string message;     // the fields of the first one of its last second, as in the log
-  timestamp first_at;      // since then it was never silent for an hour
+  std::string message;  // the fields of the first one of its last second, as in the log
+  timestamp first_at;   // since then it was never silent for an hour
   timestamp last_at;
   std::uint64_t count = 0;  // since first_at, with those that the log left out
 };

@@ -15,12 +15,14 @@ namespace {
 namespace json = boost::json;
 using namespace http;
 
-std::size_t limit_of(const exchange& x) { return static_cast<std::size_t>(x.query_integer("limit")); }
+std::size_t limit_of(const exchange& x) {
+  return static_cast<std::size_t>(x.query_integer("limit"));
+}
 
 // What the machinery says of itself is of this moment.
 response answer_with(std::string_view name, json::array items) {
-  return std::move(json_response(json::object{{name, std::move(items)}})
-                       .with("Cache-Control", "no-store"));
+  return std::move(
+      json_response(json::object{{name, std::move(items)}}).with("Cache-Control", "no-store"));
 }
 
 awaitable<response> list_servers(sources from, exchange& x) {
@@ -144,30 +146,33 @@ void add_routes(router& routes, sources from) {
                                        {"message", schema::text()},
                                        {"count", schema::count()}});
   routes
-      .add({verb::get,
-            "/api/warnings",
-            access::admin,
-            "Warnings and errors that this server logged",
-            bind(list_warnings),
-            {},
-            {limit_parameter()},
-            "{warnings}: one row for each event that was logged within the last hour, the latest "
-            "first. `count` counts from `first_at` on, since when it was never silent for an hour."})
+      .add(
+          {verb::get,
+           "/api/warnings",
+           access::admin,
+           "Warnings and errors that this server logged",
+           bind(list_warnings),
+           {},
+           {limit_parameter()},
+           "{warnings}: one row for each event that was logged within the last hour, the latest "
+           "first. `count` counts from `first_at` on, since when it was never silent for an hour."})
       .gives(200, list_form("warnings", warning));
-  const auto setting = schema::object({{"name", schema::text()},
-                                       {"source", schema::word({"default", "file", "environment", "argument"})},
-                                       {"value", schema::text(), http::optional},
-                                       {"masked", schema::text(), http::optional}});
+  const auto setting =
+      schema::object({{"name", schema::text()},
+                      {"source", schema::word({"default", "file", "environment", "argument"})},
+                      {"value", schema::text(), http::optional},
+                      {"masked", schema::text(), http::optional}});
   routes
-      .add({verb::get,
-            "/api/config",
-            access::admin,
-            "The settings of this server",
-            bind(list_settings),
-            {},
-            {},
-            "{settings}. A secret that is set has `masked` instead of `value`. `source` is the last "
-            "layer that changed the value."})
+      .add(
+          {verb::get,
+           "/api/config",
+           access::admin,
+           "The settings of this server",
+           bind(list_settings),
+           {},
+           {},
+           "{settings}. A secret that is set has `masked` instead of `value`. `source` is the last "
+           "layer that changed the value."})
       .gives(200, list_form("settings", setting));
   routes
       .add({verb::get,
@@ -178,7 +183,8 @@ void add_routes(router& routes, sources from) {
             {},
             {},
             "{redis, sql}. What a backend does not tell is null; memory is in bytes."})
-      .gives(200, schema::object({{"redis", schema::open_object()}, {"sql", schema::open_object()}}));
+      .gives(200,
+             schema::object({{"redis", schema::open_object()}, {"sql", schema::open_object()}}));
 }
 
 }  // namespace skirmish::diagnostics

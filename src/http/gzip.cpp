@@ -56,7 +56,8 @@ std::string gzip(std::string_view text) {
 std::string gunzip(std::string_view packed) {
   constexpr int window_bits_gzip = 15 + 16;
   z_stream stream{};
-  if (inflateInit2(&stream, window_bits_gzip) != Z_OK) throw std::runtime_error("zlib cannot start");
+  if (inflateInit2(&stream, window_bits_gzip) != Z_OK)
+    throw std::runtime_error("zlib cannot start");
   std::string out;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());

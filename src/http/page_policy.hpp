@@ -1,4 +1,5 @@
-// What every page of this server may do: run and show what comes from this server, and nothing else.
+// What every page of this server may do: run and show what comes from this server, and nothing
+// else.
 #pragma once
 
 #include "http/message.hpp"

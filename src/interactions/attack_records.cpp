@@ -117,8 +117,7 @@ awaitable<std::int64_t> attack_records::file_some() {
 
 awaitable<std::optional<timestamp>> attack_records::oldest_pending() {
   std::vector<std::string> names;
-  for (std::size_t part = 0; part < attack_parts; ++part)
-    names.push_back(pending_key(keys_, part));
+  for (std::size_t part = 0; part < attack_parts; ++part) names.push_back(pending_key(keys_, part));
   const std::vector<std::string_view> keys(names.begin(), names.end());
   const auto reply = redis::checked(co_await redis_.eval(oldest_script, keys, {}));
   const auto ms = reply.as_integer();

@@ -125,8 +125,8 @@ awaitable<log_page> event_log::read_newest(std::optional<log_cursor> before, std
       const auto& id = entry[0].as_string();
       const auto lines = decode_log_entry(entry[1].as_pairs());
       if (!before && !out.tail) out.tail = log_cursor{id, lines.size()};
-      auto left = before && id == before->entry ? std::min(before->events, lines.size())
-                                                : lines.size();
+      auto left =
+          before && id == before->entry ? std::min(before->events, lines.size()) : lines.size();
       for (; left > 0 && !out.more; --left) {
         const auto& line = lines[left - 1];
         const bool is_wanted = filter.matches(line);

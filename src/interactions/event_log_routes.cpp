@@ -48,33 +48,38 @@ awaitable<response> read_log(event_log& log, exchange& x) {
 }  // namespace
 
 void add_routes(router& routes, event_log& log) {
-  const std::vector<std::string> types{"attack", "chat", "completion", "item",
-                                       "move",   "respawn", "score",   "trade"};
+  const std::vector<std::string> types{"attack", "chat",    "completion", "item",
+                                       "move",   "respawn", "score",      "trade"};
   const auto handle = [&log](exchange& x) { return read_log(log, x); };
   routes
-      .add({verb::get,
-            "/api/interactions",
-            access::server,
-            "What was committed, in order",
-            handle,
-            {},
-            {{"since",
-              "a cursor; without it from the oldest event that is kept",
-              {},
-              {},
-              schema::matching(R"(^[0-9]{1,18}-[0-9]{1,18}\.[0-9]{1,18}$)")},
-             limit_parameter(),
-             {"player", "events of this player: what it did, and what was done to it", {}, {},
-              schema::id()},
-             {"type", "events of this type", {}, {}, schema::word(types)},
-             {"order", "which come first", "oldest", {}, schema::word({"oldest", "newest"})}},
-            "{items: [events], cursor, next_cursor, trimmed, is_partial}. `cursor` is behind the last item: "
-            "ask again with it for what comes later. `next_cursor` is the same while there is "
-            "more now. `trimmed`: the log no longer reaches back to `since`. With `order=newest`, "
-            "`next_cursor` leads to older events and is `since` of the same order only; `cursor` of "
-            "the first page is behind the newest event, to go on from with `order=oldest`. "
-            "`is_partial`: 20,000 events were looked at and there are more; go on with "
-            "`next_cursor`."})
+      .add(
+          {verb::get,
+           "/api/interactions",
+           access::server,
+           "What was committed, in order",
+           handle,
+           {},
+           {{"since",
+             "a cursor; without it from the oldest event that is kept",
+             {},
+             {},
+             schema::matching(R"(^[0-9]{1,18}-[0-9]{1,18}\.[0-9]{1,18}$)")},
+            limit_parameter(),
+            {"player",
+             "events of this player: what it did, and what was done to it",
+             {},
+             {},
+             schema::id()},
+            {"type", "events of this type", {}, {}, schema::word(types)},
+            {"order", "which come first", "oldest", {}, schema::word({"oldest", "newest"})}},
+           "{items: [events], cursor, next_cursor, trimmed, is_partial}. `cursor` is behind the "
+           "last item: "
+           "ask again with it for what comes later. `next_cursor` is the same while there is "
+           "more now. `trimmed`: the log no longer reaches back to `since`. With `order=newest`, "
+           "`next_cursor` leads to older events and is `since` of the same order only; `cursor` of "
+           "the first page is behind the newest event, to go on from with `order=oldest`. "
+           "`is_partial`: 20,000 events were looked at and there are more; go on with "
+           "`next_cursor`."})
       .gives(200, schema::object({{"items", schema::array_of(schema::open_object())},
                                   {"cursor", schema::nullable(schema::text())},
                                   {"next_cursor", schema::nullable(schema::text())},

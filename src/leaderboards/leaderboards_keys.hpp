@@ -19,7 +19,8 @@
 //   leaderboard:<board>@done:<id>@body   string  a digest of that submission; 10 minutes
 //   leaderboard:<board>@<season>…  the same keys again for each closed season
 //   leaderboards:resets            zset    board → when its season ends (ms)
-//   leaderboards:names             zset    every score 0: boards that were configured or got a score;
+//   leaderboards:names             zset    every score 0: boards that were configured or got a
+//   score;
 //                                          not those of levels, nor `active`, `global` and `kills`
 //
 // A board's id cannot hold '@', so none of these can be another board. None but @done has a TTL.

@@ -106,8 +106,8 @@ board_info service::info_from(const redis::value& config) {
 
 awaitable<board_list> service::list(std::string behind, std::int64_t limit) {
   const auto from = behind.empty() ? std::string("-") : "(" + behind;
-  const auto found = redis::checked(co_await redis_.command(
-      "ZRANGEBYLEX", names_key(keys_), from, "+", "LIMIT", 0, limit + 1));
+  const auto found = redis::checked(
+      co_await redis_.command("ZRANGEBYLEX", names_key(keys_), from, "+", "LIMIT", 0, limit + 1));
   auto names = found.as_strings();
   for (const auto* own : {"active", "global", "kills"})
     if (behind < own) names.emplace_back(own);

@@ -23,7 +23,7 @@ struct redis_sources {
   std::vector<std::string> pending_bytes;  // numbers: bytes of writes that are not under their keys
   // When the oldest of those was committed; nullopt when there is none.
   std::function<awaitable<std::optional<timestamp>>()> oldest_pending;
-  std::string online;                      // a sorted set: the players who are online
+  std::string online;  // a sorted set: the players who are online
 };
 
 // Belongs to one thread.

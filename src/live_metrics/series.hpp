@@ -32,10 +32,19 @@ enum series : std::size_t {
   online,
   series_count
 };
-inline constexpr std::array<const char*, series_count> names{
-    "interactions_per_s", "commit_p50_ms",      "commit_p99_ms", "requests_per_s", "route_p99_ms",
-    "connections",        "tasks_started_per_s", "tasks_failed_per_s", "task_p99_ms", "unfiled_mb",
-    "unfiled_age_s",      "window_lag_s",       "online"};
+inline constexpr std::array<const char*, series_count> names{"interactions_per_s",
+                                                             "commit_p50_ms",
+                                                             "commit_p99_ms",
+                                                             "requests_per_s",
+                                                             "route_p99_ms",
+                                                             "connections",
+                                                             "tasks_started_per_s",
+                                                             "tasks_failed_per_s",
+                                                             "task_p99_ms",
+                                                             "unfiled_mb",
+                                                             "unfiled_age_s",
+                                                             "window_lag_s",
+                                                             "online"};
 
 inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 

@@ -200,8 +200,8 @@ awaitable<result<profile>> service::update(std::string player_id, profile_change
         (sql.prepare
              << "UPDATE players SET name = :name, name_folded = LOWER(:folded), email = :email, "
                 "updated_at = :at, version = :v WHERE player_id = :id AND version = :old",
-         soci::use(p->name), soci::use(p->name), soci::use(p->email, has_email), soci::use(at), soci::use(p->version),
-         soci::use(player_id), soci::use(old_version));
+         soci::use(p->name), soci::use(p->name), soci::use(p->email, has_email), soci::use(at),
+         soci::use(p->version), soci::use(player_id), soci::use(old_version));
     st.execute(true);
     if (st.get_affected_rows() != 1)
       return error{errc::conflict, "the profile has just been changed; read it again"};
@@ -246,8 +246,8 @@ awaitable<void> service::remove_live(const std::string& player_id) {
   const auto conversations = "dm:" + player_id;
   if (is_valid_id(conversations))  // else it is too long for a channel: there are none
     r.push("DEL", keys_.key("chat", conversations), keys_.key("chatmutes", conversations),
-           keys_.key("chatbans", conversations),
-           keys_.key("chatmute_notes", conversations), keys_.key("chatban_notes", conversations));
+           keys_.key("chatbans", conversations), keys_.key("chatmute_notes", conversations),
+           keys_.key("chatban_notes", conversations));
   r.push("ZREM", keys_.key("chat@channels"), conversations);
   r.push("ZREM", keys_.key("positions"), player_id);
   r.push("SREM", levelled_key(keys_), player_id);

@@ -154,10 +154,10 @@ awaitable<response> search_players(searcher& search, exchange& x) {
                                  {"email", p.email},
                                  {"level", p.level},
                                  {"online", p.is_online}});
-  co_return json_response(json::object{
-      {"items", std::move(items)},
-      {"next_cursor", page.next ? json::value(to_text(*page.next)) : json::value()},
-      {"is_partial", page.is_partial}});
+  co_return json_response(
+      json::object{{"items", std::move(items)},
+                   {"next_cursor", page.next ? json::value(to_text(*page.next)) : json::value()},
+                   {"is_partial", page.is_partial}});
 }
 
 void add_search(router& routes, searcher& search) {
@@ -177,7 +177,11 @@ void add_search(router& routes, searcher& search) {
             [&search](exchange& x) { return search_players(search, x); },
             {},
             {{"query", "the beginning of an id, a name (in any case) or an e-mail address", "", {}},
-             {"online", "only who is online, or who is not", {}, {}, schema::word({"true", "false"})},
+             {"online",
+              "only who is online, or who is not",
+              {},
+              {},
+              schema::word({"true", "false"})},
              limit_parameter(),
              cursor_parameter()},
             "{items, next_cursor, is_partial}: first those whose id matches, then by name, then by "

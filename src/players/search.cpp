@@ -196,7 +196,8 @@ awaitable<search_page> searcher::find_online(player_search s) {
   ids.insert(ids.end(), present.begin(), present.end());
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  auto next = s.behind ? std::upper_bound(ids.begin(), ids.end(), s.behind->player_id) : ids.begin();
+  auto next =
+      s.behind ? std::upper_bound(ids.begin(), ids.end(), s.behind->player_id) : ids.begin();
   const auto limit = static_cast<std::size_t>(s.limit);
   while (next != ids.end()) {
     const auto count = std::min<std::ptrdiff_t>(rows_per_read, ids.end() - next);

@@ -29,7 +29,7 @@ struct found_player {
 struct search_place {
   enum class by { id, name, email };
   by order = by::id;
-  std::string value;  // of what it is ordered by
+  std::string value;      // of what it is ordered by
   std::string player_id;  // empty, as the value: before the first of that order
   bool operator==(const search_place&) const = default;
 };

@@ -121,9 +121,8 @@ TEST(cell, a_cover_holds_everything_in_the_box) {
       if (lon > 180) lon -= 360;
       const place p{part.south + share(dice) * (part.north - part.south), lon};
       if (!part.holds(p)) continue;
-      ASSERT_TRUE(holds(ranges, cell_of(p)))
-          << part.west << ' ' << part.south << ' ' << part.east << ' ' << part.north << ": " << p.lat
-          << ' ' << p.lon;
+      ASSERT_TRUE(holds(ranges, cell_of(p))) << part.west << ' ' << part.south << ' ' << part.east
+                                             << ' ' << part.north << ": " << p.lat << ' ' << p.lon;
     }
   }
 }

@@ -1,6 +1,6 @@
 #include "positions/map.hpp"
 
-#include "players/players_keys.hpp"
+#include "players/players.hpp"
 #include "positions/positions_keys.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/script.hpp"
@@ -95,7 +95,8 @@ awaitable<map_view> map_reader::look_at(box part, std::int64_t limit) {
       const auto& m = moves[i];
       if (m.size() < 3 || m[0].is_nil()) continue;
       const place at{number(m[0]), number(m[1])};
-      if (part.holds(at)) out.points.push_back({asked[first + i], at, age_of(m[2].as_string(), now)});
+      if (part.holds(at))
+        out.points.push_back({asked[first + i], at, age_of(m[2].as_string(), now)});
     }
   }
   const auto shown = static_cast<double>(out.points.size());
@@ -104,8 +105,8 @@ awaitable<map_view> map_reader::look_at(box part, std::int64_t limit) {
   out.total = static_cast<std::int64_t>(out.points.size());
   if (out.is_partial && !asked.empty()) {
     const auto alive = shown / static_cast<double>(asked.size());
-    const auto weight =
-        static_cast<double>(found.in_cover) / static_cast<double>(std::max<std::int64_t>(1, found.looked_at));
+    const auto weight = static_cast<double>(found.in_cover) /
+                        static_cast<double>(std::max<std::int64_t>(1, found.looked_at));
     out.total = std::llround(in_box * alive * (is_sampled ? weight : 1.0));
   }
   co_return out;

@@ -97,14 +97,14 @@ awaitable<response> in_box(map_reader& map, exchange& x) {
 }
 
 void add_map_route(router& routes, map_reader& map) {
-  auto form = schema::object({{"items", schema::array_of(schema::object(
-                                            {{"player_id", schema::id()},
-                                             {"lat", schema::number()},
-                                             {"lon", schema::number()},
-                                             {"age_s", schema::number()}}))},
-                              {"next_cursor", schema::nullable(schema::text())},
-                              {"total", schema::count()},
-                              {"is_partial", schema::boolean()}});
+  auto form =
+      schema::object({{"items", schema::array_of(schema::object({{"player_id", schema::id()},
+                                                                 {"lat", schema::number()},
+                                                                 {"lon", schema::number()},
+                                                                 {"age_s", schema::number()}}))},
+                      {"next_cursor", schema::nullable(schema::text())},
+                      {"total", schema::count()},
+                      {"is_partial", schema::boolean()}});
   routes
       .add({verb::get,
             "/api/positions",

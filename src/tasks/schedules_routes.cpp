@@ -1,11 +1,11 @@
 // /api/dead-letters and /api/schedules.
 #include "tasks/admin/schedules.hpp"
 
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/dead_letters.hpp"
+#include "tasks/builtin_names.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/tasks_routes.hpp"
 

@@ -1,11 +1,11 @@
 // What operators do with tasks of the history: send them again, revoke many, see what they led to.
-#include "builtin_tasks/builtin_service.hpp"
 #include "core/text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/admin/original.hpp"
 #include "tasks/admin/task_tree.hpp"
+#include "tasks/builtin_names.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/tasks_routes.hpp"
 

@@ -1,7 +1,7 @@
 // Reading the history: pages by condition, and single tasks.
+#include "core/base64.hpp"
 #include "core/parse.hpp"
 #include "tasks/admin/history.hpp"
-#include "core/base64.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/scripts.hpp"
 
