@@ -19,6 +19,13 @@ export interface Problem {
 
 /** All routes, by method and path. */
 export interface Routes {
+  /** The public page. Public. */
+  'GET /': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
+  };
   /** The latest attack of a pair in the last 24 hours. For a game server or an operator. A key with scopes needs `events` or `read`. */
   'GET /api/attacks/{attacker}/{target}': {
     path: {
@@ -67,6 +74,130 @@ export interface Routes {
       next_cursor: string | null;
     };
   };
+  /** How Redis and SQL are. For an operator. A key with scopes needs `read`. */
+  'GET /api/backends': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      redis: Record<string, unknown>;
+      sql: Record<string, unknown>;
+    };
+  };
+  /** The bans in force. For an operator. A key with scopes needs `read`. */
+  'GET /api/bans': {
+    path: None;
+    query: {
+      /** only bans of this kind */
+      kind?: 'player' | 'key' | 'address' | 'network';
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: ({
+        kind: 'player' | 'key' | 'address' | 'network';
+        value: string;
+        reason: string;
+        author: string;
+        created_at: string;
+        until: string;
+      })[];
+      next_cursor: string | null;
+    };
+  };
+  /** A ban. For an operator. A key with scopes needs `read`. */
+  'GET /api/bans/{kind}/{value}': {
+    path: {
+      kind: string;
+      value: string;
+    };
+    query: None;
+    body: undefined;
+    answer: {
+      kind: 'player' | 'key' | 'address' | 'network';
+      value: string;
+      reason: string;
+      author: string;
+      created_at: string;
+      until: string;
+    };
+  };
+  /** Shut a player, an API key, an address or a network out for a time. For an operator. Not for keys with scopes. */
+  'PUT /api/bans/{kind}/{value}': {
+    path: {
+      kind: string;
+      value: string;
+    };
+    query: None;
+    body: {
+      /** its subject reads it, too */
+      reason: string;
+      expires_in_s: number;
+    };
+    answer: {
+      kind: 'player' | 'key' | 'address' | 'network';
+      value: string;
+      reason: string;
+      author: string;
+      created_at: string;
+      until: string;
+    };
+  };
+  /** End a ban. For an operator. Not for keys with scopes. */
+  'DELETE /api/bans/{kind}/{value}': {
+    path: {
+      kind: string;
+      value: string;
+    };
+    query: None;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Which chat channels there are. For an operator. A key with scopes needs `chat` or `read`. */
+  'GET /api/chat': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: ({
+        channel: string;
+        messages: number;
+        online: number;
+        last_at: string | null;
+      })[];
+      next_cursor: string | null;
+    };
+  };
+  /** Who is put out of a channel. For an operator. A key with scopes needs `chat` or `read`. */
+  'GET /api/chat/{channel}/bans': {
+    path: {
+      channel: string;
+    };
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: ({
+        player_id: string;
+        at: string | null;
+        reason: string | null;
+        by: string | null;
+      })[];
+      next_cursor: string | null;
+    };
+  };
   /** Put a player out of a channel for good. For an operator. A key with scopes needs `chat`. */
   'PUT /api/chat/{channel}/bans/{player_id}': {
     path: {
@@ -74,7 +205,10 @@ export interface Routes {
       player_id: string;
     };
     query: None;
-    body: undefined;
+    body: {
+      /** shown in the list and the audit log */
+      reason?: string;
+    };
     answer: undefined;
   };
   /** Let a banned player in again. For an operator. A key with scopes needs `chat`. */
@@ -136,6 +270,29 @@ export interface Routes {
     body: undefined;
     answer: undefined;
   };
+  /** Who may not speak on a channel for a while. For an operator. A key with scopes needs `chat` or `read`. */
+  'GET /api/chat/{channel}/mutes': {
+    path: {
+      channel: string;
+    };
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: ({
+        player_id: string;
+        at: string | null;
+        reason: string | null;
+        by: string | null;
+        until: string | null;
+      })[];
+      next_cursor: string | null;
+    };
+  };
   /** Let a player not speak for a while. For an operator. A key with scopes needs `chat`. */
   'PUT /api/chat/{channel}/mutes/{player_id}': {
     path: {
@@ -146,6 +303,8 @@ export interface Routes {
     body: {
       /** 600 when absent */
       seconds?: number;
+      /** shown in the list and the audit log */
+      reason?: string;
     };
     answer: undefined;
   };
@@ -172,6 +331,53 @@ export interface Routes {
       }[];
       next_cursor: string | null;
     };
+  };
+  /** The settings of this server. For an operator. A key with scopes needs `read`. */
+  'GET /api/config': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      settings: ({
+        name: string;
+        source: 'default' | 'file' | 'environment' | 'argument';
+        value?: string;
+        masked?: string;
+      })[];
+    };
+  };
+  /** Who is logged in. Public. */
+  'GET /api/console/session': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      role: 'admin' | 'viewer';
+      name: string;
+      key_id: string;
+      expires_at: string;
+    };
+  };
+  /** Open a browser session of an API key. Public. */
+  'POST /api/console/session': {
+    path: None;
+    query: None;
+    body: {
+      key: string;
+    };
+    answer: {
+      role: 'admin' | 'viewer';
+      name: string;
+      key_id: string;
+      expires_at: string;
+    };
+  };
+  /** Log out. Public. */
+  'DELETE /api/console/session': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: undefined;
   };
   /** Messages that could not be processed, newest first. For an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/dead-letters': {
@@ -253,6 +459,12 @@ export interface Routes {
       since?: string;
       /** how many items at most */
       limit?: number;
+      /** events of this player: what it did, and what was done to it */
+      player?: string;
+      /** events of this type */
+      type?: 'attack' | 'chat' | 'completion' | 'item' | 'move' | 'respawn' | 'score' | 'trade';
+      /** which come first */
+      order?: 'oldest' | 'newest';
     };
     body: undefined;
     answer: {
@@ -260,6 +472,7 @@ export interface Routes {
       cursor: string | null;
       next_cursor: string | null;
       trimmed: boolean;
+      is_partial: boolean;
     };
   };
   /** Report what happened. For a player (as itself), a game server or an operator. A key with scopes needs `events`. */
@@ -534,6 +747,32 @@ export interface Routes {
     query: None;
     body: undefined;
     answer: undefined;
+  };
+  /** Which leaderboards there are. For an operator. A key with scopes needs `events` or `read`. */
+  'GET /api/leaderboards': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: ({
+        board: string;
+        order: 'desc' | 'asc';
+        operator: 'best' | 'set' | 'increment' | 'decrement';
+        rank_mode: 'ordinal' | 'competition' | 'dense';
+        reset: string;
+        seasons_kept: number;
+        season: number;
+        next_reset: string | null;
+        configured: boolean;
+        players: number;
+      })[];
+      next_cursor: string | null;
+    };
   };
   /** A page of a leaderboard, best first. The first one of a board on which thousands move is at most half a second old; `Cache-Control: no-cache` has it read now.. Public. */
   'GET /api/leaderboards/{board}': {
@@ -876,6 +1115,32 @@ export interface Routes {
       next_cursor: string | null;
     };
   };
+  /** Find players. For an operator. A key with scopes needs `players` or `read`. */
+  'GET /api/players': {
+    path: None;
+    query: {
+      /** the beginning of an id, a name (in any case) or an e-mail address */
+      query?: string;
+      /** only who is online, or who is not */
+      online?: 'true' | 'false';
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: {
+        player_id: string;
+        name: string;
+        email: string;
+        level: number;
+        online: boolean;
+      }[];
+      next_cursor: string | null;
+      is_partial: boolean;
+    };
+  };
   /** Create a player. For a game server or an operator. A key with scopes needs `players`. */
   'POST /api/players': {
     path: None;
@@ -966,6 +1231,18 @@ export interface Routes {
       player_id: string;
       achievement: string;
       unlocked: boolean;
+    };
+  };
+  /** A player's last actions. For a player (as itself), a game server or an operator. A key with scopes needs `players` or `read`. */
+  'GET /api/players/{id}/actions': {
+    path: {
+      id: string;
+    };
+    query: None;
+    body: undefined;
+    answer: {
+      items: Record<string, unknown>[];
+      next_cursor: string | null;
     };
   };
   /** A player's devices. For a player (as itself), a game server or an operator. A key with scopes needs `players` or `read`. */
@@ -1241,6 +1518,28 @@ export interface Routes {
       } | null;
       last_actions: Record<string, unknown>[];
       updated_at: string;
+    };
+  };
+  /** Who is in a part of the map. For an operator. A key with scopes needs `events` or `read`. */
+  'GET /api/positions': {
+    path: None;
+    query: {
+      /** west,south,east,north in degrees; west > east crosses the 180th meridian */
+      bbox?: string;
+      /** most positions */
+      limit?: number;
+    };
+    body: undefined;
+    answer: {
+      items: {
+        player_id: string;
+        lat: number;
+        lon: number;
+        age_s: number;
+      }[];
+      next_cursor: string | null;
+      total: number;
+      is_partial: boolean;
     };
   };
   /** Queues: waiting and held messages, rates, and the age of the oldest message. For an operator. A key with scopes needs `tasks` or `read`. */
@@ -1588,6 +1887,29 @@ export interface Routes {
       players_peak: number | null;
     };
   };
+  /** The servers on this Redis. For an operator. A key with scopes needs `read`. */
+  'GET /api/servers': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+    };
+    body: undefined;
+    answer: {
+      servers: ({
+        server: string;
+        host: string;
+        pid: number;
+        version: string;
+        role: 'serve';
+        state: 'online' | 'lost';
+        started_at: string;
+        seen_at: string;
+        connections: number;
+        threads: number;
+      })[];
+    };
+  };
   /** Is this game server up, and who plays. Public. */
   'GET /api/servers/{name}/status': {
     path: {
@@ -1730,6 +2052,37 @@ export interface Routes {
     answer: {
       ticket: string;
       expires_in_s: number;
+    };
+  };
+  /** What the page for visitors shows. Public. */
+  'GET /api/site': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      name: string;
+      text: string;
+      shows: ('status' | 'history' | 'boards' | 'levels' | 'achievements')[];
+      boards: string[];
+    };
+  };
+  /** Requests to this server that took 250 ms or more. For an operator. A key with scopes needs `read`. */
+  'GET /api/slow-requests': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+    };
+    body: undefined;
+    answer: {
+      slow_requests: {
+        at: string;
+        method: string;
+        route: string;
+        status: number;
+        duration_ms: number;
+        request_id: string;
+      }[];
     };
   };
   /** The entries of a namespace, without their values. For a player (as itself), a game server or an operator. A key with scopes needs `state` or `read`. */
@@ -2004,6 +2357,25 @@ export interface Routes {
     body: undefined;
     answer: Record<string, unknown>;
   };
+  /** Warnings and errors that this server logged. For an operator. A key with scopes needs `read`. */
+  'GET /api/warnings': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+    };
+    body: undefined;
+    answer: {
+      warnings: ({
+        at: string;
+        first_at: string;
+        level: 'warn' | 'error';
+        event: string;
+        message: string;
+        count: number;
+      })[];
+    };
+  };
   /** Workers that are alive, and those that were lost in the last hour. For an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/workers': {
     path: None;
@@ -2055,8 +2427,38 @@ export interface Routes {
       answers: Record<string, unknown>;
     };
   };
+  /** A file of the pages. Public. */
+  'GET /assets/{name}': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: undefined;
+    answer: string;
+  };
+  /** The operators' page. Public. */
+  'GET /console': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
+  };
   /** This API as a page. Public. */
   'GET /docs': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
+  };
+  /** The style of /docs. Public. */
+  'GET /docs/docs.css': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
+  };
+  /** The script of /docs. Public. */
+  'GET /docs/docs.js': {
     path: None;
     query: None;
     body: undefined;
@@ -2202,5 +2604,12 @@ export interface Routes {
       uptime_percent: number | null;
       players_peak: number | null;
     };
+  };
+  /** Shows the status or a board in another site. Public. */
+  'GET /widget.js': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
   };
 }
