@@ -93,7 +93,8 @@ void add_add(CLI::App& ban, const flags_ptr& flags, int& code) {
                 auto change = change_of("PUT", made.of);
                 const auto noted = co_await audit::note_command(redis, keys, std::move(change));
                 const auto stored = co_await store.put(made);
-                co_await audit::note_status(redis, keys, noted, stored ? 200 : 409);
+                const int status = stored ? 200 : 409;
+                co_await audit::note_status(redis, keys, noted, status);
                 if (!stored) throw usage_error{stored.error().message};
               });
     fmt::print("banned {} {} until {}\n", bans::to_string(made.of.is), made.of.value,
@@ -117,7 +118,8 @@ void add_remove(CLI::App& ban, const flags_ptr& flags, int& code) {
                 auto change = change_of("DELETE", of);
                 const auto noted = co_await audit::note_command(redis, keys, std::move(change));
                 const auto removed = co_await store.remove(of);
-                co_await audit::note_status(redis, keys, noted, removed ? 204 : 404);
+                const int status = removed ? 204 : 404;
+                co_await audit::note_status(redis, keys, noted, status);
                 if (!removed) throw usage_error{removed.error().message};
               });
     fmt::print("ended the ban of {} {}\n", bans::to_string(of.is), of.value);
