@@ -5,6 +5,7 @@ import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
+import {outline} from './outline.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -60,7 +61,7 @@ const pages = {
   format: 'esm',
   splitting: true,
   metafile: true,
-  plugins: [texts],
+  plugins: [texts, outline],
 };
 
 const widget = {...common, entryPoints: ['src/widget/widget.ts'], outfile: 'dist/widget.js', format: 'iife'};
@@ -115,7 +116,7 @@ async function once() {
 if (process.argv.includes('--watch')) {
   await once();
   const rewrite = {name: 'html', setup: ({onEnd}) => onEnd(({metafile}) => (metafile ? writeHtml(metafile) : undefined))};
-  for (const options of [{...pages, minify: false, plugins: [texts, rewrite]}, widget]) await (await context(options)).watch();
+  for (const options of [{...pages, minify: false, plugins: [texts, outline, rewrite]}, widget]) await (await context(options)).watch();
 } else {
   await once().catch((problem) => {
     console.error(problem.message);
