@@ -269,7 +269,7 @@ void app::start_threads() {
                             redis_config_, db_,          sql_,     flights_,
                             verifier_,     hasher_,      revoked_, bans_,
                             prepared_,     *status_,     connections_, threads_,
-                            certificate_.get(), task_overview_};
+                            certificate_.get(), task_overview_, recent_samples_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

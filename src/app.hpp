@@ -16,6 +16,7 @@
 #include "db/reachability.hpp"
 #include "http/connection_counts.hpp"
 #include "http/tls.hpp"
+#include "live_metrics/series.hpp"
 #include "metrics/registry.hpp"
 #include "redis/embedded_server.hpp"
 #include "redis/key_space.hpp"
@@ -92,6 +93,7 @@ class app {
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   tasks::overview_board task_overview_;
+  live_metrics::recent_samples recent_samples_;
   std::unique_ptr<http::tls_certificate> certificate_;
   const std::shared_ptr<http::connection_counts> connections_ =
       std::make_shared<http::connection_counts>();

@@ -9,17 +9,21 @@
 #include "console/console_feature.hpp"
 #include "core/log.hpp"
 #include "core/run_loop.hpp"
+#include "diagnostics/diagnostics_feature.hpp"
 #include "feature_settings.hpp"
 #include "health/health_feature.hpp"
 #include "http/openapi.hpp"
 #include "interactions/interactions_feature.hpp"
+#include "interactions/interactions_keys.hpp"
 #include "inventory/inventory_feature.hpp"
 #include "jobs/jobs_feature.hpp"
 #include "leaderboards/leaderboards_feature.hpp"
 #include "levels/levels_feature.hpp"
+#include "live_metrics/live_metrics_feature.hpp"
 #include "notifications/notifications_feature.hpp"
 #include "players/players_feature.hpp"
 #include "positions/positions_feature.hpp"
+#include "positions/positions_keys.hpp"
 #include "request_limits/request_limits_feature.hpp"
 #include "state/state_feature.hpp"
 #include "status/status_feature.hpp"
@@ -131,9 +135,10 @@ void app_thread::add_features(const shared_parts& shared) {
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
   console_ = &f.add<console::feature>(redis_, db, keys, time, verifier_);
+  f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c);
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
   auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
-  f.add<positions::feature>(io_, redis_, keys);
+  f.add<positions::feature>(io_, redis_, keys, time);
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)
                      .levels();
@@ -153,6 +158,12 @@ void app_thread::add_features(const shared_parts& shared) {
       redis_, subscriber_, keys, time, group_,
       notifications::settings{c.notifications.limit, c.notifications.text_limit_chars});
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
+  f.add<live_metrics::feature>(
+      io_, redis_, time, metrics,
+      live_metrics::redis_sources{
+          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
+          positions::positions_key(keys)},
+      shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
     return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
   });

@@ -13,6 +13,7 @@
 #include "feature_list.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
+#include "live_metrics/series.hpp"
 #include "metrics/registry.hpp"
 #include "realtime/realtime.hpp"
 #include "redis/client.hpp"
@@ -58,6 +59,7 @@ struct shared_parts {
   const std::vector<std::unique_ptr<app_thread>>& threads;
   const http::tls_certificate* certificate;  // null: no TLS
   tasks::overview_board& task_overview;
+  live_metrics::recent_samples& recent_samples;
 };
 
 class app_thread {

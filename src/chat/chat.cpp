@@ -1,6 +1,7 @@
 #include "chat/chat.hpp"
 
 #include "chat/chat_keys.hpp"
+#include "chat/moderation.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "core/text.hpp"
@@ -25,6 +26,11 @@ const redis::script say_script{
 #include "achievements/unlock.lua.inc"
 #include "chat/say.lua.inc"
     // clang-format on
+};
+
+const redis::script mute_script{
+    "chat/mute",
+#include "chat/mute.lua.inc"
 };
 
 bool is_server(const http::principal& who) { return who.as >= http::role::server; }
@@ -165,22 +171,31 @@ awaitable<bool> service::is_banned(std::string channel, std::string player_id) {
 }
 
 awaitable<void> service::mute(std::string channel, std::string player_id,
-                              std::chrono::seconds how_long) {
-  const auto key = mutes_key(keys_, channel);
-  const auto now = clock_.now();
-  redis::request r;
-  r.push("ZREMRANGEBYSCORE", key, "-inf", now.time_since_epoch().count());
-  r.push("ZADD", key, (now + how_long).time_since_epoch().count(), player_id);
-  redis::checked(co_await redis_.exec(std::move(r)));
+                              std::chrono::seconds how_long, std::string why, std::string by) {
+  const auto mutes = mutes_key(keys_, channel);
+  const auto notes = mute_notes_key(keys_, channel);
+  const auto at = clock_.now();
+  const auto now = std::to_string(at.time_since_epoch().count());
+  const auto until = std::to_string((at + how_long).time_since_epoch().count());
+  const auto note = note_text(at, why, by);
+  const std::string_view keys[] = {mutes, notes};
+  const std::string_view args[] = {now, until, player_id, note};
+  redis::checked(co_await redis_.eval(mute_script, keys, args));
 }
 
 awaitable<void> service::unmute(std::string channel, std::string player_id) {
-  redis::checked(co_await redis_.command("ZREM", mutes_key(keys_, channel), player_id));
+  redis::request r;
+  r.push("ZREM", mutes_key(keys_, channel), player_id);
+  r.push("HDEL", mute_notes_key(keys_, channel), player_id);
+  redis::checked(co_await redis_.exec(std::move(r)));
 }
 
-awaitable<void> service::ban(std::string channel, std::string player_id) {
+awaitable<void> service::ban(std::string channel, std::string player_id, std::string why,
+                             std::string by) {
+  const auto now = clock_.now();
   redis::request r;
-  r.push("ZADD", bans_key(keys_, channel), clock_.now().time_since_epoch().count(), player_id);
+  r.push("HSET", ban_notes_key(keys_, channel), player_id, note_text(now, why, by));
+  r.push("ZADD", bans_key(keys_, channel), now.time_since_epoch().count(), player_id);
   // Every server thread puts the player out of the channel (hub.cpp).
   r.push("PUBLISH", keys_.prefix() + channel,
          fmt::format(R"({{"banned":{{"channel":"{}","player_id":"{}"}}}})", channel, player_id));
@@ -188,7 +203,10 @@ awaitable<void> service::ban(std::string channel, std::string player_id) {
 }
 
 awaitable<void> service::unban(std::string channel, std::string player_id) {
-  redis::checked(co_await redis_.command("ZREM", bans_key(keys_, channel), player_id));
+  redis::request r;
+  r.push("ZREM", bans_key(keys_, channel), player_id);
+  r.push("HDEL", ban_notes_key(keys_, channel), player_id);
+  redis::checked(co_await redis_.exec(std::move(r)));
 }
 
 awaitable<result<void>> service::remove(std::string channel, std::string id) {

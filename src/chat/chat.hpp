@@ -73,9 +73,11 @@ class service {
   // Whether the player may not read there.
   awaitable<bool> is_banned(std::string channel, std::string player_id);
 
-  awaitable<void> mute(std::string channel, std::string player_id, std::chrono::seconds how_long);
+  // `why` and the id of the API key `by` are listed (moderation.hpp).
+  awaitable<void> mute(std::string channel, std::string player_id, std::chrono::seconds how_long,
+                       std::string why, std::string by);
   awaitable<void> unmute(std::string channel, std::string player_id);
-  awaitable<void> ban(std::string channel, std::string player_id);
+  awaitable<void> ban(std::string channel, std::string player_id, std::string why, std::string by);
   awaitable<void> unban(std::string channel, std::string player_id);
   // not_found when the message is not there (any more).
   awaitable<result<void>> remove(std::string channel, std::string id);

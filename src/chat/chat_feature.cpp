@@ -10,11 +10,12 @@ feature::feature(asio::io_context& io, redis::client& redis, redis::subscriber& 
                  const redis::key_space& keys, const clock& time, task_group& group,
                  metrics::registry& metrics, settings s)
     : chat_(redis, keys, time, std::move(s)),
+      lists_(redis, keys, time, chat_),
       presence_(io, redis, keys, time),
       hub_(io, chat_, presence_, subscriber, group, metrics) {}
 
 void feature::add_to(http::router& routes, realtime::gateway& gateway) {
-  add_routes(routes, chat_, presence_);
+  add_routes(routes, chat_, presence_, lists_);
   add_messages(gateway, chat_, hub_);
 }
 

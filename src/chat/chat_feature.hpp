@@ -3,6 +3,7 @@
 
 #include "chat/chat.hpp"
 #include "chat/hub.hpp"
+#include "chat/moderation.hpp"
 #include "chat/presence.hpp"
 #include "core/task_group.hpp"
 #include "http/router.hpp"
@@ -23,6 +24,7 @@ class feature {
 
  private:
   service chat_;
+  lists lists_;
   presence presence_;
   hub hub_;
 };

@@ -25,6 +25,19 @@ inline std::string bans_key(const redis::key_space& keys, std::string_view chann
   return keys.key("chatbans", channel);
 }
 
+// chatmute_notes:<channel> and chatban_notes:<channel>, hashes: player → why, by whom and when, as
+// JSON, of those in the sets above. No TTL.
+inline std::string mute_notes_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("chatmute_notes", channel);
+}
+inline std::string ban_notes_key(const redis::key_space& keys, std::string_view channel) {
+  return keys.key("chatban_notes", channel);
+}
+
+// chat@channels, a sorted set: channel → time of its last message (ms since 1970); the newest 10,000
+// whose history is kept. chat/deliver.lua writes it.
+inline std::string channels_key(const redis::key_space& keys) { return keys.key("chat@channels"); }
+
 // ratelimit:chat:<player_id> and ratelimit:chatkey:<key_id>, strings: when the allowance of the
 // player, or of the API key that speaks for it, is full again (µs since 1970; GCRA). Live until
 // then. chat/say.lua alone uses them.

@@ -71,13 +71,14 @@ awaitable<response> moderate(service& chat, exchange& x, std::string verb) {
   const auto& channel = x.path("channel");
   if (auto allowed = chat.may_read(x.who, channel); !allowed)
     co_return problem(allowed.error(), x.request_id);
+  const auto reason = x.body.is_object() ? x.text("reason").value_or("") : std::string();
   if (verb == "mute")
     co_await chat.mute(channel, x.path("player_id"),
-                       std::chrono::seconds(x.integer("seconds").value_or(600)));
+                       std::chrono::seconds(x.integer("seconds").value_or(600)), reason, x.who.id);
   else if (verb == "unmute")
     co_await chat.unmute(channel, x.path("player_id"));
   else if (verb == "ban")
-    co_await chat.ban(channel, x.path("player_id"));
+    co_await chat.ban(channel, x.path("player_id"), reason, x.who.id);
   else
     co_await chat.unban(channel, x.path("player_id"));
   co_return no_content();
@@ -94,8 +95,9 @@ void add_moderation(router& routes, service& chat) {
   };
   const std::string mutes = "/api/chat/{channel}/mutes/{player_id}";
   const std::string bans = "/api/chat/{channel}/bans/{player_id}";
-  const auto seconds =
-      shape::object({{"seconds", shape::integer(1, mute_max_s), optional, "600 when absent"}});
+  const member reason{"reason", shape::line(0, 500), optional, "shown in the list and the audit log"};
+  const auto seconds = shape::object(
+      {{"seconds", shape::integer(1, mute_max_s), optional, "600 when absent"}, reason});
   routes
       .add({verb::put,
             mutes,
@@ -124,7 +126,7 @@ void add_moderation(router& routes, service& chat) {
             access::admin,
             "Put a player out of a channel for good",
             act("ban"),
-            {},
+            shape::object({reason}),
             {},
             "204."})
       .gives_nothing()
@@ -150,6 +152,110 @@ void add_moderation(router& routes, service& chat) {
             {},
             "204. Subscribers get {deleted: {channel, id}}."})
       .gives_nothing()
+      .refuses({404});
+}
+
+result<std::optional<list_place>> place_of(const exchange& x) {
+  const auto cursor = x.query("cursor");
+  if (cursor.empty()) return std::optional<list_place>();
+  auto place = parse_list_place(cursor);
+  if (!place) return error{errc::invalid_argument, "cursor must be one that this list returned"};
+  return place;
+}
+
+json::value time_json(const std::optional<timestamp>& t) {
+  return t ? json::value(to_rfc3339(*t)) : json::value();
+}
+
+json::value text_json(const std::string& text) {
+  return text.empty() ? json::value() : json::value(text);
+}
+
+response list_response(json::array items, const std::optional<list_place>& next) {
+  return json_response(
+      json::object{{"items", std::move(items)},
+                   {"next_cursor", next ? json::value(to_text(*next)) : json::value()}});
+}
+
+awaitable<response> list_channels(lists& listed, exchange& x) {
+  auto behind = place_of(x);
+  if (!behind) co_return problem(behind.error(), x.request_id);
+  const auto page = co_await listed.channels(std::move(*behind), x.query_integer("limit"));
+  json::array items;
+  for (const auto& e : page.entries)
+    items.push_back(json::object{{"channel", e.channel},
+                                 {"messages", e.messages},
+                                 {"online", e.online},
+                                 {"last_at", time_json(e.last)}});
+  co_return list_response(std::move(items), page.next);
+}
+
+enum class silence { mute, ban };
+
+awaitable<response> list_silenced(service& chat, lists& listed, exchange& x, silence kind) {
+  if (auto allowed = chat.may_read(x.who, x.path("channel")); !allowed)
+    co_return problem(allowed.error(), x.request_id);
+  auto behind = place_of(x);
+  if (!behind) co_return problem(behind.error(), x.request_id);
+  list_page<silenced_entry> page;
+  if (kind == silence::mute)
+    page = co_await listed.mutes(x.path("channel"), std::move(*behind), x.query_integer("limit"));
+  else
+    page = co_await listed.bans(x.path("channel"), std::move(*behind), x.query_integer("limit"));
+  json::array items;
+  for (const auto& e : page.entries) {
+    json::object item{{"player_id", e.player_id},
+                      {"at", time_json(e.at)},
+                      {"reason", text_json(e.reason)},
+                      {"by", text_json(e.by)}};
+    if (kind == silence::mute) item["until"] = time_json(e.until);
+    items.push_back(std::move(item));
+  }
+  co_return list_response(std::move(items), page.next);
+}
+
+void add_lists(router& routes, service& chat, lists& listed) {
+  routes
+      .add({verb::get,
+            "/api/chat",
+            access::admin,
+            "Which chat channels there are",
+            [&listed](exchange& x) { return list_channels(listed, x); },
+            {},
+            {limit_parameter(), cursor_parameter()},
+            "{items, next_cursor}: on the first page those that are always there, beside the limit; "
+            "then the others, the last one on which something was said first. `messages`: in the "
+            "history; `online`: players who are on it."})
+      .gives(200, schema::page_of(schema::object({{"channel", schema::id()},
+                                                  {"messages", schema::count()},
+                                                  {"online", schema::count()},
+                                                  {"last_at", schema::nullable(schema::time())}})));
+  std::vector<schema::property> form{{"player_id", schema::id()},
+                                     {"at", schema::nullable(schema::time())},
+                                     {"reason", schema::nullable(schema::text())},
+                                     {"by", schema::nullable(schema::text())}};
+  routes
+      .add({verb::get,
+            "/api/chat/{channel}/bans",
+            access::admin,
+            "Who is put out of a channel",
+            [&chat, &listed](exchange& x) { return list_silenced(chat, listed, x, silence::ban); },
+            {},
+            {limit_parameter(), cursor_parameter()},
+            "{items, next_cursor}, the latest first. `by`: the id of the API key."})
+      .gives(200, schema::page_of(schema::object(form)))
+      .refuses({404});
+  form.push_back({"until", schema::nullable(schema::time())});
+  routes
+      .add({verb::get,
+            "/api/chat/{channel}/mutes",
+            access::admin,
+            "Who may not speak on a channel for a while",
+            [&chat, &listed](exchange& x) { return list_silenced(chat, listed, x, silence::mute); },
+            {},
+            {limit_parameter(), cursor_parameter()},
+            "{items, next_cursor}, those that end last first. `by`: the id of the API key."})
+      .gives(200, schema::page_of(schema::object(form)))
       .refuses({404});
 }
 
@@ -180,7 +286,7 @@ awaitable<void> say(service& chat, realtime::connection& c, const json::object& 
 
 }  // namespace
 
-void add_routes(router& routes, service& chat, presence& present) {
+void add_routes(router& routes, service& chat, presence& present, lists& listed) {
   const query_parameter since{"since", "the id of a message: those behind it", "", {}};
   const auto text =
       shape::text(1, static_cast<std::size_t>(chat.configured().rules.text_limit_chars));
@@ -220,6 +326,7 @@ void add_routes(router& routes, service& chat, presence& present) {
       .gives(200, schema::page_of(schema::object({{"player_id", schema::id()}})))
       .refuses({404});
   add_moderation(routes, chat);
+  add_lists(routes, chat, listed);
 }
 
 void add_messages(realtime::gateway& gateway, service& chat, hub& fan_out) {

@@ -16,6 +16,12 @@ local function say(world, channel, from, text, ts, extra)
                        'extra', extra)
     if not id then return nil end
     redis.call('EXPIRE', key, world.history_ttl_s)
+    local all, ms = prefix .. 'chat@channels', string.match(id, '^%d+')
+    if redis.pcall('ZADD', all, ms, name) == 1 then
+      redis.pcall('ZREMRANGEBYSCORE', all, '-inf', string.format('%.0f', ms - world.history_ttl_s * 1000))
+      redis.pcall('ZREMRANGEBYRANK', all, 0, -10001)
+    end
+    redis.pcall('EXPIRE', all, world.history_ttl_s)
     redis.call('PUBLISH', prefix .. name, '{"channel":"' .. name .. '","id":"' .. id .. '","from":"' .. from ..
                '","text":' .. quoted .. ',"ts":"' .. ts .. '"' .. extra .. '}')
     return id

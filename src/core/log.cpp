@@ -2,6 +2,7 @@
 
 #include "core/clock.hpp"
 #include "core/log_flood.hpp"
+#include "core/recent_warnings.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -81,8 +82,13 @@ std::string quote(std::string_view value) {
 
 void write(level at, std::string_view event, fields values) {
   auto& out = sink();
-  if (!out.should_log(native(at))) return;
+  const bool is_warning = at == level::warn || at == level::error;
+  if (!is_warning && !out.should_log(native(at))) return;
   const auto now = system_clock{}.now();
+  if (is_warning) {
+    warnings_of_process().note(at, event, values, now);
+    if (!out.should_log(native(at))) return;
+  }
   const auto left_out = admit(event, now);
   if (!left_out) return;
   auto line = fmt::format("{} {} {}", to_rfc3339(now), names[static_cast<std::size_t>(at)], event);

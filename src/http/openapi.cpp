@@ -170,9 +170,12 @@ json::object operation(const route& r) {
                    {"parameters", parameters_of(r)},
                    {"security", security_of(r.who)},
                    {"responses", responses_of(r)}};
-  if (r.body)
-    out["requestBody"] = json::object{{"required", true},
+  if (r.body) {
+    body_errors missing;
+    r.body->check(json::object(), "", missing);
+    out["requestBody"] = json::object{{"required", !missing.empty()},
                                       {"content", content("application/json", r.body->schema())}};
+  }
   if (r.raw_body_limit_bytes != 0)
     out["requestBody"] = json::object{
         {"required", true},

@@ -5,6 +5,7 @@
 #include "core/parse.hpp"
 #include "http/problem.hpp"
 #include "http/request_head.hpp"
+#include "http/slow_requests.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -89,9 +90,20 @@ result<void> check_query(exchange& x, const route& r) {
   return {};
 }
 
+// Whether an empty object will do: then the body may be left out, too.
+bool may_be_absent(const shape& body) {
+  body_errors missing;
+  body.check(json::object(), "", missing);
+  return missing.empty();
+}
+
 // Parses and checks the body. On failure `errors` may say more than the message.
 result<void> check_body(exchange& x, const route& r, body_errors& errors) {
   if (!r.body) return {};
+  if (x.req.body.empty() && may_be_absent(*r.body)) {
+    x.body = json::object();
+    return {};
+  }
   json::parse_options options;
   options.max_depth = 16;
   error_code ec;
@@ -259,7 +271,7 @@ router::match router::find(exchange& x) const {
   if (const auto exact = fixed_.find(x.req.path); exact != fixed_.end()) {
     for (const auto i : exact->second)
       if (consider(i)) return m;
-    return m;
+    m.allowed.clear();  // a pattern may take the other methods; it is asked below, as is this path
   }
   const auto path = split(x.req.path);
   fields parameters;
@@ -298,7 +310,8 @@ awaitable<std::optional<response>> router::check_head_of(exchange& x, const rout
   }
   if (stranger) co_return std::move(stranger);
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
-  if (r.body && !is_json(x.req.header("content-type")))
+  const auto type = x.req.header("content-type");
+  if (r.body && !is_json(type) && !(type.empty() && may_be_absent(*r.body)))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
   if (r.raw_body_limit_bytes != 0 && !is_json_body(x.req) &&
       !is_media_type(x.req.header("content-type"), "application/octet-stream"))
@@ -352,6 +365,9 @@ awaitable<std::optional<response>> router::check_rest_of(exchange& x, const rout
                         x.request_id);
     if (auto no = refuse_banned_caller(x)) co_return std::move(no);
   }
+  // Without a body it needs no type (check_head_of).
+  if (to.body && !x.req.body.empty() && !is_json(x.req.header("content-type")))
+    co_return problem(415, invalid("send the body as application/json"), x.request_id);
   body_errors errors;
   if (auto ok = check_body(x, to, errors); !ok) co_return problem(ok.error(), x.request_id, errors);
   if (is_limited(target_of(to), x.who.as)) co_return co_await limit_body(x, to);
@@ -373,6 +389,7 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
   x.spent += std::chrono::steady_clock::now() - start;
   finish(x, out);
   observe(x, out);
+  note_if_slow(x, to.pattern, out.status);
   co_return out;
 }
 

@@ -295,9 +295,10 @@ for _ = 1, next_arg() do
 end
 if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end
 
-local refused = {}
+local refused, scored = {}, {}
 for n = 1, next_arg() do
-  local key, player, operator, v = prefix .. 'leaderboard:' .. next_arg(), next_arg(), next_arg(), next_arg()
+  local name, player, operator, v = next_arg(), next_arg(), next_arg(), next_arg()
+  local key = prefix .. 'leaderboard:' .. name
   local changed = 1
   if operator == 'increment' then
     if score_fits(key, player, v) then
@@ -311,7 +312,9 @@ for n = 1, next_arg() do
     changed = call('ZADD', key, 'CH', v, player)
   end
   if changed == 1 then note_move(key, player) end
+  scored[name] = true
 end
+for name in pairs(scored) do attempt('ZADD', prefix .. 'leaderboards:names', 0, name) end
 
 for _, s in ipairs(streams) do call('SET', prefix .. 'ingest:' .. s[1], s[2], 'EX', 86400) end
 

@@ -3,12 +3,14 @@
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "core/stream_id.hpp"
+#include "interactions/event_text.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace skirmish::interactions {
 namespace {
@@ -18,6 +20,10 @@ using namespace std::chrono_literals;
 constexpr auto trim_interval = 60s;
 constexpr int entries_a_read = 16;        // up to interactions.batch_limit events each
 constexpr int trim_step_entries = 1'000;  // looked at by one command
+
+// Where an event names players.
+constexpr std::array<std::string_view, 5> players_of_event{"player_id", "attacker_id", "target_id",
+                                                           "from", "to"};
 
 }  // namespace
 
@@ -48,13 +54,33 @@ std::vector<std::string> decode_log_entry(
   return out;
 }
 
-awaitable<log_page> event_log::read(std::optional<log_cursor> since, std::size_t limit) {
+bool log_filter::matches(std::string_view line) const {
+  if (is_empty()) return true;
+  // Most lines are told apart without reading them. Ids and types hold nothing that JSON escapes.
+  const auto holds = [line](const std::string& word) {
+    return word.empty() || line.find('"' + word + '"') != std::string_view::npos;
+  };
+  if (!holds(player_id) || !holds(type)) return false;
+  const auto event = parse_line(line);
+  if (!event) return false;
+  const auto is = [&](std::string_view member, const std::string& value) {
+    const auto* v = event->if_contains(member);
+    return v && v->is_string() && v->get_string() == value;
+  };
+  if (!type.empty() && !is("type", type)) return false;
+  if (player_id.empty()) return true;
+  return std::ranges::any_of(players_of_event, [&](auto name) { return is(name, player_id); });
+}
+
+awaitable<log_page> event_log::read(std::optional<log_cursor> since, std::size_t limit,
+                                    log_filter filter) {
   log_page out;
   out.last = since;
   const auto key = log_key(keys_);
   // The cursor's own entry first: it may have been read in part.
   std::string from = since ? since->entry : "-";
   bool is_first = true;
+  std::size_t looked_at = 0;
   while (!out.more) {
     const auto found =
         redis::checked(co_await redis_.command("XRANGE", key, from, "+", "COUNT", entries_a_read));
@@ -66,13 +92,52 @@ awaitable<log_page> event_log::read(std::optional<log_cursor> since, std::size_t
       const auto lines = decode_log_entry(entry[1].as_pairs());
       const auto skip = since && id == since->entry ? since->events : 0;
       for (auto i = skip; i < lines.size() && !out.more; ++i) {
-        out.more = out.lines.size() == limit;
+        const bool is_wanted = filter.matches(lines[i]);
+        out.is_partial = !filter.is_empty() && looked_at++ == looked_at_max;
+        out.more = out.is_partial || (is_wanted && out.lines.size() == limit);
         if (out.more) break;
-        out.lines.push_back(lines[i]);
+        if (is_wanted) out.lines.push_back(lines[i]);
         out.last = log_cursor{id, i + 1};
       }
       if (out.more) break;
       from = "(" + id;
+    }
+    if (found.size() < entries_a_read) break;
+  }
+  co_return out;
+}
+
+awaitable<log_page> event_log::read_newest(std::optional<log_cursor> before, std::size_t limit,
+                                           log_filter filter) {
+  log_page out;
+  out.last = before;
+  const auto key = log_key(keys_);
+  std::string to = before ? before->entry : "+";
+  bool is_first = true;
+  std::size_t looked_at = 0;
+  while (!out.more) {
+    const auto found =
+        redis::checked(co_await redis_.command("XREVRANGE", key, to, "-", "COUNT", entries_a_read));
+    if (is_first && before)
+      out.trimmed = found.size() == 0 || found[0][0].as_string() != before->entry;
+    is_first = false;
+    for (const auto& entry : found.elements()) {
+      const auto& id = entry[0].as_string();
+      const auto lines = decode_log_entry(entry[1].as_pairs());
+      if (!before && !out.tail) out.tail = log_cursor{id, lines.size()};
+      auto left = before && id == before->entry ? std::min(before->events, lines.size())
+                                                : lines.size();
+      for (; left > 0 && !out.more; --left) {
+        const auto& line = lines[left - 1];
+        const bool is_wanted = filter.matches(line);
+        out.is_partial = !filter.is_empty() && looked_at++ == looked_at_max;
+        out.more = out.is_partial || (is_wanted && out.lines.size() == limit);
+        if (out.more) break;
+        if (is_wanted) out.lines.push_back(line);
+        out.last = log_cursor{id, left - 1};
+      }
+      if (out.more) break;
+      to = "(" + id;
     }
     if (found.size() < entries_a_read) break;
   }

@@ -30,11 +30,24 @@ struct log_cursor {
 std::string to_text(const log_cursor& c);
 std::optional<log_cursor> parse_log_cursor(std::string_view text);
 
+enum class log_order { oldest, newest };
+
+struct log_filter {
+  std::string player_id;  // who did it or to whom it was done; empty: anybody
+  std::string type;       // empty: all
+
+  // Whether the line is such an event.
+  [[nodiscard]] bool matches(std::string_view line) const;
+  [[nodiscard]] bool is_empty() const noexcept { return player_id.empty() && type.empty(); }
+};
+
 struct log_page {
   std::vector<std::string> lines;  // an event each
   std::optional<log_cursor> last;  // behind the last one; what was asked for when there is none
   bool more = false;               // there were more events than the limit
   bool trimmed = false;            // the entry of the cursor is gone: events behind it may be, too
+  bool is_partial = false;         // looked_at_max events were looked at: `last` is how far it came
+  std::optional<log_cursor> tail;  // newest first, without a cursor: behind the newest event
 };
 
 // The lines of one entry, from its fields and values.
@@ -46,8 +59,15 @@ class event_log {
   event_log(redis::client& redis, const redis::key_space& keys, const clock& time)
       : redis_(redis), keys_(keys), clock_(time) {}
 
+  // Events that one search looks at.
+  static constexpr std::size_t looked_at_max = 20'000;
+
   // At most `limit` events behind `since`, or from the oldest on.
-  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit);
+  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit,
+                           log_filter filter = {});
+  // The same the other way round: from the newest on, or from `before`, a cursor of such a page.
+  awaitable<log_page> read_newest(std::optional<log_cursor> before, std::size_t limit,
+                                  log_filter filter = {});
 
   // Removes entries older than `age`, in whole nodes of the stream (about a hundred entries).
   awaitable<void> trim(std::chrono::milliseconds age);

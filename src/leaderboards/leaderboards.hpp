@@ -49,6 +49,17 @@ struct board_info {
   std::optional<timestamp> next_reset;
 };
 
+struct listed_board {
+  std::string board;
+  board_info info;
+  std::int64_t players = 0;
+};
+
+struct board_list {
+  std::vector<listed_board> boards;  // in the order of their names
+  bool more = false;
+};
+
 struct closed_season {
   std::int64_t season = 0;
   timestamp started;
@@ -119,6 +130,8 @@ class service {
   awaitable<result<board_info>> configure(std::string board, settings chosen);
   awaitable<board_info> info(std::string board);
   awaitable<bool> delete_board(std::string board);
+  // The boards whose names come behind `behind`, without those of levels.
+  awaitable<board_list> list(std::string behind, std::int64_t limit);
   awaitable<std::vector<closed_season>> closed_seasons(std::string board);
   // Ends the current season now; the number of the season that goes on.
   awaitable<std::int64_t> close_season(std::string board);
@@ -147,6 +160,7 @@ class service {
   awaitable<slice> read_once(const std::vector<std::string>& keys, std::int64_t limit,
                              std::string_view from, const std::string& where, bool search_untold);
   awaitable<void> place_some(const std::vector<std::string>& keys, int steps);
+  static board_info info_from(const redis::value& config);
   awaitable<board_info> info_of(std::string board, std::int64_t season);
   awaitable<std::int64_t> end_season(std::string board, const board_info& now);
   static bool is_time(times& last, const std::string& key);

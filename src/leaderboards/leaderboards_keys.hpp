@@ -19,6 +19,8 @@
 //   leaderboard:<board>@done:<id>@body   string  a digest of that submission; 10 minutes
 //   leaderboard:<board>@<season>…  the same keys again for each closed season
 //   leaderboards:resets            zset    board → when its season ends (ms)
+//   leaderboards:names             zset    every score 0: boards that were configured or got a score;
+//                                          not those of levels, nor `active`, `global` and `kills`
 //
 // A board's id cannot hold '@', so none of these can be another board. None but @done has a TTL.
 #pragma once
@@ -40,6 +42,10 @@ inline std::string board_key(const redis::key_space& keys, std::string_view boar
 
 inline std::string resets_key(const redis::key_space& keys) {
   return keys.key("leaderboards:resets");
+}
+
+inline std::string names_key(const redis::key_space& keys) {
+  return keys.key("leaderboards:names");
 }
 
 // leaderboard:<board>@done:<id>, a string: a submission with an id that was applied; 10 minutes.

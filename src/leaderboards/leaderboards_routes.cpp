@@ -199,6 +199,24 @@ json::object to_json(const std::string& board, const board_info& info) {
   return out;
 }
 
+awaitable<response> list(service& boards, exchange& x) {
+  const std::string behind(x.query("cursor"));
+  if (!behind.empty() && !is_valid_id(behind))
+    co_return problem({errc::invalid_argument, "cursor must be one that this list returned"},
+                      x.request_id);
+  const auto found = co_await boards.list(behind, x.query_integer("limit"));
+  json::array items;
+  for (const auto& b : found.boards) {
+    auto item = to_json(b.board, b.info);
+    item["configured"] = b.info.configured;
+    item["players"] = b.players;
+    items.push_back(std::move(item));
+  }
+  json::object body{{"items", std::move(items)},
+                    {"next_cursor", found.more ? json::value(found.boards.back().board) : nullptr}};
+  co_return json_response(body);
+}
+
 awaitable<response> configure(service& boards, exchange& x) {
   // What the body leaves out keeps its value, or takes its default.
   auto chosen = (co_await boards.info(x.path("board"))).chosen;
@@ -304,6 +322,9 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
                                                {"seasons_kept", schema::count()},
                                                {"season", schema::count()},
                                                {"next_reset", schema::nullable(schema::time())}};
+  auto listed = settings;
+  listed.push_back({"configured", schema::boolean()});
+  listed.push_back({"players", schema::count()});
   auto with_seasons = settings;
   with_seasons.push_back(
       {"items", schema::array_of(schema::object({{"season", schema::count()},
@@ -312,6 +333,17 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
   with_seasons.push_back({"next_cursor", schema::nullable(schema::text())});
   const auto one_score = score_shape().schema();
   json::object several{{"type", "array"}, {"items", one_score}, {"maxItems", submission_max}};
+  routes
+      .add({verb::get,
+            "/api/leaderboards",
+            access::admin,
+            "Which leaderboards there are",
+            bind(list),
+            {},
+            {limit_parameter(), cursor_parameter()},
+            "{items, next_cursor}: settings and number of players of each board, in the order of "
+            "names. A level's board is found by its level: `/api/levels`."})
+      .gives(200, schema::page_of(schema::object(listed)));
   routes
       .add({verb::get,
             board,

@@ -5,6 +5,7 @@
 #include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -55,6 +56,7 @@ awaitable<result<board_info>> service::configure(std::string board, settings cho
   }
   auto keys = board_keys(keys_, board);
   keys.push_back(resets_key(keys_));
+  keys.push_back(names_key(keys_));
   const auto next = to_ms(next_end(chosen.reset, clock_.now()));
   const auto kept = std::to_string(chosen.seasons_kept);
   const auto now = to_ms(clock_.now());
@@ -80,8 +82,12 @@ awaitable<board_info> service::info(std::string board) { return info_of(std::mov
 awaitable<board_info> service::info_of(std::string board, std::int64_t season) {
   const auto keys = board_keys(keys_, board, season);
   const auto reply = redis::checked(co_await redis_.command("HGETALL", keys[6]));
+  co_return info_from(reply);
+}
+
+board_info service::info_from(const redis::value& config) {
   board_info out;
-  for (const auto& [name, text] : reply.as_pairs()) {
+  for (const auto& [name, text] : config.as_pairs()) {
     if (name == "order")
       out.chosen.order = from_name<ordering>(text, ordering_names).value_or(ordering::desc);
     if (name == "operator") {
@@ -95,6 +101,31 @@ awaitable<board_info> service::info_of(std::string board, std::int64_t season) {
     if (name == "season") out.season = parse_integer(text).value_or(1);
     if (name == "next_reset") out.next_reset = from_ms(parse_integer(text).value_or(0));
   }
+  return out;
+}
+
+awaitable<board_list> service::list(std::string behind, std::int64_t limit) {
+  const auto from = behind.empty() ? std::string("-") : "(" + behind;
+  const auto found = redis::checked(co_await redis_.command(
+      "ZRANGEBYLEX", names_key(keys_), from, "+", "LIMIT", 0, limit + 1));
+  auto names = found.as_strings();
+  for (const auto* own : {"active", "global", "kills"})
+    if (behind < own) names.emplace_back(own);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  board_list out;
+  out.more = static_cast<std::int64_t>(names.size()) > limit;
+  if (out.more) names.resize(static_cast<std::size_t>(limit));
+  if (names.empty()) co_return out;
+  redis::request ask;
+  for (const auto& name : names) {
+    ask.push("HGETALL", board_keys(keys_, name)[6]);
+    ask.push("ZCARD", board_key(keys_, name));
+  }
+  const auto replies = redis::without_damaged(co_await redis_.exec(std::move(ask)));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out.boards.push_back(
+        {names[i], info_from(replies[2 * i]), replies[2 * i + 1].as_integer().value_or(0)});
   co_return out;
 }
 
@@ -149,6 +180,7 @@ awaitable<bool> service::delete_board(std::string board) {
   auto keys = board_keys(keys_, board);
   keys.push_back(resets_key(keys_));
   keys.push_back(keys[0] + "@seasons");
+  keys.push_back(names_key(keys_));
   const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{board};
   const auto reply = redis::checked(co_await redis_.eval(delete_script, key_views, args));

@@ -56,9 +56,11 @@ awaitable<std::vector<submitted>> service::submit(std::string board, std::vector
   int resets = 0;
   for (std::size_t first = 0; first < scores.size();) {
     const auto last = std::min(first + scores_a_script, scores.size());
+    const auto names = names_key(keys_);
     const auto step_key = done_key + ':' + std::to_string(first);
     auto key_views = redis::views(keys);
     key_views.push_back(step_key);
+    key_views.push_back(names);
     const auto args = arguments(scores, first, last, clock_.now(), !submission_id.empty());
     const auto arg_views = redis::views(args);
     const auto reply = redis::checked(co_await redis_.eval(submit_script, key_views, arg_views));

@@ -1,5 +1,5 @@
 -- Applies scores in order. Comes after board.lua.
--- KEYS: 10 the submission's @done key
+-- KEYS: 10 the submission's @done key, 11 leaderboards:names
 -- ARGV: 1 now (ms), 2 "1" when the submission has an id, 3… for each score:
 --       player, operator ("" is the board's), score, subscore, metadata ("" leaves it)
 -- Returns "reset" when the season has ended and nothing was applied, else
@@ -81,6 +81,7 @@ for player, has in pairs(changed) do
   end
 end
 if #added > 0 then
+  redis.call('ZADD', KEYS[11], 0, string.match(board, 'leaderboard:(.*)$'))
   redis.call('ZADD', board, unpack(added))
   redis.call('HSET', moved, unpack(marks))
   redis.call('SET', seq, string.format('%.0f', counter))

@@ -146,9 +146,10 @@ awaitable<result<profile>> service::create(profile p, std::string password_hash)
     // A device that was registered while an earlier player of this id was removed.
     sql << "DELETE FROM player_devices WHERE player_id = :id", soci::use(p.player_id);
     // Its sessions' epoch is one that no earlier player of this id had.
-    sql << "INSERT INTO players (player_id, name, email, password_hash, created_at, updated_at, "
-           "sessions_epoch) VALUES (:id, :name, :email, :hash, :at, :up, :epoch)",
-        soci::use(p.player_id), soci::use(p.name), soci::use(p.email, has_email),
+    sql << "INSERT INTO players (player_id, name, name_folded, email, password_hash, created_at, "
+           "updated_at, sessions_epoch) VALUES (:id, :name, LOWER(:folded), :email, :hash, :at, "
+           ":up, :epoch)",
+        soci::use(p.player_id), soci::use(p.name), soci::use(p.name), soci::use(p.email, has_email),
         soci::use(hash, has_hash), soci::use(at), soci::use(at), soci::use(at);
     return true;
   };
@@ -197,9 +198,9 @@ awaitable<result<profile>> service::update(std::string player_id, profile_change
     auto has_email = p->email.empty() ? soci::i_null : soci::i_ok;
     soci::statement st =
         (sql.prepare
-             << "UPDATE players SET name = :name, email = :email, updated_at = :at, version = :v "
-                "WHERE player_id = :id AND version = :old",
-         soci::use(p->name), soci::use(p->email, has_email), soci::use(at), soci::use(p->version),
+             << "UPDATE players SET name = :name, name_folded = LOWER(:folded), email = :email, "
+                "updated_at = :at, version = :v WHERE player_id = :id AND version = :old",
+         soci::use(p->name), soci::use(p->name), soci::use(p->email, has_email), soci::use(at), soci::use(p->version),
          soci::use(player_id), soci::use(old_version));
     st.execute(true);
     if (st.get_affected_rows() != 1)
@@ -245,7 +246,9 @@ awaitable<void> service::remove_live(const std::string& player_id) {
   const auto conversations = "dm:" + player_id;
   if (is_valid_id(conversations))  // else it is too long for a channel: there are none
     r.push("DEL", keys_.key("chat", conversations), keys_.key("chatmutes", conversations),
-           keys_.key("chatbans", conversations));
+           keys_.key("chatbans", conversations),
+           keys_.key("chatmute_notes", conversations), keys_.key("chatban_notes", conversations));
+  r.push("ZREM", keys_.key("chat@channels"), conversations);
   r.push("ZREM", keys_.key("positions"), player_id);
   r.push("SREM", levelled_key(keys_), player_id);
   redis::without_damaged(co_await redis_.exec(std::move(r)));

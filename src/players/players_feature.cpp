@@ -13,12 +13,13 @@ feature::feature(asio::io_context& io, database& db, const sql_reachability& sql
       hash_(std::move(hash)),
       parse_(parse),
       players_(db, sql, redis, caches, keys, time, s.load_delay),
+      search_(db, redis, keys, time),
       level_writer_(io, db, redis, keys, time) {
   players_.set_actions_limit(s.actions_limit);
 }
 
 void feature::add_to(http::router& routes) {
-  add_routes(routes, players_, hash_, parse_,
+  add_routes(routes, players_, search_, hash_, parse_,
              [this](std::string id) { return removing(std::move(id)); });
 }
 

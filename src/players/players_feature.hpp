@@ -6,6 +6,7 @@
 #include "players/level_writer.hpp"
 #include "players/players.hpp"
 #include "players/players_routes.hpp"
+#include "players/search.hpp"
 
 #include <cstdint>
 #include <string>
@@ -45,6 +46,7 @@ class feature {
   action_parser parse_;
   player_hook removing_;
   service players_;
+  searcher search_;
   level_writer level_writer_;
 };
 

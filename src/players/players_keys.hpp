@@ -40,6 +40,12 @@ inline std::string move_key(const redis::key_space& keys, std::string_view playe
   return keys.key("move", player_id);
 }
 
+// presence@players, a sorted set: player → when its presence on chat channels ends unless renewed
+// (ms since 1970); chat/presence.lua writes it.
+inline std::string present_players_key(const redis::key_space& keys) {
+  return keys.key("presence@players");
+}
+
 // players:levelled, a set: players whose level in SQL may be behind that of their live state. Redis
 // holds it until the level writer has written them.
 inline std::string levelled_key(const redis::key_space& keys) {

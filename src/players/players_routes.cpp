@@ -1,6 +1,8 @@
 #include "players/players_routes.hpp"
 
 #include "core/ids.hpp"
+#include "core/parse.hpp"
+#include "core/text.hpp"
 #include "http/etag.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -115,10 +117,80 @@ awaitable<response> read_position(service& players, exchange& x) {
   co_return found ? json_response(to_json(*found)) : refused(x, found.error());
 }
 
+awaitable<response> read_actions(service& players, action_parser parse, exchange& x) {
+  if (auto no = unless_allowed(x)) co_return std::move(*no);
+  auto found = co_await players.state(x.path("id"));
+  if (!found) co_return refused(x, found.error());
+  auto state = to_json(*found, parse);
+  co_return json_response(
+      json::object{{"items", std::move(state["last_actions"])}, {"next_cursor", nullptr}});
+}
+
+constexpr std::size_t query_max_bytes = 254;
+
+result<player_search> search_of(const exchange& x) {
+  player_search out;
+  out.query = x.query("query");
+  if (out.query.size() > query_max_bytes || text_fault(out.query, lines::one))
+    return error{errc::invalid_argument, "query must be the beginning of an id, name or e-mail"};
+  if (x.has_query("online")) out.is_online = x.query("online") == "true";
+  out.limit = x.query_integer("limit");
+  const auto cursor = x.query("cursor");
+  if (cursor.empty()) return out;
+  out.behind = parse_search_place(cursor);
+  if (!out.behind || !is_valid_utf8(out.behind->value))
+    return error{errc::invalid_argument, "cursor must be one that this list returned"};
+  return out;
+}
+
+awaitable<response> search_players(searcher& search, exchange& x) {
+  auto asked = search_of(x);
+  if (!asked) co_return refused(x, asked.error());
+  const auto page = co_await search.find(std::move(*asked));
+  json::array items;
+  for (const auto& p : page.players)
+    items.push_back(json::object{{"player_id", p.player_id},
+                                 {"name", p.name},
+                                 {"email", p.email},
+                                 {"level", p.level},
+                                 {"online", p.is_online}});
+  co_return json_response(json::object{
+      {"items", std::move(items)},
+      {"next_cursor", page.next ? json::value(to_text(*page.next)) : json::value()},
+      {"is_partial", page.is_partial}});
+}
+
+void add_search(router& routes, searcher& search) {
+  auto form = schema::object(
+      {{"items", schema::array_of(schema::object({{"player_id", schema::id()},
+                                                  {"name", schema::text()},
+                                                  {"email", schema::text()},
+                                                  {"level", schema::integer(INT64_MIN, INT64_MAX)},
+                                                  {"online", schema::boolean()}}))},
+       {"next_cursor", schema::nullable(schema::text())},
+       {"is_partial", schema::boolean()}});
+  routes
+      .add({verb::get,
+            "/api/players",
+            access::admin,
+            "Find players",
+            [&search](exchange& x) { return search_players(search, x); },
+            {},
+            {{"query", "the beginning of an id, a name (in any case) or an e-mail address", "", {}},
+             {"online", "only who is online, or who is not", {}, {}, schema::word({"true", "false"})},
+             limit_parameter(),
+             cursor_parameter()},
+            "{items, next_cursor, is_partial}: first those whose id matches, then by name, then by "
+            "e-mail. `online`: has a live position, or was on a chat channel within a minute. "
+            "`is_partial`: the search stopped early; go on with `next_cursor`."})
+      .gives(200, std::move(form));
+}
+
 }  // namespace
 
-void add_routes(router& routes, service& players, password_hash hash, action_parser parse,
-                player_hook on_remove) {
+void add_routes(router& routes, service& players, searcher& search, password_hash hash,
+                action_parser parse, player_hook on_remove) {
+  add_search(routes, search);
   const auto bind = [&players](auto handle) {
     return [&players, handle](exchange& x) { return handle(players, x); };
   };
@@ -210,6 +282,17 @@ void add_routes(router& routes, service& players, password_hash hash, action_par
             {},
             "The live state."})
       .gives(200, state)
+      .refuses({404});
+  routes
+      .add({verb::get,
+            "/api/players/{id}/actions",
+            access::player,
+            "A player's last actions",
+            [&players, parse](exchange& x) { return read_actions(players, parse, x); },
+            {},
+            {},
+            "{items: [events], next_cursor}, the newest first; next_cursor is null."})
+      .gives(200, schema::page_of(schema::open_object()))
       .refuses({404});
   routes
       .add({verb::get,

@@ -3,6 +3,7 @@
 
 #include "http/router.hpp"
 #include "players/players.hpp"
+#include "players/search.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -22,7 +23,7 @@ using player_hook = std::function<awaitable<void>(std::string player_id)>;
 // The event that a line of live_state::last_actions tells of; nullopt when it is none.
 using action_parser = std::optional<boost::json::object> (*)(std::string_view line);
 
-void add_routes(http::router& routes, service& players, password_hash hash, action_parser parse,
-                player_hook on_remove);
+void add_routes(http::router& routes, service& players, searcher& search, password_hash hash,
+                action_parser parse, player_hook on_remove);
 
 }  // namespace skirmish::players

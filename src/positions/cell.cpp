@@ -27,6 +27,10 @@ vector3 direction_of(const place& p) {
   return {std::cos(lat) * std::cos(lon), std::cos(lat) * std::sin(lon), std::sin(lat)};
 }
 
+place place_of(const vector3& d) {
+  return {std::asin(std::clamp(d.z, -1.0, 1.0)) * 180 / pi, std::atan2(d.y, d.x) * 180 / pi};
+}
+
 // A face's plane is at distance 1; u and v lie in [-1, 1] on it. The angle is what is divided
 // evenly, so that cells do not differ much in size.
 double to_angle_share(double u) { return (std::atan(u) * 4 / pi + 1) / 2; }
@@ -103,6 +107,53 @@ struct square {
 // the long diagonal is √6/3.
 double circumradius(int level) { return 0.8165 * std::ldexp(pi / 2, -level); }
 
+// How far from its middle a square reaches; a little more (6 mm), for rounding.
+double reach_of(const square& s) { return circumradius(s.level) + 1e-9; }
+
+// The cosine of the angle from `p` to the nearest place of a box. On a meridian that is `turn` away
+// it is cos(lat - foot) times a constant, so the nearest place is where the perpendicular meets it,
+// or an end.
+double cos_of_distance(const place& p, const box& part) {
+  const auto south = radians(part.south);
+  const auto north = radians(part.north);
+  const auto lat = radians(p.lat);
+  const auto on_meridian = [&](double turn) {
+    const auto cos_to = [&](double to) {
+      return std::sin(lat) * std::sin(to) + std::cos(lat) * std::cos(to) * std::cos(turn);
+    };
+    const auto foot = std::atan2(std::sin(lat), std::cos(lat) * std::cos(turn));
+    return std::max({cos_to(south), cos_to(north), cos_to(std::clamp(foot, south, north))});
+  };
+  if (box{part.west, -90, part.east, 90}.holds(p)) return on_meridian(0);
+  return std::max(on_meridian(radians(p.lon - part.west)), on_meridian(radians(p.lon - part.east)));
+}
+
+// The ranges of the squares that touch something of about that radius (an angle).
+template <class Touches>
+std::vector<cell_range> cover_by(double radius, Touches touches) {
+  std::vector<square> squares;
+  for (unsigned face = 0; face < 6; ++face)
+    if (const square s{face, 0, 0}; touches(s)) squares.push_back(s);
+  for (int level = 1; level <= levels && circumradius(level) > radius / 4; ++level) {
+    std::vector<square> smaller;
+    for (const auto& s : squares)
+      for (std::uint64_t quarter = 0; quarter < 4; ++quarter)
+        if (const square part{s.face, level, s.morton << 2 | quarter}; touches(part))
+          smaller.push_back(part);
+    if (smaller.size() > ranges_max) break;
+    squares = std::move(smaller);
+  }
+  std::vector<cell_range> out;
+  for (const auto& s : squares) {
+    const auto cells = s.cells();
+    if (!out.empty() && out.back().last + 1 == cells.first)
+      out.back().last = cells.last;
+    else
+      out.push_back(cells);
+  }
+  return out;
+}
+
 }  // namespace
 
 double distance_m(const place& a, const place& b) {
@@ -125,39 +176,30 @@ std::uint64_t cell_of(const place& p) {
 place middle_of(std::uint64_t cell) {
   const square s{static_cast<unsigned>(cell >> (2 * levels)), levels,
                  cell & ((std::uint64_t{1} << (2 * levels)) - 1)};
-  const auto d = s.middle();
-  return {std::asin(std::clamp(d.z, -1.0, 1.0)) * 180 / pi, std::atan2(d.y, d.x) * 180 / pi};
+  return place_of(s.middle());
 }
 
 std::vector<cell_range> cover(const place& middle, double radius_m) {
   const auto centre = direction_of(middle);
   const auto radius = std::max(radius_m, 0.0) / earth_radius_m;
-  const auto touches = [&](const square& s) {
-    // A little more (6 mm), for rounding.
-    const auto reach = radius + circumradius(s.level) + 1e-9;
+  return cover_by(radius, [&](const square& s) {
+    const auto reach = radius + reach_of(s);
     return reach >= pi || dot(centre, s.middle()) >= std::cos(reach);
-  };
-  std::vector<square> squares;
-  for (unsigned face = 0; face < 6; ++face)
-    if (const square s{face, 0, 0}; touches(s)) squares.push_back(s);
-  for (int level = 1; level <= levels && circumradius(level) > radius / 4; ++level) {
-    std::vector<square> smaller;
-    for (const auto& s : squares)
-      for (std::uint64_t quarter = 0; quarter < 4; ++quarter)
-        if (const square part{s.face, level, s.morton << 2 | quarter}; touches(part))
-          smaller.push_back(part);
-    if (smaller.size() > ranges_max) break;
-    squares = std::move(smaller);
-  }
-  std::vector<cell_range> out;
-  for (const auto& s : squares) {
-    const auto cells = s.cells();
-    if (!out.empty() && out.back().last + 1 == cells.first)
-      out.back().last = cells.last;
-    else
-      out.push_back(cells);
-  }
-  return out;
+  });
+}
+
+bool box::holds(const place& p) const noexcept {
+  if (p.lat < south || p.lat > north) return false;
+  return west <= east ? p.lon >= west && p.lon <= east : p.lon >= west || p.lon <= east;
+}
+
+std::vector<cell_range> cover(const box& part) {
+  const auto width = part.east - part.west + (part.west <= part.east ? 0 : 360);
+  const auto radius = radians(std::max(width, part.north - part.south)) / 2;
+  return cover_by(radius, [&](const square& s) {
+    const auto reach = reach_of(s);
+    return reach >= pi || cos_of_distance(place_of(s.middle()), part) >= std::cos(reach);
+  });
 }
 
 }  // namespace skirmish::positions

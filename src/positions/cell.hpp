@@ -39,4 +39,16 @@ struct cell_range {
 inline constexpr std::size_t ranges_max = 24;
 std::vector<cell_range> cover(const place& middle, double radius_m);
 
+// A part of a map, as GeoJSON's bbox: with west > east it crosses 180°.
+struct box {
+  double west = -180;
+  double south = -90;  // at most north
+  double east = 180;
+  double north = 90;
+
+  [[nodiscard]] bool holds(const place& p) const noexcept;
+};
+// The same for all places in the box.
+std::vector<cell_range> cover(const box& part);
+
 }  // namespace skirmish::positions

@@ -105,5 +105,39 @@ TEST(cell, a_cover_is_not_much_more_than_the_circle) {
   }
 }
 
+TEST(cell, a_cover_holds_everything_in_the_box) {
+  std::mt19937_64 dice(4);
+  std::uniform_real_distribution<double> share(0, 1);
+  for (int i = 0; i < 4'000; ++i) {
+    const auto corner = random_place(dice);
+    const auto size = std::pow(10.0, 6 * share(dice) - 4);  // degrees: 10 m to all of it
+    box part{corner.lon, corner.lat, corner.lon, std::min(90.0, corner.lat + size * share(dice))};
+    const auto width = std::min(360.0, 2 * size * share(dice));
+    part.east = corner.lon + width > 180 ? corner.lon + width - 360 : corner.lon + width;
+    const auto ranges = cover(part);
+    ASSERT_LE(ranges.size(), ranges_max);
+    for (int k = 0; k < 20; ++k) {
+      auto lon = part.west + share(dice) * width;
+      if (lon > 180) lon -= 360;
+      const place p{part.south + share(dice) * (part.north - part.south), lon};
+      if (!part.holds(p)) continue;
+      ASSERT_TRUE(holds(ranges, cell_of(p)))
+          << part.west << ' ' << part.south << ' ' << part.east << ' ' << part.north << ": " << p.lat
+          << ' ' << p.lon;
+    }
+  }
+}
+
+TEST(cell, a_box_may_cross_the_antimeridian) {
+  const box part{179, -1, -179, 1};
+  EXPECT_TRUE(part.holds({0, 180}));
+  EXPECT_TRUE(part.holds({0, -179.5}));
+  EXPECT_FALSE(part.holds({0, 0}));
+  EXPECT_FALSE(part.holds({2, 180}));
+  double cells = 0;
+  for (const auto& r : cover(part)) cells += static_cast<double>(r.last - r.first + 1);
+  EXPECT_LT(cells / std::ldexp(6.0, 50), 0.01);
+}
+
 }  // namespace
 }  // namespace skirmish::positions

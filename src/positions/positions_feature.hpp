@@ -1,7 +1,10 @@
-// Positions as one feature of a server thread: the routes and the channel `near:<player_id>`.
+// Positions as one feature of a server thread: the routes and the channels `near:<player_id>` and
+// `positions`.
 #pragma once
 
 #include "core/task_group.hpp"
+#include "positions/map.hpp"
+#include "positions/map_channel.hpp"
 #include "positions/near_channel.hpp"
 #include "positions/positions.hpp"
 #include "positions/positions_routes.hpp"
@@ -10,16 +13,23 @@ namespace skirmish::positions {
 
 class feature {
  public:
-  feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys)
-      : io_(io), positions_(redis, keys), near_(io, positions_) {}
+  feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
+          const clock& time)
+      : io_(io),
+        positions_(redis, keys),
+        map_(redis, keys, time),
+        near_(io, positions_),
+        map_channel_(io, map_) {}
 
   void add_to(http::router& routes, realtime::gateway& gateway) {
-    add_routes(routes, positions_);
+    add_routes(routes, positions_, map_);
     gateway.on_channel("near:", near_.kind());
+    gateway.on_channel("positions", map_channel_.kind());
   }
 
   void start(task_group& group) {
     group.keep_running("near", [this] { return near_.run(); });
+    group.keep_running("map", [this] { return map_channel_.run(); });
   }
   // One thread is enough: a lease lets one of all servers prune at a time.
   void start_on_first(task_group& group) {
@@ -29,7 +39,9 @@ class feature {
  private:
   asio::io_context& io_;
   service positions_;
+  map_reader map_;
   near_channel near_;
+  map_channel map_channel_;
 };
 
 }  // namespace skirmish::positions

@@ -2,6 +2,7 @@
 
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
+#include "positions/map.hpp"
 #include "positions/near_json.hpp"
 
 #include <boost/json/object.hpp>
@@ -74,9 +75,57 @@ awaitable<response> near_place(service& positions, exchange& x) {
   co_return answer(found);
 }
 
+double rounded(double degrees) { return std::round(degrees * 1e5) / 1e5; }
+
+awaitable<response> in_box(map_reader& map, exchange& x) {
+  const auto part = parse_box(x.query("bbox"));
+  if (!part)
+    co_return problem({errc::invalid_argument,
+                       "bbox must be west,south,east,north in degrees, south at most north"},
+                      x.request_id);
+  const auto view = co_await map.look_at(*part, x.query_integer("limit"));
+  json::array items;
+  for (const auto& p : view.points)
+    items.push_back(json::object{{"player_id", p.player_id},
+                                 {"lat", rounded(p.at.lat)},
+                                 {"lon", rounded(p.at.lon)},
+                                 {"age_s", p.age_s}});
+  co_return json_response(json::object{{"items", std::move(items)},
+                                       {"next_cursor", nullptr},
+                                       {"total", view.total},
+                                       {"is_partial", view.is_partial}});
+}
+
+void add_map_route(router& routes, map_reader& map) {
+  auto form = schema::object({{"items", schema::array_of(schema::object(
+                                            {{"player_id", schema::id()},
+                                             {"lat", schema::number()},
+                                             {"lon", schema::number()},
+                                             {"age_s", schema::number()}}))},
+                              {"next_cursor", schema::nullable(schema::text())},
+                              {"total", schema::count()},
+                              {"is_partial", schema::boolean()}});
+  routes
+      .add({verb::get,
+            "/api/positions",
+            access::admin,
+            "Who is in a part of the map",
+            [&map](exchange& x) { return in_box(map, x); },
+            {},
+            {{"bbox", "west,south,east,north in degrees; west > east crosses the 180th meridian",
+              "-180,-90,180,90", std::nullopt, schema::text()},
+             {"limit", "most positions", std::to_string(map_limit_max),
+              std::pair<std::int64_t, std::int64_t>{1, map_limit_max}}},
+            "{items, next_cursor, total, is_partial}: live positions, each with the seconds since "
+            "its move. When there are more than the limit, an even sample and `is_partial`; "
+            "`total` is then an estimate."})
+      .gives(200, std::move(form));
+}
+
 }  // namespace
 
-void add_routes(router& routes, service& positions) {
+void add_routes(router& routes, service& positions, map_reader& map) {
+  add_map_route(routes, map);
   const auto bind = [&positions](auto handle) {
     return [&positions, handle](exchange& x) { return handle(positions, x); };
   };

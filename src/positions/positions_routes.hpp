@@ -2,10 +2,11 @@
 #pragma once
 
 #include "http/router.hpp"
+#include "positions/map.hpp"
 #include "positions/positions.hpp"
 
 namespace skirmish::positions {
 
-void add_routes(http::router& routes, service& positions);
+void add_routes(http::router& routes, service& positions, map_reader& map);
 
 }  // namespace skirmish::positions

@@ -9,8 +9,8 @@
 namespace skirmish::ratelimit {
 
 // ratelimit:buckets:<policy>@even and …@odd, hashes that take turns, one for each period: subject →
-// when its bucket is full again (microseconds since the period's beginning, on Redis' clock), and
-// `@period` → the period's number. A period is as long as the bucket takes to fill, at least ten
+// when its bucket is full again (microseconds from the hash's base on, on Redis' clock), and
+// `@period` → the period's number, its length and the base. A period is as long as the bucket takes to fill, at least ten
 // seconds; a hash lives for two more.
 inline std::array<std::string, 2> bucket_keys(const redis::key_space& keys,
                                               std::string_view policy) {

@@ -18,15 +18,18 @@ local burst, more, period, least = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumbe
 if not least then count = count / 2 end
 local number = math.floor(now / period)
 local here, before = KEYS[number % 2 + 1], KEYS[2 - number % 2]
-local base = number * period
--- Times are kept from the beginning of the period on: short numbers are read and written faster.
-local stored = call('HMGET', here, '@period', unpack(ARGV, 6, 5 + count))
-local writes = {}
-if stored[1] ~= tostring(number) then
-  if stored[1] then call('UNLINK', here) end
-  stored = {}
-  writes[1], writes[2] = '@period', number
+-- Times are kept from a base of the hash's own on: short numbers are read and written faster.
+local mark, base = string.format('%.0f/', number) .. ARGV[4] .. '/', number * period
+local stored, writes = call('HMGET', here, '@period', unpack(ARGV, 6, 5 + count)), {}
+local known, length, own_base = string.match(stored[1] or '', '^(%d+/(%d+)/)(%d+)')
+if length == ARGV[4] and known ~= mark then
+  call('UNLINK', here)
+  stored, known = {}, nil
+elseif known then
+  -- After a change of the policy, too: buckets that were empty do not become full.
+  base = tonumber(own_base)
 end
+if known ~= mark then writes[1], writes[2] = '@period', mark .. string.format('%.0f', base) end
 local arrivals, missing = {}, {}
 for i = 1, count do
   local subject, arrival = ARGV[5 + i], stored[i + 1]
@@ -34,10 +37,9 @@ for i = 1, count do
 end
 if missing[1] then
   local older = call('HMGET', before, '@period', unpack(missing))
-  if older[1] == tostring(number - 1) then
-    for i, subject in ipairs(missing) do
-      arrivals[subject] = older[i + 1] and older[i + 1] + base - period
-    end
+  local older_base = tonumber(string.match(older[1] or '', '/(%d+)$'))
+  for i, subject in ipairs(missing) do
+    if older_base and older[i + 1] then arrivals[subject] = older[i + 1] + older_base end
   end
 end
 local full, rooms, filled = now + burst, {}, #writes
@@ -62,5 +64,5 @@ for i = 1, count do
   end
 end
 if filled > 0 then call('HSET', here, unpack(writes)) end
-if writes[1] == '@period' then call('PEXPIREAT', here, math.ceil((base + 3 * period) / 1000)) end
+if writes[1] == '@period' then call('PEXPIREAT', here, math.ceil((number + 3) * period / 1000)) end
 return rooms

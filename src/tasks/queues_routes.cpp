@@ -1,4 +1,5 @@
-// /api/queues and /api/workers. Both are read from what is computed once per second for all.
+// /api/queues and /api/workers, which are read from what is computed once per second for all;
+// remote control; and the doctor.
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 #include "tasks/protocol/json_text.hpp"
@@ -73,39 +74,73 @@ std::vector<std::string> nodes_called(std::string_view short_name, const json_ar
   return out;
 }
 
-// A node's name contains '@', which an id cannot: the route takes the part before it, or `all`.
-awaitable<response> command(shared r, exchange& x) {
+// A node's name contains '@', which an id cannot: the routes take the part before it, or `all`,
+// which is no destination. not_found when nobody has that name.
+awaitable<result<std::vector<std::string>>> destination_of(shared r, std::string name) {
   std::vector<std::string> to;
-  if (x.path("name") != "all") {
-    const auto listed = co_await workers(r->view());
-    to = nodes_called(x.path("name"), listed);
-    if (to.empty()) {
-      const auto answering = co_await all_workers(r);
-      to = nodes_called(x.path("name"), answering);
-    }
-    if (to.empty()) co_return problem({errc::not_found, "there is no such worker"}, x.request_id);
+  if (name == "all") co_return to;
+  const auto listed = co_await workers(r->view());
+  to = nodes_called(name, listed);
+  if (to.empty()) {
+    const auto answering = co_await all_workers(r);
+    to = nodes_called(name, answering);
   }
-  static const std::array allowed{
-      "ping",         "stats",           "active",        "reserved",       "scheduled",
-      "registered",   "revoked",         "active_queues", "conf",           "report",
-      "clock",        "memsample",       "query_task",    "revoke",         "rate_limit",
-      "time_limit",   "pool_grow",       "pool_shrink",   "autoscale",      "pool_restart",
-      "add_consumer", "cancel_consumer", "enable_events", "disable_events", "heartbeat",
-      "shutdown"};
+  if (to.empty()) co_return error{errc::not_found, "there is no such worker"};
+  co_return to;
+}
+
+// Those that change nothing, and need no arguments.
+constexpr std::array<std::string_view, 11> questions{
+    "ping",    "stats",         "active", "reserved", "scheduled", "registered",
+    "revoked", "active_queues", "conf",   "report",   "clock"};
+constexpr std::array<std::string_view, 15> orders{
+    "memsample",       "query_task",    "revoke",         "rate_limit",   "time_limit",
+    "pool_grow",       "pool_shrink",   "autoscale",      "pool_restart", "add_consumer",
+    "cancel_consumer", "enable_events", "disable_events", "heartbeat",    "shutdown"};
+
+bool is_question(std::string_view command) {
+  return std::find(questions.begin(), questions.end(), command) != questions.end();
+}
+
+response answers_of(json_object answers) {
+  return http::text_response(
+      to_json_text(json_object{{"answers", std::move(answers)}}, json_dialect::strict),
+      "application/json");
+}
+
+awaitable<response> inquire(shared r, exchange& x) {
+  if (!is_question(x.path("command")))
+    co_return problem({errc::not_found, "there is no such question"}, x.request_id);
+  auto to = co_await destination_of(r, x.path("name"));
+  if (!to) co_return problem(to.error(), x.request_id);
+  const json_object no_arguments;
+  auto answers =
+      co_await broadcast(r->view(), x.path("command"), no_arguments, *to, answer_timeout);
+  co_return answers_of(std::move(answers));
+}
+
+awaitable<response> command(shared r, exchange& x) {
   const auto& method = x.path("command");
-  if (std::find(allowed.begin(), allowed.end(), method) == allowed.end())
+  if (!is_question(method) && std::find(orders.begin(), orders.end(), method) == orders.end())
     co_return problem({errc::not_found, "there is no such command"}, x.request_id);
+  auto to = co_await destination_of(r, x.path("name"));
+  if (!to) co_return problem(to.error(), x.request_id);
   const auto* queue = x.body.as_object().if_contains("queue");
   if (queue && !(queue->is_string() && is_queue_name(queue->get_string())))
     co_return problem({errc::invalid_argument,
                        "queue must be a name: A-Z a-z 0-9 _ . -, and none "
                        "that something else in Redis has"},
                       x.request_id);
-  auto answers =
-      co_await broadcast(r->view(), method, x.body.as_object(), std::move(to), answer_timeout);
+  auto answers = co_await broadcast(r->view(), method, x.body.as_object(), *to, answer_timeout);
   r->board.ask();
+  co_return answers_of(std::move(answers));
+}
+
+awaitable<response> examine(shared r, exchange&) {
+  auto found = co_await diagnose(r->view());
   co_return http::text_response(
-      to_json_text(json_object{{"answers", std::move(answers)}}, json_dialect::strict),
+      to_json_text(json_object{{"items", std::move(found)}, {"next_cursor", nullptr}},
+                   json_dialect::strict),
       "application/json");
 }
 
@@ -219,6 +254,26 @@ void add_queue_routes(http::router& to, const std::shared_ptr<route_context>& r)
           [r](exchange& x) { return command(r, x); }, shape::any_object()})
       .gives(200, schema::object({{"answers", schema::map_of(schema::anything())}}))
       .refuses({404});
+  to.add({verb::get, "/api/workers/{name}/{command}", access::admin,
+          "The same for commands that change nothing: ping, stats, active, reserved, scheduled, "
+          "registered, revoked, active_queues, conf, report, clock",
+          [r](exchange& x) { return inquire(r, x); }})
+      .gives(200, schema::object({{"answers", schema::map_of(schema::anything())}}))
+      .refuses({404});
+  to.add({verb::get,
+          "/api/doctor",
+          access::admin,
+          "What is known to go wrong on a broker, as `skirmish task doctor` finds it",
+          [r](exchange& x) { return examine(r, x); },
+          {},
+          {},
+          "It walks through all keys of the broker."})
+      .gives(200, schema::object(
+                      {{"items", schema::array_of(schema::object({{"problem", schema::text()},
+                                                                  {"subject", schema::text()},
+                                                                  {"detail", schema::text()},
+                                                                  {"cure", schema::text()}}))},
+                       {"next_cursor", json{{"type", "null"}}}}));
 }
 
 }  // namespace skirmish::tasks

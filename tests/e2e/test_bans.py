@@ -161,6 +161,7 @@ def test_a_body_that_comes_after_the_ban_is_not_carried_out(guarded):
         status, _, answer = peer.send(body).response()
         assert status == 403 and json.loads(answer)["code"] == "banned"
     assert guarded.http("GET", f"/api/players/{player}/state").json["hp"] == 100
+    unban(guarded, "key", key.split("_")[1])
 
 
 @pytest.mark.parametrize("kind, value, body, wanted", [

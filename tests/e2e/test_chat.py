@@ -326,3 +326,70 @@ def test_a_world_has_channels_of_its_own(short_tmp):
         assert asyncio.run(run()) == 1
     finally:
         server.stop()
+
+
+def test_the_muted_and_banned_are_listed(server):
+    channel = "team:" + unique("t")
+    key_id = next(k["key_id"] for k in server.http("GET", "/api/keys").json["items"] if k["role"] == "admin")
+    players = [unique("p") for _ in range(3)]
+    for n, player in enumerate(players):
+        body = {"seconds": 600 + n, "reason": f"spam {n}"} if n else {"seconds": 600}
+        assert server.http("PUT", f"/api/chat/{channel}/mutes/{player}", body).status == 204
+    page = server.http("GET", f"/api/chat/{channel}/mutes?limit=2").json
+    assert [(m["player_id"], m["reason"]) for m in page["items"]] == [(players[2], "spam 2"), (players[1], "spam 1")]
+    assert page["items"][0]["until"] > page["items"][0]["at"] and page["items"][0]["by"]
+    rest = server.http("GET", f"/api/chat/{channel}/mutes?limit=2&cursor={page['next_cursor']}").json
+    assert [(m["player_id"], m["reason"]) for m in rest["items"]] == [(players[0], None)]
+    assert rest["next_cursor"] is None and isinstance(key_id, str)
+    assert server.http("DELETE", f"/api/chat/{channel}/mutes/{players[2]}").status == 204
+    server.redis().zadd(f"chatmutes:{channel}", {players[1]: 1})  # as if its time were over
+    listed = server.http("GET", f"/api/chat/{channel}/mutes").json["items"]
+    assert [m["player_id"] for m in listed] == [players[0]]
+    assert server.http("PUT", f"/api/chat/{channel}/mutes/{players[0]}").status == 204, "600 s without a body"
+    assert set(server.redis().hkeys(f"chatmute_notes:{channel}")) == {players[0]}
+
+    assert server.http("PUT", f"/api/chat/{channel}/bans/{players[0]}", {"reason": "cheats"}).status == 204
+    assert server.http("PUT", f"/api/chat/{channel}/bans/{players[1]}").status == 204
+    bans = server.http("GET", f"/api/chat/{channel}/bans").json["items"]
+    assert {b["player_id"]: b["reason"] for b in bans} == {players[0]: "cheats", players[1]: None}
+    assert all(b["at"] and b["by"] and "until" not in b for b in bans)
+    assert server.http("DELETE", f"/api/chat/{channel}/bans/{players[0]}").status == 204
+    assert [b["player_id"] for b in server.http("GET", f"/api/chat/{channel}/bans").json["items"]] == [players[1]]
+    assert server.redis().hkeys(f"chatban_notes:{channel}") == [players[1]]
+    for bad in ("nowhere/mutes", f"{channel}/bans?cursor=x", f"{channel}/mutes?cursor=-1.a"):
+        assert server.http("GET", f"/api/chat/{bad}").status in (400, 404), bad
+    assert server.http("PUT", f"/api/chat/{channel}/bans/x", {"reason": "a" * 501}).status == 400
+    wait_until(lambda: any(c["target"].get("reason") == "cheats" for c in server.http(
+        "GET", "/api/audit?limit=100").json["items"]), what="the reason in the audit log")
+
+
+def test_channels_are_listed(server):
+    first, second = "team:" + unique("t"), "team:" + unique("t")
+    for channel in (first, first, second):
+        assert say(server, channel, "hi", unique("p")).status == 201
+
+    def listed(**query):
+        text = "&".join(f"{k}={v}" for k, v in query.items())
+        return server.http("GET", f"/api/chat?{text}").json
+
+    page = listed(limit=1000)
+    by_name = {c["channel"]: c for c in page["items"]}
+    assert {"general", "achievement", "cache"} <= set(by_name) and len(by_name) == len(page["items"])
+    assert (by_name[first]["messages"], by_name[second]["messages"], by_name[first]["online"]) == (2, 1, 0)
+    order = [c["channel"] for c in page["items"]]
+    assert order.index(second) < order.index(first) and by_name[first]["last_at"]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = listed(limit=1, cursor=cursor)
+        seen += [c["channel"] for c in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == order
+
+    async def run():
+        async with server.ws() as socket:
+            await request(socket, {"subscribe": {"channel": first, "as": unique("p")}}, "subscribed")
+            there = await asyncio.to_thread(lambda: {c["channel"]: c["online"] for c in listed(limit=1000)["items"]})
+            assert there[first] == 1
+
+    asyncio.run(run())
+    assert server.http("GET", "/api/chat?cursor=x").status == 400

@@ -51,7 +51,8 @@ def test_pages_hold_every_event_in_order(world):
         assert [{k: e[k] for k in s} for e, s in zip(events, sent)] == sent and len(events) == len(sent)
     # At the end the cursor waits for what comes.
     _, end = read_all(world, start)
-    assert page(world, end) == {"items": [], "cursor": end, "next_cursor": None, "trimmed": False}
+    assert page(world, end) == {"items": [], "cursor": end, "next_cursor": None, "trimmed": False,
+                                "is_partial": False}
     world.http("POST", "/api/interactions", attack(a, b, 2, "later"))
     assert [e["damage"] for e in page(world, end)["items"]] == [2]
 
@@ -126,3 +127,51 @@ def test_deaths_come_once_each_and_totals_are_conflated(world):
             assert totals == sorted(set(totals)) and totals[-1] == total
 
     asyncio.run(watch())
+
+
+def search(server, **query):
+    text = "&".join(f"{k}={v}" for k, v in query.items())
+    answer = server.http("GET", f"/api/interactions?{text}")
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_events_are_found_by_player_and_type_newest_first_too(world):
+    a, b, c = (world.new_player() for _ in range(3))
+    for n in range(5):
+        events = [attack(a, b, n, unique("e")), {"type": "move", "player_id": a, "lat": n, "lon": 0},
+                  attack(c, a, 10 + n, unique("e"))]
+        assert world.http("POST", "/api/interactions", events).status == 200
+    assert [e["damage"] for e in search(world, player=b)["items"]] == [0, 1, 2, 3, 4]
+    assert [e["damage"] for e in search(world, player=a, type="attack", order="newest")["items"]] == [
+        14, 4, 13, 3, 12, 2, 11, 1, 10, 0]
+    assert [e["lat"] for e in search(world, player=a, type="move")["items"]] == [0, 1, 2, 3, 4]
+    assert search(world, player=a, type="trade")["items"] == []
+    everything, end = read_all(world, limit=1000)
+    for limit in (1, 4, 1000):
+        seen, since, first = [], None, None
+        while True:
+            page_ = search(world, order="newest", limit=limit, **({"since": since} if since else {}))
+            first = first or page_
+            seen += page_["items"]
+            since = page_["next_cursor"]
+            if since is None:
+                break
+        assert seen == everything[::-1]
+        assert first["cursor"] == end, "to go on from there as events come"
+    for bad in ("player=a%20b", "type=nothing", "order=up", "since=x&order=newest"):
+        assert world.http("GET", f"/api/interactions?{bad}").status == 400, bad
+
+
+def test_a_search_says_when_it_stopped_early(world):
+    a = world.new_player()
+    for _ in range(21):
+        moves = [{"type": "move", "player_id": a, "lat": 1, "lon": 1}] * 1000
+        assert world.http("POST", "/api/interactions", moves).status == 200
+    for order in ("oldest", "newest"):
+        page_, pages = search(world, player="nobody", order=order), 1
+        assert page_["items"] == [] and page_["is_partial"] and page_["next_cursor"]
+        while page_["next_cursor"]:
+            page_ = search(world, player="nobody", order=order, since=page_["next_cursor"])
+            pages += 1
+        assert pages == 2 and not page_["is_partial"]

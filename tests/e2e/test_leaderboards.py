@@ -134,3 +134,29 @@ def test_bad_settings_and_roles(server):
     assert server.http("PUT", f"/api/leaderboards/{board}", {}, key=None).status == 401
     assert submit(server, "active", "ann", 1).status == 403
     assert server.http("GET", f"/api/leaderboards/{board}?cursor=1").status == 400
+
+
+def test_boards_are_listed(server):
+    configured, scored, streamed = (unique("b") for _ in range(3))
+    assert server.http("PUT", f"/api/leaderboards/{configured}", {"order": "asc"}).status == 200
+    assert submit(server, scored, "ann", 1).status == 200
+    player = server.new_player()
+    event = {"type": "score", "board": streamed, "player_id": player, "value": 3, "operator": "best"}
+    assert server.http("POST", "/api/interactions", event).json["rejected"] == []
+
+    def listed(limit=1000):
+        out, cursor = [], ""
+        while cursor is not None:
+            page = server.http("GET", f"/api/leaderboards?limit={limit}&cursor={cursor}").json
+            out += page["items"]
+            cursor = page["next_cursor"]
+        return out
+
+    boards = {b["board"]: b for b in listed()}
+    assert {configured, scored, streamed, "active", "global", "kills"} <= set(boards)
+    assert (boards[configured]["order"], boards[configured]["configured"], boards[configured]["players"]) == ("asc", True, 0)
+    assert (boards[scored]["configured"], boards[scored]["players"], boards[streamed]["players"]) == (False, 1, 1)
+    assert list(boards) == sorted(boards) and [b["board"] for b in listed(limit=2)] == list(boards)
+    assert server.http("DELETE", f"/api/leaderboards/{scored}").status == 204
+    assert scored not in [b["board"] for b in listed()]
+    assert server.http("GET", "/api/leaderboards?cursor=a%20b").status == 400

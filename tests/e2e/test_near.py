@@ -195,3 +195,103 @@ def test_a_player_watches_only_itself_and_names_are_checked(server):
     assert asyncio.run(ask("near:")) == "not_found"
     for more in ({"radius_m": 0}, {"radius_m": "x"}, {"radius_m": 1.5}, {"limit": 1001}):
         assert asyncio.run(ask("near:ann", **more)) == "invalid_argument", more
+
+
+def in_box(server, *box, limit=10000):
+    answer = server.http("GET", f"/api/positions?bbox={','.join(map(str, box))}&limit={limit}")
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_a_part_of_the_map(server):
+    lat, lon = place_of_its_own()
+    a, b, c = (server.new_player() for _ in range(3))
+    post(server, move(a, lat, lon), move(b, lat + 0.01, lon + 0.01), move(c, lat + 1, lon))
+    box = (lon - 0.005, lat - 0.005, lon + 0.02, lat + 0.02)
+    view = in_box(server, *box)
+    assert sorted(p["player_id"] for p in view["items"]) == sorted([a, b])
+    assert (view["total"], view["is_partial"], view["next_cursor"]) == (2, False, None)
+    one = next(p for p in view["items"] if p["player_id"] == a)
+    assert abs(one["lat"] - lat) < 1e-5 and abs(one["lon"] - lon) < 1e-5 and 0 <= one["age_s"] < 30
+    part = in_box(server, *box, limit=1)
+    assert len(part["items"]) == 1 and part["is_partial"] and part["total"] == 2
+    # An expired one is left out at once.
+    server.redis().delete(f"move:{b}")
+    assert [p["player_id"] for p in in_box(server, *box)["items"]] == [a]
+    # Across the 180th meridian.
+    post(server, move(a, lat, 179.999), move(c, lat, -179.999))
+    view = in_box(server, 179.9, lat - 0.1, -179.9, lat + 0.1)
+    assert {a, c} <= {p["player_id"] for p in view["items"]}
+    for bad in ("bbox=1,2,3", "bbox=1,2,3,4,5", "bbox=0,10,1,9", "bbox=x,0,1,1", "bbox=-181,0,1,1", "bbox=0,0,1,nan",
+                "limit=0", "limit=10001"):
+        assert server.http("GET", f"/api/positions?{bad}").status == 400, bad
+
+
+def test_a_sample_of_many_is_even(server):
+    """Two crowds of 3,000 and 1,000 players: of 400 points about 300 and 100."""
+    r = server.redis()
+    lat, lon = place_of_its_own()
+    pipe = r.pipeline()
+    word = unique("s")
+    # As commit.lua writes them; the cells are taken from real moves.
+    ends = [server.new_player(), server.new_player()]
+    post(server, move(ends[0], lat, lon), move(ends[1], lat + 0.5, lon))
+    cells = [r.zscore("positions", e) for e in ends]
+    for crowd, count in ((0, 3000), (1, 1000)):
+        for n in range(count):
+            name = f"{word}-{crowd}-{n}"
+            pipe.hset(f"move:{name}", mapping={"lat": lat + crowd * 0.5, "lon": lon, "alt": 0,
+                                               "ts": "2026-01-01T00:00:00.000Z"})
+            pipe.expire(f"move:{name}", 120)
+            pipe.zadd("positions", {name: cells[crowd]})
+    pipe.execute()
+    view = in_box(server, lon - 0.1, lat - 0.1, lon + 0.1, lat + 0.6, limit=400)
+    assert view["is_partial"] and len(view["items"]) == 400 and 3500 < view["total"] < 4500
+    north = sum(p["lat"] > lat + 0.25 for p in view["items"])
+    assert 60 <= north <= 140, north
+    pipe = r.pipeline()
+    for crowd, count in ((0, 3000), (1, 1000)):
+        for n in range(count):
+            pipe.delete(f"move:{word}-{crowd}-{n}")
+            pipe.zrem("positions", f"{word}-{crowd}-{n}")
+    pipe.execute()
+
+
+def test_the_map_is_pushed(server):
+    lat, lon = place_of_its_own()
+    a, b = server.new_player(), server.new_player()
+    post(server, move(a, lat, lon))
+
+    async def watch():
+        async with server.ws() as socket:
+            watcher = Watcher(socket, "positions")
+            await watcher.subscribe(bbox=[lon - 0.01, lat - 0.01, lon + 0.01, lat + 0.01])
+            view = await watcher.next()
+            assert view["player_ids"] == [a] and abs(view["lat"][0] - lat) < 1e-4 and len(view["age_s"]) == 1
+            assert view["total"] == 1 and view["is_partial"] is False
+            loop = asyncio.get_running_loop()
+            begin = loop.time()
+            first = len(watcher.pushes)
+            for step in range(20):
+                await asyncio.to_thread(post, server, move(b, lat, lon + step * 1e-4))
+            await watcher.until(lambda v: b in v["player_ids"] and abs(v["lon"][v["player_ids"].index(b)] - lon - 19e-4) < 2e-5)
+            assert len(watcher.pushes) - first <= 2 * (loop.time() - begin) + 2
+            # Another box.
+            await socket.send(json.dumps({"cid": "2", "subscribe": {"channel": "positions", "bbox": [
+                lon + 1, lat - 0.001, lon + 1.001, lat]}}))
+            while "subscribed" not in json.loads(await asyncio.wait_for(socket.recv(), 10)):
+                pass
+            await watcher.until(lambda v: v["player_ids"] == [])
+            for bad in ({"bbox": [1, 2, 3]}, {"bbox": "all"}, {"bbox": [0, 1, 2, 0]}, {"limit": 0}):
+                await socket.send(json.dumps({"cid": "3", "subscribe": {"channel": "positions", **bad}}))
+                while True:
+                    answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                    if answer.get("cid") == "3":
+                        break
+                assert answer["error"]["code"] == "invalid_argument", bad
+        async with server.ws(key=None) as socket:
+            await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": "positions"}}))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 10))
+            assert answer["error"]["code"] == "unauthenticated"
+
+    asyncio.run(watch())

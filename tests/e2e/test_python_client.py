@@ -67,7 +67,7 @@ def test_mypy_is_content(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(subprocess.run([sys.executable, "-c", "import pip, setuptools, wheel"], capture_output=True).returncode,
+@pytest.mark.skipif(subprocess.run([sys.executable, "-c", "import setuptools, wheel, pip"], capture_output=True).returncode,
                     reason="skipped: pip is not installed (apt install python3-pip python3-setuptools python3-wheel)")
 def test_pip_installs_the_folder(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "python")  # setuptools builds inside it
@@ -505,12 +505,13 @@ def test_a_stream_counts_each_frame_once_though_it_is_cut_20_times(server, cutte
                                              on_rejected=rejected.append) as stream:
             async def cut():
                 for n in range(20):
-                    made, committed = stream.connections, stream.committed
+                    committed = stream.committed
                     while stream.committed < committed + 5:
                         await asyncio.sleep(0.002)
                     # Every other time the server's answers are lost first: what it committed is sent again.
                     cutter.drop_replies = n % 2 == 1
                     await asyncio.sleep(0.02 if cutter.drop_replies else 0)
+                    made = stream.connections  # right before the cut: a busy server may have ended one by itself
                     assert cutter.cut()
                     cutter.drop_replies = False
                     while stream.connections == made:

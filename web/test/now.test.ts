@@ -31,12 +31,12 @@ test('a backend that is down comes first, with its name', () => {
 });
 test('what is bad comes before what is a warning, whatever the order', () => {
   assert.equal(worst({status: {age_seconds: 700, is_fresh: false, interval_seconds: 600, redis: 'up'}})!.level, 'warn');
-  assert.equal(worst({status: {age_seconds: 700, is_fresh: false, interval_seconds: 600, redis: 'up'}, workers: [{node: 'a', is_lost: true}]})!.name, 'check.workers');
+  assert.equal(worst({status: {age_seconds: 700, is_fresh: false, interval_seconds: 600, redis: 'up'}, workers: [{node: 'a', state: 'lost'}]})!.name, 'check.workers');
 });
 test('a queue that nobody serves is bad however young its messages are, one that is paused is not', () => {
   const queue = {name: 'mail', depth: 3, oldest_age_s: 1, consumers: 0};
   assert.deepEqual(worst({queues: [queue]})!.cause, {key: 'cause.unserved', values: {name: 'mail', n: 3}});
-  assert.equal(worst({queues: [{...queue, is_paused: true}]}), undefined);
+  assert.equal(worst({queues: [{...queue, paused: true}]}), undefined);
   assert.equal(worst({queues: [{...queue, consumers: 2, oldest_age_s: 90}]})!.level, 'warn');
 });
 

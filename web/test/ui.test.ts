@@ -3,6 +3,7 @@ import {test} from 'node:test';
 import {bytes, dateTime, duration, number, toMs} from '../src/lib/format';
 import {preferredLanguage} from '../src/lib/preferences';
 import {listOf} from '../src/lib/resource';
+import {slotsOf} from '../src/ui/history';
 import {staleAge} from '../src/ui/panel';
 import {sortRows, windowAt, type Column} from '../src/ui/table';
 
@@ -60,4 +61,10 @@ test('a long table shows a window of its rows', () => {
   assert.deepEqual(windowAt(36_000, 720, 10_000), [988, 1032]);
   const [first, end] = windowAt(1e9, 720, 10_000);
   assert.ok(first < 10_000 && end === 10_000);
+});
+
+test('uptime is cut into slots, in which what was observed last holds', () => {
+  const at = (hour: number, online: boolean) => ({t: new Date(hour * 3_600_000).toISOString(), online});
+  assert.deepEqual(slotsOf([at(1.5, true), at(3.2, false), at(4.5, true)], 0, 6 * 3_600_000, 6), ['unknown', 'ok', 'ok', 'bad', 'bad', 'ok']);
+  assert.deepEqual(slotsOf([], 0, 1000, 2), ['unknown', 'unknown']);
 });

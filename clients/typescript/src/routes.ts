@@ -173,6 +173,66 @@ export interface Routes {
       next_cursor: string | null;
     };
   };
+  /** Messages that could not be processed, newest first. For an operator. A key with scopes needs `tasks` or `read`. */
+  'GET /api/dead-letters': {
+    path: None;
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: Record<string, unknown>[];
+      next_cursor: string | null;
+    };
+  };
+  /** Forget dead letters. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/dead-letters/drop': {
+    path: None;
+    query: None;
+    body: {
+      /** task ids */
+      ids?: string[];
+      /** true: all of them */
+      all?: boolean;
+      /** for the audit log */
+      reason: string;
+    };
+    answer: {
+      dropped: number;
+    };
+  };
+  /** Put dead letters back on their queues. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/dead-letters/requeue': {
+    path: None;
+    query: None;
+    body: {
+      /** task ids */
+      ids?: string[];
+      /** true: all of them */
+      all?: boolean;
+    };
+    answer: {
+      requeued: number;
+    };
+  };
+  /** What is known to go wrong on a broker, as `skirmish task doctor` finds it. For an operator. A key with scopes needs `tasks` or `read`. */
+  'GET /api/doctor': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      items: {
+        problem: string;
+        subject: string;
+        detail: string;
+        cure: string;
+      }[];
+      next_cursor: null;
+    };
+  };
   /** Is the status fresh: ok, stale or error. Public. */
   'GET /api/health': {
     path: None;
@@ -1183,21 +1243,62 @@ export interface Routes {
       updated_at: string;
     };
   };
-  /** Queues and their waiting messages. For an operator. A key with scopes needs `tasks` or `read`. */
+  /** Queues: waiting and held messages, rates, and the age of the oldest message. For an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/queues': {
     path: None;
     query: None;
     body: undefined;
     answer: {
-      items: {
+      items: ({
         name: string;
         depth: number;
         by_priority: Record<string, number>;
+        unacked: number | null;
+        oldest_age_s: number | null;
+        in_per_s: number | null;
+        out_per_s: number | null;
+        drain_s: number | null;
         paused: boolean;
         consumers: number;
-      }[];
-      next_cursor: string | null;
+      })[];
+      next_cursor: null;
+      computed_at: string;
+      is_truncated: boolean;
     };
+  };
+  /** C++ workers stop serving a queue. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/queues/{name}/pause': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Remove all messages that wait in a queue. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/queues/{name}/purge': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: {
+      /** the queue's name again */
+      confirm: string;
+      /** for the audit log */
+      reason: string;
+    };
+    answer: {
+      purged: number;
+    };
+  };
+  /** C++ workers serve a queue again. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/queues/{name}/resume': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: undefined;
+    answer: undefined;
   };
   /** The rate limits in force. For an operator. A key with scopes needs `read`. */
   'GET /api/rate-limits': {
@@ -1329,6 +1430,67 @@ export interface Routes {
     query: None;
     body: undefined;
     answer: unknown | Uint8Array;
+  };
+  /** Periodic tasks: those added here, and those of the configuration of `skirmish beat`. For an operator. A key with scopes needs `tasks` or `read`. */
+  'GET /api/schedules': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      items: Record<string, unknown>[];
+      next_cursor: null;
+      is_running: boolean;
+    };
+  };
+  /** Add or replace a periodic task; beat follows within seconds. For an operator. A key with scopes needs `tasks`. */
+  'PUT /api/schedules/{name}': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: {
+      /** the task's registered name */
+      task: string;
+      /** a duration such as 30s; this or cron */
+      every?: string;
+      /** five fields, or a nickname such as @daily */
+      cron?: string;
+      /** of cron, such as Europe/Paris; default UTC */
+      timezone?: string;
+      /** positional arguments */
+      args?: unknown[];
+      /** keyword arguments */
+      kwargs?: Record<string, unknown>;
+      /** default: that of the task */
+      queue?: string;
+      /** 0 is served first */
+      priority?: number;
+      /** seconds after which it does not start */
+      expires_s?: number;
+      /** what becomes of a run that no beat sent in time; default once */
+      missed?: 'once' | 'skip';
+    };
+    answer: Record<string, unknown>;
+  };
+  /** Remove a periodic task. For an operator. A key with scopes needs `tasks`. */
+  'DELETE /api/schedules/{name}': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Send a periodic task now, beside its schedule. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/schedules/{name}/run': {
+    path: {
+      name: string;
+    };
+    query: None;
+    body: undefined;
+    answer: {
+      id: string;
+    };
   };
   /** Is the game server up, and what are its rates. Public. */
   'GET /api/server/status': {
@@ -1653,12 +1815,16 @@ export interface Routes {
   'GET /api/tasks': {
     path: None;
     query: {
-      /** only in this state */
+      /** only in this state, or in these: FAILURE,RETRY */
       state?: string;
       /** only of this task */
       name?: string;
       /** only of this node */
       worker?: string;
+      /** only with this part of an id */
+      id?: string;
+      /** only with this text in their arguments, whatever its case */
+      arguments?: string;
       /** only with an event at or after this time */
       since?: string;
       /** only with an event at or before this time */
@@ -1672,6 +1838,8 @@ export interface Routes {
     answer: {
       items: Record<string, unknown>[];
       next_cursor: string | null;
+      is_partial: boolean;
+      counts: Record<string, number> | null;
     };
   };
   /** Send a task to C++ or Python workers, once per Idempotency-Key. For a game server or an operator. A key with scopes needs `tasks`. */
@@ -1718,6 +1886,80 @@ export interface Routes {
       state: string;
     };
   };
+  /** Send all tasks that fit a filter again; failed ones unless it names states. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/tasks/retry': {
+    path: None;
+    query: None;
+    body: {
+      /** at least one condition */
+      filter: {
+        state?: ('PENDING' | 'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED')[];
+        /** the task's name */
+        name?: string;
+        /** the node that had it last */
+        worker?: string;
+        /** a part of the id */
+        id?: string;
+        /** a part of the arguments, whatever its case */
+        arguments?: string;
+        /** with an event at or after this time */
+        since?: string;
+        /** with an event at or before this time */
+        until?: string;
+      };
+      /** true: only count */
+      dry_run?: boolean;
+      /** next_cursor of the request before */
+      cursor?: string;
+      /** for the audit log */
+      reason?: string;
+    };
+    answer: {
+      matched: number;
+      changed: number;
+      failed: number;
+      is_partial: boolean;
+      next_cursor: string | null;
+    };
+  };
+  /** Revoke all tasks that fit a filter; those that have not ended unless it names states. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/tasks/revoke': {
+    path: None;
+    query: None;
+    body: {
+      /** at least one condition */
+      filter: {
+        state?: ('PENDING' | 'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED')[];
+        /** the task's name */
+        name?: string;
+        /** the node that had it last */
+        worker?: string;
+        /** a part of the id */
+        id?: string;
+        /** a part of the arguments, whatever its case */
+        arguments?: string;
+        /** with an event at or after this time */
+        since?: string;
+        /** with an event at or before this time */
+        until?: string;
+      };
+      /** true: only count */
+      dry_run?: boolean;
+      /** next_cursor of the request before */
+      cursor?: string;
+      /** for the audit log */
+      reason?: string;
+      /** true: end them even if they run */
+      terminate?: boolean;
+    };
+    answer: {
+      matched: number;
+      changed: number;
+      failed: number;
+      is_partial: boolean;
+      next_cursor: string | null;
+    };
+  };
   /** A task's state and result. For a game server or an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/tasks/{id}': {
     path: {
@@ -1739,22 +1981,66 @@ export interface Routes {
     body: undefined;
     answer: undefined;
   };
-  /** Workers that are alive. For an operator. A key with scopes needs `tasks` or `read`. */
+  /** Send a task again, with its whole original arguments, under a new id. For an operator. A key with scopes needs `tasks`. */
+  'POST /api/tasks/{id}/retry': {
+    path: {
+      id: string;
+    };
+    query: {
+      /** instead of its own */
+      queue?: string;
+    };
+    body: undefined;
+    answer: {
+      id: string;
+    };
+  };
+  /** What a task led to: chain, groups, chords; at most 50 nodes per level. For a game server or an operator. A key with scopes needs `tasks` or `read`. */
+  'GET /api/tasks/{id}/tree': {
+    path: {
+      id: string;
+    };
+    query: None;
+    body: undefined;
+    answer: Record<string, unknown>;
+  };
+  /** Workers that are alive, and those that were lost in the last hour. For an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/workers': {
     path: None;
     query: None;
     body: undefined;
     answer: {
-      items: {
+      items: ({
         node: string;
+        state: 'online' | 'lost';
+        kind: 'celery' | 'skirmish';
+        last_heartbeat: string;
+        lost_at?: string;
         instance?: string;
-        last_heartbeat?: string;
         host?: string;
         pid?: string;
         started?: string;
+        returned?: number;
         queues?: string[];
-      }[];
-      next_cursor: string | null;
+        active?: unknown;
+        processed?: unknown;
+        loadavg?: unknown;
+        software?: string;
+      })[];
+      next_cursor: null;
+      computed_at: string;
+    };
+  };
+  /** The same for commands that change nothing: ping, stats, active, reserved, scheduled, registered, revoked, active_queues, conf, report, clock. For an operator. A key with scopes needs `tasks` or `read`. */
+  'GET /api/workers/{name}/{command}': {
+    path: {
+      name: string;
+      command: string;
+    };
+    query: None;
+    body: undefined;
+    answer: {
+      answers: Record<string, unknown>;
     };
   };
   /** Remote control of the node with this name before the @, or of `all`; the body holds the arguments. For an operator. A key with scopes needs `tasks`. */

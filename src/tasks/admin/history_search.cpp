@@ -1,7 +1,7 @@
 // Reading the history: pages by condition, and single tasks.
 #include "core/parse.hpp"
 #include "tasks/admin/history.hpp"
-#include "tasks/protocol/base64.hpp"
+#include "core/base64.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/scripts.hpp"
 
@@ -455,6 +455,10 @@ awaitable<result<history_page>> read_history(broker_view at, history_query q) {
   if (page && q.cursor.empty()) {
     auto counted = co_await count(at, q);
     page->counts = std::move(counted);
+    if (by_text && !page->counts) {
+      auto searched = co_await read_by_text(at, q, until);
+      page->counts = std::move(searched->counts);
+    }
   }
   co_return page;
 }

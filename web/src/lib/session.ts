@@ -45,5 +45,5 @@ export function noteProblem(problem: unknown): void {
 
 /** The server is older than this page, or built without that part. */
 export function isNotOffered(problem: unknown): boolean {
-  return problem instanceof ApiError && (problem.status === 405 || (problem.status === 404 && /no such route/.test(problem.detail)));
+  return problem instanceof ApiError && (problem.status === 405 || (problem.status === 404 && /no such route|^HTTP status 404$/.test(problem.detail)));
 }

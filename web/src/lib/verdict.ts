@@ -11,10 +11,10 @@ export interface Facts {
   events_waiting?: number | undefined;
   unfiled_mb?: number | undefined;
   unfiled_age_s?: number | undefined;
-  queues?: {name: string; depth: number; oldest_age_s?: number | null; consumers: number; is_paused?: boolean; paused?: boolean}[] | undefined;
+  queues?: {name: string; depth: number; oldest_age_s?: number | null; consumers: number; paused?: boolean}[] | undefined;
   failures?: number | undefined;
   dead_letters?: number | undefined;
-  workers?: {node: string; is_lost?: boolean; lost_at?: string | null}[] | undefined;
+  workers?: {node: string; state?: string; lost_at?: string | null}[] | undefined;
   window_lag_s?: number | undefined;
   load_failures?: number | undefined;
   slow_readers?: number | undefined;
@@ -48,7 +48,7 @@ export function checksOf(facts: Facts): Check[] {
   const out: Check[] = [];
   const measured = (name: Key, value: number | undefined, bounds: Bounds, unit: Check['unit'], page: string[], cause: Key, values: Values = {}) => {
     const level = levelOf(value, bounds);
-    out.push({name, level, value, unit, page, ...(level === 'warn' || level === 'bad' ? {cause: {key: cause, values: {n: value ?? 0, ...values}}} : {})});
+    out.push({name, level, value, unit, page, ...(level === 'warn' || level === 'bad' ? {cause: {key: cause, values: {n: Math.round((value ?? 0) * 10) / 10, ...values}}} : {})});
   };
 
   const down = ready && (['redis', 'sql'] as const).filter((one) => ready[one] !== 'ok').map((one) => (one === 'redis' ? 'Redis' : 'SQL'));
@@ -72,11 +72,11 @@ export function checksOf(facts: Facts): Check[] {
 
   measured('check.commits', facts.commit_p99_ms, [100, 1_000], 'ms', ['system'], 'cause.commits');
   measured('check.waiting', facts.events_waiting, [10_000, 100_000], 'count', ['system'], 'cause.waiting');
-  measured('check.unfiled', facts.unfiled_age_s, [5, 30], 's', ['system'], 'cause.unfiled', {mb: facts.unfiled_mb ?? 0});
+  measured('check.unfiled', facts.unfiled_age_s, [5, 30], 's', ['system'], 'cause.unfiled', {mb: Math.round((facts.unfiled_mb ?? 0) * 10) / 10});
 
   const busy = (queues ?? []).filter(({depth}) => depth > 0);
   const oldest = [...busy].sort((a, b) => (b.oldest_age_s ?? 0) - (a.oldest_age_s ?? 0))[0];
-  const unserved = busy.find((one) => one.consumers === 0 && !one.is_paused && !one.paused);
+  const unserved = busy.find((one) => one.consumers === 0 && !one.paused);
   const oldest_s = queues === undefined ? undefined : (oldest?.oldest_age_s ?? 0);
   const queue_level = queues === undefined ? 'unknown' : worst(levelOf(oldest_s, [60, 600]), unserved ? 'bad' : 'ok');
   out.push({
@@ -92,7 +92,7 @@ export function checksOf(facts: Facts): Check[] {
 
   measured('check.failures', facts.failures, [1, 50], 'count', ['tasks'], 'cause.failures');
   measured('check.dead_letters', facts.dead_letters, [1, 100], 'count', ['dead-letters'], 'cause.dead_letters');
-  const lost = workers?.filter((one) => one.is_lost || one.lost_at);
+  const lost = workers?.filter((one) => one.state === 'lost' || one.lost_at);
   measured('check.workers', lost?.length, [1, 1], 'count', ['workers'], 'cause.workers', {name: lost?.[0]?.node ?? ''});
   measured('check.window', facts.window_lag_s, [60, 600], 's', ['system'], 'cause.window');
   measured('check.loads', facts.load_failures, [1, 50], 'count', ['system'], 'cause.loads');

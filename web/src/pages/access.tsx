@@ -75,7 +75,7 @@ function Keys() {
       title: t('access.state'),
       cell: (key) => {
         const state = stateOf(key);
-        return <State level={state === 'valid' ? 'ok' : 'unknown'}>{t(`access.${state}`)}</State>;
+        return <State level={state === 'valid' ? 'ok' : 'unknown'} icon={state === 'valid' ? 'ok' : 'cross'}>{t(`access.${state}`)}</State>;
       },
       by: stateOf,
     },
@@ -86,7 +86,7 @@ function Keys() {
       title: '',
       cell: (key) =>
         stateOf(key) === 'valid' ? (
-          <Action kind="plain" onClick={async () => void (await revoke(key))}>
+          <Action onClick={async () => void (await revoke(key))}>
             {t('access.revoke')}
           </Action>
         ) : null,

@@ -71,7 +71,7 @@ function useFacts(ring: Ring | undefined): Facts {
     unfiled_mb: latest('unfiled_mb'),
     unfiled_age_s: latest('unfiled_age_s'),
     queues: fresh(queues) === undefined ? undefined : listOf<NonNullable<Facts['queues']>[number]>(queues.data).rows,
-    failures: (ring && sumOfLast(ring, 'tasks_failed_per_s', 300)) ?? counters.grown('skirmish_tasks_failed'),
+    failures: rounded(ring && sumOfLast(ring, 'tasks_failed_per_s', 300)) ?? counters.grown('skirmish_tasks_failed'),
     dead_letters: deadLetters && (deadLetters.total ?? listOf(deadLetters).rows.length),
     workers: fresh(workers) === undefined ? undefined : listOf<NonNullable<Facts['workers']>[number]>(workers.data).rows,
     window_lag_s: latest('window_lag_s') ?? metric('skirmish_window_lag_seconds'),
@@ -80,6 +80,7 @@ function useFacts(ring: Ring | undefined): Facts {
   };
 }
 
+const rounded = (value: number | undefined) => (value === undefined ? undefined : Math.round(value));
 const hrefs = (check: Check) => (navigation.some(({path}) => path === check.page[0]) ? link(check.page) : undefined);
 
 function Verdict({checks}: {checks: Check[]}) {
@@ -93,7 +94,9 @@ function Verdict({checks}: {checks: Check[]}) {
         <Icon name={isKnown ? 'ok' : 'unknown'} />
         <div>
           <strong>{isKnown ? t('now.ok') : t('now.asking')}</strong>
-          <p>{isKnown ? t('now.ok_note', {n: known}) : '\u00a0'}</p>
+          <p>
+            {isKnown ? t('now.ok_note', {n: known}) : '\u00a0'} {isKnown && known < checks.length && t('now.not_known', {n: checks.length - known})}
+          </p>
         </div>
       </div>
     );

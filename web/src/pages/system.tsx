@@ -12,7 +12,7 @@ import {Age, Facts, FilterField, State, Time} from '../ui/parts';
 import {Table, type Column} from '../ui/table';
 import {now} from '../lib/format';
 
-interface Server { server: string; pid: number; version: string; started_at: string; seen_at: string; connections: number; role: string }
+interface Server { server: string; pid: number; version: string; started_at: string; seen_at: string; connections: number; role: string; state?: string }
 interface Slow { at: string; method: string; route: string; status: number; duration_ms: number; request_id: string }
 interface Warning { at: string; level: string; event: string; message: string; count: number }
 interface Setting { name: string; value?: unknown; masked?: string; source: string }
@@ -38,7 +38,7 @@ function Servers() {
   const servers = useList<Server>('/api/servers', {every_s: 5});
   const columns: Column<Server>[] = [
     {name: 'server', title: t('system.server'), cell: ({server}) => <code>{server}</code>, by: ({server}) => server},
-    {name: 'role', title: t('system.role'), cell: ({role}) => role, by: ({role}) => role},
+    {name: 'role', title: t('system.role'), cell: ({role, state}) => (state === 'lost' ? <State level="bad">{t('system.lost')}</State> : role), by: ({role}) => role},
     {name: 'version', title: t('status.version'), cell: ({version}) => version, isExtra: true},
     {name: 'up', title: t('system.up'), cell: ({started_at}) => duration(Math.max(0, Math.floor((now.value - (toMs(started_at) ?? now.value)) / 1000))), by: ({started_at}) => started_at, isNumber: true},
     {name: 'connections', title: t('system.connections'), cell: ({connections}) => number(connections), by: ({connections}) => connections, isNumber: true},
@@ -131,7 +131,7 @@ function Caches() {
     {name: 'near', title: t('system.near'), cell: ({near}) => number(near), by: ({near}) => near, isNumber: true, isExtra: true},
     {name: 'misses', title: t('system.misses'), cell: ({misses}) => number(misses), by: ({misses}) => misses, isNumber: true, isExtra: true},
     {name: 'stale', title: t('system.stale'), cell: ({stale}) => number(stale), by: ({stale}) => stale, isNumber: true, isExtra: true},
-    {name: 'load', title: t('system.load_p99'), cell: ({load_s}) => (load_s === undefined ? '–' : load_s === Infinity ? '> 10 s' : `≤ ${duration(load_s)}`), by: ({load_s}) => load_s, isNumber: true},
+    {name: 'load', title: t('system.load_p99'), cell: ({load_s}) => (load_s === undefined ? '–' : load_s === Infinity ? '> 10 s' : `≤ ${duration(load_s)}`), by: ({load_s}) => load_s, isNumber: true, isExtra: true},
     {name: 'failures', title: t('system.load_failures'), cell: ({failures}) => (failures ? <State level="warn">{number(failures)}</State> : number(0)), by: ({failures}) => failures, isNumber: true},
   ];
   return (

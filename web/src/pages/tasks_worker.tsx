@@ -41,16 +41,24 @@ export function WorkerState({worker}: {worker: Worker}) {
   );
 }
 
-/** A route takes the part before the @; the answer names the whole nodes that replied. */
-async function control<T>(node: string, command: string, body: Record<string, unknown> = {}, signal?: AbortSignal): Promise<T | undefined> {
-  const name = pathSegment(node.split('@')[0] ?? node);
-  const {body: answer} = await api.raw<{answers: Record<string, T>}>('POST', `/api/workers/${name}/${command}`, {body, ...(signal ? {signal} : {})});
-  return answer.answers[node];
+interface Replies<T> {
+  answers: Record<string, T>;
 }
 
-/** The same, when it has to be done: a worker that refuses or does not answer is an error. */
+/** A route takes the part before the @; its answer names the whole nodes that replied. */
+function commandPath(node: string, command: string): string {
+  return `/api/workers/${pathSegment(node.split('@')[0] ?? node)}/${command}`;
+}
+
+/** Asks for something that changes nothing; undefined: the worker did not answer. */
+async function inquire<T>(node: string, command: string, signal: AbortSignal): Promise<T | undefined> {
+  return (await api.raw<Replies<T>>('GET', commandPath(node, command), {signal})).body.answers[node];
+}
+
+/** Has something done: a worker that refuses or does not answer is an error. */
 async function order(node: string, command: string, body: Record<string, unknown> = {}): Promise<void> {
-  const answer = await control<{ok?: unknown; error?: string}>(node, command, body);
+  const {body: all} = await api.raw<Replies<{ok?: unknown; error?: string}>>('POST', commandPath(node, command), {body});
+  const answer = all.answers[node];
   if (answer === undefined && command !== 'shutdown') throw new Error(t('workers.no_answer'));
   if (answer?.error) throw new Error(String(answer.error));
 }
@@ -131,7 +139,7 @@ function Answer<T>({node, command, title, every_s, actions, isEmpty, empty, chil
   empty?: string;
   children(answer: T, reload: () => void): ComponentChildren;
 }) {
-  const read = useLoad(`${node} ${command}`, async (signal) => (await control<T>(node, command, {}, signal)) ?? null, every_s === undefined ? {} : {every_s});
+  const read = useLoad(`${node} ${command}`, async (signal) => (await inquire<T>(node, command, signal)) ?? null, every_s === undefined ? {} : {every_s});
   return (
     <Panel title={title} wide actions={actions?.(read.reload)}>
       <Loaded from={read} isEmpty={(answer) => answer === null || (isEmpty?.(answer) ?? false)} empty={read.data === null ? t('workers.no_answer') : (empty ?? t('state.empty'))}>

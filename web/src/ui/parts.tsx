@@ -36,10 +36,10 @@ export type Level = 'ok' | 'warn' | 'bad' | 'unknown';
 const icons: Record<Level, IconName> = {ok: 'ok', warn: 'warn', bad: 'cross', unknown: 'unknown'};
 
 /** A state that is told by a shape and a word, not by the colour alone. */
-export function State({level, children}: {level: Level; children: ComponentChildren}) {
+export function State({level, icon, children}: {level: Level; icon?: IconName; children: ComponentChildren}) {
   return (
     <span class={`state ${level}`}>
-      <Icon name={icons[level]} />
+      <Icon name={icon ?? icons[level]} />
       <span>{children}</span>
     </span>
   );

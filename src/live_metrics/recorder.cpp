@@ -1,0 +1,74 @@
+#include "live_metrics/recorder.hpp"
+
+#include "core/log.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <memory>
+
+namespace skirmish::live_metrics {
+namespace {
+
+using namespace std::chrono_literals;
+using steady = std::chrono::steady_clock;
+
+}  // namespace
+
+awaitable<void> recorder::run() {
+  asio::steady_timer timer(io_);
+  auto before = std::make_unique<reading>(metrics_.text());
+  auto before_at = steady::now();
+  while (true) {
+    const auto now = clock_.now();
+    timer.expires_after(std::chrono::floor<std::chrono::seconds>(now) + 1s - now);
+    co_await timer.async_wait(use_awaitable);
+    const auto at = std::chrono::floor<std::chrono::seconds>(clock_.now());
+    // The clock is not the timer's: it may be a little behind.
+    const auto latest = to_.latest();
+    if (latest && latest->at == at) continue;
+    auto reads = std::make_unique<reading>(metrics_.text());
+    const auto reads_at = steady::now();
+    sample s{at, values_between(*before, *reads, reads_at - before_at)};
+    add_answer(s.of);
+    to_.put(s);
+    before = std::move(reads);
+    before_at = reads_at;
+  }
+}
+
+void recorder::add_answer(values& to) const {
+  if (steady::now() - answer_.at > known_for) return;
+  to[unfiled_mb] = answer_.pending_mb;
+  to[online] = answer_.online;
+}
+
+awaitable<void> recorder::ask_redis() {
+  redis::request commands;
+  for (const auto& key : sources_.pending_bytes) commands.push("GET", key);
+  commands.push("ZCARD", sources_.online);
+  const auto replies = co_await redis_.exec(std::move(commands));
+  answer next;
+  double bytes = 0;
+  for (std::size_t i = 0; i < sources_.pending_bytes.size(); ++i)
+    bytes += static_cast<double>(replies[i].as_integer().value_or(0));
+  next.pending_mb = bytes / (1 << 20);
+  if (const auto n = replies[sources_.pending_bytes.size()].as_integer())
+    next.online = static_cast<double>(*n);
+  next.at = steady::now();
+  answer_ = next;
+}
+
+awaitable<void> recorder::run_redis() {
+  asio::steady_timer pause(io_);
+  while (true) {
+    try {
+      co_await ask_redis();
+    } catch (const failure& e) {
+      log::debug("metrics_not_read", {{"error", e.what()}});
+    }
+    pause.expires_after(1s);
+    co_await pause.async_wait(use_awaitable);
+  }
+}
+
+}  // namespace skirmish::live_metrics
