@@ -2,7 +2,7 @@
 import '../style/world.css';
 import {t} from '../i18n';
 import {number} from '../lib/format';
-import {useApi, useList} from '../lib/resource';
+import {useList} from '../lib/resource';
 import {filter, go, here, link, setFilters} from '../lib/router';
 import {api} from '../lib/session';
 import {ask} from '../ui/dialog';
@@ -24,10 +24,8 @@ function Search() {
   const query: Record<string, string | number> = {limit: 100};
   if (q) query.query = q;
   if (online === 'true' || online === 'false') query.online = online;
-  const options = {query, every_s: 10};
-  const list = useList<Found>('/api/players', options);
-  const first = useApi<{is_partial?: boolean}>('/api/players', {query}); // the same answer, for what it says of itself
-  const isPartial = (first.data?.is_partial ?? false) && list.next !== undefined;
+  const list = useList<Found>('/api/players', {query, every_s: 10});
+  const isPartial = list.is_partial && list.next !== undefined;
   const create = async () => {
     let made: string | undefined;
     const isDone = await ask({
