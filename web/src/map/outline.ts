@@ -2,7 +2,7 @@
 import land from 'outline:land';
 import {project} from './projection';
 
-const steps_per_degree = 4;
+const steps_per_degree = 2;
 
 /** Rings of longitude and latitude, in turn. */
 export function unpackOutline(text: string): Float64Array[] {

@@ -80,3 +80,8 @@ export function scaleBar(view: View, most_px: number): {metres: number; px: numb
   const metres = power * (most >= 5 * power ? 5 : most >= 2 * power ? 2 : 1);
   return {metres, px: metres / metres_per_px};
 }
+
+/** 48.8569° N, 2.3518° E. */
+export function placeText(lat: number, lon: number): string {
+  return `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? 'S' : 'N'}, ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? 'W' : 'E'}`;
+}

@@ -1,5 +1,4 @@
 // #/boards: the leaderboards; #/boards/<board>: its live top, the places around a player, settings and seasons.
-import '../style/world.css';
 import {useEffect, useState} from 'preact/hooks';
 import {ApiError} from 'skirmish-client';
 import {t, type Key} from '../i18n';
@@ -28,11 +27,12 @@ export default function Boards() {
 const choices = {order: ['desc', 'asc'], operator: ['best', 'set', 'increment', 'decrement'], rank_mode: ['ordinal', 'competition', 'dense']} as const;
 type Chosen = keyof typeof choices;
 const chosen = Object.keys(choices) as Chosen[];
-const choiceText = (name: Chosen, value: string) => t(`boards.${name}_${value}` as Key);
+const titles: Record<Chosen, Key> = {order: 'boards.order', operator: 'boards.operator', rank_mode: 'boards.rank_mode'};
+const choiceText = (name: Chosen, value: string) => t(`board.${name}_${value}` as Key);
 
 function fieldsOf(now?: Settings): Field[] {
   return [
-    ...chosen.map((name): Field => ({name, label: t(`boards.${name}`), type: 'select', value: now?.[name] ?? choices[name][0], options: choices[name].map((one) => [one, choiceText(name, one)] as const)})),
+    ...chosen.map((name): Field => ({name, label: t(titles[name]), type: 'select', value: now?.[name] ?? choices[name][0], options: choices[name].map((one) => [one, choiceText(name, one)] as const)})),
     {name: 'reset', label: t('boards.reset'), value: now?.reset ?? '', isOptional: true, hint: t('boards.reset_hint')},
     {name: 'seasons_kept', label: t('boards.seasons_kept'), type: 'number', value: String(now?.seasons_kept ?? 100)},
   ];
@@ -59,7 +59,7 @@ function List() {
   const columns: Column<Board>[] = [
     {name: 'board', title: t('boards.board'), by: ({board}) => board, cell: ({board}) => <a href={link(['boards', board])}>{board}</a>},
     {name: 'players', title: t('page.players'), isNumber: true, by: ({players}) => players, cell: ({players}) => number(players)},
-    ...chosen.map((name): Column<Board> => ({name, title: t(`boards.${name}`), isExtra: true, by: (row) => row[name], cell: (row) => (row[name] ? choiceText(name, row[name]) : '–')})),
+    ...chosen.map((name): Column<Board> => ({name, title: t(titles[name]), isExtra: true, by: (row) => row[name], cell: (row) => (row[name] ? choiceText(name, row[name]) : '–')})),
     {name: 'reset', title: t('boards.reset'), isExtra: true, cell: ({reset}) => (reset ? <code>{reset}</code> : t('boards.never'))},
     {name: 'season', title: t('boards.season'), isNumber: true, by: ({season}) => season, cell: ({season}) => number(season)},
   ];
@@ -128,7 +128,7 @@ function OneBoard({board}: {board: string}) {
             {(one) => (
               <Facts
                 of={[
-                  ...chosen.map((name) => [t(`boards.${name}`), choiceText(name, one[name])] as const),
+                  ...chosen.map((name) => [t(titles[name]), choiceText(name, one[name])] as const),
                   [t('boards.reset'), one.reset ? <code>{one.reset}</code> : t('boards.never')],
                   [t('boards.next_reset'), one.next_reset && <Time at={one.next_reset} />],
                   [t('boards.season'), number(one.season)],

@@ -1,5 +1,4 @@
 // #/chat: the channels; #/chat/<channel>: what is said there, who is there, and who may not be.
-import '../style/world.css';
 import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
 import type {ChatMessage} from 'skirmish-client';
 import {t, type Key} from '../i18n';

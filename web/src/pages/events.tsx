@@ -1,5 +1,4 @@
 // #/events: what is committed, as it comes. The newest are read first; from there on the log is followed.
-import '../style/world.css';
 import {useEffect, useRef, useState} from 'preact/hooks';
 import {t} from '../i18n';
 import {number} from '../lib/format';

@@ -1,5 +1,4 @@
 // #/levels: all of them and the popular ones, and how their cache does; #/levels/<id>: one.
-import '../style/world.css';
 import {t} from '../i18n';
 import {useCounters} from '../lib/counters';
 import {number, percent} from '../lib/format';

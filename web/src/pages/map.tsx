@@ -1,12 +1,11 @@
 // #/map: where the players are. The place, the zoom and who is followed are in the address.
-import '../style/world.css';
 import {useMemo, useRef, useState} from 'preact/hooks';
 import {t} from '../i18n';
 import {duration, now, number} from '../lib/format';
 import {isNotOffered} from '../lib/session';
 import {useApi} from '../lib/resource';
 import {filter, link, setFilters} from '../lib/router';
-import {boxOf, unproject, type View} from '../map/projection';
+import {boxOf, placeText, unproject, type View} from '../map/projection';
 import {single_max, WorldMap} from '../map/world_map';
 import {usePositions, type Box} from '../map/positions';
 import {visible, type Points} from '../map/points';
@@ -14,10 +13,6 @@ import {PageHead} from '../ui/layout';
 import {Empty, Panel, Problem} from '../ui/panel';
 import {Facts} from '../ui/parts';
 import {Table, type Column} from '../ui/table';
-
-export function placeText(lat: number, lon: number): string {
-  return `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? 'S' : 'N'}, ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? 'W' : 'E'}`;
-}
 
 interface Spot { lat: number; lon: number }
 

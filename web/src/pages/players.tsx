@@ -1,5 +1,4 @@
 // #/players: search; #/players/<id>: everything about one.
-import '../style/world.css';
 import {t} from '../i18n';
 import {number} from '../lib/format';
 import {useList} from '../lib/resource';

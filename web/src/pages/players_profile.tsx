@@ -13,7 +13,7 @@ import {Empty, Loaded, Panel, Problem} from '../ui/panel';
 import {Action, Age, Copy, Facts, State, Time} from '../ui/parts';
 import {Table, type Column} from '../ui/table';
 import {eventText, type GameEvent} from './events_data';
-import {placeText} from './map';
+import {placeText} from '../map/projection';
 
 interface Player { player_id: string; name: string; email?: string | null; level: number; created_at: string }
 interface Versioned { player: Player; etag: string | undefined }
@@ -143,7 +143,7 @@ function Profile({path, known, reload}: {path: string; known: Versioned; reload(
       )}
       {(['name', 'email'] as const).map((name) => (
         <label class="field" key={name}>
-          <span>{t(`players.${name}`)}</span>
+          <span>{t(name === 'name' ? 'players.name' : 'players.email')}</span>
           <input name={name} value={typed[name]} required={name === 'name'} maxLength={name === 'name' ? 64 : 254} autocomplete="off" onInput={(event) => setTyped({...typed, [name]: event.currentTarget.value})} />
         </label>
       ))}
