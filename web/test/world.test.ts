@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import land from 'outline:land';
 import {densityOf, paintDensity} from '../src/map/density';
-import {unpackOutline} from '../src/map/outline';
+import {unpackOutline, unwrap} from '../src/map/outline';
 import {fromColumns, fromRows, nearest, strength, visible} from '../src/map/points';
 import {boxOf, clampView, fitView, fromScreen, moveBy, placeText, project, scaleBar, toScreen, unproject, zoomAt, type View} from '../src/map/projection';
 import {eventText, fitsEvent, playersIn, Rate} from '../src/pages/events_data';
@@ -71,6 +71,10 @@ test('the outline is that of the land, and small', () => {
   }).length % 2 === 1;
   assert.ok(inside(2.35, 48.85) && inside(-100, 40) && inside(134, -25), 'Paris, Kansas and Australia are on land');
   assert.ok(!inside(-30, 30) && !inside(-150, 0), 'oceans are not');
+});
+test('no line of the outline goes across the whole map', () => {
+  for (const ring of unpackOutline(land).map(unwrap))
+    for (let i = 2; i < ring.length; i += 2) if (ring[i + 1] !== -90) assert.ok(Math.abs(ring[i]! - ring[i - 2]!) < 180);
 });
 test('the nearest point is picked, and none that is far', () => {
   const points = fromRows([{player_id: 'a', lat: 0, lon: 0, age_s: 0}, {player_id: 'b', lat: 0, lon: 3, age_s: 0}], 0);

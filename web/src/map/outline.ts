@@ -31,19 +31,39 @@ export function unpackOutline(text: string): Float64Array[] {
   });
 }
 
+/** Rings that cross the 180th meridian go on beyond it; those around a pole are closed along it. */
+export function unwrap(ring: Float64Array): number[] {
+  const out: number[] = [];
+  let shift = 0;
+  for (let i = 0; i < ring.length; i += 2) {
+    if (i > 0) {
+      const step = ring[i]! - ring[i - 2]!;
+      if (step > 180) shift -= 360;
+      else if (step < -180) shift += 360;
+    }
+    out.push(ring[i]! + shift, ring[i + 1]!);
+  }
+  if (Math.abs(out.at(-2)! - out[0]!) > 180) out.push(out.at(-2)!, -90, out[0]!, -90);
+  return out;
+}
+
 let path: Path2D | undefined;
 
-/** The land on the unit square of the projection. */
+/** The land on the unit square of the projection, and what of it goes on beyond either edge. */
 export function landPath(): Path2D {
   if (path) return path;
   path = new Path2D();
-  for (const ring of unpackOutline(land)) {
-    for (let i = 0; i < ring.length; i += 2) {
-      const [x, y] = project(ring[i + 1]!, ring[i]!);
-      if (i === 0) path.moveTo(x, y);
-      else path.lineTo(x, y);
+  for (const ring of unpackOutline(land).map(unwrap)) {
+    const lons = ring.filter((_, i) => i % 2 === 0);
+    const shifts = [0, ...(Math.max(...lons) > 180 ? [-1] : []), ...(Math.min(...lons) < -180 ? [1] : [])];
+    for (const shift of shifts) {
+      for (let i = 0; i < ring.length; i += 2) {
+        const [x, y] = project(ring[i + 1]!, ring[i]!);
+        if (i === 0) path.moveTo(x + shift, y);
+        else path.lineTo(x + shift, y);
+      }
+      path.closePath();
     }
-    path.closePath();
   }
   return path;
 }
