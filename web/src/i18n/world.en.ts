@@ -162,7 +162,7 @@ export const world_en = {
   'chat.presence': 'Who is here',
   'chat.presence_empty': 'Nobody is on this channel.',
   'chat.more_names': {one: 'and {n} more', other: 'and {n} more'},
-  'chat.more_barred': 'Only the first 200 are shown.',
+  'chat.more_barred': 'Only the first 100 are shown.',
   'chat.mutes': 'Mutes',
   'chat.bans': 'Bans',
   'chat.mutes_empty': 'Everybody may speak.',

@@ -165,7 +165,7 @@ export const world_fr: Dictionary<keyof typeof world_en> = {
   'chat.presence': 'Qui est là',
   'chat.presence_empty': 'Personne sur ce canal.',
   'chat.more_names': {one: 'et {n} autre', many: 'et {n} d’autres', other: 'et {n} autres'},
-  'chat.more_barred': 'Seuls les 200 premiers sont montrés.',
+  'chat.more_barred': 'Seuls les 100 premiers sont montrés.',
   'chat.mutes': 'Muets',
   'chat.bans': 'Exclusions',
   'chat.mutes_empty': 'Tout le monde peut parler.',

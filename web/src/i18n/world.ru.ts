@@ -165,7 +165,7 @@ export const world_ru: Dictionary<keyof typeof world_en> = {
   'chat.presence': 'Кто здесь',
   'chat.presence_empty': 'На канале никого.',
   'chat.more_names': {one: 'и ещё {n}', few: 'и ещё {n}', many: 'и ещё {n}', other: 'и ещё {n}'},
-  'chat.more_barred': 'Показаны только первые 200.',
+  'chat.more_barred': 'Показаны только первые 100.',
   'chat.mutes': 'Лишены слова',
   'chat.bans': 'Исключены',
   'chat.mutes_empty': 'Говорить могут все.',

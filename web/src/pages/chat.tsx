@@ -22,7 +22,7 @@ export default function Chat() {
 }
 
 function Channels() {
-  const list = useList<Channel>('/api/chat', {query: {limit: 200}, every_s: 5});
+  const list = useList<Channel>('/api/chat', {query: {limit: 100}, every_s: 5});
   const wanted = filter('q').toLowerCase();
   const columns: Column<Channel>[] = [
     {name: 'channel', title: t('chat.channel'), by: ({channel}) => channel, cell: ({channel}) => <a href={link(['chat', channel])}>{channel}</a>},
@@ -59,8 +59,8 @@ const mute_spans: readonly (readonly [string, Key])[] = [['600', 'chat.span_10m'
 
 function OneChannel({channel}: {channel: string}) {
   const path = `/api/chat/${encodeURIComponent(channel)}`;
-  const mutes = useList<Barred>(`${path}/mutes`, {query: {limit: 200}, every_s: 15});
-  const bans = useList<Barred>(`${path}/bans`, {query: {limit: 200}, every_s: 15});
+  const mutes = useList<Barred>(`${path}/mutes`, {query: {limit: 100}, every_s: 15});
+  const bans = useList<Barred>(`${path}/bans`, {query: {limit: 100}, every_s: 15});
   const bar = async (kind: Barring, player_id?: string) => {
     const isDone = await ask({
       title: t(kind === 'mutes' ? 'chat.mute_title' : 'chat.ban_title', {channel}),
