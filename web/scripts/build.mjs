@@ -5,6 +5,7 @@ import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {gzipSync} from 'node:zlib';
+import {outline} from './outline.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -27,6 +28,32 @@ const texts = {
       const watchFiles = (await filesUnder(folder)).filter((one) => one.endsWith('.ts'));
       return {contents, loader: 'js', resolveDir: folder, watchFiles};
     });
+  },
+};
+
+// In dist, keys of texts are two or three letters. Those that a page puts together (`check.${name}`) stay as they are.
+const keys = {
+  name: 'keys',
+  async setup({onLoad}) {
+    const sources = (await filesUnder(join(root, 'src'))).filter((path) => /\.tsx?$/.test(path) && !/[/\\]widget[/\\]/.test(path));
+    const made = new Set();
+    for (const path of sources)
+      for (const [, prefix] of (await readFile(path, 'utf8')).matchAll(/`([a-z_]+\.[a-z_.]*)\$\{/g)) made.add(prefix);
+    const english = Object.keys((await evaluate(join(root, 'src/i18n/en.ts'))).en);
+    const short = new Map(english.filter((key) => ![...made].some((prefix) => key.startsWith(prefix))).map((key, i) => [key, `k${i.toString(36)}`]));
+    onLoad({filter: /src[/\\].*\.tsx?$/}, async ({path}) => {
+      if (!sources.includes(path) || /i18n[/\\](fr|ru)\.ts$/.test(path)) return undefined;
+      const contents = (await readFile(path, 'utf8')).replace(/'([a-z_]+\.[a-zA-Z0-9_.]+)'/g, (whole, key) => (short.has(key) ? `'${short.get(key)}'` : whole));
+      return {contents, loader: path.endsWith('x') ? 'tsx' : 'ts'};
+    });
+  },
+};
+
+// The client's streams of events are for game servers.
+const without_streams = {
+  name: 'without_streams',
+  setup({onLoad}) {
+    onLoad({filter: /clients[/\\]typescript[/\\]src[/\\]stream\.ts$/}, () => ({contents: 'export class EventStream {}', loader: 'js'}));
   },
 };
 
@@ -60,7 +87,7 @@ const pages = {
   format: 'esm',
   splitting: true,
   metafile: true,
-  plugins: [texts],
+  plugins: [texts, keys, outline, without_streams],
 };
 
 const widget = {...common, entryPoints: ['src/widget/widget.ts'], outfile: 'dist/widget.js', format: 'iife'};
@@ -115,7 +142,7 @@ async function once() {
 if (process.argv.includes('--watch')) {
   await once();
   const rewrite = {name: 'html', setup: ({onEnd}) => onEnd(({metafile}) => (metafile ? writeHtml(metafile) : undefined))};
-  for (const options of [{...pages, minify: false, plugins: [texts, rewrite]}, widget]) await (await context(options)).watch();
+  for (const options of [{...pages, minify: false, plugins: [texts, outline, rewrite]}, widget]) await (await context(options)).watch();
 } else {
   await once().catch((problem) => {
     console.error(problem.message);

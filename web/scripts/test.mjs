@@ -4,6 +4,7 @@ import {spawnSync} from 'node:child_process';
 import {readdirSync, rmSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {outline} from './outline.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(root, 'node_modules/.test');
@@ -21,6 +22,7 @@ await build({
   jsxImportSource: 'preact',
   alias: {'skirmish-client': resolve(root, '../clients/typescript/src/index.ts')},
   loader: {'.css': 'empty', '.bin': 'binary'},
+  plugins: [outline],
   logLevel: 'warning',
 });
 const files = readdirSync(out).map((name) => join(out, name));

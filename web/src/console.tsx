@@ -1,5 +1,6 @@
 // The operators' page.
 import './style/tasks.css';
+import './style/world.css';
 import {effect} from '@preact/signals';
 import {render} from 'preact';
 import {loadLanguage, t} from './i18n';

@@ -2,9 +2,11 @@
 import {console_en} from './console.en';
 import {public_en} from './public.en';
 import {tasks_en} from './tasks.en';
+import {world_en} from './world.en';
 
 export const en = {
   ...console_en,
   ...public_en,
   ...tasks_en,
+  ...world_en,
 };

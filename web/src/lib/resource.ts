@@ -141,7 +141,7 @@ export function listOf<T>(answer: unknown): {rows: T[]; next: string | undefined
 }
 
 /** A list that grows by "show more": pages are read one after the other and put together. */
-export function useList<T>(path: string | null, options: ApiOptions = {}): Resource<T[]> & {next: string | undefined; more(): void} {
+export function useList<T>(path: string | null, options: ApiOptions = {}): Resource<T[]> & {next: string | undefined; is_partial: boolean; more(): void} {
   const {query, every_s} = options;
   const first = useApi<unknown>(path, options);
   const [extra, setExtra] = useState<{key: string; rows: T[]; next: string | undefined; problem?: unknown; is_loading: boolean}>();
@@ -168,6 +168,7 @@ export function useList<T>(path: string | null, options: ApiOptions = {}): Resou
     problem: first.problem ?? mine?.problem,
     is_loading: first.is_loading || (mine?.is_loading ?? false),
     next,
+    is_partial: (first.data as {is_partial?: boolean} | undefined)?.is_partial ?? false,
     more: () => void more(),
   };
 }

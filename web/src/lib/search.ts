@@ -42,7 +42,7 @@ export const finders: Finder[] = [
       .slice(0, limit)
       .map(({level_id, name}) => ({icon: 'layers', title: name, note: level_id, href: link(['levels', level_id])})),
   async (query, signal) =>
-    (await rows<{channel: string}>('/api/chat', {limit: 200}, signal))
+    (await rows<{channel: string}>('/api/chat', {limit: 100}, signal))
       .filter(({channel}) => channel.includes(query))
       .slice(0, limit)
       .map(({channel}) => ({icon: 'chat', title: channel, note: t('search.channel'), href: link(['chat', channel])})),

@@ -75,7 +75,7 @@ function Keys() {
       title: t('access.state'),
       cell: (key) => {
         const state = stateOf(key);
-        return <State level={state === 'valid' ? 'ok' : 'unknown'} icon={state === 'valid' ? 'ok' : 'cross'}>{t(`access.${state}`)}</State>;
+        return <State level={state === 'valid' ? 'ok' : 'unknown'} icon={state === 'valid' ? 'ok' : 'cross'}>{t(state === 'valid' ? 'access.valid' : state === 'revoked' ? 'access.revoked' : 'access.expired')}</State>;
       },
       by: stateOf,
     },

@@ -1,0 +1,4 @@
+declare module 'outline:land' {
+  const text: string;
+  export default text;
+}
