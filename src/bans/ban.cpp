@@ -101,6 +101,8 @@ std::optional<ban> from_json(std::string_view text) {
              *created_at, *until};
 }
 
+bool is_ipv4(const ip::address& a) { return a.is_v4() || a.to_v6().is_v4_mapped(); }
+
 network::bytes bytes_of(const ip::address& a) {
   return (a.is_v4() ? ip::make_address_v6(ip::v4_mapped, a.to_v4()) : a.to_v6()).to_bytes();
 }
@@ -117,10 +119,10 @@ network network_of(const subject& s) {
   const std::string_view value = s.value;
   const auto dash = std::min(value.find('-'), value.size());
   const auto address = ip::make_address(std::string(value.substr(0, dash)));
-  unsigned bits = address.is_v4() ? ipv4_prefix_bits + 32 : 64;
+  unsigned bits = is_ipv4(address) ? ipv4_prefix_bits + 32 : 64;
   if (s.is == kind::network) {
     const auto given = static_cast<unsigned>(parse_natural(value.substr(dash + 1)).value_or(0));
-    bits = address.is_v4() ? given + ipv4_prefix_bits : given;
+    bits = is_ipv4(address) ? given + ipv4_prefix_bits : given;
   }
   return {masked(bytes_of(address), bits), bits};
 }

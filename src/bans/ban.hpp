@@ -52,6 +52,9 @@ json::object to_json(const ban& b);
 // Of what Redis has; nullopt for what to_json() did not make.
 std::optional<ban> from_json(std::string_view text);
 
+// True of an IPv4 address, and of an IPv6 address that stands for one (RFC 4291, section 2.5.5.2).
+bool is_ipv4(const boost::asio::ip::address& a);
+
 // Of the addresses that stand for IPv4 ones (::ffff:0:0/96).
 inline constexpr unsigned ipv4_prefix_bits = 96;
 

@@ -59,7 +59,7 @@ std::optional<http::ban> ban_table::of_address(const boost::asio::ip::address& a
   const auto bytes = bytes_of(a);
   for (const auto& [bits, networks] : now->by_network) {
     // An IPv4 address is written as ::ffff:a.b.c.d here, which lies in ::/64, too.
-    if ((bits >= ipv4_prefix_bits) != a.is_v4()) continue;
+    if ((bits >= ipv4_prefix_bits) != is_ipv4(a)) continue;
     const auto found = networks.find(masked(bytes, bits));
     if (found == networks.end()) continue;
     if (auto b = told(*found->second)) return b;
