@@ -122,7 +122,7 @@ network network_of(const subject& s) {
   unsigned bits = is_ipv4(address) ? ipv4_prefix_bits + 32 : 64;
   if (s.is == kind::network) {
     const auto given = static_cast<unsigned>(parse_natural(value.substr(dash + 1)).value_or(0));
-    bits = is_ipv4(address) ? given + ipv4_prefix_bits : given;
+    bits = address.is_v4() ? given + ipv4_prefix_bits : given;
   }
   return {masked(bytes_of(address), bits), bits};
 }
