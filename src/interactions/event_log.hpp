@@ -63,11 +63,14 @@ class event_log {
   static constexpr std::size_t looked_at_max = 20'000;
 
   // At most `limit` events behind `since`, or from the oldest on.
-  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit,
-                           log_filter filter = {});
+  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit, log_filter filter);
+  // Of all events. Not a default argument: g++ 12 destroys those of aggregates twice in a co_await.
+  awaitable<log_page> read(std::optional<log_cursor> since, std::size_t limit) {
+    return read(std::move(since), limit, log_filter());
+  }
   // The same the other way round: from the newest on, or from `before`, a cursor of such a page.
   awaitable<log_page> read_newest(std::optional<log_cursor> before, std::size_t limit,
-                                  log_filter filter = {});
+                                  log_filter filter);
 
   // Removes entries older than `age`, in whole nodes of the stream (about a hundred entries).
   awaitable<void> trim(std::chrono::milliseconds age);
