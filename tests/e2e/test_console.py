@@ -175,7 +175,8 @@ def test_a_viewer_sees_everything_and_no_button_that_changes_something(site, bro
         site.go(path)
         assert browser.text("main h1")
         buttons = {one.text.strip() for one in browser.all("main .page-tools > button, main .panel-actions > button, main td button")}
-        assert buttons <= harmless, f"{path}: {buttons}"
+        # Pausing the tail of events holds only what this page shows.
+        assert buttons <= harmless | ({"Pause"} if path == "events" else set()), f"{path}: {buttons}"
     site.go("access")
     assert "Revoke" not in browser.text("main") and "Create key" not in browser.text("main")
 

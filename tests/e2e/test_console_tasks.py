@@ -166,7 +166,7 @@ def test_a_queue_is_paused_resumed_and_purged(site, browser):  # noqa: F811
     dialog(browser, "Purge", confirm="slow", reason="a test")
     queue = lambda: next(q for q in server.http("GET", "/api/queues").json["items"] if q["name"] == "slow")  # noqa: E731
     wait_until(lambda: queue()["depth"] == 0, 10, "the empty queue")
-    noted = server.http("GET", "/api/audit?route=/api/queues/%7Bname%7D/purge").json["items"]
+    noted = wait_until(lambda: server.http("GET", "/api/audit?route=/api/queues/%7Bname%7D/purge").json["items"], 20, "the note")
     assert "a test" in str(noted[0]["target"])
 
 

@@ -270,7 +270,7 @@ def test_what_a_caller_does(runtime, world, scenario):
 
 def test_a_revoked_key_ends_a_stream(server, built, proxy):
     made = server.http("POST", "/api/keys", {"role": "server", "label": "short"}).json
-    world = {"key": made["key"], "player": server.new_player(), "target": server.new_player()}
+    world = {"key": made["key"], "player": server.new_player(), "target": server.new_player(), "count": 200_000}
     proxy.plan(1, b"stream=", 2_000, 2_000)
     result = Node(server, proxy).start("stream", world)
     wait_until(lambda: proxy.cut_count == 1, 30, "the first frames")

@@ -2,6 +2,8 @@
 import {ApiError, Client, isAfter, type ClientOptions, type GameEvent, type Push, type WebSocketConstructor} from '../../src/index.js';
 
 export interface World {
+  /** Events of a stream. */
+  count?: number;
   /** Of the server. */
   url: string;
   /** Of the server behind a proxy that cuts connections. */
@@ -47,7 +49,7 @@ async function stream(world: World): Promise<unknown> {
   const out = client(world, world.cut_url).openStream(`cut-${world.player}`, {
     ...impatient, onState, onEnd: (why) => ends.push(why.message), onReject: (one) => rejections.push(one), queue_limit: 100,
   });
-  const count = 1_500;
+  const count = world.count ?? 1_500;
   let most = 0;
   for (let n = 0; n < count; n += 2) {
     const events: GameEvent[] = [n, n + 1].map((one) =>
@@ -128,6 +130,8 @@ async function socket(world: World): Promise<unknown> {
     });
     await api.delete('/api/sessions/current');
     expect((await ended) === 3500, 'the end of the session ends the socket');
+    // In force on every thread of the server within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
     const again = api.connect(impatient);
     await again.subscribe('general', () => {}).ready.then(() => expect(false, 'it is over'), () => {});
     expect(again.state === 'ended', 'a new one is not even tried');
