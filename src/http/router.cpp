@@ -90,8 +90,10 @@ result<void> check_query(exchange& x, const route& r) {
   return {};
 }
 
-// Whether an empty object will do: then the body may be left out, too.
-bool may_be_absent(const shape& body) {
+// Whether the request says that it has no body, by having no Content-Type, where an empty object
+// will do.
+bool leaves_body_out(const request& r, const shape& body) {
+  if (!r.header("content-type").empty()) return false;
   body_errors missing;
   body.check(json::object(), "", missing);
   return missing.empty();
@@ -100,7 +102,7 @@ bool may_be_absent(const shape& body) {
 // Parses and checks the body. On failure `errors` may say more than the message.
 result<void> check_body(exchange& x, const route& r, body_errors& errors) {
   if (!r.body) return {};
-  if (x.req.body.empty() && may_be_absent(*r.body)) {
+  if (x.req.body.empty() && leaves_body_out(x.req, *r.body)) {
     x.body = json::object();
     return {};
   }
@@ -310,8 +312,7 @@ awaitable<std::optional<response>> router::check_head_of(exchange& x, const rout
   }
   if (stranger) co_return std::move(stranger);
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
-  const auto type = x.req.header("content-type");
-  if (r.body && !is_json(type) && !(type.empty() && may_be_absent(*r.body)))
+  if (r.body && !is_json(x.req.header("content-type")) && !leaves_body_out(x.req, *r.body))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
   if (r.raw_body_limit_bytes != 0 && !is_json_body(x.req) &&
       !is_media_type(x.req.header("content-type"), "application/octet-stream"))
