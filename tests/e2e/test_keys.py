@@ -148,6 +148,12 @@ def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
     refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
     assert refused.status == 500 and state(server, b)["hp"] == hp, refused
     r.delete("attacks:pending")
+    slice_now = "activity:" + r.zrange("activity:open", 0, -1)[-1]
+    r.delete(slice_now)
+    r.rpush(slice_now, "text")
+    refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
+    assert refused.status == 500 and state(server, b)["hp"] == hp, refused
+    r.delete(slice_now)
     # One board that is damaged refuses what needs it, and nothing else.
     r.delete("leaderboard:global")
     r.rpush("leaderboard:global", "text")

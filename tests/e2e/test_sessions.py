@@ -447,3 +447,16 @@ def test_an_end_that_is_heard_of_during_a_check_is_not_forgotten(short_tmp, mari
         assert as_player(server, token, "POST", path).status == 401
     finally:
         server.stop()
+
+
+def test_who_is_on_a_private_channel_is_for_those_who_may_read_it(server):
+    ann, bob = new_player(server), new_player(server)
+
+    async def subscribed(channel):
+        async with server.ws(key=None, headers=bearer(opened_by_server(server, ann))) as socket:
+            await socket.send(json.dumps({"subscribe": {"channel": channel}, "cid": "1"}))
+            return "subscribed" in json.loads(await asyncio.wait_for(socket.recv(), 20))
+
+    for channel, allowed in ((f"presence:dm:{ann}", True), (f"presence:dm:{bob}", False), ("presence:general", True),
+                             (f"presence:notifications:{bob}", False), ("presence:presence:general", False)):
+        assert asyncio.run(subscribed(channel)) == allowed, channel
