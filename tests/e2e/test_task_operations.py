@@ -79,6 +79,9 @@ def test_a_queue_shows_depth_age_and_rates(idle):
 
 def test_a_queue_that_never_fills_has_rates(own_server):
     server = own_server
+    # A rate needs something to compare with: the queue has been looked at twice before.
+    assert result(server, "echo", 0) == 0
+    wait_until(lambda: (q := queue(server, "skirmish")) and q["out_per_s"] is not None)
     for i in range(40):
         assert result(server, "echo", i) == i
     flow = wait_until(lambda: (q := queue(server, "skirmish")) and q["out_per_s"] and q)
@@ -535,7 +538,8 @@ def test_queues_workers_and_tasks_are_pushed(own_server):
                 await receive()
             for channel, messages in got.items():
                 count = len([t for t, _ in messages if t > began])
-                assert 2 <= count <= time.monotonic() - began + 2, (channel, count)
+                # Fast workers end all tasks between two messages.
+                assert (1 if channel == "tasks" else 2) <= count <= time.monotonic() - began + 2, (channel, count)
             assert any(w["node"].startswith("serve-") for w in got["workers"][-1][1]["items"])
             assert any(q["name"] == "skirmish" for q in got["queues"][-1][1]["items"])
 
