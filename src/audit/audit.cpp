@@ -2,13 +2,13 @@
 
 #include "audit/audit_keys.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "db/soci.hpp"
 #include "redis/lease.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -45,7 +45,7 @@ std::string target_of(const http::exchange& x) {
     if (const auto* reason = body->if_contains("reason");
         reason && reason->is_string() && reason->get_string().size() <= reason_max_bytes)
       out["reason"] = *reason;
-  return json::serialize(out);
+  return json_text_of(out);
 }
 
 change change_of(const http::exchange& x, std::string method, std::string route, timestamp now) {

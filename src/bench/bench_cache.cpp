@@ -2,12 +2,12 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
+#include "core/json_text.hpp"
 #include "skirmish/cache.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -97,7 +97,7 @@ awaitable<bool> run_cache_bench(asio::io_context& io, const cache_options& chose
   if (chosen.as_json) {
     const boost::json::object out{
         {"memory_reads_per_s", memory_rate}, {"redis_reads_per_s", redis_rate}, {"ratio", ratio}};
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
   } else {
     fmt::print(
         "{} profiles, {} readers, one thread\nfrom Redis   {:>12.0f} reads/s\n"

@@ -6,12 +6,12 @@
 #include "cli/own_server.hpp"
 #include "core/descriptors.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -114,7 +114,7 @@ class chat_bench {
     const auto answer = json::parse(victim->subscribe(channel_, since));
     const auto& subscribed = answer.at("subscribed").as_object();
     if (!subscribed.at("recovered").as_bool()) ++gaps_;
-    for (const auto& m : subscribed.at("messages").as_array()) take(*victim, json::serialize(m));
+    for (const auto& m : subscribed.at("messages").as_array()) take(*victim, json_text_of(m));
     // The rest of what was missed follows as messages.
     watch(*victim, 1);
     alive_ = plan_.subscribers;
@@ -265,7 +265,7 @@ bool run_chat_bench(const chat_plan& plan, const std::string& url, const std::st
                      {"closed_loop", closed.to_json()},
                      {"open_loop", open.to_json()},
                      {"cut", std::move(resumed)}};
-    fmt::print("{}\n", json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return good;
   }
   fmt::print("{} subscribers of one channel, messages of {} bytes\n", plan.subscribers,

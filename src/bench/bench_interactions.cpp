@@ -10,13 +10,13 @@
 #include "bench/raw_ceiling.hpp"
 #include "cli/cli.hpp"
 #include "core/descriptors.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <functional>
@@ -183,7 +183,7 @@ bool print(const interactions_plan& plan, const report& r) {
       out["wrong_players"] = r.audit.wrong_players;
     }
     if (plan.idle > 0) out["idle_socket_kb"] = r.idle_socket_kb;
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return good;
   }
   fmt::print("{} connections, frames of {}, {} players, skew {}\n", plan.load.connections,

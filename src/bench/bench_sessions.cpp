@@ -3,6 +3,7 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
+#include "core/json_text.hpp"
 #include "db/database.hpp"
 #include "db/migrate.hpp"
 #include "db/soci.hpp"
@@ -10,7 +11,6 @@
 #include "sessions/sessions.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -117,7 +117,7 @@ void print(const session_figures& f, bool as_json) {
                                   {"memory_checks_per_s", f.memory_checks_per_s},
                                   {"redis_checks_per_s", f.redis_checks_per_s},
                                   {"ratio", f.ratio()}};
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return;
   }
   fmt::print(

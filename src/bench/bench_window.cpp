@@ -20,13 +20,13 @@
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -333,7 +333,7 @@ bool run_window(const window_options& chosen) {
   };
   with_own_server(settings, work);
   if (chosen.as_json)
-    fmt::print("{}\n", json::serialize(result));
+    fmt::print("{}\n", json_text_of(result));
   else
     print_window_table(result);
   return reached_window_targets(result);

@@ -3,12 +3,12 @@
 #include "chat/chat_keys.hpp"
 #include "chat/moderation.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "core/text.hpp"
 #include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,7 +50,7 @@ message to_message(const std::string& channel, const redis::value& entry) {
   const auto id = entry[0].as_string();
   return {parse_stream_id(id).value_or(message_id{}),
           fmt::format(R"({{"channel":"{}","id":"{}","from":"{}","text":{},"ts":"{}"{}}})", channel,
-                      id, field(entry, "from"), json::serialize(json::string(field(entry, "text"))),
+                      id, field(entry, "from"), json_string_of(field(entry, "text")),
                       field(entry, "ts"), field(entry, "extra"))};
 }
 

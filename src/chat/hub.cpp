@@ -2,12 +2,12 @@
 
 #include "chat/published.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "http/websocket_codec.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::chat {
@@ -168,7 +168,7 @@ awaitable<void> hub::catch_up(realtime::connection& c, std::string name, json::v
     last = m.id;
   }
   answer += "]}";
-  if (!cid.is_null()) answer += R"(,"cid":)" + json::serialize(cid);
+  if (!cid.is_null()) answer += R"(,"cid":)" + json_text_of(cid);
   answer += '}';
   c.push_text(answer);
   while (static_cast<std::int64_t>(page.messages.size()) == page_limit) {
@@ -233,9 +233,9 @@ void hub::receive(const std::string& name, std::string_view payload) {
     case published::kind::unknown: break;
   }
   // Somebody published by hand: not a message of the history, and delivered as it is.
-  deliver(*at, {},
-          fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name,
-                      json::serialize(json::string(payload))));
+  deliver(
+      *at, {},
+      fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name, json_string_of(payload)));
 }
 
 void hub::deliver(channel& at, message_id id, std::string_view text) {

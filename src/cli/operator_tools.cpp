@@ -7,13 +7,13 @@
 #include "cli/cli.hpp"
 #include "cli/with_redis.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "db/migrate.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -156,7 +156,7 @@ void print_keys(const std::vector<api_key>& all, bool as_json) {
   const auto now = system_clock().now();
   for (const auto& k : all) {
     if (as_json) {
-      fmt::print("{}\n", boost::json::serialize(to_json(k)));
+      fmt::print("{}\n", json_text_of(to_json(k)));
       continue;
     }
     const auto used = k.last_used_at ? to_rfc3339(*k.last_used_at) : std::string("never used");
@@ -234,7 +234,7 @@ void add_apikey(CLI::App& app, int& code) {
 void print_changes(const audit::page& found, bool as_json) {
   for (const auto& c : found.items) {
     if (as_json) {
-      fmt::print("{}\n", boost::json::serialize(audit::to_json(c)));
+      fmt::print("{}\n", json_text_of(audit::to_json(c)));
       continue;
     }
     const auto status = c.status ? std::to_string(*c.status) : std::string("?");

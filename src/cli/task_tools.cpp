@@ -37,7 +37,9 @@ tasks::milliseconds from_seconds(double s) {
   return tasks::milliseconds(static_cast<std::int64_t>(s * 1000));
 }
 
-void print(const json& v) { std::cout << tasks::to_json_text(v) << '\n'; }
+void print(const json& v) {
+  std::cout << tasks::to_json_text(v, tasks::json_dialect::strict) << '\n';
+}
 
 // One line an item, `key=value`, for people; JSON with --json.
 void print_rows(const json_array& rows, bool as_json) {

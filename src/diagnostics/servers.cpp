@@ -1,6 +1,7 @@
 #include "diagnostics/servers.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "diagnostics/diagnostics_keys.hpp"
 
@@ -9,7 +10,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,7 +86,7 @@ awaitable<void> servers::beat() {
                      {"seen_at", now.time_since_epoch().count()},
                      {"connections", connections_.value()},
                      {"threads", threads_()}};
-  redis::checked(co_await redis_.command("HSET", servers_key(keys_), id_, json::serialize(about)));
+  redis::checked(co_await redis_.command("HSET", servers_key(keys_), id_, json_text_of(about)));
   if (!is_listed_) co_await remove_old(now);
   is_listed_ = true;
 }

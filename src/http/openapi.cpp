@@ -1,12 +1,12 @@
 #include "http/openapi.hpp"
 
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/page_policy.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -275,7 +275,7 @@ void add_documentation(router& routes) {
       .add({verb::get, "/docs/docs.js", access::anyone, "The script of /docs",
             serving(docs_script, "text/javascript; charset=utf-8")})
       .gives_text("text/javascript");
-  *document = json::serialize(openapi_document(routes));
+  *document = json_text_of(openapi_document(routes));
 }
 
 }  // namespace skirmish::http

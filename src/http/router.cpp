@@ -1,6 +1,7 @@
 #include "http/router.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
@@ -10,7 +11,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,7 +79,7 @@ result<void> check_query(exchange& x, const route& r) {
     }
     if (const auto* words = words_of(p.form)) {
       if (std::find(words->begin(), words->end(), json::value(x.query(p.name))) == words->end())
-        return invalid(fmt::format("{} must be one of {}", p.name, json::serialize(*words)));
+        return invalid(fmt::format("{} must be one of {}", p.name, json_text_of(*words)));
     }
     if (!p.range) continue;
     const auto number = parse_integer(x.query(p.name));

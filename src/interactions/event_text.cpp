@@ -1,11 +1,11 @@
 #include "interactions/event_text.hpp"
 
 #include "core/asio.hpp"
+#include "core/json_text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
@@ -100,7 +100,7 @@ void append_line(std::string& out, const event& e) {
   } else {
     std::visit(
         [&](const auto& x) {
-          if constexpr (requires { to_object{}(x); }) out += json::serialize(to_object{}(x));
+          if constexpr (requires { to_object{}(x); }) out += json_text_of(to_object{}(x));
         },
         e);
     out += '\n';

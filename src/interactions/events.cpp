@@ -2,10 +2,10 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -228,7 +228,7 @@ chat read_chat(reader& r, timestamp now, const skirmish::chat::channel_rules& ru
 event_key key_of(const std::string& id, const json::object& sent, const http::principal& who) {
   if (id.empty()) return {};
   const char role = who.as == http::role::player ? 'p' : 'k';
-  return {fmt::format("{}:{}@{}", role, who.id, id), digest_of(json::serialize(sent))};
+  return {fmt::format("{}:{}@{}", role, who.id, id), digest_of(json_text_of(sent))};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -9,7 +10,6 @@
 #include "leaderboards/leaderboards_json.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::leaderboards {
@@ -111,7 +111,7 @@ std::optional<score> read_score(const json::value& body, const std::string& poin
   if (const auto* sub = object.if_contains("subscore")) s.subscore = sub->to_number<double>();
   if (const auto* op = object.if_contains("operator"))
     s.op = from_name<operation>(op->get_string(), operation_names);
-  if (const auto* note = object.if_contains("metadata")) s.metadata = json::serialize(*note);
+  if (const auto* note = object.if_contains("metadata")) s.metadata = json_text_of(*note);
   if (s.metadata.size() > metadata_max_bytes)
     errors.add(pointer + "/metadata", "must not have more than 1024 bytes");
   return s;
@@ -178,7 +178,7 @@ awaitable<response> submit(service& boards, exchange& x) {
   if (auto no = unless_changeable(x)) co_return std::move(*no);
   if (!id.empty()) {
     const bool is_ours = co_await boards.claim(x.path("board"), submission_id_of(x),
-                                               digest_of(json::serialize(x.body)));
+                                               digest_of(json_text_of(x.body)));
     if (!is_ours)
       co_return problem(422, {errc::conflict, "this Idempotency-Key was sent with another body"},
                         x.request_id);

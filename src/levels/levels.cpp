@@ -1,12 +1,12 @@
 #include "levels/levels.hpp"
 
 #include "cache/cache_keys.hpp"
+#include "core/json_text.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::levels {
@@ -45,12 +45,12 @@ std::optional<level> select_level(soci::session& sql, const std::string& level_i
 }
 
 std::string to_cached(const level& l) {
-  return json::serialize(json::object{{"level_id", l.level_id},
-                                      {"name", l.name},
-                                      {"difficulty", l.difficulty},
-                                      {"description", l.description},
-                                      {"created_at", to_rfc3339(l.created_at)},
-                                      {"version", l.version}});
+  return json_text_of(json::object{{"level_id", l.level_id},
+                                   {"name", l.name},
+                                   {"difficulty", l.difficulty},
+                                   {"description", l.description},
+                                   {"created_at", to_rfc3339(l.created_at)},
+                                   {"version", l.version}});
 }
 
 // Nothing when the text is not what to_cached() makes.

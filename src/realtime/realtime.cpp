@@ -1,12 +1,12 @@
 #include "realtime/realtime.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -78,7 +78,7 @@ connection::connection(asio::io_context& io, http::websocket& socket, http::prin
       caller_(http::caller_of(who_, remote_address)),
       room_(io, asio::steady_timer::time_point::max()) {}
 
-void connection::push(const json::object& message) { push_text(json::serialize(message)); }
+void connection::push(const json::object& message) { push_text(json_text_of(message)); }
 
 void connection::push_text(std::string_view text) {
   if (socket_) socket_->send(text);

@@ -1,8 +1,9 @@
 #include "replay/frame_text.hpp"
 
+#include "core/json_text.hpp"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <optional>
 
@@ -70,7 +71,7 @@ encoded_frame encode(const ingest::frame& f) {
   for (const auto& e : f.events)
     if (auto wire = std::visit(to_wire{}, e)) events.push_back(std::move(*wire));
   encoded_frame out{f.seq, events.size(), {}};
-  out.text = json::serialize(json::object{{"seq", f.seq}, {"interactions", std::move(events)}});
+  out.text = json_text_of(json::object{{"seq", f.seq}, {"interactions", std::move(events)}});
   return out;
 }
 

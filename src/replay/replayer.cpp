@@ -1,13 +1,13 @@
 #include "replay/replayer.hpp"
 
 #include "core/clock.hpp"
+#include "core/json_text.hpp"
 #include "core/run.hpp"
 #include "core/usage_error.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -156,22 +156,22 @@ replay_summary replay_into(const replay_plan& plan, const std::string& url,
 }
 
 std::string to_json(const replay_summary& s) {
-  return json::serialize(json::object{{"lines", s.file.lines},
-                                      {"events", s.file.events},
-                                      {"unknown_lines", s.file.unknown_lines},
-                                      {"lines_in_part", s.file.lines_in_part},
-                                      {"attacks", s.file.attacks},
-                                      {"damage", s.file.damage},
-                                      {"kills", s.file.kills},
-                                      {"moves", s.file.moves},
-                                      {"items", s.file.items},
-                                      {"chat", s.file.chat},
-                                      {"levels", s.file.levels},
-                                      {"players", s.file.players},
-                                      {"accepted", s.sent.accepted},
-                                      {"duplicate", s.sent.duplicate},
-                                      {"rejected", s.sent.rejected},
-                                      {"seconds", s.seconds}});
+  return json_text_of(json::object{{"lines", s.file.lines},
+                                   {"events", s.file.events},
+                                   {"unknown_lines", s.file.unknown_lines},
+                                   {"lines_in_part", s.file.lines_in_part},
+                                   {"attacks", s.file.attacks},
+                                   {"damage", s.file.damage},
+                                   {"kills", s.file.kills},
+                                   {"moves", s.file.moves},
+                                   {"items", s.file.items},
+                                   {"chat", s.file.chat},
+                                   {"levels", s.file.levels},
+                                   {"players", s.file.players},
+                                   {"accepted", s.sent.accepted},
+                                   {"duplicate", s.sent.duplicate},
+                                   {"rejected", s.sent.rejected},
+                                   {"seconds", s.seconds}});
 }
 
 std::string to_table(const replay_summary& s) {

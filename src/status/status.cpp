@@ -1,12 +1,12 @@
 #include "status/status.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "http/gzip.hpp"
 #include "http/problem.hpp"
 #include "status/history.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::status {
@@ -50,7 +50,7 @@ json::value or_null(bool is_known, std::int64_t value) {
 }  // namespace
 
 std::string render(const view& seen, std::int64_t age_s) {
-  const auto problem = json::serialize(json::value(seen.problem));
+  const auto problem = json_text_of(json::value(seen.problem));
   switch (seen.from) {
     case origin::cache:
       return to_json(seen.doc,
@@ -354,7 +354,7 @@ awaitable<http::response> service::server(http::exchange& x) {
   if (documents && found != documents->end())
     r.body = found->second;
   else
-    r.body = json::serialize(json::object{{"server", name}, {"online", nullptr}});
+    r.body = json_text_of(json::object{{"server", name}, {"online", nullptr}});
   r.with("Cache-Control", fmt::format("public, max-age={}", max_age_.count()));
   r.with("Vary", "Origin");
   allow_origin(r, x.req.header("origin"));

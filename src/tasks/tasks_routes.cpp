@@ -2,6 +2,7 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -13,7 +14,6 @@
 #include "tasks/protocol/wall_time.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -182,7 +182,7 @@ once_key once_key_of(const exchange& x, const outgoing& m) {
   const auto sent = x.req.header("idempotency-key");
   auto what = x.body.as_object();
   for (const auto* how : {"retry", "retry_policy"}) what.erase(how);
-  const auto digest = digest_of(boost::json::serialize(what));
+  const auto digest = digest_of(json_text_of(what));
   if (sent.empty()) return {"request:" + m.id, digest, 1min};
   return {fmt::format("request:{}@{}", x.who.id, sent), digest, 24h};
 }
