@@ -272,4 +272,11 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
   return std::move(*out);
 }
 
+const std::string* give_id(event& e, timestamp now) {
+  auto* a = std::get_if<attack>(&e);
+  if (!a || !a->id.empty()) return nullptr;
+  a->id = sortable_id(now);
+  return &a->id;
+}
+
 }  // namespace skirmish::interactions

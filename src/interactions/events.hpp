@@ -28,7 +28,7 @@ struct event_key {
 };
 
 struct attack {
-  std::string id;  // may be empty
+  std::string id;  // empty until it gets one (give_id)
   std::string attacker_id;
   std::string target_id;
   std::int64_t damage = 0;  // 0 to damage_max
@@ -113,5 +113,9 @@ inline constexpr std::chrono::seconds move_ttl_max{60};
 // fine.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now,
                            const skirmish::chat::channel_rules& chats = {});
+
+// Gives an attack without an id one that is unique and sorts by time, and returns it; null for
+// other events. It is no event_key: sent again, such an attack is another one.
+const std::string* give_id(event& e, timestamp now);
 
 }  // namespace skirmish::interactions

@@ -48,6 +48,8 @@ void engine::submit(frame f) {
     f.done({0, {}, busy, false});
     return;
   }
+  const auto now = clock_.now();
+  for (auto& e : f.events) give_id(e, now);
   queued_events_ += f.events.size();
   waiting_.add(static_cast<std::int64_t>(f.events.size()));
   queue_.push_back(std::move(f));
