@@ -173,6 +173,7 @@ void app_thread::add_features(const shared_parts& shared) {
     return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
   });
 
+  game_events.on_completions([&levels] { levels.popularity_changed(); });
   accounts.on_removing([&state](std::string id) { return state.forget_player(std::move(id)); });
   players.on_removed(
       [this](std::string id) { return sessions_->sessions().announce_end_of_all(std::move(id)); });

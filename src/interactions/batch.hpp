@@ -51,6 +51,7 @@ struct frame {
   std::function<void(outcome)> done;  // called once
   std::size_t repeated = 0;  // events left out because their id has been seen: accepted before
   bool duplicate = false;    // the batch holds this frame already
+  bool has_completions = false;
 };
 
 // What commit.lua says does not hold.

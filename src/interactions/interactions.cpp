@@ -5,6 +5,7 @@
 
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace skirmish::interactions {
@@ -49,7 +50,10 @@ void engine::submit(frame f) {
     return;
   }
   const auto now = clock_.now();
-  for (auto& e : f.events) give_id(e, now);
+  for (auto& e : f.events) {
+    give_id(e, now);
+    f.has_completions |= std::holds_alternative<completion>(e);
+  }
   queued_events_ += f.events.size();
   waiting_.add(static_cast<std::int64_t>(f.events.size()));
   queue_.push_back(std::move(f));
@@ -119,12 +123,16 @@ awaitable<void> engine::run() {
       co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
       continue;
     }
-    auto b = std::make_shared<batch>(take());
+    auto frames = take();
+    const bool has_completions = std::ranges::any_of(frames, &frame::has_completions);
+    auto b = std::make_shared<batch>(std::move(frames));
     if (b->empty()) continue;
     const auto events = b->event_count();
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
-    writes_.spawn("commit", [this, b, events] { return write_batch(b, events); });
+    writes_.spawn("commit", [this, b, events, has_completions] {
+      return write_batch(b, events, has_completions);
+    });
   }
   committer_.stop();
   batch left(take());
@@ -132,7 +140,8 @@ awaitable<void> engine::run() {
   co_await writes_.wait(1s);
 }
 
-awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events) {
+awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events,
+                                    bool has_completions) {
   const auto start = steady::now();
   co_await committer_.write(std::move(*b));
   const auto now = steady::now();
@@ -141,6 +150,7 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
   under_way_.pop_front();
   began_ = now;
   wake_.cancel();
+  if (has_completions && completed_) completed_();
 }
 
 // A second commit goes when the first has had half of the time that it is expected to take: late

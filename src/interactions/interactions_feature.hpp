@@ -32,6 +32,9 @@ class feature {
   // Refuses what is not committed yet.
   awaitable<void> stop();
 
+  // Called after each commit that had completions.
+  void on_completions(std::function<void()> handler) { engine_.on_completions(std::move(handler)); }
+
   [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
 
  private:

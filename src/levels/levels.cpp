@@ -1,9 +1,11 @@
 #include "levels/levels.hpp"
 
 #include "cache/cache_keys.hpp"
+#include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/json/parse.hpp>
@@ -172,6 +174,7 @@ awaitable<result<void>> service::remove(std::string level_id) {
   // Also when it was not found: a removal that was cut short is completed by a repeat.
   co_await levels_.invalidate_cache(level_name(level_id));
   redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
+  popularity_changed();  // another level takes its place
   if (!found) co_return unknown_level;
   co_return result<void>{};
 }
@@ -190,8 +193,8 @@ awaitable<std::vector<level>> service::list(std::string after, std::int64_t limi
 }
 
 awaitable<std::vector<std::pair<level, std::int64_t>>> service::popular(std::int64_t limit) {
-  const auto top = redis::checked(
-      co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, limit - 1, "WITHSCORES"));
+  const auto top = redis::checked(co_await redis_.command(
+      "ZREVRANGEBYSCORE", popular_key(keys_), "+inf", 1, "WITHSCORES", "LIMIT", 0, limit));
   std::vector<std::pair<level, std::int64_t>> out;
   for (const auto& pair : top.elements()) {
     auto found = co_await get(pair[0].as_string());
@@ -224,39 +227,57 @@ awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) 
   co_return co_await db_.read(std::move(select));
 }
 
+awaitable<std::vector<std::string>> service::most_completed(std::int64_t count) {
+  const auto found = redis::checked(co_await redis_.command("ZREVRANGEBYSCORE", popular_key(keys_),
+                                                            "+inf", 1, "LIMIT", 0, count));
+  co_return found.as_strings();
+}
+
 awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                          const game_settings& game) {
   constexpr int tries = 3;
   for (int left = tries; left > 0; --left) {
-    const auto outcome = co_await try_refresh(count, token, game, left > 1);
+    refresh what{.count = count, .token = token, .needs_lease = true, .all_or_none = left > 1};
+    what.ids = co_await most_completed(count);
+    const auto outcome = co_await try_refresh(std::move(what), game);
     if (outcome != "again") co_return outcome == "done";
   }
   co_return false;
 }
 
-awaitable<std::string> service::try_refresh(std::int64_t count, std::string token,
-                                            const game_settings& game, bool all_or_none) {
-  auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
-                 .as_strings();
-  if (!ids.empty()) co_await claim(ids, token);
-  const auto top = co_await select_all(std::move(ids));
-  std::string names;
-  std::string listed;
-  for (const auto& l : top) {
-    names += (names.empty() ? "" : ", ") + l.level_id;
-    listed += (listed.empty() ? "\"" : ",\"") + l.level_id + "\"";
-  }
-  std::vector<std::string> args{token,
+awaitable<bool> service::cache_entrants(std::int64_t count, const game_settings& game) {
+  const auto ids = co_await most_completed(count);
+  if (ids.empty()) co_return true;
+  redis::request ask;
+  std::vector<std::string> command{cached_key(keys_)};
+  command.insert(command.end(), ids.begin(), ids.end());
+  ask.push_range("SMISMEMBER", command);
+  const auto replies = co_await redis_.exec(std::move(ask));
+  // What else may stand under the key is replaced by the refresh.
+  const auto is_known = redis::without_damaged(replies).at(0);
+  refresh what{.count = count, .token = random_hex(8)};
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (i >= is_known.size() || !is_known[i].as_bool()) what.ids.push_back(ids[i]);
+  if (what.ids.empty()) co_return true;
+  const auto outcome = co_await try_refresh(std::move(what), game);
+  co_return outcome == "done";
+}
+
+awaitable<std::string> service::try_refresh(refresh what, const game_settings& game) {
+  if (!what.ids.empty()) co_await claim(what.ids, what.token);
+  const auto levels = co_await select_all(std::move(what.ids));
+  std::vector<std::string> args{what.token,
                                 keys_.prefix(),
                                 to_rfc3339(clock_.now()),
                                 std::to_string(game.chat_history_limit),
                                 std::to_string(game.chat_history_ttl.count()),
                                 std::to_string(popular_ttl.count()),
-                                "popular levels refreshed: " + (names.empty() ? "none" : names),
-                                R"(,"event":"popular_refresh","levels":[)" + listed + "]",
-                                all_or_none ? "1" : "0"};
-  for (const auto& l : top) {
+                                std::to_string(what.count),
+                                what.needs_lease ? "1" : "0",
+                                what.all_or_none ? "1" : "0"};
+  for (const auto& l : levels) {
     args.push_back(l.level_id);
+    args.push_back(l.name);
     args.push_back(to_cached(l));
   }
   const auto lease = popular_lease_key(keys_);

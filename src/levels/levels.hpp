@@ -13,6 +13,7 @@
 #include "skirmish/cache.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,22 +49,41 @@ class service {
                                   std::optional<std::int64_t> if_version);
   awaitable<result<void>> remove(std::string level_id);
 
-  // Levels with their completions, most completed first.
+  // Levels with their completions, most completed first; those without any are not popular.
   awaitable<std::vector<std::pair<level, std::int64_t>>> popular(std::int64_t limit);
   // Puts those of `ids` that exist back among levels:popular (Redis was emptied, say), and returns
   // the ids that are no levels at all.
   awaitable<std::vector<std::string>> restore_popularity(std::vector<std::string> ids);
-  // Caches the `count` most popular levels for popular_ttl, all at once, and says so on the channel
-  // `cache`, when `token` holds the lease. Returns whether it did.
+  // Caches the `count` most popular levels for popular_ttl, all at once, when `token` holds the
+  // lease. Says on the channel `cache` which of them were not cached so before: a message for each.
+  // Returns whether it did.
   awaitable<bool> refresh_popular(std::int64_t count, std::string token, const game_settings& game);
+  // Does so for those of them alone that have become popular since then, without a lease. Returns
+  // whether all of them are cached now: a level may be changed at the same time.
+  awaitable<bool> cache_entrants(std::int64_t count, const game_settings& game);
+  // Called when levels may have become popular: they were completed, or another one is gone.
+  void on_popularity_change(std::function<void()> handler) {
+    popularity_changed_ = std::move(handler);
+  }
+  void popularity_changed() {
+    if (popularity_changed_) popularity_changed_();
+  }
 
   // Levels in the order of their ids, from behind `after` on.
   awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
 
  private:
   awaitable<std::optional<cache_content>> load_for_cache(std::string level_id);
-  awaitable<std::string> try_refresh(std::int64_t count, std::string token,
-                                     const game_settings& game, bool all_or_none);
+  // The most popular levels, most completed first.
+  awaitable<std::vector<std::string>> most_completed(std::int64_t count);
+  struct refresh {
+    std::vector<std::string> ids;
+    std::int64_t count = 0;  // of popular levels
+    std::string token;
+    bool needs_lease = false;
+    bool all_or_none = false;
+  };
+  awaitable<std::string> try_refresh(refresh what, const game_settings& game);
   awaitable<void> claim(std::vector<std::string> ids, std::string token);
   awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 
@@ -73,6 +93,7 @@ class service {
   cache levels_;
   const redis::key_space& keys_;
   const clock& clock_;
+  std::function<void()> popularity_changed_;
 };
 
 }  // namespace skirmish::levels

@@ -141,7 +141,7 @@ export const world_en = {
   'levels.which': 'Which levels',
   'levels.popular': 'Popular',
   'levels.none': 'No level is like this.',
-  'levels.empty': 'No level is listed here yet: popular are those that were completed in the last 24 hours.',
+  'levels.empty': 'No level is listed here yet: popular are those that somebody has completed.',
   'levels.cache': 'Cache of the levels',
   'levels.cache_state': 'This reading came from',
   'levels.delete_text': 'The level is removed; its board stays.',

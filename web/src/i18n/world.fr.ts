@@ -144,7 +144,7 @@ export const world_fr: Dictionary<keyof typeof world_en> = {
   'levels.which': 'Quels niveaux',
   'levels.popular': 'Populaires',
   'levels.none': 'Aucun niveau ne correspond.',
-  'levels.empty': 'Aucun niveau ici : sont populaires ceux réussis dans les dernières 24 heures.',
+  'levels.empty': 'Aucun niveau ici : sont populaires ceux que quelqu’un a réussis.',
   'levels.cache': 'Cache des niveaux',
   'levels.cache_state': 'Cette lecture vient de',
   'levels.delete_text': 'Le niveau est supprimé ; son tableau reste.',

@@ -144,7 +144,7 @@ export const world_ru: Dictionary<keyof typeof world_en> = {
   'levels.which': 'Какие уровни',
   'levels.popular': 'Популярные',
   'levels.none': 'Таких уровней нет.',
-  'levels.empty': 'Здесь пока пусто: популярны те, что пройдены за последние 24 часа.',
+  'levels.empty': 'Здесь пока пусто: популярны те, что кто-то прошёл.',
   'levels.cache': 'Кэш уровней',
   'levels.cache_state': 'Это чтение: откуда',
   'levels.delete_text': 'Уровень будет удалён; его таблица останется.',
