@@ -335,6 +335,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "messages a second that a game server's key may send, whoever speaks; 0: no limit");
   t.number("chat.key_burst", FIELD(chat.key_burst), 1, 1'000'000,
            "messages that a game server's key may send at once");
+  t.number("chat.announce", FIELD(chat.announce), 0, 1,
+           "1: completions and achievements are announced on the channel general too");
   t.number("status.refresher", FIELD(status.refresher), 0, 1,
            "1: serve also refreshes the status; 0: it only reads it");
   t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,

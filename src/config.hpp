@@ -133,6 +133,7 @@ struct config {
     std::int64_t burst = 20;              // and at once
     std::int64_t key_rate_per_s = 1'000;  // messages of a game server's key; 0: no limit
     std::int64_t key_burst = 2'000;
+    std::int64_t announce = 0;  // 1: completions and achievements are announced on `general` too
   } chat;
 
   struct {

@@ -85,7 +85,8 @@ struct set_at_exit {
 };
 
 void serve(const serve_flags& flags) {
-  const auto settings = flags.settings.load();
+  auto settings = flags.settings.load();
+  if (flags.demo) settings.chat.announce = 1;
   const auto data_dir = settings.server.data_dir;
   const auto lifetime = parse_duration(flags.lifetime);
   if (!flags.lifetime.empty() && !lifetime) throw usage_error{"--for takes a duration such as 30s"};

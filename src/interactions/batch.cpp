@@ -253,7 +253,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) {
                    std::to_string(now.time_since_epoch().count()),
                    std::to_string(settings.game.chat_history_limit),
                    std::to_string(settings.game.chat_history_ttl.count()),
-                   settings.game.achievement_rules,
+                   settings.game.rules(),
                    settings.leaves_pending ? "1" : "0",
                    std::to_string(settings.attacks_pending_limit),
                    std::to_string(settings.acts_pending_limit),
