@@ -64,6 +64,22 @@ awaitable<void> serve_socket(realtime::gateway& gateway, audit::log& changes, ht
   co_await gateway.serve(x, socket);
 }
 
+// The last steps of docs/api.md#deleting.
+awaitable<void> forget_player(interactions::feature& events, activity::window& active,
+                              leaderboards::service& boards, chat::service& chat,
+                              std::string player_id) {
+  co_await events.flush_activity();
+  co_await active.forget_player(player_id);
+  co_await boards.forget_player(player_id);
+  co_await chat.forget_player(player_id);
+}
+
+awaitable<void> forget_level(leaderboards::service& boards, chat::service& chat,
+                             std::string level_id) {
+  co_await boards.delete_level_board(level_id);
+  co_await chat.remove_channel("level:" + level_id);
+}
+
 }  // namespace
 
 app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, std::size_t number)
@@ -145,16 +161,19 @@ void app_thread::add_features(const shared_parts& shared) {
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)
                      .levels();
-  f.add<leaderboards::feature>(io_, redis_, keys, time, group_);
+  auto& boards = f.add<leaderboards::feature>(io_, redis_, keys, time, group_).boards();
   f.add<inventory::feature>(redis_, keys, players);
   f.add<achievements::feature>(redis_, keys, time, players, game);
-  f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics, chat_settings_of(c));
+  auto& chat = f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics,
+                                    chat_settings_of(c))
+                   .chat();
   f.add<status::feature>(shared.status, c, time, metrics);
   auto& game_events =
       f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
                                    interactions_settings_of(c, players, levels, limits));
-  f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
-                           c.activity.sweeper != 0, metrics);
+  auto& active = f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
+                                          c.activity.sweeper != 0, metrics)
+                     .active();
   f.add<tasks::feature>(
       io_, redis_, subscriber_, task_keys, shared.task_overview,
       tasks::feature_settings{send_queues_of(c), static_cast<std::size_t>(c.tasks.history_limit)});
@@ -177,6 +196,11 @@ void app_thread::add_features(const shared_parts& shared) {
   accounts.on_removing([&state](std::string id) { return state.forget_player(std::move(id)); });
   players.on_removed(
       [this](std::string id) { return sessions_->sessions().announce_end_of_all(std::move(id)); });
+  players.on_forgotten([&game_events, &active, &boards, &chat](std::string id) {
+    return forget_player(game_events, active, boards, chat, std::move(id));
+  });
+  levels.on_removed(
+      [&boards, &chat](std::string id) { return forget_level(boards, chat, std::move(id)); });
   sessions_->sessions().on_revoked([this](const sessions::revocation& r) {
     gateway_.close_where([&r](const http::principal& who) {
       return who.as == http::role::player && r.ends(who.id, who.session);

@@ -331,6 +331,7 @@ TEST(key_names, those_of_the_documentation_stay) {
   EXPECT_EQ(interactions::attack_key(keys, "a:b", "c"), "attack:a%3Ab:c");
   EXPECT_EQ(interactions::attack_key(keys, "a", "b:c"), "attack:a:b%3Ac");
   EXPECT_EQ(leaderboards::board_key(keys, "level:l1"), "leaderboard:level:l1");
+  EXPECT_EQ(leaderboards::level_board_key(keys, "l1"), "leaderboard:level:l1");
   EXPECT_EQ(chat::presence_key(keys, "team:a", "b"), "presence:team:a@b");
   EXPECT_EQ(keys.key(players::profile_name("p1")), "user:p1");
   EXPECT_EQ(keys.key(levels::level_name("l1")), "level:l1");

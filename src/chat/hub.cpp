@@ -227,8 +227,9 @@ void hub::receive(const std::string& name, std::string_view payload) {
       }
       return;
     case published::kind::banned:
-      if (!read.player_id.empty()) put_out(*at, read.player_id);
+      if (!read.player_id.empty()) put_out(*at, read.player_id, "banned");
       return;
+    case published::kind::removed: return put_out(*at, read.player_id, "removed");
     case published::kind::deleted: return deliver(*at, {}, payload);
     case published::kind::unknown: break;
   }
@@ -252,14 +253,14 @@ void hub::deliver(channel& at, message_id id, std::string_view text) {
   schedule(at);
 }
 
-void hub::put_out(channel& at, const std::string& player_id) {
+void hub::put_out(channel& at, const std::string& player_id, std::string_view reason) {
   std::vector<std::shared_ptr<realtime::connection>> out;
   for (const auto& [c, m] : at.members)
-    if (m.as == player_id) out.push_back(m.to);
+    if (player_id.empty() || m.as == player_id) out.push_back(m.to);
   const auto name = at.name;
   for (const auto& c : out) {
     leave(*c, name);
-    c->push({{"unsubscribed", json::object{{"channel", name}, {"reason", "banned"}}}});
+    c->push({{"unsubscribed", json::object{{"channel", name}, {"reason", reason}}}});
   }
 }
 

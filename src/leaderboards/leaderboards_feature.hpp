@@ -30,6 +30,8 @@ class feature {
     group.keep_running("live_leaderboards", [this] { return live_.run(); });
   }
 
+  [[nodiscard]] service& boards() noexcept { return boards_; }
+
  private:
   service boards_;
   busy_pages pages_;

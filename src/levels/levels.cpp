@@ -174,6 +174,10 @@ awaitable<result<void>> service::remove(std::string level_id) {
   // Also when it was not found: a removal that was cut short is completed by a repeat.
   co_await levels_.invalidate_cache(level_name(level_id));
   redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
+  redis::request forget;
+  forget.push("SREM", cached_key(keys_), level_id);
+  redis::without_damaged(co_await redis_.exec(std::move(forget)));
+  if (removed_) co_await removed_(level_id);
   popularity_changed();  // another level takes its place
   if (!found) co_return unknown_level;
   co_return result<void>{};

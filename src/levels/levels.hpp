@@ -48,6 +48,11 @@ class service {
   awaitable<result<level>> update(std::string level_id, level_change change,
                                   std::optional<std::int64_t> if_version);
   awaitable<result<void>> remove(std::string level_id);
+  // Called with each level that is being removed, when it cannot be completed any more; again when
+  // the removal is repeated.
+  void on_removed(std::function<awaitable<void>(std::string level_id)> handler) {
+    removed_ = std::move(handler);
+  }
 
   // Levels with their completions, most completed first; those without any are not popular.
   awaitable<std::vector<std::pair<level, std::int64_t>>> popular(std::int64_t limit);
@@ -94,6 +99,7 @@ class service {
   const redis::key_space& keys_;
   const clock& clock_;
   std::function<void()> popularity_changed_;
+  std::function<awaitable<void>(std::string)> removed_;
 };
 
 }  // namespace skirmish::levels

@@ -234,6 +234,7 @@ awaitable<result<void>> service::remove(std::string player_id) {
   if (removed_) co_await removed_(player_id);
   co_await profiles_.invalidate_cache(profile_name(player_id));
   co_await remove_live(player_id);
+  if (forgotten_) co_await forgotten_(player_id);
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }

@@ -85,9 +85,14 @@ class service {
   void on_removed(std::function<awaitable<void>(std::string player_id)> handler) {
     removed_ = std::move(handler);
   }
+  // Called behind that, when no event can name the player any more.
+  void on_forgotten(std::function<awaitable<void>(std::string player_id)> handler) {
+    forgotten_ = std::move(handler);
+  }
   // Removes profile, devices and all that is the player's own in Redis: live state, inventory,
-  // achievements, notifications, its conversations (`dm:`). Records of the past (boards, attacks,
-  // what it said to others) and bans from channels stay.
+  // achievements, notifications, its conversations (`dm:`). Records of the past (attacks, what it
+  // said to others, closed seasons) and bans from channels stay. docs/api.md#deleting has the
+  // order.
   awaitable<result<void>> remove(std::string player_id);
 
   awaitable<result<live_state>> state(std::string player_id);
@@ -106,6 +111,7 @@ class service {
   awaitable<void> remove_live(const std::string& player_id);
 
   std::function<awaitable<void>(std::string)> removed_;
+  std::function<awaitable<void>(std::string)> forgotten_;
   std::int64_t actions_limit_ = 20;
   database& db_;
   const sql_reachability& sql_;

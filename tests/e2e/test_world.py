@@ -1,6 +1,7 @@
 """The list that people go through to accept a game backend: players, levels, completions, popularity, achievements,
 inventories, trades, activity."""
 
+import asyncio
 import json
 import random
 import threading
@@ -404,3 +405,83 @@ def test_a_stream_applies_every_kind_of_event_once(server):
     assert r.xlen(f"chat:{channel}") == 1
     state = server.http("GET", f"/api/players/{a}/state").json
     assert state["interaction"] == "attack", "the trade came before"
+
+
+def boards_of(server, player):
+    """The boards that show the player, as Redis has them."""
+    r = server.redis()
+    return {key for key in r.scan_iter("leaderboard:*", count=1000)
+            if "@" not in key and r.type(key) == "zset" and r.zscore(key, player) is not None}
+
+
+def test_a_deleted_player_is_on_no_board_or_list_any_more(own_server):
+    server = own_server
+    r = server.redis()
+    a, b, level, board = server.new_player(), server.new_player(), new_level(server), unique("board")
+    for player in (a, b):
+        complete(server, level, player)
+        post(server, {"type": "score", "board": board, "player_id": player, "value": 5},
+             {"type": "move", "player_id": player, "lat": 48.8566, "lon": 2.3522},
+             {"type": "attack", "attacker_id": player, "target_id": player, "damage": 100})
+    boards = {f"leaderboard:{x}" for x in ("global", "active", "kills", board, f"level:{level}")}
+    assert boards_of(server, a) == boards_of(server, b) == boards
+
+    async def run():
+        async with server.ws() as socket:
+            await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": "general", "as": a}}))
+            assert "subscribed" in json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert r.zscore("presence:general", a) and r.zscore("presence@players", a)
+            # Something pending of somebody else keeps what is done now pending, while nobody flushes it.
+            r.set("acts:filer", "somebody", px=60_000)
+            entry = f"1\n{b} 1 00000 0 0 0\n"
+            r.rpush("acts:pending", entry)
+            r.incrby("acts:bytes", len(entry))
+            post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2})
+            assert r.llen("acts:pending") == 2 and r.zscore("leaderboard:active", a) == 2
+            assert (await asyncio.to_thread(server.http, "DELETE", f"/api/players/{a}")).status == 204
+            pushed = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert pushed == {"unsubscribed": {"channel": "general", "reason": "removed"}}
+
+    asyncio.run(run())
+    r.delete("acts:filer")
+    wait_until(lambda: not r.exists("acts:pending", "acts:filing"), what="what was pending to be flushed")
+    assert r.zscore("leaderboard:active", b) == 3, "nothing of the others is lost"
+    assert boards_of(server, a) == set() and boards_of(server, b) == boards
+    for item in boards:
+        name = item.removeprefix("leaderboard:")
+        shown = server.http("GET", f"/api/leaderboards/{name}", key=None).json
+        assert [x["player_id"] for x in shown["items"]] == [b], name
+    assert r.zscore("positions", a) is None and r.zscore("positions", b) is not None
+    assert r.zscore("presence:general", a) is None and r.zscore("presence@players", a) is None
+    assert r.exists(f"presence:general@{a}", f"actions:{a}", f"move:{a}", f"player:{a}") == 0
+    # Again is no harm, and a new player of the same id begins with nothing.
+    assert server.http("DELETE", f"/api/players/{a}").status == 404
+    assert server.http("POST", "/api/players", {"player_id": a, "name": "new"}).status == 201
+    assert boards_of(server, a) == set()
+    post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2})
+    wait_until(lambda: r.zscore("leaderboard:active", a) == 1, what="the new one's first interaction")
+
+
+def test_a_deleted_level_is_on_no_board_or_list_any_more(server):
+    r = server.redis()
+    player, level = server.new_player(), new_level(server)
+    complete(server, level, player)
+    channel = f"level:{level}"
+    assert server.http("POST", f"/api/chat/{channel}/messages", {"from": player, "text": "hi"}).status == 201
+    assert server.http("PUT", f"/api/chat/{channel}/mutes/{player}", {"seconds": 600}).status in (200, 204)
+
+    async def run():
+        async with server.ws() as socket:
+            await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": channel, "as": player}}))
+            assert "subscribed" in json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert (await asyncio.to_thread(server.http, "DELETE", f"/api/levels/{level}")).status == 204
+            pushed = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert pushed == {"unsubscribed": {"channel": channel, "reason": "removed"}}
+
+    asyncio.run(run())
+    left = [key for key in r.scan_iter(f"*{level}*", count=1000)]
+    assert left == [], "no key is the level's"
+    for key in ("levels:popular", "levels:cached", "chat@channels"):
+        assert all(level not in x for x in r.zrange(key, 0, -1)) if r.type(key) == "zset" else not r.sismember(key, level)
+    assert complete(server, level, player).status == 404
+    assert server.http("DELETE", f"/api/levels/{level}").status == 404
