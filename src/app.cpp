@@ -101,9 +101,10 @@ result<redis::connection_config> redis_config_of(const config& c) {
   return out;
 }
 
-app::app(config settings, config_sources sources)
+app::app(config settings, config_sources sources, cache_hooks hooks)
     : settings_(std::move(settings)),
       sources_(std::move(sources)),
+      hooks_(std::move(hooks)),
       keys_(value_or_throw(redis::key_space::of_world(settings_.server.world))),
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
@@ -285,7 +286,8 @@ void app::start_threads() {
                             certificate_.get(),
                             task_overview_,
                             recent_samples_,
-                            sources_};
+                            sources_,
+                            hooks_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

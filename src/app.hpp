@@ -49,7 +49,8 @@ class app {
  public:
   // Throws failure when the settings cannot work together.
   // `sources`: where they come from, for operators who ask.
-  explicit app(config settings, config_sources sources = {});
+  // `hooks`: for demonstrations.
+  explicit app(config settings, config_sources sources = {}, cache_hooks hooks = {});
   ~app();
 
   // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
@@ -77,6 +78,7 @@ class app {
 
   config settings_;
   const config_sources sources_;
+  const cache_hooks hooks_;
   system_clock clock_;
   metrics::registry metrics_;
   redis::key_space keys_;

@@ -90,7 +90,8 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
               {.space = shared.keys,
                .flights = shared.flights,
                .metrics = &shared.metrics,
-               .time = &shared.time}),
+               .time = &shared.time,
+               .hooks = shared.hooks}),
       sql_(shared.sql),
       verifier_(shared.keys_of_callers),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.time, shared.metrics),
@@ -135,9 +136,8 @@ void app_thread::add_features(const shared_parts& shared) {
   };
 
   auto& limits = f.add<request_limits::feature>(io_, redis_, keys, metrics, c.rate_limits).limits();
-  auto& accounts = f.add<players::feature>(
-      io_, db, sql_, redis_, caches_, keys, time, hash, interactions::parse_line,
-      players::feature_settings{c.interactions.actions_limit, c.db.demo_delay});
+  auto& accounts = f.add<players::feature>(io_, db, sql_, redis_, caches_, keys, time, hash,
+                                           interactions::parse_line, c.interactions.actions_limit);
   auto& players = accounts.players();
   sessions_ = &f.add<sessions::feature>(
       io_, redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),

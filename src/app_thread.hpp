@@ -62,6 +62,7 @@ struct shared_parts {
   tasks::overview_board& task_overview;
   live_metrics::recent_samples& recent_samples;
   const config_sources& sources;
+  const cache_hooks& hooks;
 };
 
 class app_thread {

@@ -266,8 +266,6 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "database sessions, and threads that use them");
   t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
              "time limit of a statement");
-  t.duration("db.demo_delay", FIELD(db.demo_delay), 0ms, 1min,
-             "time that loading a profile from SQL takes longer, to show what caches do");
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
@@ -335,8 +333,8 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "messages a second that a game server's key may send, whoever speaks; 0: no limit");
   t.number("chat.key_burst", FIELD(chat.key_burst), 1, 1'000'000,
            "messages that a game server's key may send at once");
-  t.number("chat.announce", FIELD(chat.announce), 0, 1,
-           "1: completions and achievements are announced on the channel general too");
+  t.flag("chat.announce", FIELD(chat.announce),
+         "announce completions and achievements on the channel general too");
   t.number("status.refresher", FIELD(status.refresher), 0, 1,
            "1: serve also refreshes the status; 0: it only reads it");
   t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,

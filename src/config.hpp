@@ -69,8 +69,6 @@ struct config {
     std::string name = "skirmish";
     std::int64_t sessions = 4;
     std::chrono::milliseconds statement_timeout{5'000};
-    std::chrono::milliseconds demo_delay{
-        0};               // added to the loading of a profile, to show what caches do
     bool migrate = true;  // serve applies pending migrations when it starts
   } db;
 
@@ -133,7 +131,7 @@ struct config {
     std::int64_t burst = 20;              // and at once
     std::int64_t key_rate_per_s = 1'000;  // messages of a game server's key; 0: no limit
     std::int64_t key_burst = 2'000;
-    std::int64_t announce = 0;  // 1: completions and achievements are announced on `general` too
+    bool announce = false;  // completions and achievements are announced on `general` too
   } chat;
 
   struct {

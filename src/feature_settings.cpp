@@ -54,7 +54,7 @@ game_settings game_settings_of(const config& c) {
   auto rules = achievements::parse_rules(c.achievements.rules);
   if (!rules) throw failure(errc::invalid_argument, rules.error().message);
   s.achievement_rules = std::move(*rules);
-  if (c.chat.announce == 0) return s;
+  if (!c.chat.announce) return s;
   const auto open = chat_rules_of(c).open;
   if (std::ranges::find(open, "general") == open.end())
     throw failure(errc::invalid_argument,

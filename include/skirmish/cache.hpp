@@ -106,6 +106,31 @@ struct cache_policy {
 class cache_flights;
 std::shared_ptr<cache_flights> make_cache_flights();
 
+// What happened to one value, as the log tells it at debug level (docs/cache.md#debugging).
+struct cache_step {
+  enum class kind {
+    found_in_memory,
+    found_in_redis,
+    found_stale,  // in Redis, past fresh_for
+    loading,      // it is in no cache: the source is asked
+    loaded,
+    stored,
+    absence_stored,  // the source has no such thing
+  };
+  kind what;
+  std::string_view key;              // with the world's tag; valid during the call
+  std::chrono::nanoseconds took{0};  // this step; 0 for loading
+  std::chrono::milliseconds ttl{0};  // of what was stored
+};
+
+// For tests and demonstrations. Called on the store's thread: stores of several threads may call
+// them at the same time.
+struct cache_hooks {
+  std::function<void(const cache_step&)> on_step = nullptr;
+  // Gives the loader that is used instead, such as a slower one.
+  std::function<cache_loader(cache_loader)> around_load = nullptr;
+};
+
 struct cache_store_options {
   redis::key_space space = {};  // in front of every key; names given to the functions lack it
   std::shared_ptr<cache_flights> flights = nullptr;  // null: this store's own
@@ -113,6 +138,7 @@ struct cache_store_options {
   std::size_t near_limit_bytes = 64 << 20;
   metrics::registry* metrics = nullptr;  // null: nothing is counted
   const clock* time = nullptr;           // null: the system's
+  cache_hooks hooks = {};
 };
 
 // What all caches of one thread share: the connection, the memory, the loads under way. Belongs to

@@ -27,6 +27,45 @@ TEST_F(cache_fixture, a_miss_loads_and_the_next_is_a_hit) {
   EXPECT_EQ(counted("skirmish_cache_load_seconds_count{cache=\"things\"}"), 1U);
 }
 
+TEST_F(cache_fixture, each_step_is_told_with_its_key_and_time) {
+  using enum cache_step::kind;
+  std::vector<cache_step::kind> steps;
+  std::chrono::nanoseconds loading_took{0};
+  int slowed = 0;
+  cache_hooks hooks;
+  hooks.on_step = [&](const cache_step& s) {
+    EXPECT_TRUE(s.key == "level:1" || s.key == "level:absent") << s.key;
+    EXPECT_EQ(s.took.count() == 0, s.what == loading);
+    EXPECT_EQ(s.ttl.count() > 0, s.what == stored || s.what == absence_stored);
+    if (s.what == loaded) loading_took = s.took;
+    steps.push_back(s.what);
+  };
+  hooks.around_load = [&](cache_loader load) {
+    ++slowed;
+    return load;
+  };
+  node watched(testing::shared_redis().config(), nullptr, &io, std::move(hooks));
+  cache things(watched.store, "things", {.ttl = 60min});
+  database.delay_ms = 30;
+  run([&]() -> awaitable<void> {
+    co_await watched.redis.wait_connected(10s);
+    co_await things.get_or_load("level:1", database.loader());
+    EXPECT_EQ(steps, (std::vector{loading, loaded, stored}));
+    EXPECT_GE(loading_took, 30ms);
+    co_await things.get_or_load("level:1", database.loader());
+    EXPECT_EQ(steps.back(), found_in_redis);
+    co_await things.get_or_load("level:1", database.loader());
+    EXPECT_EQ(steps.back(), found_in_memory);
+    const auto nothing = []() -> awaitable<std::optional<cache_content>> {
+      co_return std::nullopt;
+    };
+    co_await things.get_or_load("level:absent", nothing);
+    EXPECT_EQ(steps.back(), absence_stored);
+    EXPECT_EQ(slowed, 2) << "both loads went around";
+    co_await watched.end();
+  });
+}
+
 TEST_F(cache_fixture, a_hash_is_a_plain_hash_with_its_ttl) {
   cache profiles(here.store, "profiles", {.ttl = 60min, .as = stored_as::hash});
   database.content = cache_fields{{"name", "Ada"}, {"level", "3"}};

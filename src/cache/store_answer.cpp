@@ -117,13 +117,16 @@ awaitable<cache_answer> cache_store::impl::answer(cache_question q) {
   while (true) {
     stored found;
     bool redis_failed = false;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       found = co_await read(q);
       if (found.fresh()) {
+        tell(cache_step::kind::found_in_redis, q.key, begin);
         if (is_due_early(q, found.fresh_left)) refresh_behind(q);
         co_return cache_answer{found.value, cache_source::hit};
       }
       if (found.value && found.fresh_left + q.policy.stale_while_revalidate > 0ms) {
+        tell(cache_step::kind::found_stale, q.key, begin);
         refresh_behind(q);
         co_return cache_answer{found.value, cache_source::stale};
       }
@@ -193,8 +196,10 @@ awaitable<std::shared_ptr<cache_content>> cache_store::impl::load(const cache_qu
   const auto begin = std::chrono::steady_clock::now();
   std::optional<cache_content> content;
   std::exception_ptr problem;
+  tell(cache_step::kind::loading, q.key, begin);
+  const auto loader = options.hooks.around_load ? options.hooks.around_load(q.load) : q.load;
   try {
-    content = co_await asio::co_spawn(io, q.load,
+    content = co_await asio::co_spawn(io, loader,
                                       asio::cancel_after(q.policy.load_timeout, use_awaitable));
   } catch (...) {
     problem = std::current_exception();
@@ -207,6 +212,7 @@ awaitable<std::shared_ptr<cache_content>> cache_store::impl::load(const cache_qu
       throw failure(errc::unavailable, "cache: the source did not answer: " + q.key);
     std::rethrow_exception(problem);
   }
+  tell(cache_step::kind::loaded, q.key, begin);
   if (!content) co_return nullptr;
   co_return std::make_shared<cache_content>(std::move(*content));
 }
@@ -261,9 +267,11 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
                                            cache_policy policy) {
   auto key = store_.options.space.key(name);
   timestamp fresh_until;
+  const auto begin = std::chrono::steady_clock::now();
   auto kept = store_.peek(key, *counters_, &fresh_until);
   cache_question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
   if (kept) {
+    store_.tell(cache_step::kind::found_in_memory, q.key, begin);
     if (cache_store::impl::is_due_early(q, fresh_until - store_.time.now()))
       store_.refresh_behind(q);
     co_return std::move(*kept);

@@ -67,6 +67,10 @@ struct cache_store::impl {
   // XFetch: whether to refresh already now, by chance.
   static bool is_due_early(const cache_question& q, std::chrono::milliseconds fresh_left);
 
+  // Tells the log and the hook of a step; cheap when nobody wants to know.
+  void tell(cache_step::kind what, std::string_view key,
+            std::chrono::steady_clock::time_point since, std::chrono::milliseconds ttl = {}) const;
+
   void on_push(const redis::value& push);
   void on_lost();
 

@@ -3,8 +3,10 @@
 #include "cache/store_impl.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/parse.hpp"
 
 #include <boost/redis/request.hpp>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -109,6 +111,37 @@ cache_store::impl::~impl() {
   options.flights->near_caches.remove(near);
 }
 
+void cache_store::impl::tell(cache_step::kind what, std::string_view key,
+                             std::chrono::steady_clock::time_point since,
+                             std::chrono::milliseconds ttl) const {
+  const bool is_logged = log::is_on(log::level::debug);
+  if (!is_logged && !options.hooks.on_step) return;
+  cache_step step{what, key, {}, ttl};
+  if (what != cache_step::kind::loading) step.took = std::chrono::steady_clock::now() - since;
+  if (options.hooks.on_step) options.hooks.on_step(step);
+  if (!is_logged) return;
+  const auto took =
+      fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(step.took).count());
+  using enum cache_step::kind;
+  switch (what) {
+    case found_in_memory:
+    case found_in_redis:
+    case found_stale: {
+      const auto* in = what == found_in_memory ? "memory" : "redis";
+      log::debug(
+          "cache_value_found",
+          {{"key", key}, {"in", in}, {"is_stale", what == found_stale}, {"duration_ms", took}});
+      return;
+    }
+    case loading: return log::debug("cache_load_started", {{"key", key}});
+    case loaded: return log::debug("cache_value_loaded", {{"key", key}, {"duration_ms", took}});
+    case stored:
+    case absence_stored:
+      log::debug(what == stored ? "cache_value_stored" : "cache_absence_stored",
+                 {{"key", key}, {"ttl", to_text(ttl)}, {"duration_ms", took}});
+  }
+}
+
 void cache_store::impl::on_lost() {
   tracking = tracking_refused = false;
   near->clear();
@@ -194,8 +227,13 @@ awaitable<bool> cache_store::impl::fill(const cache_question& q, const std::stri
   if (content) add_content(*content, args);
   if (content && args.size() == 4)
     throw failure(errc::internal, "cache: a hash without fields for " + q.key);
+  const auto begin = std::chrono::steady_clock::now();
   const auto reply = redis::checked(co_await redis.eval(fill_script, keys, args));
   if (!reply[0].as_bool()) co_return false;
+  if (content)
+    tell(cache_step::kind::stored, q.key, begin, q.policy.ttl);
+  else if (q.policy.negative_ttl.count() > 0)
+    tell(cache_step::kind::absence_stored, q.key, begin, q.policy.negative_ttl);
   if (reply.size() == 2) set_field(*content, growing->field, reply[1].as_string());
   co_return true;
 }

@@ -19,11 +19,12 @@ std::string read_admin_key(const std::string& data_dir) {
 
 void with_own_server(
     config settings,
-    const std::function<void(const std::string& url, const std::string& api_key)>& work) {
+    const std::function<void(const std::string& url, const std::string& api_key)>& work,
+    cache_hooks hooks) {
   settings.http.listen = "127.0.0.1:0";
   const auto data_dir = settings.server.data_dir;
   if (settings.server.log_level == "info") log::set_level(log::level::warn);
-  app server(std::move(settings));
+  app server(std::move(settings), {}, std::move(hooks));
   bool finished = false;
   std::exception_ptr problem;
   std::jthread worker;
@@ -45,9 +46,10 @@ void with_own_server(
 
 void with_server(
     config settings, const std::string& url, const std::string& api_key,
-    const std::function<void(const std::string& url, const std::string& api_key)>& work) {
+    const std::function<void(const std::string& url, const std::string& api_key)>& work,
+    cache_hooks hooks) {
   if (url.empty()) {
-    with_own_server(std::move(settings), work);
+    with_own_server(std::move(settings), work, std::move(hooks));
     return;
   }
   const auto key = api_key.empty() ? read_admin_key(settings.server.data_dir) : api_key;

@@ -8,8 +8,6 @@
 #include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -69,12 +67,12 @@ std::optional<profile> from_cached(const std::string& player_id, const cache_ans
 
 // A profile is dropped at each change, so it is never wrong for being old: fresh as long as it is
 // there.
-cache_policy profile_policy(sql_kind kind, std::chrono::milliseconds load_delay) {
+cache_policy profile_policy(sql_kind kind) {
   cache_policy policy;
   policy.ttl = profile_ttl;
   policy.as = stored_as::hash;
   policy.sliding = true;
-  policy.load_timeout = cached_read_limit(kind) + load_delay;
+  policy.load_timeout = cached_read_limit(kind);
   policy.wait_limit = policy.load_timeout;
   cache_growing_field level{
       "level", [](std::string_view name) {
@@ -87,15 +85,13 @@ cache_policy profile_policy(sql_kind kind, std::chrono::milliseconds load_delay)
 }  // namespace
 
 service::service(database& db, const sql_reachability& sql, redis::client& redis,
-                 cache_store& caches, const redis::key_space& keys, const clock& time,
-                 std::chrono::milliseconds load_delay)
+                 cache_store& caches, const redis::key_space& keys, const clock& time)
     : db_(db),
       sql_(sql),
       redis_(redis),
-      profiles_(caches, "profiles", profile_policy(db.kind(), load_delay)),
+      profiles_(caches, "profiles", profile_policy(db.kind())),
       keys_(keys),
-      clock_(time),
-      load_delay_(load_delay) {}
+      clock_(time) {}
 
 awaitable<std::optional<profile>> service::load(std::string player_id) {
   auto select = [player_id](soci::session& sql) { return select_profile(sql, player_id); };
@@ -103,10 +99,6 @@ awaitable<std::optional<profile>> service::load(std::string player_id) {
 }
 
 awaitable<std::optional<cache_content>> service::load_for_cache(std::string player_id) {
-  if (load_delay_.count() > 0) {
-    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
-    co_await pause.async_wait(use_awaitable);
-  }
   auto found = co_await load(std::move(player_id));
   if (!found) co_return std::nullopt;
   co_return to_cached(*found);

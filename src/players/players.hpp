@@ -63,10 +63,8 @@ inline constexpr std::int64_t stat_at_birth = 100;
 
 class service {
  public:
-  // `load_delay` makes the loading of a profile from SQL slower, for demonstrations.
   service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
-          const redis::key_space& keys, const clock& time,
-          std::chrono::milliseconds load_delay = {});
+          const redis::key_space& keys, const clock& time);
 
   // already_exists when the id is taken. `password_hash` is empty when the player has no password.
   awaitable<result<profile>> create(profile p, std::string password_hash = {});
@@ -119,7 +117,6 @@ class service {
   cache profiles_;
   const redis::key_space& keys_;
   const clock& clock_;
-  std::chrono::milliseconds load_delay_;
 };
 
 // Runs `ask`, and once more when the player was missing only because Redis had been emptied.

@@ -13,16 +13,12 @@
 
 namespace skirmish::players {
 
-struct feature_settings {
-  std::int64_t actions_limit = 20;  // last actions that a state shows
-  std::chrono::milliseconds load_delay{};
-};
-
 class feature {
  public:
+  // `actions_limit`: last actions that a state shows.
   feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
           cache_store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
-          action_parser parse, feature_settings s);
+          action_parser parse, std::int64_t actions_limit);
 
   void add_to(http::router& routes);
   // One thread is enough: both loops send commands in batches and wait for Redis and SQL. They may

@@ -25,6 +25,7 @@ simulation_view demo_view::callbacks() {
 }
 
 void demo_view::line(const std::string& channel, const std::string& text) {
+  const std::lock_guard lock(mutex_);
   const auto shown = channel.empty() ? text : fmt::format("[{}] {}", channel, text);
   if (!live_) {
     fmt::print("{}\n", shown);
@@ -41,6 +42,7 @@ void demo_view::line(const std::string& channel, const std::string& text) {
 }
 
 void demo_view::report(const std::vector<screen_section>& sections) {
+  const std::lock_guard lock(mutex_);
   report_ = sections;
   if (live_) {
     draw();
@@ -66,10 +68,9 @@ void demo_view::draw() {
 }
 
 bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
-                    bool live, const std::atomic<bool>& stop) {
+                    demo_view& view, const std::atomic<bool>& stop) {
   const auto server = parse_server_url(url);
   if (!server) throw usage_error{server.error().message};
-  demo_view view(live);
   const auto callbacks = view.callbacks();
   const auto totals = run(
       [&](asio::io_context& io) { return simulate(io, plan, *server, api_key, callbacks, stop); });

@@ -4,6 +4,7 @@
 #include "simulation/simulation.hpp"
 
 #include <deque>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,14 +15,17 @@ class demo_view {
   // `live`: redraws the screen; else prints a line for everything.
   explicit demo_view(bool live) : live_(live) {}
 
-  // The callbacks; they refer to this object.
+  // The callbacks; they refer to this object. Thread-safe.
   simulation_view callbacks();
 
- private:
+  // A line of a channel; the simulation's own word when that is empty.
   void line(const std::string& channel, const std::string& text);
+
+ private:
   void report(const std::vector<screen_section>& sections);
   void draw();
 
+  std::mutex mutex_;  // guards what follows
   bool live_;
   std::vector<std::string> notes_;  // what the simulation itself has to say
   std::vector<screen_section> report_;
@@ -29,8 +33,9 @@ class demo_view {
   std::chrono::steady_clock::time_point drawn_{};
 };
 
-// Simulates against a server and prints the totals. False when they do not agree.
+// Simulates against a server, shows it in `view`, and prints the totals. False when they do not
+// agree.
 bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
-                    bool live, const std::atomic<bool>& stop);
+                    demo_view& view, const std::atomic<bool>& stop);
 
 }  // namespace skirmish::cli
