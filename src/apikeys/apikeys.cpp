@@ -77,10 +77,9 @@ result<void> check(const key_wish& wish) {
     return error{errc::invalid_argument, "a role is server, admin or viewer"};
   if (wish.role == "viewer" && !wish.allowed.are_all())
     return error{errc::invalid_argument, "a viewer has no scopes: it reads everything"};
-  if (!is_valid_utf8(wish.label) || count_characters(wish.label) > 64)
-    return error{errc::invalid_argument, "a label has at most 64 characters"};
-  if (const auto fault = text_fault(wish.label, lines::one))
-    return error{errc::invalid_argument, "the label " + std::string(*fault)};
+  if (!is_valid_utf8(wish.label)) return error{errc::invalid_argument, "the label must be UTF-8"};
+  if (const auto fault = text_fault(wish.label, lines::one, 0, label_max_chars))
+    return error{errc::invalid_argument, "the label " + *fault};
   return {};
 }
 

@@ -25,6 +25,8 @@ namespace skirmish {
 inline constexpr std::string_view key_roles[] = {"server", "admin", "viewer"};
 
 // What a new key shall be.
+inline constexpr std::size_t label_max_chars = 64;
+
 struct key_wish {
   std::string role = "server";
   std::string label = {};

@@ -132,7 +132,7 @@ void add_api_key_routes(router& routes, api_key_store& store, redis::client& red
             [&store](exchange& x) { return create(store, x); },
             shape::object(
                 {{"role", shape::word({"server", "admin", "viewer"})},
-                 {"label", shape::line(0, 64), optional, "who uses it"},
+                 {"label", shape::line(0, label_max_chars), optional, "who uses it"},
                  {"scopes", shape::array_of(shape::word(words), words.size()), optional,
                   "what it may be used for; all that its role may when absent"},
                  {"expires_in_s", shape::integer(1, life_max_s), optional, "never when absent"}}),

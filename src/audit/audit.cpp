@@ -5,6 +5,7 @@
 #include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/text.hpp"
 #include "db/soci.hpp"
 #include "redis/lease.hpp"
 
@@ -24,7 +25,7 @@ const redis::script note_script{
 #include "audit/note.lua.inc"
 };
 
-constexpr std::size_t reason_max_bytes = 2'000;  // that an operator gave for a change
+constexpr std::size_t reason_max_chars = 2'000;  // that an operator gave for a change
 
 // How long a change waits for Redis before its note goes to SQL.
 constexpr redis::exec_options redis_patience{300ms};
@@ -43,7 +44,7 @@ std::string target_of(const http::exchange& x) {
   for (const auto& [name, value] : x.path_parameters) out[name] = value;
   if (const auto* body = x.body.if_object())
     if (const auto* reason = body->if_contains("reason");
-        reason && reason->is_string() && reason->get_string().size() <= reason_max_bytes)
+        reason && reason->is_string() && count_characters(reason->get_string()) <= reason_max_chars)
       out["reason"] = *reason;
   return json_text_of(out);
 }

@@ -91,12 +91,9 @@ result<std::string> service::speaker(const http::principal& who,
 awaitable<result<sent>> service::send(http::principal who, std::string channel, std::string from,
                                       std::string text) {
   if (auto allowed = may_send(who, channel); !allowed) co_return allowed.error();
-  const auto length = static_cast<std::int64_t>(count_characters(text));
-  if (length < 1 || length > settings_.rules.text_limit_chars)
-    co_return error{errc::invalid_argument, fmt::format("text must have 1 to {} characters",
-                                                        settings_.rules.text_limit_chars)};
-  if (const auto fault = text_fault(text, lines::many))
-    co_return error{errc::invalid_argument, fmt::format("text {}", *fault)};
+  const auto limit = static_cast<std::size_t>(settings_.rules.text_limit_chars);
+  if (const auto fault = text_fault(text, lines::many, 1, limit))
+    co_return error{errc::invalid_argument, "text " + *fault};
   const auto now = clock_.now();
   // A game server speaks for many players: each of them has an allowance, and so has its key.
   const auto rate = who.as == http::role::admin ? 0 : settings_.rate_per_s;

@@ -41,9 +41,9 @@ struct ban_flags {
     const auto lasts = parse_duration(life);
     if (!lasts || lasts->count() <= 0 || *lasts > bans::life_max)
       throw usage_error{"--for takes a duration up to 366d, for example 30m or 7d"};
-    if (reason.empty() || reason.size() > bans::reason_max_chars || !is_valid_utf8(reason) ||
-        reason.find_first_of("\r\n") != std::string::npos)
-      throw usage_error{"--reason takes a line of 1 to 200 characters"};
+    if (!is_valid_utf8(reason)) throw usage_error{"--reason takes UTF-8"};
+    if (const auto fault = text_fault(reason, lines::one, 1, bans::reason_max_chars))
+      throw usage_error{"--reason " + *fault};
     return {subject(), reason, author, now, now + *lasts};
   }
 };

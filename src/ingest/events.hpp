@@ -68,7 +68,7 @@ struct chat {
 // events of the stream.
 struct player_seen {
   std::string player_id;
-  std::string name;  // as the game shows it, at most 64 bytes, never empty
+  std::string name;  // as the game shows it, at most 64 characters, never empty
 };
 
 struct level_seen {

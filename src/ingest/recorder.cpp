@@ -1,5 +1,6 @@
 #include "ingest/recorder.hpp"
 
+#include "core/text.hpp"
 #include "core/utf8.hpp"
 #include "ingest/text.hpp"
 
@@ -9,13 +10,14 @@
 namespace skirmish::ingest {
 namespace {
 
-constexpr std::size_t name_limit_bytes = 64;
+constexpr std::size_t name_limit_chars = 64;
+constexpr std::size_t character_limit_bytes = 4;
 constexpr std::size_t chat_limit_bytes = 2000;
 
 // The name as people read it; an id is always readable.
 std::string readable(std::string_view name, const std::string& id) {
-  auto text = clean_text(name, name_limit_bytes);
-  return text.empty() ? id : text;
+  const auto text = clean_text(name, name_limit_chars * character_limit_bytes);
+  return text.empty() ? id : std::string(first_characters(text, name_limit_chars));
 }
 
 }  // namespace

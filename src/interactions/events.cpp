@@ -74,9 +74,8 @@ class reader {
   std::string text(std::string_view name, std::int64_t max_chars) {
     auto v = word(name, "");
     if (!from_.contains(name)) complain(name, "is required");
-    if (static_cast<std::int64_t>(count_characters(v)) > max_chars)
-      complain(name, fmt::format("must have at most {} characters", max_chars));
-    if (const auto fault = text_fault(v, lines::many)) complain(name, *fault);
+    const auto fault = text_fault(v, lines::many, 0, static_cast<std::size_t>(max_chars));
+    if (fault) complain(name, *fault);
     return v;
   }
 

@@ -42,15 +42,13 @@ constexpr auto retry_limit = 30s;  // a caller does not wait for longer
 response exact_response(const json& body) {
   return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
-constexpr std::size_t search_max_bytes = 255;
+constexpr std::size_t search_max_chars = 255;
 
 // A text to search for, as people may type it.
 result<std::string> search_text(const exchange& x, std::string_view name) {
   const auto text = x.query(name);
-  if (text.size() > search_max_bytes || text_fault(text, lines::one))
-    return error{
-        errc::invalid_argument,
-        fmt::format("{} must be a text of one line, at most {} bytes", name, search_max_bytes)};
+  if (const auto fault = text_fault(text, lines::one, 0, search_max_chars))
+    return error{errc::invalid_argument, fmt::format("{} {}", name, *fault)};
   return std::string(text);
 }
 
