@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
@@ -436,6 +437,10 @@ response answer_to_exception(const exchange& x) {
                {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
     return problem({errc::internal, "something went wrong here"}, x.request_id);
   }
+  } catch (const damaged_data& e) {
+    log::error("request_failed",
+               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+    return problem(damaged_data::as_error(), x.request_id);
 }
 
 std::optional<response> refuse_cross_site(const exchange& x) {
