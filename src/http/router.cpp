@@ -399,7 +399,7 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
 awaitable<response> router::handle(exchange& x, const route& to) const {
   const bool is_noted = recorder_ && x.who.as == role::admin && !reads_only(to.method);
   if (!is_noted) co_return co_await to.handle(x);
-  auto note = co_await recorder_->begin(x, to);
+  auto note = co_await recorder_->begin(x, to.method, to.pattern);
   response out;
   try {
     out = co_await to.handle(x);

@@ -108,8 +108,9 @@ response answer_to_exception(const exchange& x);
 class change_recorder {
  public:
   virtual ~change_recorder() = default;
-  // Returns what names the note. Throws failure when it cannot be kept: then the change is refused.
-  virtual awaitable<std::string> begin(const exchange& x, const route& r) = 0;
+  // Returns what names the note, of a change by `x.who`. Throws failure when it cannot be kept:
+  // then the change is refused. `pattern` is a route's.
+  virtual awaitable<std::string> begin(const exchange& x, verb method, std::string pattern) = 0;
   // How it ended. Never throws.
   virtual awaitable<void> end(std::string note, int status) = 0;
 };
