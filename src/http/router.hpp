@@ -149,6 +149,8 @@ class router {
   void limit_by(gate& limits);
   // Counts the opening of a WebSocket; the answer that refuses it when there were too many.
   awaitable<std::optional<response>> limit_websocket(exchange& x, principal who) const;
+  // The same of a request that no route is found for, or whose head is none.
+  awaitable<std::optional<response>> limit_stray(exchange& x) const;
 
   // The two steps of answering a request; neither throws (the one catch per request is here).
   // admit() finds the route, and checks path, query, content type and who asks: all that needs no
@@ -171,6 +173,7 @@ class router {
     std::string allowed;  // methods of the path when none fits
   };
   match find(exchange& x) const;
+  awaitable<std::optional<response>> refuse_path_or_caller(exchange& x, const route& r) const;
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
   // The same of a request that is whole.
@@ -186,7 +189,9 @@ class router {
   }
   awaitable<std::optional<response>> limit_head(exchange& x, const route& r) const;
   awaitable<std::optional<response>> limit_body(exchange& x, const route& r) const;
-  awaitable<std::optional<response>> limit_stray(exchange& x) const;
+  awaitable<std::optional<response>> limit_refused(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_unknown(exchange& x, gate::target to,
+                                                   std::int64_t cost) const;
   awaitable<passage> pass_as_owner(exchange& x, gate::target to, std::int64_t cost,
                                    passage refused) const;
   void finish(exchange& x, response& r) const;
