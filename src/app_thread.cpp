@@ -150,13 +150,13 @@ void app_thread::add_features(const shared_parts& shared) {
   sessions_->refuse_banned(shared.bans);
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
+  auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   console_ = &f.add<console::feature>(
-      redis_, db, keys, time, verifier_,
+      redis_, db, keys, time, metrics, verifier_, changes,
       console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
                               [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
-  auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys, time);
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)

@@ -9,7 +9,11 @@
 #include "db/soci.hpp"
 #include "redis/lease.hpp"
 
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -35,6 +39,8 @@ constexpr auto move_interval = 500ms;
 constexpr auto lease_ttl = 3s;
 constexpr int moved_at_once = 200;
 constexpr int turns_between_drops = 120;
+constexpr int dropped_at_once = 1'000;
+constexpr std::chrono::milliseconds drop_patience{2'000};
 
 // Ids sort as their times do.
 std::string id_at(timestamp t) { return fmt::format("{:015}", t.time_since_epoch().count()); }
@@ -172,8 +178,8 @@ awaitable<page> list(database& db, filter f) {
   co_return co_await db.read(std::move(select));
 }
 
-awaitable<std::string> log::begin(const http::exchange& x, const http::route& r) {
-  auto c = change_of(x, std::string(http::to_string(r.method)), r.pattern, clock_.now());
+awaitable<std::string> log::begin(const http::exchange& x, http::verb method, std::string pattern) {
+  auto c = change_of(x, std::string(http::to_string(method)), std::move(pattern), clock_.now());
   co_return co_await note(std::move(c));
 }
 
@@ -254,19 +260,36 @@ awaitable<bool> log::move_some() {
   co_return found.size() == static_cast<std::size_t>(moved_at_once);
 }
 
-awaitable<void> log::drop_old(std::chrono::milliseconds keep) {
+// The oldest ones first and some at a time, so that the table is never locked for long.
+awaitable<bool> log::drop_old(std::chrono::milliseconds keep) {
   auto drop = [oldest = id_at(clock_.now() - keep)](soci::session& sql) {
-    sql << "DELETE FROM audit_log WHERE audit_id < :oldest", soci::use(oldest);
-    return true;
+    std::optional<std::string> last;
+    const int most = dropped_at_once;
+    sql << "SELECT MAX(audit_id) FROM (SELECT audit_id FROM audit_log WHERE audit_id < :oldest "
+           "ORDER BY audit_id LIMIT :most) AS oldest_ones",
+        soci::use(oldest), soci::use(most), soci::into(last);
+    if (last) sql << "DELETE FROM audit_log WHERE audit_id <= :last", soci::use(*last);
+    return last.has_value();
   };
-  co_await db_.run(std::move(drop), retry::safe);
+  const auto ask = [this, &drop] { return db_.run(drop, retry::safe); };
+  const auto executor = co_await asio::this_coro::executor;
+  try {
+    const bool has_dropped =
+        co_await asio::co_spawn(executor, ask, asio::cancel_after(drop_patience, use_awaitable));
+    co_return has_dropped;
+  } catch (const boost::system::system_error&) {
+    // SQL goes on with it; what is pending must not wait for that.
+    skirmish::log::warn("audit_drop_slow", {{"waited_ms", drop_patience.count()}});
+  }
+  co_return false;
 }
 
 awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds keep) {
   redis::lease mine(redis_, lease_key(keys_), lease_ttl);
   int turns = 1;  // at the start the table may not be there yet
-  auto work = [this, keep, &turns]() -> awaitable<bool> {
-    if (turns++ % turns_between_drops == 0) co_await drop_old(keep);
+  bool has_old = false;
+  auto work = [this, keep, &turns, &has_old]() -> awaitable<bool> {
+    if (turns++ % turns_between_drops == 0 || has_old) has_old = co_await drop_old(keep);
     co_return co_await move_some();
   };
   co_await redis::run_led(io, redis_, mine, move_interval, "audit_mover", work);

@@ -12,14 +12,19 @@ namespace skirmish::console {
 
 class feature {
  public:
+  // `recorder` notes logins.
   feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          api_key_verifier& verifier, site_settings site)
-      : store_(db, time), sessions_(redis, keys, time, verifier, store_), site_(std::move(site)) {}
+          metrics::registry& metrics, api_key_verifier& verifier, http::change_recorder& recorder,
+          site_settings site)
+      : store_(db, time),
+        sessions_(redis, keys, time, verifier, store_),
+        logins_(redis, keys, metrics, recorder),
+        site_(std::move(site)) {}
 
   void add_to(http::router& routes) {
     add_pages(routes);
     add_site(routes, site_);
-    add_routes(routes, sessions_);
+    add_routes(routes, sessions_, logins_);
   }
 
   // The principal of the console's cookie; nullopt when the request has none.
@@ -30,6 +35,7 @@ class feature {
  private:
   api_key_store store_;
   session_store sessions_;
+  login_guard logins_;
   site_settings site_;
 };
 

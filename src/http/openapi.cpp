@@ -124,7 +124,9 @@ constexpr refusal refusals[] = {
 std::vector<int> refusals_of(const route& r) {
   std::vector<int> out{400, 403, 413, 431, 500, 501, 503, 504};
   if (r.who != access::anyone) out.push_back(401);
-  if (r.cost > 0) out.push_back(429);
+  // Whom a route refuses counts, also where nobody else does.
+  const bool may_refuse = r.who != access::anyone || r.pattern.find('{') != std::string::npos;
+  if (r.cost > 0 || may_refuse) out.push_back(429);
   if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());

@@ -1,5 +1,6 @@
 #include "http/router.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "core/log.hpp"
@@ -301,16 +302,29 @@ std::optional<response> router::refuse_banned_caller(const exchange& x) const {
   return answer_to_banned(*banned, x.request_id);
 }
 
-awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
+awaitable<std::optional<response>> router::refuse_path_or_caller(exchange& x,
+                                                                 const route& r) const {
   if (auto ok = check_path(x); !ok) co_return problem(ok.error(), x.request_id);
-  std::optional<response> stranger;
-  if (r.who != access::anyone) stranger = co_await check_caller(x, r);
-  // Who is refused counts, too.
-  if (is_limited(target_of(r), x.who.as)) {
-    auto hasty = co_await limit_head(x, r);
-    if (hasty) co_return std::move(hasty);
+  if (r.who == access::anyone) co_return std::nullopt;
+  std::optional<response> refused;
+  try {
+    refused = co_await check_caller(x, r);
+  } catch (const std::exception&) {
+    refused = answer_to_exception(x);
   }
-  if (stranger) co_return std::move(stranger);
+  co_return std::move(refused);
+}
+
+awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
+  auto refused = co_await refuse_path_or_caller(x, r);
+  // Who is refused counts, too.
+  std::optional<response> hasty;
+  if (refused && x.who.as == role::anonymous)
+    hasty = co_await limit_refused(x, r);
+  else if (is_limited(target_of(r), x.who.as))
+    hasty = co_await limit_head(x, r);
+  if (hasty) co_return std::move(hasty);
+  if (refused) co_return std::move(refused);
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")) && !leaves_body_out(x.req, *r.body))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
@@ -343,7 +357,7 @@ awaitable<admission> router::admit(exchange& x) const {
       refusal = answer_to_exception(x);
     }
   }
-  if (!m.found && is_limited(stray_, x.who.as)) {
+  if (!m.found) {
     auto hasty = co_await limit_stray(x);
     if (hasty) refusal = std::move(hasty);
   }
@@ -398,7 +412,7 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
 awaitable<response> router::handle(exchange& x, const route& to) const {
   const bool is_noted = recorder_ && x.who.as == role::admin && !reads_only(to.method);
   if (!is_noted) co_return co_await to.handle(x);
-  auto note = co_await recorder_->begin(x, to);
+  auto note = co_await recorder_->begin(x, to.method, to.pattern);
   response out;
   try {
     out = co_await to.handle(x);
@@ -423,6 +437,10 @@ void router::observe(const exchange& x, const response& r) const {
 response answer_to_exception(const exchange& x) {
   try {
     throw;
+  } catch (const damaged_data& e) {
+    log::error("request_failed",
+               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+    return problem(damaged_data::as_error(), x.request_id);
   } catch (const failure& e) {
     log::warn("request_failed",
               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});

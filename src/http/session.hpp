@@ -54,7 +54,9 @@ class session {
   awaitable<bool> flush_before_reading();
   awaitable<bool> write_out();
   awaitable<void> refuse(const exchange& x, refusal why);
+  awaitable<void> refuse_head(exchange& x, refusal why);
   awaitable<void> end_with(const exchange& x, response r);
+  std::optional<response> refuse_handshake(exchange& x) const;
   awaitable<void> upgrade(exchange& x, const websocket_handler& handle);
   std::optional<refusal> parse_head();
   std::optional<refusal> take_head(exchange& x);

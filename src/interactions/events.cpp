@@ -126,6 +126,7 @@ class reader {
 
 const error only_servers{errc::forbidden, "only a game server may send that"};
 const error only_itself{errc::forbidden, "a player may act only as itself"};
+const error needs_chat{errc::forbidden, "this key's scopes do not allow chat events"};
 
 bool is_server(const http::principal& who) { return who.as >= http::role::server; }
 
@@ -264,6 +265,8 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
     if (!actor || object.contains("ts")) return only_servers;
     if (!who.may_act_as(*actor)) return only_itself;
   }
+  if (std::holds_alternative<chat>(*out) && !who.allowed.allow(http::scope::chat, false))
+    return needs_chat;
   if (auto* a = std::get_if<attack>(&*out))
     a->key = key_of(a->id, object, who);
   else if (auto* t = std::get_if<trade>(&*out))

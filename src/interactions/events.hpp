@@ -109,8 +109,8 @@ inline constexpr std::chrono::seconds move_ttl_max{60};
 // Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
 // names the member), forbidden when `who` may not send it: a player may act only as itself, and
 // only a server sets `ts` or reports anything but attacks and moves. A trade binds two players, so
-// a server vouches for both; a player chats by the chat routes. `chats` says which chat events are
-// fine.
+// a server vouches for both; a player chats by the chat routes, and a key with scopes needs `chat`
+// for chat events. `chats` says which of these are fine.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now,
                            const skirmish::chat::channel_rules& chats = {});
 

@@ -1,5 +1,6 @@
 #include "realtime/realtime.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "core/log.hpp"
@@ -340,6 +341,9 @@ awaitable<void> gateway::handle(connection& c, const std::string& type, const me
   std::optional<error> problem;
   try {
     co_await is.handle(c, message);
+  } catch (const damaged_data& e) {
+    log::error("message_failed", {{"type", type}, {"error", e.what()}});
+    problem = damaged_data::as_error();
   } catch (const failure& e) {
     log::warn("message_failed", {{"type", type}, {"error", e.what()}});
     problem = error{e.code(), "a backend is down; try again"};
