@@ -32,6 +32,7 @@ class feature {
   // Refuses what is not committed yet.
   awaitable<void> stop();
 
+  [[nodiscard]] engine& events() noexcept { return engine_; }
   [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
 
  private:
