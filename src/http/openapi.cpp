@@ -125,7 +125,7 @@ std::vector<int> refusals_of(const route& r) {
   std::vector<int> out{400, 403, 413, 431, 500, 501, 503, 504};
   if (r.who != access::anyone) out.push_back(401);
   if (r.cost > 0) out.push_back(429);
-  if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
+  if (r.body || (r.raw_body_limit_bytes != 0 && !r.takes_text)) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());
   return out;
@@ -176,7 +176,11 @@ json::object operation(const route& r) {
     out["requestBody"] = json::object{{"required", !missing.empty()},
                                       {"content", content("application/json", r.body->schema())}};
   }
-  if (r.raw_body_limit_bytes != 0)
+  if (r.takes_text)
+    out["requestBody"] =
+        json::object{{"required", true},
+                     {"content", json::object{{"text/plain", media(described("any text"))}}}};
+  else if (r.raw_body_limit_bytes != 0)
     out["requestBody"] = json::object{
         {"required", true},
         {"content", json::object{{"application/json", media(described("any JSON value"))},
