@@ -109,6 +109,7 @@ app::app(config settings, config_sources sources, cache_hooks hooks)
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
       hasher_(static_cast<std::size_t>(settings_.sessions.hash_threads)),
+      game_server_logs_(static_cast<std::size_t>(settings_.ingest.servers_limit)),
       stop_requested_(io_, asio::steady_timer::time_point::max()) {
   metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
                         [at = std::chrono::system_clock::now()] {
@@ -286,8 +287,9 @@ void app::start_threads() {
                             certificate_.get(),
                             task_overview_,
                             recent_samples_,
-                            sources_,
-                            hooks_};
+                             game_server_logs_,
+                             sources_,
+                             hooks_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

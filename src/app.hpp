@@ -15,6 +15,7 @@
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "game_servers/log_states.hpp"
 #include "http/connection_counts.hpp"
 #include "http/tls.hpp"
 #include "live_metrics/series.hpp"
@@ -99,6 +100,7 @@ class app {
   std::unique_ptr<status::worker> status_;
   tasks::overview_board task_overview_;
   live_metrics::recent_samples recent_samples_;
+  game_servers::log_states game_server_logs_;
   std::unique_ptr<http::tls_certificate> certificate_;
   const std::shared_ptr<http::connection_counts> connections_ =
       std::make_shared<http::connection_counts>();

@@ -11,6 +11,7 @@
 #include "core/run_loop.hpp"
 #include "diagnostics/diagnostics_feature.hpp"
 #include "feature_settings.hpp"
+#include "game_servers/game_servers_feature.hpp"
 #include "health/health_feature.hpp"
 #include "http/openapi.hpp"
 #include "interactions/interactions_feature.hpp"
@@ -43,6 +44,16 @@ using namespace std::chrono_literals;
 // A function of its own: g++ 12 miscompiles the list of fields in the coroutine.
 void log_left(const task_group& tasks) {
   log::warn("tasks_left_at_shutdown", {{"count", tasks.size()}});
+}
+
+// A level of this name, unless there is one.
+awaitable<void> make_level(levels::service& levels, std::string id, std::string name) {
+  levels::level fresh;
+  fresh.level_id = std::move(id);
+  fresh.name = std::move(name);
+  const auto made = co_await levels.create(std::move(fresh));
+  if (!made && made.error().code != errc::already_exists)
+    throw failure(made.error().code, made.error().message);
 }
 
 // A socket of an operator who may change something is noted first.
@@ -171,6 +182,15 @@ void app_thread::add_features(const shared_parts& shared) {
   auto& game_events =
       f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
                                    interactions_settings_of(c, players, levels, limits));
+  f.add<game_servers::feature>(
+      io_, game_events.events(), redis_, keys, time,
+      [&accounts](std::string id, std::string name) {
+        return accounts.ensure(std::move(id), std::move(name));
+      },
+      [&levels](std::string id, std::string name) {
+        return make_level(levels, std::move(id), std::move(name));
+      },
+      chat_rules_of(c), shared.game_server_logs, game_server_settings_of(c), metrics);
   auto& active = f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
                                           c.activity.sweeper != 0, metrics)
                      .active();
@@ -217,8 +237,9 @@ void app_thread::add_features(const shared_parts& shared) {
 }
 
 awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {
-  const auto key = r.header("x-api-key");
-  if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
+  auto key = std::string(r.header("x-api-key"));
+  if (key.empty()) key = game_servers::key_in_query(r);
+  if (!key.empty()) co_return co_await verifier_.verify(std::move(key));
   if (auto who = co_await sessions_->authenticate(r)) co_return std::move(*who);
   if (auto who = co_await console_->authenticate(r)) co_return std::move(*who);
   co_return http::principal{};

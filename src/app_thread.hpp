@@ -12,6 +12,7 @@
 #include "db/database.hpp"
 #include "db/reachability.hpp"
 #include "feature_list.hpp"
+#include "game_servers/log_states.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "live_metrics/series.hpp"
@@ -61,6 +62,7 @@ struct shared_parts {
   const http::tls_certificate* certificate;  // null: no TLS
   tasks::overview_board& task_overview;
   live_metrics::recent_samples& recent_samples;
+  game_servers::log_states& game_server_logs;
   const config_sources& sources;
   const cache_hooks& hooks;
 };

@@ -2,6 +2,7 @@
 
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "game_servers/server_settings.hpp"
 #include "request_limits/request_policy.hpp"
 #include "secrets.hpp"
 
@@ -282,6 +283,22 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.text("ingest.origin", FIELD(ingest.origin),
+         "where the origin of game servers' maps lies: latitude,longitude");
+  t.bytes(
+      "ingest.body_limit", FIELD(ingest.body_limit_bytes), 16 << 10, 64 << 20,
+      "largest request of a game server with lines of its log, bytes; http.body_limit holds too");
+  t.number("ingest.servers_limit", FIELD(ingest.servers_limit), 1, 10'000,
+           "game servers sending by HTTP whose state is kept in memory");
+  t.text("ingest.udp_listen", FIELD(ingest.udp_listen),
+         "address:port for the logs that game servers send by UDP; empty: none are received");
+  t.bytes("ingest.udp_queue", FIELD(ingest.udp_queue_limit_bytes), 64 << 10, 1 << 30,
+          "lines received by UDP that may wait, bytes");
+  t.table("ingest.udp_servers", FIELD(ingest.udp_servers),
+          "the game servers that may send by UDP: a table per server with secret (its "
+          "sv_logsecret) and sources (addresses, address:port, networks, with spaces between)",
+          {game_servers::servers_max * 2, game_servers::check_setting})
+      .secret = true;
   t.duration("activity.slice", FIELD(activity.slice), 1s, 1h,
              "slices of the 24-hour window, whole seconds: what its edge is exact to");
   t.duration("activity.window", FIELD(activity.window), 2s, 7 * 24h,

@@ -82,6 +82,17 @@ struct config {
     std::int64_t event_ids_limit = 1'000'000;       // event ids remembered for 10 to 20 minutes
   } interactions;
 
+  // Live logs of game servers (docs/game-servers.md).
+  struct {
+    std::string origin = "48.8566,2.3522";    // where the maps' origin lies
+    std::int64_t body_limit_bytes = 1 << 20;  // of a request with log lines
+    std::int64_t servers_limit = 64;          // by HTTP, whose state is kept in memory
+    std::string udp_listen;                   // address:port; empty: nothing is received by UDP
+    std::int64_t udp_queue_limit_bytes = 4 << 20;  // lines that wait to be applied
+    // `<server>.secret` and `<server>.sources`.
+    std::vector<std::pair<std::string, std::string>> udp_servers;
+  } ingest;
+
   struct {
     std::chrono::milliseconds slice{60'000};  // whole seconds; the window's edge is exact to it
     std::chrono::milliseconds window{86'400'000};  // what leaderboard:active looks back on

@@ -5,6 +5,7 @@
 #include "audit/audit_keys.hpp"
 #include "cache/cache_keys.hpp"
 #include "chat/chat_keys.hpp"
+#include "game_servers/game_servers_keys.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "inventory/inventory_keys.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
@@ -78,6 +79,7 @@ std::vector<builder> builders_with_ids() {
       {"recovery", 2, [](auto& k, auto& i) { return state::recovery_key(k, i[0], i[1]); }},
       {"recovery keys", 1, [](auto& k, auto& i) { return state::recovery_keys_key(k, i[0]); }},
       {"stream", 1, [](auto& k, auto& i) { return interactions::stream_key(k, i[0]); }},
+      {"game server's log", 1, [](auto& k, auto& i) { return game_servers::log_key(k, i[0]); }},
       {"commit", 1, [](auto& k, auto& i) { return interactions::commit_key(k, i[0]); }},
       {"commit players", 1,
        [](auto& k, auto& i) { return interactions::commit_key(k, i[0]) + "@players"; }},

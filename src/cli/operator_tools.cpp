@@ -10,6 +10,7 @@
 #include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "db/migrate.hpp"
+#include "feature_settings.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -36,6 +37,11 @@ void check(const config& c) {
   const auto db = database_of(c);
   const auto redis = redis_config_of(c);
   if (!redis) throw usage_error{redis.error().message};
+  try {
+    game_server_settings_of(c);
+  } catch (const failure& e) {
+    throw usage_error{e.what()};
+  }
   fmt::print("\nRedis: {}\nSQL: {}\n", redis::to_string_masked(*redis), to_string(db));
 }
 

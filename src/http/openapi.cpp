@@ -127,7 +127,7 @@ std::vector<int> refusals_of(const route& r) {
   // Whom a route refuses counts, also where nobody else does.
   const bool may_refuse = r.who != access::anyone || r.pattern.find('{') != std::string::npos;
   if (r.cost > 0 || may_refuse) out.push_back(429);
-  if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
+  if (r.body || (r.raw_body_limit_bytes != 0 && !r.takes_text)) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());
   return out;
@@ -178,7 +178,11 @@ json::object operation(const route& r) {
     out["requestBody"] = json::object{{"required", !missing.empty()},
                                       {"content", content("application/json", r.body->schema())}};
   }
-  if (r.raw_body_limit_bytes != 0)
+  if (r.takes_text)
+    out["requestBody"] =
+        json::object{{"required", true},
+                     {"content", json::object{{"text/plain", media(described("any text"))}}}};
+  else if (r.raw_body_limit_bytes != 0)
     out["requestBody"] = json::object{
         {"required", true},
         {"content", json::object{{"application/json", media(described("any JSON value"))},

@@ -41,6 +41,11 @@ struct stream_position {
   // Of the connection that sent it (stream_claim).
   std::int64_t claim = 0;
   std::string owner = {};
+  // The number that must be committed now; absent: the one before `seq`. Streams whose numbers are
+  // byte offsets leave numbers out.
+  std::optional<std::uint64_t> after = std::nullopt;
+
+  [[nodiscard]] std::uint64_t base() const noexcept { return after.value_or(seq - 1); }
 };
 
 struct frame {

@@ -138,7 +138,8 @@ attack read_attack(reader& r, timestamp now) {
   a.damage = r.integer("damage", 0, damage_max);
   a.weapon = r.id("weapon", false);
   a.ts = r.time("ts").value_or(now);
-  r.only({"id", "attacker_id", "target_id", "damage", "weapon", "ts"});
+  a.server = r.id("server", false);
+  r.only({"id", "attacker_id", "target_id", "damage", "weapon", "ts", "server"});
   return a;
 }
 
@@ -151,7 +152,8 @@ move read_move(reader& r, timestamp now) {
   const auto ttl = r.optional_integer("ttl_s", move_ttl_min.count(), move_ttl_max.count());
   if (ttl) m.ttl = std::chrono::seconds{*ttl};
   m.ts = r.time("ts").value_or(now);
-  r.only({"player_id", "lat", "lon", "alt", "ttl_s", "ts"});
+  m.server = r.id("server", false);
+  r.only({"player_id", "lat", "lon", "alt", "ttl_s", "ts", "server"});
   return m;
 }
 
@@ -262,7 +264,7 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
   }
   if (!r.complaint().empty()) return error{errc::invalid_argument, r.complaint()};
   if (!is_server(who)) {
-    if (!actor || object.contains("ts")) return only_servers;
+    if (!actor || object.contains("ts") || object.contains("server")) return only_servers;
     if (!who.may_act_as(*actor)) return only_itself;
   }
   if (std::holds_alternative<chat>(*out) && !who.allowed.allow(http::scope::chat, false))

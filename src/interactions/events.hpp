@@ -35,6 +35,7 @@ struct attack {
   std::string weapon;       // may be empty
   timestamp ts;
   event_key key = {};
+  std::string server = {};  // the game server's name; may be empty
 };
 
 struct move {
@@ -44,6 +45,7 @@ struct move {
   double alt = 0;  // metres
   std::chrono::seconds ttl{30};
   timestamp ts;
+  std::string server = {};  // the game server's name; may be empty
 };
 
 struct respawn {
@@ -108,9 +110,9 @@ inline constexpr std::chrono::seconds move_ttl_max{60};
 
 // Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
 // names the member), forbidden when `who` may not send it: a player may act only as itself, and
-// only a server sets `ts` or reports anything but attacks and moves. A trade binds two players, so
-// a server vouches for both; a player chats by the chat routes, and a key with scopes needs `chat`
-// for chat events. `chats` says which of these are fine.
+// only a server sets `ts` or `server`, or reports anything but attacks and moves. A trade binds two
+// players, so a server vouches for both; a player chats by the chat routes, and a key with scopes
+// needs `chat` for chat events. `chats` says which of these are fine.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now,
                            const skirmish::chat::channel_rules& chats = {});
 

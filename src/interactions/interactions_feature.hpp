@@ -38,6 +38,7 @@ class feature {
   // Puts what players did in commits until now where it belongs, whichever server committed it.
   awaitable<void> flush_activity() { return pending_acts_.file_all(); }
 
+  [[nodiscard]] engine& events() noexcept { return engine_; }
   [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
 
  private:

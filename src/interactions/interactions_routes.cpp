@@ -116,6 +116,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
     return schema::object(members);
   };
   const schema::property ts{"ts", schema::time(), optional};
+  const schema::property server{"server", schema::id(), optional};
   const auto points = schema::integer(-score_max, score_max);
   const auto goods = shape::map_of(shape::integer(1, quantity_max), goods_max).schema();
   json::object said{{"type", "string"}, {"maxLength", chats.text_limit_chars}};
@@ -126,6 +127,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
                        {"target_id", schema::id()},
                        {"damage", schema::integer(0, damage_max)},
                        {"weapon", schema::id(), optional},
+                       server,
                        ts}),
        kind("move",
             {{"player_id", schema::id()},
@@ -133,6 +135,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
              {"lon", shape::number(-180, 180).schema()},
              {"alt", shape::number(-100'000, 100'000'000).schema(), optional},
              {"ttl_s", schema::integer(move_ttl_min.count(), move_ttl_max.count()), optional},
+             server,
              ts}),
        kind("respawn", {{"player_id", schema::id()}, {"hp", schema::integer(0, 1'000'000'000)}}),
        kind("score", {{"board", schema::id()},

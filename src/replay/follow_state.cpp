@@ -55,7 +55,9 @@ std::optional<follow_state> load_follow_state(const std::string& path) {
                         "apply the log from its beginning (again)");
     const auto form = ingest::parse_format(o.at("format").as_string());
     if (!form) throw failure(errc::invalid_argument, path + " names a format that nobody knows");
+    const auto* server = o.as_object().if_contains("server");
     return follow_state{.stream = std::string(o.at("stream").as_string()),
+                        .server = server ? std::string(server->as_string()) : std::string(),
                         .format = *form,
                         .inode = o.at("inode").to_number<std::uint64_t>(),
                         .size_bytes = o.at("size_bytes").to_number<std::uint64_t>(),
@@ -69,6 +71,7 @@ std::optional<follow_state> load_follow_state(const std::string& path) {
 void save_follow_state(const std::string& path, const follow_state& state) {
   const auto text = json_text_of(json::object{{"mapping", ingest::mapping_version},
                                               {"stream", state.stream},
+                                              {"server", state.server},
                                               {"format", ingest::to_string(state.format)},
                                               {"inode", state.inode},
                                               {"size_bytes", state.size_bytes},

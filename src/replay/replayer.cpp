@@ -28,7 +28,7 @@ class replayer {
            const std::string& api_key)
       : plan_(std::move(plan)),
         timer_(io),
-        parser_(ingest::make_parser(plan_.format, plan_.origin)),
+        parser_(ingest::make_parser(plan_.format, {plan_.origin, plan_.server})),
         frames_(limits_),
         sender_(io, server, api_key, hash_file(), {.patience = plan_.patience}) {}
 
@@ -64,7 +64,7 @@ class replayer {
   std::string hash_file() {
     std::ifstream in(plan_.file, std::ios::binary);
     if (!in) throw failure(errc::not_found, "cannot read " + plan_.file);
-    ingest::stream_id id(plan_.format, plan_.origin, limits_);
+    ingest::stream_id id(plan_.format, {plan_.origin, plan_.server}, limits_);
     std::string chunk(chunk_bytes, '\0');
     while (in) {
       in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));

@@ -112,6 +112,7 @@ TABLE = {
 
     "POST /api/interactions": row(PLAYER, "events", []),
     "GET /api/interactions": row(SERVER, "events"),
+    "POST /api/ingest/source-log": row(SERVER, "events", {}, query="?server=duel"),
     "GET /api/attacks/{attacker}/{target}": row(SERVER, "events"),
 
     "POST /api/chat/{channel}/messages": row(PLAYER, "chat", {"text": "x"}, channel="general"),

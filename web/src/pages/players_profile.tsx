@@ -326,7 +326,7 @@ function Achievements({path}: {path: string}) {
 }
 
 interface Standing { board: string; rank: number; score: number }
-const boards_max = 50;
+const boards_max = 200;
 
 function Boards({id}: {id: string}) {
   const boards = useLoad<{rows: Standing[]; is_partial: boolean}>(`boards of ${id}`, async (signal) => {
