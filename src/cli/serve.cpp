@@ -73,7 +73,7 @@ void play(const config& settings, const std::string& address, const std::atomic<
   plan.duration = std::chrono::milliseconds{0};
   try {
     run_simulation(plan, "http://" + address, read_admin_key(settings.server.data_dir), false,
-                   ending);
+                   when_full::leave_out, ending);
   } catch (const failure& e) {
     if (!ending) log::warn("demo_ended", {{"error", e.what()}});
   }

@@ -87,10 +87,12 @@ void add_simulate(CLI::App& app, int& code) {
     }
     // A simulation is short: popular levels should be seen to be cached while it runs.
     settings.levels.popular_refresh = std::chrono::seconds{1};
-    with_server(settings, f->server.url, f->server.api_key,
-                [&](const std::string& url, const std::string& key) {
-                  agree = run_simulation(plan, url, key, live, interrupted);
-                });
+    with_server(
+        settings, f->server.url, f->server.api_key,
+        [&](const std::string& url, const std::string& key) {
+          agree = run_simulation(plan, url, key, live, when_full::wait, interrupted);
+        },
+        &interrupted);
     code = agree ? done : failed;
   });
 }

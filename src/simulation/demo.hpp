@@ -1,6 +1,7 @@
 // How a simulation is shown: as a live view on a terminal, as plain lines elsewhere.
 #pragma once
 
+#include "simulation/demo_output.hpp"
 #include "simulation/simulation.hpp"
 
 #include <deque>
@@ -12,7 +13,7 @@ namespace skirmish::cli {
 class demo_view {
  public:
   // `live`: redraws the screen; else prints a line for everything.
-  explicit demo_view(bool live) : live_(live) {}
+  demo_view(bool live, demo_output& out) : live_(live), out_(out) {}
 
   // The callbacks; they refer to this object.
   simulation_view callbacks();
@@ -23,6 +24,7 @@ class demo_view {
   void draw();
 
   bool live_;
+  demo_output& out_;
   std::vector<std::string> notes_;  // what the simulation itself has to say
   std::vector<screen_section> report_;
   std::deque<std::string> feed_;
@@ -31,6 +33,6 @@ class demo_view {
 
 // Simulates against a server and prints the totals. False when they do not agree.
 bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
-                    bool live, const std::atomic<bool>& stop);
+                    bool live, when_full then, const std::atomic<bool>& stop);
 
 }  // namespace skirmish::cli
