@@ -168,11 +168,13 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
                               [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
-  f.add<positions::feature>(io_, redis_, keys, time);
+  f.add<positions::feature>(io_, redis_, keys, time, console_->map_cell_km());
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)
                      .levels();
-  auto& boards = f.add<leaderboards::feature>(io_, redis_, keys, time, group_).boards();
+  auto& boards = f.add<leaderboards::feature>(io_, redis_, keys, time, group_,
+                                              http::allowed_sites(c.status.cors_origins))
+                     .boards();
   f.add<inventory::feature>(redis_, keys, players);
   f.add<achievements::feature>(redis_, keys, time, players, game);
   auto& chat = f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics,

@@ -382,11 +382,13 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.duration("status.max_age", FIELD(status.max_age), 0s, 1h,
              "how long browsers and proxies may keep the status");
   t.text("status.cors_origins", FIELD(status.cors_origins),
-         "origins whose pages may read the status, comma-separated, or *");
+         "origins whose pages may read the status and leaderboards (the widget), comma-separated, "
+         "or *");
   t.text("site.name", FIELD(site.name), "heading of the page for visitors");
   t.text("site.text", FIELD(site.text), "what stands below it");
   t.text("site.shows", FIELD(site.shows),
-         "its parts, with commas between: status, history, boards, levels, achievements");
+         "its parts, with commas between: status, history, boards, levels, achievements, map (or "
+         "map:KM)");
   t.text("site.boards", FIELD(site.boards), "its leaderboards, with commas between");
   auto& webhook = t.text("status.webhook_url", FIELD(status.webhook_url),
                          "http(s) URL that is called when a game server goes down or comes back");

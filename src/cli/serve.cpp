@@ -72,7 +72,8 @@ void play(const config& settings, const std::string& address, const std::atomic<
   simulation_plan plan;
   plan.duration = std::chrono::milliseconds{0};
   try {
-    demo_view view(false);
+    demo_output out(when_full::leave_out, ending);
+    demo_view view(false, out);
     run_simulation(plan, "http://" + address, read_admin_key(settings.server.data_dir), view,
                    ending);
   } catch (const failure& e) {

@@ -108,14 +108,15 @@ void add_simulate(CLI::App& app, int& code) {
     bool agree = false;
     auto settings = f->settings.load();
     settings.chat.announce = true;
-    demo_view view(live);
+    demo_output out(when_full::wait, interrupted);
+    demo_view view(live, out);
     auto hooks = hooks_of(*f, settings, view);
     with_server(
         settings, f->server.url, f->server.api_key,
         [&](const std::string& url, const std::string& key) {
           agree = run_simulation(plan, url, key, view, interrupted);
         },
-        std::move(hooks));
+        std::move(hooks), &interrupted);
     code = agree ? done : failed;
   });
 }

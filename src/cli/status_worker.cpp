@@ -3,6 +3,7 @@
 #include "cli/cli.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "diagnostics/announcement.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "status/status.hpp"
@@ -89,6 +90,8 @@ void run_worker(const config& settings) {
                                       {"redis", redis::to_string_masked(redis)},
                                       {"sql", to_string(db.config())}});
   report_missing_redis(settings, redis);
+  auto keys = value_or_usage(redis::key_space::of_world(settings.server.world));
+  const diagnostics::announcement announced(redis, std::move(keys), "status-worker", 1, metrics);
   listener.start(group);
   group.spawn("signals", wait_for_end);
   const auto port = listener.endpoint().port();

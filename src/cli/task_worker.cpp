@@ -5,11 +5,14 @@
 #include "cli/broker_flags.hpp"
 #include "cli/task_tools.hpp"
 #include "core/log.hpp"
+#include "diagnostics/announcement.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "tasks/worker/worker_main.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <thread>
 
 namespace skirmish::cli {
 namespace {
@@ -98,6 +101,10 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
     co_await game.stop();
     if (routes) co_await routes->stop();
   };
+  const auto threads = given.concurrency != 0
+                           ? given.concurrency
+                           : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  const diagnostics::announcement announced(*redis, keys, "worker", threads, metrics);
   const int code = tasks::run_worker(owner, io, given, std::move(beside));
   db.stop();
   return code;

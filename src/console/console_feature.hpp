@@ -31,6 +31,10 @@ class feature {
   awaitable<std::optional<result<http::principal>>> authenticate(const http::request& r);
 
   [[nodiscard]] session_store& sessions() noexcept { return sessions_; }
+  // The side of the squares on the map for visitors; 0: they see none.
+  [[nodiscard]] double map_cell_km() const {
+    return static_cast<double>(parts_of(site_).map_cell_km);
+  }
 
  private:
   api_key_store store_;

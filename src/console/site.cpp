@@ -1,11 +1,13 @@
 #include "console/site.hpp"
 
 #include "core/ids.hpp"
+#include "core/parse.hpp"
 #include "http/json_schema.hpp"
 
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,7 +17,11 @@ namespace {
 namespace json = boost::json;
 using namespace http;
 
-const std::vector<std::string> parts{"status", "history", "boards", "levels", "achievements"};
+const std::vector<std::string> parts{"status", "history",      "boards",
+                                     "levels", "achievements", "map"};
+
+constexpr std::optional<std::int64_t> map_cell_km_default = 50;
+constexpr std::int64_t map_cell_km_max = 1'000;
 
 std::vector<std::string> words_of(std::string_view list) {
   std::vector<std::string> out;
@@ -36,13 +42,28 @@ json::array to_json(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void add_site(router& routes, const site_settings& s) {
-  const auto shows = words_of(s.shows);
-  for (const auto& part : shows)
+site_parts parts_of(const site_settings& s) {
+  site_parts out;
+  for (auto& part : words_of(s.shows)) {
+    if (part == "map" || part.starts_with("map:")) {
+      const auto km = part == "map" ? map_cell_km_default : parse_integer(part.substr(4));
+      if (!km || *km < 1 || *km > map_cell_km_max)
+        throw failure(errc::invalid_argument,
+                      "site.shows: the squares of `" + part + "` must be 1 to 1000 km");
+      out.map_cell_km = *km;
+      part = "map";
+    }
     if (std::ranges::find(parts, part) == parts.end())
       throw failure(errc::invalid_argument,
                     "site.shows: there is no part `" + part +
-                        "`; there are status, history, boards, levels and achievements");
+                        "`; there are status, history, boards, levels, achievements and map");
+    out.shown.push_back(std::move(part));
+  }
+  return out;
+}
+
+void add_site(router& routes, const site_settings& s) {
+  const auto shows = parts_of(s).shown;
   const auto boards = words_of(s.boards);
   for (const auto& board : boards)
     if (!is_valid_id(board))

@@ -179,6 +179,7 @@ awaitable<void> websocket::wait_sent() {
 
 void websocket::close(std::uint16_t code, std::string_view reason) {
   if (closing_ || failed_) return;
+  if (code == ws::close_code::too_slow && limits_.closed_slow) limits_.closed_slow->add();
   start_closing();
   ws::encode(pending_, ws::opcode::close, ws::close_payload(code, reason));
   schedule_flush();

@@ -5,6 +5,7 @@
 #include "http/buffer_budget.hpp"
 #include "http/stream.hpp"
 #include "http/websocket_codec.hpp"
+#include "metrics/registry.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -23,6 +24,7 @@ struct websocket_limits {
   // How long a message may take from its first byte, and a write without any progress.
   std::chrono::milliseconds patience{30'000};
   std::chrono::milliseconds ping_interval{25'000};
+  metrics::counter* closed_slow = nullptr;  // counts those that are closed with 3008
 };
 
 // Used on its own thread only. Kept alive by shared_ptr while a write is under way.

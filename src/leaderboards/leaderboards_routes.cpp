@@ -42,6 +42,15 @@ awaitable<response> page(service& boards, busy_pages& pages, exchange& x) {
   co_return json_response(to_json(found));
 }
 
+// As `page`, and other sites' pages may read it.
+awaitable<response> page_for_sites(service& boards, busy_pages& pages, const allowed_sites& sites,
+                                   exchange& x) {
+  auto out = co_await page(boards, pages, x);
+  if (!sites.are_none()) out.with("Vary", "Origin");
+  sites.add_to(out, x.req.header("origin"));
+  co_return out;
+}
+
 awaitable<response> player(service& boards, exchange& x) {
   auto found = co_await boards.around(x.path("board"), x.path("player_id"),
                                       x.query_integer("around"), x.query_integer("season"));
@@ -280,7 +289,7 @@ shape settings_shape() {
 
 }  // namespace
 
-void add_routes(router& routes, service& boards, busy_pages& pages) {
+void add_routes(router& routes, service& boards, busy_pages& pages, const allowed_sites& sites) {
   const auto bind = [&boards](auto handle) {
     return [&boards, handle](exchange& x) { return handle(boards, x); };
   };
@@ -350,7 +359,7 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
             access::anyone,
             "A page of a leaderboard, best first. The first one of a board on which thousands "
             "move is at most half a second old; `Cache-Control: no-cache` has it read now.",
-            [&boards, &pages](exchange& x) { return page(boards, pages, x); },
+            [&](exchange& x) { return page_for_sites(boards, pages, sites, x); },
             {},
             {limit_parameter(), cursor_parameter(), season}})
       .gives(200, schema::object({{"items", schema::array_of(entry)},

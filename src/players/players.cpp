@@ -219,6 +219,7 @@ awaitable<result<void>> service::remove(std::string player_id) {
     const bool found = select_profile(sql, player_id).has_value();
     sql << "DELETE FROM players WHERE player_id = :id", soci::use(player_id);
     sql << "DELETE FROM player_devices WHERE player_id = :id", soci::use(player_id);
+    sql << "DELETE FROM player_notes WHERE player_id = :id", soci::use(player_id);
     return found;
   };
   const bool found = co_await db_.transaction(std::move(erase), retry::safe);

@@ -15,6 +15,7 @@ feature::feature(asio::io_context& io, database& db, const sql_reachability& sql
       parse_(parse),
       players_(db, sql, redis, caches, keys, time),
       search_(db, redis, keys, time),
+      notes_(db, time),
       level_writer_(io, db, redis, keys, time) {
   players_.set_actions_limit(actions_limit);
 }
@@ -22,6 +23,7 @@ feature::feature(asio::io_context& io, database& db, const sql_reachability& sql
 void feature::add_to(http::router& routes) {
   add_routes(routes, players_, search_, hash_, parse_,
              [this](std::string id) { return removing(std::move(id)); });
+  notes_.add_to(routes);
 }
 
 void feature::start_on_first(task_group& group) {

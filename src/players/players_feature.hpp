@@ -4,6 +4,7 @@
 #include "core/task_group.hpp"
 #include "http/router.hpp"
 #include "players/level_writer.hpp"
+#include "players/notes.hpp"
 #include "players/players.hpp"
 #include "players/players_routes.hpp"
 #include "players/search.hpp"
@@ -43,6 +44,7 @@ class feature {
   player_hook removing_;
   service players_;
   searcher search_;
+  note_book notes_;
   level_writer level_writer_;
 };
 

@@ -7,8 +7,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 namespace skirmish::cli {
 namespace {
 
@@ -28,8 +26,7 @@ void demo_view::line(const std::string& channel, const std::string& text) {
   const std::lock_guard lock(mutex_);
   const auto shown = channel.empty() ? text : fmt::format("[{}] {}", channel, text);
   if (!live_) {
-    fmt::print("{}\n", shown);
-    std::fflush(stdout);
+    out_.write(shown + '\n');
     return;
   }
   if (channel.empty()) {
@@ -48,11 +45,12 @@ void demo_view::report(const std::vector<screen_section>& sections) {
     draw();
     return;
   }
+  std::string text;
   for (const auto& section : sections) {
-    fmt::print("{}\n", section.title);
-    for (const auto& l : section.lines) fmt::print("  {}\n", l);
+    text += section.title + '\n';
+    for (const auto& l : section.lines) text += "  " + l + '\n';
   }
-  std::fflush(stdout);
+  out_.write(text);
 }
 
 void demo_view::draw() {
@@ -63,8 +61,7 @@ void demo_view::draw() {
     size = {window.ws_row, window.ws_col};
   auto sections = report_;
   sections.push_back({"Channels", {feed_.begin(), feed_.end()}, true});
-  fmt::print("{}{}", home_and_clear, to_screen(notes_, sections, size));
-  std::fflush(stdout);
+  out_.write(home_and_clear + to_screen(notes_, sections, size));
 }
 
 bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
@@ -74,8 +71,7 @@ bool run_simulation(const simulation_plan& plan, const std::string& url, const s
   const auto callbacks = view.callbacks();
   const auto totals = run(
       [&](asio::io_context& io) { return simulate(io, plan, *server, api_key, callbacks, stop); });
-  fmt::print("\n{}", to_table(totals));
-  std::fflush(stdout);
+  view.print('\n' + to_table(totals));
   return all_agree(totals);
 }
 

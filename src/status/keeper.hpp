@@ -52,6 +52,8 @@ class keeper {
   awaitable<void> resolve();
   // Reads the database and asks the game server now.
   awaitable<refresh_outcome> refresh();
+  // The live interval in Redis; nullopt takes it back. Throws failure when Redis does not answer.
+  awaitable<void> set_interval(std::optional<std::int64_t> seconds);
   // What the history holds since then, at most `limit` points, oldest first.
   // `server` is empty for the first game server.
   awaitable<std::vector<history_point>> history(const std::string& server, timestamp since,

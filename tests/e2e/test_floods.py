@@ -106,6 +106,7 @@ def test_who_never_reads_is_closed(impatient):
 
 
 def test_who_stalls_in_the_middle_is_told_why(impatient):
+    closed = metric(impatient, "skirmish_connections_closed_slow_total")
     with RawClient(impatient, receive_buffer=1 << 19).open_websocket() as peer:
         wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
 
@@ -120,6 +121,7 @@ def test_who_stalls_in_the_middle_is_told_why(impatient):
         peak = max(held() for _ in range(20))
         wait_until(lambda: held() < peak - 100_000, 10, "the drop of what waits")
         assert peer.close_code() == 3008
+    assert metric(impatient, "skirmish_connections_closed_slow_total") == closed + 1
 
 
 def test_the_head_decides_before_the_body(impatient):

@@ -5,7 +5,9 @@ import os
 import pathlib
 import pty
 import re
+import select
 import struct
+import subprocess
 import termios
 
 from conftest import BINARY, Server, unique, wait_until
@@ -99,3 +101,23 @@ def test_serve_demo_plays_until_it_is_stopped(short_tmp):
     finally:
         server.stop()
     assert pathlib.Path(server.data_dir / "admin.key").exists()
+
+
+def test_serve_demo_stops_though_nobody_reads_its_output(short_tmp):
+    server = Server(short_tmp / unique("demo"), args=["--demo"])
+    unread, out = os.pipe()
+    fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, 4096)
+    log = open(short_tmp / f"{server.data_dir.name}.log", "wb")
+    server.process = subprocess.Popen([BINARY, "serve", "--data-dir", str(server.data_dir), "--listen", server.listen, "--demo"],
+                                      stdout=out, stderr=log, env=server.env)
+    try:
+        server.url = f"http://{server.listen}"
+        full = lambda: not select.select([], [out], [], 0)[1]  # noqa: E731
+        wait_until(full, 60, "a full pipe")
+        played = lambda: sum(one["score"] for one in server.http("GET", "/api/leaderboards/active", key=None).json["items"])  # noqa: E731
+        before = played()
+        wait_until(lambda: played() > before, 30, "a world that plays on")
+    finally:
+        server.stop()
+        os.close(out)
+        os.close(unread)
