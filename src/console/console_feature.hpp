@@ -12,8 +12,8 @@ namespace skirmish::console {
 
 class feature {
  public:
-  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          api_key_verifier& verifier, site_settings site)
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          apikeys::verifier& verifier, site_settings site)
       : store_(db, time), sessions_(redis, keys, time, verifier, store_), site_(std::move(site)) {}
 
   void add_to(http::router& routes) {
@@ -28,7 +28,7 @@ class feature {
   [[nodiscard]] session_store& sessions() noexcept { return sessions_; }
 
  private:
-  api_key_store store_;
+  apikeys::store store_;
   session_store sessions_;
   site_settings site_;
 };

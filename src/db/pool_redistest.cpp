@@ -8,7 +8,7 @@
 #include <atomic>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using namespace std::chrono_literals;
@@ -198,4 +198,4 @@ TEST_P(sql_pool_test, stopping_cuts_work_that_does_not_end) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -20,8 +20,8 @@ struct feature_settings {
 
 class feature {
  public:
-  feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
-          cache_store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
+  feature(asio::io_context& io, db::database& db, const db::reachability& sql, redis::client& redis,
+          cache::store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
           action_parser parse, feature_settings s);
 
   void add_to(http::router& routes);
