@@ -66,14 +66,14 @@ T value_or_throw(result<T> r) {
 
 }  // namespace
 
-result<database_config> database_config_of(const config& c) {
-  database_config out;
+result<db::config> database_config_of(const config& c) {
+  db::config out;
   if (!c.db.url.empty()) {
-    auto parsed = parse_database_url(c.db.url);
+    auto parsed = db::parse_database_url(c.db.url);
     if (!parsed) return error{errc::invalid_argument, "db.url: " + parsed.error().message};
     out = std::move(*parsed);
   } else if (!c.db.host.empty()) {
-    out.kind = sql_kind::mysql;
+    out.kind = db::sql_kind::mysql;
     out.host = c.db.host;
     out.port = static_cast<std::uint16_t>(c.db.port);
     out.user = c.db.user;
@@ -172,7 +172,8 @@ awaitable<void> app::main() {
   status_ = std::make_unique<status::worker>(settings_, redis_config_, db_, clock_, metrics_,
                                              settings_.status.refresher != 0);
   status_->start();
-  revocations_ = std::make_unique<revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
+  revocations_ =
+      std::make_unique<apikeys::revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
   revocations_->start();
   ban_watch_ = std::make_unique<bans::watch>(io_, redis_config_, keys_, clock_, bans_);
   ban_watch_->start();
@@ -218,7 +219,7 @@ awaitable<void> app::refuse_open_doors() {
   bool has_key = false;
   std::string why = "no API key exists yet";
   try {
-    api_key_store keys(db_, clock_);
+    apikeys::store keys(db_, clock_);
     has_key = co_await keys.has_admin();
   } catch (const failure&) {
     // Either the database is down or the tables are not there yet; without proof of a key the door
@@ -360,14 +361,14 @@ awaitable<void> app::migrate_when_reachable() {
     auto work = [&] {
       try {
         if (!settings_.db.migrate) {
-          const auto pending = pending_migrations(config);
+          const auto pending = db::pending_migrations(config);
           if (!pending.empty())
             throw failure(
                 errc::conflict,
                 fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        migrate(config);
+        db::migrate(config);
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();
@@ -393,11 +394,11 @@ awaitable<void> app::migrate_when_reachable() {
 // The first start makes an admin key and says where it is.
 awaitable<void> app::make_first_key() {
   const auto path = std::filesystem::path(settings_.server.data_dir) / "admin.key";
-  api_key_store keys(db_, clock_);
+  apikeys::store keys(db_, clock_);
   while (!stopping_) {
     try {
       if (co_await keys.has_admin()) co_return;
-      key_wish wish{.role = "admin", .label = "first start"};
+      apikeys::key_wish wish{.role = "admin", .label = "first start"};
       auto made = co_await keys.create(std::move(wish));
       write_secret(path, made.key + "\n");
       log::info("admin_key_written", {{"path", path.string()}});

@@ -42,7 +42,7 @@ class inner_worker;
 }
 
 // What the settings say about the backends; invalid_argument names the setting that is wrong.
-result<database_config> database_config_of(const config& c);
+result<db::config> database_config_of(const config& c);
 // The server of redis.url, or the embedded one of the data directory.
 result<redis::connection_config> redis_config_of(const config& c);
 
@@ -88,12 +88,12 @@ class app {
   task_group preparing_{io_};
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
-  database db_;
-  sql_reachability sql_{db_};
-  const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
-  revoked_keys revoked_;
-  api_key_verifier verifier_{db_, clock_, revoked_};
-  std::unique_ptr<revocation_watch> revocations_;
+  db::database db_;
+  db::reachability sql_{db_};
+  const std::shared_ptr<cache::flights> flights_ = cache::make_flights();
+  apikeys::revoked_keys revoked_;
+  apikeys::verifier verifier_{db_, clock_, revoked_};
+  std::unique_ptr<apikeys::revocation_watch> revocations_;
   bans::ban_table bans_{clock_};
   std::unique_ptr<bans::watch> ban_watch_;
   sessions::password_hasher hasher_;

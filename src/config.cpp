@@ -201,7 +201,7 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
          "tag before every Redis key; empty for the default world");
   t.text("server.data_dir", FIELD(server.data_dir),
          "directory of admin.key, the embedded Redis and SQLite");
-  t.number("server.threads", FIELD(server.threads), 0, 256, "server threads; 0 means one a core");
+  t.number("server.threads", FIELD(server.threads), 0, 256, "server threads; 0 means one per core");
   t.text("server.log_level", FIELD(server.log_level), "debug, info, warn, error or off");
   t.text("http.listen", FIELD(http.listen), "address:port to listen on; port 0 picks a free one");
   t.text("http.tls_listen", FIELD(http.tls_listen),
@@ -250,7 +250,7 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.duration("redis.timeout", FIELD(redis.timeout), 10ms, 1min,
              "how long an answer of Redis is awaited");
   t.number("redis.queue_limit", FIELD(redis.queue_limit), 1, 10'000'000,
-           "requests awaiting answers, a connection");
+           "requests awaiting answers, per connection");
   auto& db_url =
       t.text("db.url", FIELD(db.url), "DB_URL; empty with an empty host means SQLite in data_dir");
   db_url.env.emplace_back("DB_URL");
@@ -344,10 +344,10 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
              "how long a channel's history is kept after its last message");
   t.number("chat.text_limit", FIELD(chat.text_limit_chars), 1, 4096, "longest message, characters");
   t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
-           "messages a second that a sender may send; 0: no limit");
+           "messages per second that a sender may send; 0: no limit");
   t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
   t.number("chat.key_rate", FIELD(chat.key_rate_per_s), 0, 1'000'000,
-           "messages a second that a game server's key may send, whoever speaks; 0: no limit");
+           "messages per second that a game server's key may send, whoever speaks; 0: no limit");
   t.number("chat.key_burst", FIELD(chat.key_burst), 1, 1'000'000,
            "messages that a game server's key may send at once");
   t.flag("chat.announce", FIELD(chat.announce),

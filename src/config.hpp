@@ -25,7 +25,7 @@ struct config {
   struct {
     std::string world;  // tag before every Redis key (`{world}:`); empty for the default world
     std::string data_dir = "data";  // admin.key, the embedded Redis and the SQLite file
-    std::int64_t threads = 0;       // server threads; 0: one a core
+    std::int64_t threads = 0;       // server threads; 0: one per core
     std::string log_level = "info";
   } server;
 
@@ -56,7 +56,7 @@ struct config {
   struct {
     std::string url;  // empty: an embedded server in data_dir
     std::chrono::milliseconds timeout{2'000};
-    std::int64_t queue_limit = 10'000;  // requests waiting for an answer, a connection
+    std::int64_t queue_limit = 10'000;  // requests waiting for an answer, per connection
   } redis;
 
   struct {
@@ -75,7 +75,7 @@ struct config {
   struct {
     std::int64_t batch_limit = 10'000;              // events in one request
     std::int64_t commit_limit = 50'000;             // events in one commit; more than a request's
-    std::int64_t queue_limit = 200'000;             // events waiting for a commit, a thread
+    std::int64_t queue_limit = 200'000;             // events waiting for a commit, per thread
     std::int64_t log_limit = 1'000'000;             // entries kept in the stream `interactions`
     std::chrono::milliseconds log_age{86'400'000};  // entries older than that go; 0: none does
     std::int64_t actions_limit = 20;                // last actions kept a player
@@ -135,7 +135,7 @@ struct config {
 
   struct {
     std::string channels = "general";     // open to all, with commas between
-    std::int64_t history_limit = 10'000;  // messages kept, a channel
+    std::int64_t history_limit = 10'000;  // messages kept, per channel
     std::chrono::milliseconds history_ttl{std::chrono::hours{720}};  // after the last message
     std::int64_t text_limit_chars = 2'000;
     std::int64_t rate_per_s = 10;         // messages of a player on average; 0: no limit

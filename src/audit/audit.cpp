@@ -152,7 +152,7 @@ awaitable<void> note_status(redis::client& redis, const redis::key_space& keys, 
       co_await redis.command("XADD", pending_key(keys), "*", "id", note, "status", status));
 }
 
-awaitable<page> list(database& db, filter f) {
+awaitable<page> list(db::database& db, filter f) {
   auto select = [f](soci::session& sql) {
     page out;
     const auto from = f.since ? id_at(*f.since) : std::string();
@@ -202,7 +202,7 @@ awaitable<std::string> log::note(change c) {
       insert(sql, c);
       return true;
     };
-    co_await db_.transaction(std::move(write), retry::safe);
+    co_await db_.transaction(std::move(write), db::retry::safe);
   } catch (const failure& e) {
     throw failure(errc::unavailable, std::string("the audit log takes no note: ") + e.what());
   }
@@ -220,7 +220,7 @@ awaitable<void> log::end(std::string note, int status) {
         set_status(sql, id, status);
         return true;
       };
-      co_await db_.run(std::move(write), retry::safe);
+      co_await db_.run(std::move(write), db::retry::safe);
     } else {
       redis::request r;
       r.push("XADD", pending_key(keys_), "*", "id", note, "status", status);
@@ -254,7 +254,7 @@ awaitable<bool> log::move_some() {
     }
     return true;
   };
-  co_await db_.transaction(std::move(write), retry::safe);
+  co_await db_.transaction(std::move(write), db::retry::safe);
   remove.push_range("XDEL", ids);
   redis::checked(co_await redis_.exec(std::move(remove)));
   co_return found.size() == static_cast<std::size_t>(moved_at_once);

@@ -29,7 +29,7 @@ struct chat_plan {
   std::int64_t subscribers = 1'000;
   std::int64_t size_bytes = 256;
   std::int64_t window = 64;                   // messages on their way in the closed loop
-  std::int64_t rate = 350;                    // messages a second in the open loop
+  std::int64_t rate = 350;                    // messages per second in the open loop
   std::chrono::milliseconds seconds{10'000};  // of each part
   std::chrono::milliseconds cut{10'000};
 };
@@ -307,7 +307,7 @@ void add_bench_chat(CLI::App& bench, int& code) {
   command->add_option("--window", f->plan.window, "messages on their way, closed loop")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  command->add_option("--rate", f->plan.rate, "messages a second, open loop")
+  command->add_option("--rate", f->plan.rate, "messages per second, open loop")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command->add_option("--duration", f->duration, "of each part")->capture_default_str();

@@ -1,4 +1,4 @@
-// `skirmish bench interactions`: how many interactions a second one server acknowledges, how fast,
+// `skirmish bench interactions`: how many interactions per second one server acknowledges, how fast,
 // and whether each was applied exactly once.
 //
 // Redis, the server (a process of its own) and the load run on this machine. The same run measures
@@ -190,7 +190,7 @@ bool print(const interactions_plan& plan, const report& r) {
              plan.load.frame, plan.load.players, plan.load.skew);
   fmt::print("{:<28}{:>12.0f}\n", "acknowledged a second", acked);
   if (r.raw_per_s > 0) {
-    fmt::print("{:<28}{:>12.0f}\n", "Redis alone, a second", r.raw_per_s);
+    fmt::print("{:<28}{:>12.0f}\n", "Redis alone, per second", r.raw_per_s);
     fmt::print("{:<28}{:>12.2f}\n", "ratio", ratio);
   }
   fmt::print("{:<28}{:>12.2f}{:>10.2f}{:>10.2f}\n", "p50, p99, p99.9 in ms", r.load.p50_ms,
@@ -234,10 +234,10 @@ void add_bench_interactions(CLI::App& bench, int& code) {
   };
   number("--connections", load.connections, 1, 10'000, "WebSockets that send");
   number("--players", load.players, 2, 1'000'000, "players");
-  number("--frame", load.frame, 1, 1'000, "interactions a frame");
-  number("--window", load.window, 1, 10'000, "closed loop: frames a connection has on their way");
+  number("--frame", load.frame, 1, 1'000, "interactions per frame");
+  number("--window", load.window, 1, 10'000, "closed loop: frames on their way per connection");
   number("--rate", load.rate, 0, 10'000'000,
-         "open loop: interactions a second, sent on time whatever happened to those before");
+         "open loop: interactions per second, sent on time whatever happened to those before");
   number("--moves", load.moves, 0, 100, "per cent of the interactions");
   number("--trades", load.trades, 0, 100, "per cent of the interactions");
   number("--idle", f->plan.idle, 0, 100'000, "more WebSockets that stay idle");

@@ -170,7 +170,7 @@ void add_bench_leaderboard(CLI::App& bench, int& code) {
   command->add_option("--different-scores", chosen->different_scores, "fewer: more ties")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
-  command->add_option("--rate", chosen->rate, "requests a second")
+  command->add_option("--rate", chosen->rate, "requests per second")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
   command->add_option("--seconds", chosen->seconds, "of each kind of request")

@@ -92,7 +92,7 @@ awaitable<double> measure_memory(sessions::service& warm, const std::vector<std:
 }
 
 // Players with all the sessions that one may have; the tokens of one stand together.
-awaitable<std::vector<std::string>> open_sessions(database& db, sessions::service& by,
+awaitable<std::vector<std::string>> open_sessions(db::database& db, sessions::service& by,
                                                   std::int64_t players) {
   std::vector<std::string> tokens;
   for (std::int64_t n = 0; n < players; ++n) {
@@ -131,10 +131,10 @@ void print(const session_figures& f, bool as_json) {
 
 awaitable<bool> run_sessions_bench(asio::io_context& io, const sessions_options& chosen) {
   const scratch_directory directory;
-  database_config sqlite;
+  db::config sqlite;
   sqlite.path = (directory.path() / "bench.sqlite").string();
   migrate(sqlite);
-  database db(sqlite);
+  db::database db(sqlite);
   db.start();
   bench_redis server(io);
   co_await server.start(chosen.redis_url);

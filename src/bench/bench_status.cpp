@@ -272,7 +272,7 @@ void add_bench_status(CLI::App& bench, int& code) {
   command->add_option("--wrk-threads", o->wrk_threads, "wrk's threads")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one a core")
+  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one per core")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   command->add_flag("--json", o->as_json, "print one JSON object");

@@ -368,7 +368,7 @@ void add_bench_window(CLI::App& bench, int& code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 3'600));
   command->add_flag("--bulk", chosen->bulk, "write the day's slices sealed instead of feeding it");
-  command->add_option("--rate", chosen->rate, "interactions a second after the day")
+  command->add_option("--rate", chosen->rate, "interactions per second after the day")
       ->capture_default_str()
       ->check(CLI::Range(1'000, 10'000'000));
   command->add_option("--load", chosen->load_s, "seconds of that")
@@ -377,7 +377,7 @@ void add_bench_window(CLI::App& bench, int& code) {
   command->add_option("--batch", chosen->batch_players, "players in a commit")
       ->capture_default_str()
       ->check(CLI::Range(1, 2'000));
-  command->add_option("--read-rate", chosen->read_rate, "reads of the top 100 a second")
+  command->add_option("--read-rate", chosen->read_rate, "reads of the top 100 per second")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000));
   command->add_option("--time-limit", chosen->time_limit_s, "seconds; then it gives up")

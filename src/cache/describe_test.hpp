@@ -45,7 +45,7 @@ struct node {
   metrics::registry metrics;
   manual_clock time;
   redis::client redis;
-  cache_store store;
+  cache::store store;
 };
 
 // A source that counts and can fail, wait and change.
@@ -54,12 +54,12 @@ struct source {
   std::atomic<int> held_load = 0;  // this one (the first is 1) reads, and ends when it is let go
   std::atomic<bool> broken = false;
   std::atomic<int> delay_ms = 0;
-  std::optional<cache_content> content = cache_content("v1");
+  std::optional<cache::content> content = cache::content("v1");
 
-  cache_loader loader() {
+  cache::loader loader() {
     return [this] { return load(); };
   }
-  awaitable<std::optional<cache_content>> load() {
+  awaitable<std::optional<cache::content>> load() {
     const auto number = ++loads;
     auto read = content;
     while (held_load == number) co_await pause(1ms);

@@ -6,11 +6,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
-namespace skirmish {
+namespace skirmish::cache {
 
-std::shared_ptr<cache_flights> make_cache_flights() { return std::make_shared<cache_flights>(); }
+std::shared_ptr<cache::flights> make_flights() { return std::make_shared<cache::flights>(); }
 
-awaitable<cache_answer> cache_flight::landed(std::chrono::milliseconds limit) {
+awaitable<cache::answer> cache::flight::landed(std::chrono::milliseconds limit) {
   auto wake = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, limit);
   bool must_wait = false;
   {
@@ -28,7 +28,7 @@ awaitable<cache_answer> cache_flight::landed(std::chrono::milliseconds limit) {
   co_return answer_;
 }
 
-void cache_flight::land(cache_answer answer, std::exception_ptr problem) {
+void cache::flight::land(cache::answer answer, std::exception_ptr problem) {
   std::vector<std::shared_ptr<asio::steady_timer>> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -46,17 +46,17 @@ void cache_flight::land(cache_answer answer, std::exception_ptr problem) {
   }
 }
 
-cache_flights::joined cache_flights::join(const std::string& key) {
+cache::flights::joined cache::flights::join(const std::string& key) {
   auto& at = shard_of(key);
   const std::lock_guard lock(at.mutex);
   auto& flight = at.flights[key];
   if (flight) return {flight, false};
-  flight = std::make_shared<cache_flight>();
+  flight = std::make_shared<cache::flight>();
   return {flight, true};
 }
 
-void cache_flights::land(const std::string& key, const std::shared_ptr<cache_flight>& flight,
-                         cache_answer answer, std::exception_ptr problem) {
+void cache::flights::land(const std::string& key, const std::shared_ptr<cache::flight>& flight,
+                          cache::answer answer, std::exception_ptr problem) {
   {
     auto& at = shard_of(key);
     const std::lock_guard lock(at.mutex);
@@ -66,17 +66,17 @@ void cache_flights::land(const std::string& key, const std::shared_ptr<cache_fli
   flight->land(std::move(answer), std::move(problem));
 }
 
-void cache_flights::forget(const std::string& key) {
+void cache::flights::forget(const std::string& key) {
   auto& at = shard_of(key);
   const std::lock_guard lock(at.mutex);
   at.flights.erase(key);
 }
 
-void cache_flights::forget_prefix(std::string_view prefix) {
+void cache::flights::forget_prefix(std::string_view prefix) {
   for (auto& at : shards_) {
     const std::lock_guard lock(at.mutex);
     std::erase_if(at.flights, [&](const auto& entry) { return entry.first.starts_with(prefix); });
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

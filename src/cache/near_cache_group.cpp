@@ -8,7 +8,7 @@
 
 #include <atomic>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 using namespace std::chrono_literals;
@@ -64,4 +64,4 @@ void near_cache_group::post_to_all(const std::shared_ptr<const action>& work,
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::cache {
 
 class near_cache;
 
@@ -42,4 +42,4 @@ class near_cache_group {
   std::vector<member> members_;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

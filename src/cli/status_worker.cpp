@@ -58,7 +58,7 @@ void report_missing_redis(const config& settings, const redis::connection_config
 void run_worker(const config& settings) {
   const system_clock time;
   metrics::registry metrics;
-  database db(value_or_usage(database_config_of(settings)));
+  db::database db(value_or_usage(database_config_of(settings)));
   const auto redis = value_or_usage(redis_config_of(settings));
   const auto at = value_or_usage(http::parse_endpoint(settings.status.worker_listen));
   std::error_code ignored;

@@ -72,7 +72,7 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
   const auto keys = broker.keys();
   const system_clock time;
   metrics::registry metrics;
-  database db(value_or_usage(database_config_of(settings)));
+  db::database db(value_or_usage(database_config_of(settings)));
   // On a Redis that somebody named, `celery` may be other programs'.
   const bool is_own_redis = broker.url.empty() && settings.redis.url.empty();
   given.default_queues = std::string(is_own_redis ? "celery," : "") + tasks::builtin::queue;

@@ -37,7 +37,7 @@ class feature {
   }
 
  private:
-  api_key_store store_;
+  apikeys::store store_;
   session_store sessions_;
   login_guard logins_;
   site_settings site_;

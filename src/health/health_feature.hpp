@@ -16,7 +16,7 @@ class feature {
  public:
   // `all_connected`: whether every server thread has its connections to Redis; asked on this
   // thread. `prepared`: whether the tables are there and the first key is made.
-  feature(redis::client& redis, database& db, metrics::registry& metrics,
+  feature(redis::client& redis, db::database& db, metrics::registry& metrics,
           const std::atomic<bool>& prepared, std::function<bool()> all_connected)
       : redis_(redis),
         db_(db),
@@ -31,7 +31,7 @@ class feature {
   awaitable<void> ask_redis();
 
   redis::client& redis_;
-  database& db_;
+  db::database& db_;
   metrics::registry& metrics_;
   const std::atomic<bool>& prepared_;
   std::function<bool()> all_connected_;

@@ -74,18 +74,18 @@ std::optional<level> from_cached(const std::string& text) {
 
 // A level is dropped at each change, so it is never wrong for being old: fresh as long as it is
 // there.
-cache_policy level_policy(sql_kind kind) {
-  cache_policy policy;
+cache::policy level_policy(db::sql_kind kind) {
+  cache::policy policy;
   policy.ttl = level_ttl;
-  policy.load_timeout = cached_read_limit(kind);
+  policy.load_timeout = db::cached_read_limit(kind);
   policy.wait_limit = policy.load_timeout;
   return policy;
 }
 
 }  // namespace
 
-service::service(database& db, const sql_reachability& sql, redis::client& redis,
-                 cache_store& caches, const redis::key_space& keys, const clock& time)
+service::service(db::database& db, const db::reachability& sql, redis::client& redis,
+                 cache::store& caches, const redis::key_space& keys, const clock& time)
     : db_(db),
       sql_(sql),
       redis_(redis),
@@ -93,7 +93,7 @@ service::service(database& db, const sql_reachability& sql, redis::client& redis
       keys_(keys),
       clock_(time) {}
 
-awaitable<std::optional<cache_content>> service::load_for_cache(std::string level_id) {
+awaitable<std::optional<cache::content>> service::load_for_cache(std::string level_id) {
   auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
   const auto found = co_await db_.read(std::move(select));
   if (!found) co_return std::nullopt;
@@ -120,15 +120,15 @@ awaitable<result<level>> service::create(level l) {
   co_return l;
 }
 
-awaitable<result<std::pair<level, cache_source>>> service::get(std::string level_id) {
+awaitable<result<std::pair<level, cache::source>>> service::get(std::string level_id) {
   const auto name = level_name(level_id);
   const auto load = [this, level_id] { return load_for_cache(level_id); };
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto found = co_await levels_.get_or_load(name, load);
     if (!found.value) co_return unknown_level;
     if (auto l = from_cached(found.text())) {
-      const bool is_sure = found.from != cache_source::hit || sql_.ok();
-      co_return std::pair{std::move(*l), is_sure ? found.from : cache_source::stale};
+      const bool is_sure = found.from != cache::source::hit || sql_.ok();
+      co_return std::pair{std::move(*l), is_sure ? found.from : cache::source::stale};
     }
     co_await levels_.invalidate_cache(name);
   }
@@ -170,7 +170,7 @@ awaitable<result<void>> service::remove(std::string level_id) {
     sql << "DELETE FROM levels WHERE level_id = :id", soci::use(level_id);
     return found;
   };
-  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  const bool found = co_await db_.transaction(std::move(erase), db::retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
   co_await levels_.invalidate_cache(level_name(level_id));
   redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
@@ -294,7 +294,7 @@ awaitable<std::string> service::try_refresh(refresh what, const game_settings& g
 // Who loads a value for the cache first puts a token where an invalidation deletes it
 // (docs/cache.md).
 awaitable<void> service::claim(std::vector<std::string> ids, std::string token) {
-  const auto lifetime = cached_read_limit(db_.kind()) + std::chrono::seconds{1};
+  const auto lifetime = db::cached_read_limit(db_.kind()) + std::chrono::seconds{1};
   redis::request r;
   for (const auto& id : ids)
     r.push("SET", cache_keys::load(keys_, level_name(id)), token, "PX", lifetime.count());

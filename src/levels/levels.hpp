@@ -35,7 +35,7 @@ struct level_change {
 
 class service {
  public:
-  service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
+  service(db::database& db, const db::reachability& sql, redis::client& redis, cache::store& caches,
           const redis::key_space& keys, const clock& time);
 
   // already_exists when the id is taken.
@@ -43,7 +43,7 @@ class service {
   // The level and where it came from (the X-Cache header): `stale` is from the cache while SQL
   // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
   // cache and SQL does not answer.
-  awaitable<result<std::pair<level, cache_source>>> get(std::string level_id);
+  awaitable<result<std::pair<level, cache::source>>> get(std::string level_id);
   // `if_version` set: conflict unless the level still has that version.
   awaitable<result<level>> update(std::string level_id, level_change change,
                                   std::optional<std::int64_t> if_version);
@@ -92,10 +92,10 @@ class service {
   awaitable<void> claim(std::vector<std::string> ids, std::string token);
   awaitable<std::vector<level>> select_all(std::vector<std::string> ids);
 
-  database& db_;
-  const sql_reachability& sql_;
+  db::database& db_;
+  const db::reachability& sql_;
   redis::client& redis_;
-  cache levels_;
+  cache::named_cache levels_;
   const redis::key_space& keys_;
   const clock& clock_;
   std::function<void()> popularity_changed_;

@@ -74,7 +74,7 @@ class service {
   // The profile and where it came from (the X-Cache header): `stale` is from the cache while SQL
   // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
   // cache and SQL does not answer.
-  awaitable<result<std::pair<profile, cache_source>>> get(std::string player_id);
+  awaitable<result<std::pair<profile, cache::source>>> get(std::string player_id);
   // `if_version` set: conflict unless the profile still has that version.
   awaitable<result<profile>> update(std::string player_id, profile_change change,
                                     std::optional<std::int64_t> if_version);
@@ -103,7 +103,7 @@ class service {
 
  private:
   awaitable<std::optional<profile>> load(std::string player_id);
-  awaitable<std::optional<cache_content>> load_for_cache(std::string player_id);
+  awaitable<std::optional<cache::content>> load_for_cache(std::string player_id);
   awaitable<void> create_live(const std::vector<profile>& players);
 
   awaitable<void> remove_live(const std::string& player_id);
@@ -111,10 +111,10 @@ class service {
   std::function<awaitable<void>(std::string)> removed_;
   std::function<awaitable<void>(std::string)> forgotten_;
   std::int64_t actions_limit_ = 20;
-  database& db_;
-  const sql_reachability& sql_;
+  db::database& db_;
+  const db::reachability& sql_;
   redis::client& redis_;
-  cache profiles_;
+  cache::named_cache profiles_;
   const redis::key_space& keys_;
   const clock& clock_;
 };

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto confirm_patience = 2s;
-// Together with revocation_watch::period well below a second.
+// Together with apikeys::revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
 constexpr int pauses_between_logins = 2;
 // How many of those until it is told which keys are in use.
@@ -157,7 +157,8 @@ void connection::closed() {
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-                 const revoked_keys& revoked, const clock& time, metrics::registry& metrics)
+                 const apikeys::revoked_keys& revoked, const clock& time,
+                 metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
       prefix_(std::move(prefix)),

@@ -52,7 +52,7 @@ void log_complaints(const std::vector<std::string>& complaints) {
 
 }  // namespace
 
-keeper::keeper(task_group& tasks, redis::client& redis, unsigned redis_database, database& db,
+keeper::keeper(task_group& tasks, redis::client& redis, unsigned redis_database, db::database& db,
                const config& settings, const clock& time, metrics::registry& metrics, bool may_lead)
     : tasks_(tasks),
       db_(db),

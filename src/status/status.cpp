@@ -168,7 +168,7 @@ const service::ready* service::current(steady::time_point now) {
     aged_at_ = {};
   }
   if (!view_) return nullptr;
-  // The age is told in whole seconds; looking ten times a second at it is enough.
+  // The age is told in whole seconds; looking ten times per second at it is enough.
   if (now >= aged_at_ + 100ms) {
     aged_at_ = now;
     const auto age = age_of(*view_);

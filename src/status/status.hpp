@@ -1,4 +1,4 @@
-// The status as readers get it: one a server thread.
+// The status as readers get it: one per server thread.
 #pragma once
 
 #include "config.hpp"

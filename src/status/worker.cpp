@@ -22,7 +22,7 @@ void log_left(const task_group& tasks) {
 
 }  // namespace
 
-worker::worker(const config& settings, const redis::connection_config& redis, database& db,
+worker::worker(const config& settings, const redis::connection_config& redis, db::database& db,
                const clock& time, metrics::registry& metrics, bool may_lead)
     : redis_(io_, redis, "skirmish-status"),
       keeper_(tasks_, redis_, redis.database, db, settings, time, metrics, may_lead) {}
