@@ -101,7 +101,7 @@ result<redis::connection_config> redis_config_of(const config& c) {
   return out;
 }
 
-app::app(config settings, config_sources sources, cache_hooks hooks)
+app::app(config settings, config_sources sources, cache::hooks hooks)
     : settings_(std::move(settings)),
       sources_(std::move(sources)),
       hooks_(std::move(hooks)),
@@ -288,9 +288,9 @@ void app::start_threads() {
                             certificate_.get(),
                             task_overview_,
                             recent_samples_,
-                             game_server_logs_,
-                             sources_,
-                             hooks_};
+                            game_server_logs_,
+                            sources_,
+                            hooks_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's

@@ -51,7 +51,7 @@ class app {
   // Throws failure when the settings cannot work together.
   // `sources`: where they come from, for operators who ask.
   // `hooks`: for demonstrations.
-  explicit app(config settings, config_sources sources = {}, cache_hooks hooks = {});
+  explicit app(config settings, config_sources sources = {}, cache::hooks hooks = {});
   ~app();
 
   // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
@@ -79,7 +79,7 @@ class app {
 
   config settings_;
   const config_sources sources_;
-  const cache_hooks hooks_;
+  const cache::hooks hooks_;
   system_clock clock_;
   metrics::registry metrics_;
   redis::key_space keys_;

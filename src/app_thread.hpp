@@ -64,7 +64,7 @@ struct shared_parts {
   live_metrics::recent_samples& recent_samples;
   game_servers::log_states& game_server_logs;
   const config_sources& sources;
-  const cache_hooks& hooks;
+  const cache::hooks& hooks;
 };
 
 class app_thread {

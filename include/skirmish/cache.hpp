@@ -111,7 +111,7 @@ class flights;
 std::shared_ptr<cache::flights> make_flights();
 
 // What happened to one value, as the log tells it at debug level (docs/cache.md#debugging).
-struct cache_step {
+struct step {
   enum class kind {
     found_in_memory,
     found_in_redis,
@@ -129,20 +129,20 @@ struct cache_step {
 
 // For tests and demonstrations. Called on the store's thread: stores of several threads may call
 // them at the same time.
-struct cache_hooks {
-  std::function<void(const cache_step&)> on_step = nullptr;
+struct hooks {
+  std::function<void(const cache::step&)> on_step = nullptr;
   // Gives the loader that is used instead, such as a slower one.
-  std::function<cache_loader(cache_loader)> around_load = nullptr;
+  std::function<cache::loader(cache::loader)> around_load = nullptr;
 };
 
-struct cache_store_options {
+struct store_options {
   redis::key_space space = {};  // in front of every key; names given to the functions lack it
   std::shared_ptr<cache::flights> flights = nullptr;  // null: this store's own
   std::size_t near_limit_entries = 100'000;           // kept in memory, the least recently used go
   std::size_t near_limit_bytes = 64 << 20;
   metrics::registry* metrics = nullptr;  // null: nothing is counted
   const clock* time = nullptr;           // null: the system's
-  cache_hooks hooks = {};
+  cache::hooks hooks = {};
 };
 
 // What all caches of one thread share: the connection, the memory, the loads under way. Belongs to

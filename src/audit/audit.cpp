@@ -271,7 +271,7 @@ awaitable<bool> log::drop_old(std::chrono::milliseconds keep) {
     if (last) sql << "DELETE FROM audit_log WHERE audit_id <= :last", soci::use(*last);
     return last.has_value();
   };
-  const auto ask = [this, &drop] { return db_.run(drop, retry::safe); };
+  const auto ask = [this, &drop] { return db_.run(drop, db::retry::safe); };
   const auto executor = co_await asio::this_coro::executor;
   try {
     const bool has_dropped =

@@ -28,19 +28,19 @@ TEST_F(cache_fixture, a_miss_loads_and_the_next_is_a_hit) {
 }
 
 TEST_F(cache_fixture, each_step_is_told_with_its_key_and_time) {
-  using enum cache_step::kind;
-  std::vector<cache_step::kind> steps;
+  using enum cache::step::kind;
+  std::vector<cache::step::kind> steps;
   std::chrono::nanoseconds loading_took{0};
   int slowed = 0;
-  cache_hooks hooks;
-  hooks.on_step = [&](const cache_step& s) {
+  cache::hooks hooks;
+  hooks.on_step = [&](const cache::step& s) {
     EXPECT_TRUE(s.key == "level:1" || s.key == "level:absent") << s.key;
     EXPECT_EQ(s.took.count() == 0, s.what == loading);
     EXPECT_EQ(s.ttl.count() > 0, s.what == stored || s.what == absence_stored);
     if (s.what == loaded) loading_took = s.took;
     steps.push_back(s.what);
   };
-  hooks.around_load = [&](cache_loader load) {
+  hooks.around_load = [&](cache::loader load) {
     ++slowed;
     return load;
   };
@@ -56,7 +56,7 @@ TEST_F(cache_fixture, each_step_is_told_with_its_key_and_time) {
     EXPECT_EQ(steps.back(), found_in_redis);
     co_await things.get_or_load("level:1", database.loader());
     EXPECT_EQ(steps.back(), found_in_memory);
-    const auto nothing = []() -> awaitable<std::optional<cache_content>> {
+    const auto nothing = []() -> awaitable<std::optional<cache::content>> {
       co_return std::nullopt;
     };
     co_await things.get_or_load("level:absent", nothing);

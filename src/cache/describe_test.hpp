@@ -18,8 +18,8 @@ using testing::pause;
 
 // A thread of a server as far as caching goes: io_context, connection, store.
 struct node {
-  explicit node(redis::connection_config where, std::shared_ptr<cache_flights> flights = nullptr,
-                asio::io_context* shared_io = nullptr, cache_hooks hooks = {})
+  explicit node(redis::connection_config where, std::shared_ptr<cache::flights> flights = nullptr,
+                asio::io_context* shared_io = nullptr, cache::hooks hooks = {})
       : own_io(1),
         io(shared_io ? *shared_io : own_io),
         redis(io, std::move(where), "cache"),

@@ -120,12 +120,12 @@ awaitable<cache::answer> cache::store::impl::answer(question q) {
     try {
       found = co_await read(q);
       if (found.fresh()) {
-        tell(cache_step::kind::found_in_redis, q.key, begin);
+        tell(cache::step::kind::found_in_redis, q.key, begin);
         if (is_due_early(q, found.fresh_left)) refresh_behind(q);
         co_return cache::answer{found.value, cache::source::hit};
       }
       if (found.value && found.fresh_left + q.policy.stale_while_revalidate > 0ms) {
-        tell(cache_step::kind::found_stale, q.key, begin);
+        tell(cache::step::kind::found_stale, q.key, begin);
         refresh_behind(q);
         co_return cache::answer{found.value, cache::source::stale};
       }
@@ -195,7 +195,7 @@ awaitable<std::shared_ptr<cache::content>> cache::store::impl::load(const questi
   const auto begin = std::chrono::steady_clock::now();
   std::optional<cache::content> content;
   std::exception_ptr problem;
-  tell(cache_step::kind::loading, q.key, begin);
+  tell(cache::step::kind::loading, q.key, begin);
   const auto loader = options.hooks.around_load ? options.hooks.around_load(q.load) : q.load;
   try {
     content = co_await asio::co_spawn(io, loader,
@@ -211,7 +211,7 @@ awaitable<std::shared_ptr<cache::content>> cache::store::impl::load(const questi
       throw failure(errc::unavailable, "cache: the source did not answer: " + q.key);
     std::rethrow_exception(problem);
   }
-  tell(cache_step::kind::loaded, q.key, begin);
+  tell(cache::step::kind::loaded, q.key, begin);
   if (!content) co_return nullptr;
   co_return std::make_shared<cache::content>(std::move(*content));
 }
@@ -270,8 +270,8 @@ awaitable<cache::answer> named_cache::get_or_load(std::string name, cache::loade
   auto kept = store_.peek(key, *counters_, &fresh_until);
   question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
   if (kept) {
-    store_.tell(cache_step::kind::found_in_memory, q.key, begin);
-    if (cache_store::impl::is_due_early(q, fresh_until - store_.time.now()))
+    store_.tell(cache::step::kind::found_in_memory, q.key, begin);
+    if (cache::store::impl::is_due_early(q, fresh_until - store_.time.now()))
       store_.refresh_behind(q);
     co_return std::move(*kept);
   }

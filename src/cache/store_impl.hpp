@@ -66,7 +66,7 @@ struct store::impl {
   static bool is_due_early(const question& q, std::chrono::milliseconds fresh_left);
 
   // Tells the log and the hook of a step; cheap when nobody wants to know.
-  void tell(cache_step::kind what, std::string_view key,
+  void tell(cache::step::kind what, std::string_view key,
             std::chrono::steady_clock::time_point since, std::chrono::milliseconds ttl = {}) const;
 
   void on_push(const redis::value& push);

@@ -111,18 +111,18 @@ cache::store::impl::~impl() {
   options.flights->near_caches.remove(near);
 }
 
-void cache_store::impl::tell(cache_step::kind what, std::string_view key,
-                             std::chrono::steady_clock::time_point since,
-                             std::chrono::milliseconds ttl) const {
+void cache::store::impl::tell(cache::step::kind what, std::string_view key,
+                              std::chrono::steady_clock::time_point since,
+                              std::chrono::milliseconds ttl) const {
   const bool is_logged = log::is_on(log::level::debug);
   if (!is_logged && !options.hooks.on_step) return;
-  cache_step step{what, key, {}, ttl};
-  if (what != cache_step::kind::loading) step.took = std::chrono::steady_clock::now() - since;
+  cache::step step{what, key, {}, ttl};
+  if (what != cache::step::kind::loading) step.took = std::chrono::steady_clock::now() - since;
   if (options.hooks.on_step) options.hooks.on_step(step);
   if (!is_logged) return;
   const auto took =
       fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(step.took).count());
-  using enum cache_step::kind;
+  using enum cache::step::kind;
   switch (what) {
     case found_in_memory:
     case found_in_redis:
@@ -142,7 +142,7 @@ void cache_store::impl::tell(cache_step::kind what, std::string_view key,
   }
 }
 
-void cache_store::impl::on_lost() {
+void cache::store::impl::on_lost() {
   tracking = tracking_refused = false;
   near->clear();
 }
@@ -232,9 +232,9 @@ awaitable<bool> cache::store::impl::fill(const question& q, const std::string& t
   const auto reply = redis::checked(co_await redis.eval(fill_script, keys, args));
   if (!reply[0].as_bool()) co_return false;
   if (content)
-    tell(cache_step::kind::stored, q.key, begin, q.policy.ttl);
+    tell(cache::step::kind::stored, q.key, begin, q.policy.ttl);
   else if (q.policy.negative_ttl.count() > 0)
-    tell(cache_step::kind::absence_stored, q.key, begin, q.policy.negative_ttl);
+    tell(cache::step::kind::absence_stored, q.key, begin, q.policy.negative_ttl);
   if (reply.size() == 2) set_field(*content, growing->field, reply[1].as_string());
   co_return true;
 }
@@ -296,11 +296,10 @@ awaitable<std::size_t> cache::store::impl::unlink_matching(std::string pattern) 
   co_return removed;
 }
 
-cache::store::store(asio::io_context& io, redis::client& redis, task_group& tasks,
-                    store_options options)
+store::store(asio::io_context& io, redis::client& redis, task_group& tasks, store_options options)
     : impl_(std::make_unique<impl>(io, redis, tasks, std::move(options))) {}
 
-cache::store::~store() = default;
+store::~store() = default;
 
 awaitable<void> cache::store::set_key(std::string name, std::string value,
                                       std::optional<std::chrono::milliseconds> expiry) {

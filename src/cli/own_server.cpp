@@ -20,7 +20,7 @@ std::string read_admin_key(const std::string& data_dir) {
 void with_own_server(
     config settings,
     const std::function<void(const std::string& url, const std::string& api_key)>& work,
-    cache_hooks hooks, std::atomic<bool>* ended) {
+    cache::hooks hooks, std::atomic<bool>* ended) {
   settings.http.listen = "127.0.0.1:0";
   const auto data_dir = settings.server.data_dir;
   if (settings.server.log_level == "info") log::set_level(log::level::warn);
@@ -48,7 +48,7 @@ void with_own_server(
 void with_server(
     config settings, const std::string& url, const std::string& api_key,
     const std::function<void(const std::string& url, const std::string& api_key)>& work,
-    cache_hooks hooks, std::atomic<bool>* ended) {
+    cache::hooks hooks, std::atomic<bool>* ended) {
   if (url.empty()) {
     with_own_server(std::move(settings), work, std::move(hooks), ended);
     return;

@@ -20,13 +20,13 @@ std::string read_admin_key(const std::string& data_dir);
 void with_own_server(
     config settings,
     const std::function<void(const std::string& url, const std::string& api_key)>& work,
-    cache_hooks hooks = {}, std::atomic<bool>* ended = nullptr);
+    cache::hooks hooks = {}, std::atomic<bool>* ended = nullptr);
 
 // `work` with the server of `url`, or with one of its own when that is empty. Throws usage_error
 // when there is no API key for the server of `url`.
 void with_server(
     config settings, const std::string& url, const std::string& api_key,
     const std::function<void(const std::string& url, const std::string& api_key)>& work,
-    cache_hooks hooks = {}, std::atomic<bool>* ended = nullptr);
+    cache::hooks hooks = {}, std::atomic<bool>* ended = nullptr);
 
 }  // namespace skirmish::cli

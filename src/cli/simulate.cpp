@@ -45,20 +45,20 @@ simulation_plan plan_of(const simulate_flags& f) {
 }
 
 // What --db-delay and --show-cache want of the server's caches.
-cache_hooks hooks_of(const simulate_flags& f, const config& settings, demo_view& view) {
-  cache_hooks out;
+cache::hooks hooks_of(const simulate_flags& f, const config& settings, demo_view& view) {
+  cache::hooks out;
   if (!f.server.url.empty() && (!f.db_delay.empty() || f.shows_cache))
     throw usage_error{
         "--db-delay and --show-cache are for a server of its own; another one tells what its "
         "caches "
         "do in its log, with server.log_level=debug"};
   if (f.shows_cache)
-    out.on_step = [&view](const cache_step& step) { view.line("cache", to_line(step)); };
+    out.on_step = [&view](const cache::step& step) { view.line("cache", to_line(step)); };
   if (f.db_delay.empty()) return out;
   const auto delay = parse_duration(f.db_delay);
   const auto database = database_config_of(settings);
   if (!database) throw usage_error{database.error().message};
-  const auto limit = cached_read_limit(database->kind);
+  const auto limit = db::cached_read_limit(database->kind);
   if (!delay || *delay >= limit)
     throw usage_error{fmt::format(
         "--db-delay takes a duration below {}: a request does not wait longer for this database",

@@ -13,8 +13,8 @@ namespace skirmish::console {
 class feature {
  public:
   // `recorder` notes logins.
-  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          metrics::registry& metrics, api_key_verifier& verifier, http::change_recorder& recorder,
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          metrics::registry& metrics, apikeys::verifier& verifier, http::change_recorder& recorder,
           site_settings site)
       : store_(db, time),
         sessions_(redis, keys, time, verifier, store_),

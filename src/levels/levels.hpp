@@ -78,7 +78,7 @@ class service {
   awaitable<std::vector<level>> list(std::string after, std::int64_t limit);
 
  private:
-  awaitable<std::optional<cache_content>> load_for_cache(std::string level_id);
+  awaitable<std::optional<cache::content>> load_for_cache(std::string level_id);
   // The most popular levels, most completed first.
   awaitable<std::vector<std::string>> most_completed(std::int64_t count);
   struct refresh {

@@ -117,7 +117,7 @@ awaitable<result<note>> note_book::add(note n) {
     return *find(sql, n.player_id, n.note_id);
   };
   // Again after a loss: what was written then is found by its id.
-  co_return co_await db_.transaction(std::move(write), retry::safe);
+  co_return co_await db_.transaction(std::move(write), db::retry::safe);
 }
 
 awaitable<result<void>> note_book::remove(std::string player_id, std::string note_id) {
@@ -127,7 +127,7 @@ awaitable<result<void>> note_book::remove(std::string player_id, std::string not
         soci::use(player_id), soci::use(note_id);
     return found;
   };
-  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  const bool found = co_await db_.transaction(std::move(erase), db::retry::safe);
   if (!found) co_return error{errc::not_found, "this player has no such note"};
   co_return result<void>{};
 }

@@ -27,7 +27,7 @@ class note_book {
   static constexpr std::size_t text_max_chars = 2'000;
   static constexpr std::int64_t notes_max = 200;  // of a player
 
-  note_book(database& db, const clock& time) : db_(db), clock_(time) {}
+  note_book(db::database& db, const clock& time) : db_(db), clock_(time) {}
 
   struct page {
     std::vector<note> items;  // the newest first
@@ -52,7 +52,7 @@ class note_book {
   awaitable<http::response> answer_add(http::exchange& x);
   awaitable<http::response> answer_remove(http::exchange& x);
 
-  database& db_;
+  db::database& db_;
   const clock& clock_;
 };
 

@@ -67,12 +67,12 @@ std::optional<profile> from_cached(const std::string& player_id, const cache::an
 
 // A profile is dropped at each change, so it is never wrong for being old: fresh as long as it is
 // there.
-cache_policy profile_policy(sql_kind kind) {
-  cache_policy policy;
+cache::policy profile_policy(db::sql_kind kind) {
+  cache::policy policy;
   policy.ttl = profile_ttl;
   policy.as = cache::stored_as::hash;
   policy.sliding = true;
-  policy.load_timeout = cached_read_limit(kind);
+  policy.load_timeout = db::cached_read_limit(kind);
   policy.wait_limit = policy.load_timeout;
   cache::growing_field level{
       "level", [](std::string_view name) {
@@ -84,8 +84,8 @@ cache_policy profile_policy(sql_kind kind) {
 
 }  // namespace
 
-service::service(database& db, const sql_reachability& sql, redis::client& redis,
-                 cache_store& caches, const redis::key_space& keys, const clock& time)
+service::service(db::database& db, const db::reachability& sql, redis::client& redis,
+                 cache::store& caches, const redis::key_space& keys, const clock& time)
     : db_(db),
       sql_(sql),
       redis_(redis),
@@ -98,7 +98,7 @@ awaitable<std::optional<profile>> service::load(std::string player_id) {
   co_return co_await db_.read(std::move(select));
 }
 
-awaitable<std::optional<cache_content>> service::load_for_cache(std::string player_id) {
+awaitable<std::optional<cache::content>> service::load_for_cache(std::string player_id) {
   auto found = co_await load(std::move(player_id));
   if (!found) co_return std::nullopt;
   co_return to_cached(*found);

@@ -63,7 +63,7 @@ inline constexpr std::int64_t stat_at_birth = 100;
 
 class service {
  public:
-  service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
+  service(db::database& db, const db::reachability& sql, redis::client& redis, cache::store& caches,
           const redis::key_space& keys, const clock& time);
 
   // already_exists when the id is taken. `password_hash` is empty when the player has no password.

@@ -4,8 +4,8 @@
 
 namespace skirmish::players {
 
-feature::feature(asio::io_context& io, database& db, const sql_reachability& sql,
-                 redis::client& redis, cache_store& caches, const redis::key_space& keys,
+feature::feature(asio::io_context& io, db::database& db, const db::reachability& sql,
+                 redis::client& redis, cache::store& caches, const redis::key_space& keys,
                  const clock& time, password_hash hash, action_parser parse,
                  std::int64_t actions_limit)
     : io_(io),

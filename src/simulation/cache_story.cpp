@@ -7,15 +7,15 @@
 namespace skirmish::cli {
 namespace {
 
-awaitable<std::optional<cache_content>> load_later(std::chrono::milliseconds delay,
-                                                   cache_loader load) {
+awaitable<std::optional<cache::content>> load_later(std::chrono::milliseconds delay,
+                                                    cache::loader load) {
   asio::steady_timer pause(co_await asio::this_coro::executor, delay);
   co_await pause.async_wait(use_awaitable);
   co_return co_await load();
 }
 
-std::string_view words_for(cache_step::kind what) {
-  using enum cache_step::kind;
+std::string_view words_for(cache::step::kind what) {
+  using enum cache::step::kind;
   switch (what) {
     case found_in_memory: return "found in memory";
     case found_in_redis: return "found in Redis";
@@ -30,18 +30,18 @@ std::string_view words_for(cache_step::kind what) {
 
 }  // namespace
 
-std::string to_line(const cache_step& step) {
+std::string to_line(const cache::step& step) {
   auto out = fmt::format("{} {}", step.key, words_for(step.what));
   if (step.ttl.count() > 0)
     out += fmt::format(" for {} s",
                        std::chrono::duration_cast<std::chrono::seconds>(step.ttl).count());
-  if (step.what != cache_step::kind::loading)
+  if (step.what != cache::step::kind::loading)
     out += fmt::format(", {:.2f} ms", std::chrono::duration<double, std::milli>(step.took).count());
   return out;
 }
 
-std::function<cache_loader(cache_loader)> slowed_by(std::chrono::milliseconds delay) {
-  return [delay](cache_loader load) -> cache_loader {
+std::function<cache::loader(cache::loader)> slowed_by(std::chrono::milliseconds delay) {
+  return [delay](cache::loader load) -> cache::loader {
     return [delay, load = std::move(load)] { return load_later(delay, load); };
   };
 }

@@ -25,9 +25,9 @@ struct simulation_plan {
 };
 
 // What a cache does, as a line: "user:ada found in memory, 0.01 ms".
-std::string to_line(const cache_step& step);
+std::string to_line(const cache::step& step);
 // Makes every load take that much longer, so that the effect of a cache shows.
-std::function<cache_loader(cache_loader)> slowed_by(std::chrono::milliseconds delay);
+std::function<cache::loader(cache::loader)> slowed_by(std::chrono::milliseconds delay);
 
 // One line of the summary: what was done, and what the API says of it.
 struct total {
