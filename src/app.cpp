@@ -5,8 +5,10 @@
 #include "core/descriptors.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
+#include "db/world.hpp"
 
 #include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -26,6 +28,8 @@ using namespace std::chrono_literals;
 
 // A renewed certificate is in force within this time.
 constexpr auto certificate_pause = 10s;
+// The start does not wait longer for a database that is away.
+constexpr auto world_patience = 1s;
 
 // A directory that only this user can read: it holds the admin key and the data.
 void make_data_dir(const std::string& path) {
@@ -169,6 +173,7 @@ awaitable<void> app::main() {
   }
   db_.start();
   co_await refuse_open_doors();
+  co_await refuse_other_world();
   status_ = std::make_unique<status::worker>(settings_, redis_config_, db_, clock_, metrics_,
                                              settings_.status.refresher != 0);
   status_->start();
@@ -233,6 +238,37 @@ awaitable<void> app::refuse_open_doors() {
                               at.plain.address().is_loopback() ? settings_.http.tls_listen
                                                                : settings_.http.listen,
                               why));
+}
+
+// Before anything of this world is read or written. Where the database does not answer soon, or has
+// no table for it yet, claim_database() finds out.
+awaitable<void> app::refuse_other_world() {
+  result<void> claimed;
+  const auto ask = [this] { return claim_world(db_, settings_.server.world); };
+  try {
+    claimed = co_await asio::co_spawn(io_, ask, asio::cancel_after(world_patience, use_awaitable));
+  } catch (const failure&) {
+  } catch (const boost::system::system_error&) {  // in time
+  }
+  if (!claimed) throw failure(claimed.error().code, claimed.error().message);
+}
+
+awaitable<void> app::claim_database() {
+  while (!stopping_) {
+    result<void> claimed;
+    std::string problem;
+    try {
+      claimed = co_await claim_world(db_, settings_.server.world);
+    } catch (const failure& e) {
+      problem = e.what();
+    }
+    if (!claimed) throw failure(claimed.error().code, claimed.error().message);
+    if (problem.empty()) co_return;
+    log::warn("waiting_for_database", {{"error", problem}});
+    asio::steady_timer pause(io_, 1s);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
 }
 
 listen_addresses app::addresses_of_settings() const {
@@ -327,6 +363,7 @@ awaitable<void> app::stop_threads() {
 // What serving needs, retried until the backends are there. /readyz is false meanwhile.
 awaitable<void> app::prepare() {
   co_await migrate_when_reachable();
+  co_await claim_database();
   co_await make_first_key();
   prepared_ = true;
   redis::client probe(io_, redis_config_, "skirmish-start");

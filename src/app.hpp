@@ -66,6 +66,8 @@ class app {
   awaitable<void> main();
   awaitable<void> prepare();
   awaitable<void> migrate_when_reachable();
+  awaitable<void> refuse_other_world();
+  awaitable<void> claim_database();
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
   void fit_connection_limit();

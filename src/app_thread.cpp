@@ -210,9 +210,10 @@ void app_thread::add_features(const shared_parts& shared) {
           [&game_events] { return game_events.attacks().oldest_pending(); },
           positions::positions_key(keys)},
       shared.recent_samples);
-  f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
-    return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
-  });
+  f.add<health::feature>(
+      redis_, keys.key("ready"), db, metrics, shared.prepared, [&threads = shared.threads] {
+        return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
+      });
 
   game_events.on_completions([&levels] { levels.popularity_changed(); });
   accounts.on_removing([&state](std::string id) { return state.forget_player(std::move(id)); });
@@ -261,8 +262,8 @@ awaitable<bool> app_thread::is_still_admitted(http::principal who) {
 
 void app_thread::start() {
   commits_.start();
-  group_.keep_running("redis", [this] { return redis_.run(); });
-  group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
+  connections_.keep_running("redis", [this] { return redis_.run(); });
+  connections_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   // Shared by all threads, and it asks twice per second: one is enough.
   if (is_first_) group_.keep_running("sql_reachability", [this] { return sql_.run(); });
   group_.keep_running("revoked_sockets", [this] { return gateway_.close_revoked(); });
@@ -295,11 +296,13 @@ awaitable<void> app_thread::shut_down() {
     co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   co_await features_.stop();
-  redis_.stop();
-  subscriber_.stop();
   group_.close();
   const bool have_ended = co_await group_.wait(2s);
   if (!have_ended) log_left(group_);
+  redis_.stop();
+  subscriber_.stop();
+  connections_.close();
+  co_await connections_.wait(2s);
 }
 
 }  // namespace skirmish

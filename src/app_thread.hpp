@@ -93,6 +93,7 @@ class app_thread {
   event_loop io_{1};
   redis::threaded_client commits_;
   task_group group_{io_};
+  task_group connections_{io_};  // to Redis: they end after the others, which say goodbye
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;

@@ -251,6 +251,11 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
              "how long an answer of Redis is awaited");
   t.number("redis.queue_limit", FIELD(redis.queue_limit), 1, 10'000'000,
            "requests awaiting answers, per connection");
+  t.number("redis.replicas_acked", FIELD(redis.replicas_acked), 0, 16,
+           "replicas that must have an event before it is let go of: a failover to one of them "
+           "loses nothing that was acknowledged; 0: the master alone");
+  t.duration("redis.replica_lag_limit", FIELD(redis.replica_lag_limit), 100ms, 1h,
+             "how far those replicas may be behind before new events are refused");
   auto& db_url =
       t.text("db.url", FIELD(db.url), "DB_URL; empty with an empty host means SQLite in data_dir");
   db_url.env.emplace_back("DB_URL");

@@ -57,6 +57,11 @@ struct config {
     std::string url;  // empty: an embedded server in data_dir
     std::chrono::milliseconds timeout{2'000};
     std::int64_t queue_limit = 10'000;  // requests waiting for an answer, per connection
+    // Replicas that must have a commit before it is let go of; 0: it is enough that the master has
+    // written it.
+    std::int64_t replicas_acked = 0;
+    // How old a commit that they lack may get before new events are refused.
+    std::chrono::milliseconds replica_lag_limit{30'000};
   } redis;
 
   struct {

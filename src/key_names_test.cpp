@@ -147,6 +147,7 @@ std::vector<builder> builders_without_ids() {
       {"status lock", 0, [](auto& k, auto&) { return status::lock_key(k); }},
       {"status interval", 0, [](auto& k, auto&) { return status::interval_key(k); }},
       {"positions", 0, [](auto& k, auto&) { return positions::positions_key(k); }},
+      {"ready", 0, [](auto& k, auto&) { return k.key("ready"); }},
       {"lease positions", 0, [](auto& k, auto&) { return positions::lease_key(k); }},
       {"rate limit policies", 0, [](auto& k, auto&) { return request_limits::policies_key(k); }},
       {"unacked", 0, [](auto& k, auto&) { return task_keys(k).unacked(); }},

@@ -1,7 +1,7 @@
 // A cache in Redis in front of a slow source, with a copy in memory in front of Redis.
 //
-//   cache::store store(io, redis, tasks, {.metrics = &metrics});  // one per thread, made before
-//   run cache::named_cache profiles(store, "profiles", {.ttl = 60min, .as = stored_as::hash});
+//   cache::store store(io, redis, tasks, {.metrics = &metrics});  // per thread, before redis.run()
+//   cache::named_cache profiles(store, "profiles", {.ttl = 60min, .as = stored_as::hash});
 //
 //   auto load = [&db, id] { return db.load(id); };
 //   const auto found = co_await profiles.get_or_load("user:" + id, load);

@@ -1,5 +1,7 @@
 // Copies in memory, invalidation, and outages of Redis.
 #include "cache/describe_test.hpp"
+#include "cache/recent_invalidations.hpp"
+#include "support/redis_pair.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -8,6 +10,7 @@
 #include <boost/asio/post.hpp>
 
 #include <future>
+#include <set>
 #include <thread>
 
 namespace skirmish::cache {
@@ -302,6 +305,54 @@ TEST_F(cache_outage, an_invalidation_that_redis_missed_is_made_up_for) {
     EXPECT_EQ(answer.text(), "v1");
     co_await here.end();
   });
+}
+
+TEST(cache_failover, what_was_invalidated_last_is_invalidated_at_the_new_master_too) {
+  testing::redis_pair pair;
+  auto& replica = pair.replica;
+  source database;
+  node here{pair.config()};
+  node elsewhere{pair.config()};
+  cache things(here.store, "things");
+  cache others(elsewhere.store, "things");
+  testing::run(here.io, [&]() -> awaitable<void> {
+    co_await here.redis.wait_connected(10s);
+    co_await here.store.set_key("level:1", "old", 1h);
+    co_await here.store.set_key("level:2", "two", 1h);
+    const auto has_arrived = [&] { return replica.says("GET level:2", "two"); };
+    co_await eventually(has_arrived);
+    pair.stream.hold_replies();
+    co_await here.store.invalidate("level:1");
+    EXPECT_TRUE(replica.says("GET level:1", "old")) << "the replica is not behind";
+    pair.fail_over();
+    const auto is_gone = [&] { return replica.says("EXISTS level:1", ":0"); };
+    co_await eventually(is_gone);
+    EXPECT_TRUE(replica.says("GET level:2", "two")) << "more than what was invalidated is gone";
+    const auto answer = co_await things.get_or_load("level:1", database.loader());
+    EXPECT_EQ(answer.text(), "v1");
+    co_await here.end();
+  });
+  testing::run(elsewhere.io, [&]() -> awaitable<void> {
+    co_await elsewhere.redis.wait_connected(10s);
+    const auto answer = co_await others.get_or_load("level:1", database.loader());
+    EXPECT_EQ(answer.text(), "v1");
+    co_await elsewhere.end();
+  });
+}
+
+TEST(recent_invalidations, are_those_of_a_minute_and_bounded) {
+  recent_invalidations recent;
+  const std::chrono::steady_clock::time_point start{std::chrono::hours(1)};
+  recent.note("early", start);
+  recent.note("late", start + 50s);
+  recent.note("later", start + 90s);
+  recent.note("late", start + 91s);
+  EXPECT_EQ(recent.around(start + 80s), (std::set<std::string>{"late", "later"}));
+  EXPECT_EQ(recent.around(start + 30s).size(), 3U);
+  recent.forget(start + 50s);
+  EXPECT_EQ(recent.around(start + 30s), (std::set<std::string>{"late", "later"}));
+  for (int i = 0; i < 20'000; ++i) recent.note(std::to_string(i), start + 92s);
+  EXPECT_EQ(recent.around(start + 92s).size(), recent_invalidations::limit);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "cache/counters.hpp"
 #include "cache/flights.hpp"
 #include "cache/near_cache.hpp"
+#include "cache/recent_invalidations.hpp"
 #include "core/task_group.hpp"
 #include "redis/client.hpp"
 #include "skirmish/cache.hpp"
@@ -70,6 +71,7 @@ struct store::impl {
             std::chrono::steady_clock::time_point since, std::chrono::milliseconds ttl = {}) const;
 
   void on_push(const redis::value& push);
+  void on_connected();
   void on_lost();
 
   asio::io_context& io;
@@ -84,6 +86,9 @@ struct store::impl {
   bool tracking = false;          // CLIENT TRACKING was accepted on this connection
   bool tracking_refused = false;  // …or not, and need not be tried again
   std::set<std::string> owed;     // names to invalidate as soon as Redis answers
+  recent_invalidations recent;
+  std::string server_process;  // of the last connection
+  std::chrono::steady_clock::time_point lost_at;
 };
 
 // How long a value stays in Redis past its freshness. (ttl - fresh_for)

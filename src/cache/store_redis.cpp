@@ -97,11 +97,7 @@ cache::store::impl::impl(asio::io_context& context, redis::client& client, task_
       near(std::make_shared<near_cache>(options.near_limit_entries, options.near_limit_bytes)) {
   if (!options.flights) options.flights = make_flights();
   options.flights->near_caches.add(io.get_executor(), near);
-  redis.set_events({.on_connected =
-                        [this] {
-                          if (!owed.empty())
-                            tasks.spawn("cache_owed", [this] { return settle_owed(); });
-                        },
+  redis.set_events({.on_connected = [this] { on_connected(); },
                     .on_lost = [this] { on_lost(); },
                     .on_push = [this](const redis::value& push) { on_push(push); }});
 }
@@ -142,7 +138,16 @@ void cache::store::impl::tell(cache::step::kind what, std::string_view key,
   }
 }
 
+// Another server may not have received the last invalidations from the one before it.
+void cache::store::impl::on_connected() {
+  const auto& process = redis.server_process();
+  if (process.empty() || process != server_process) owed.merge(recent.around(lost_at));
+  server_process = process;
+  if (!owed.empty()) tasks.spawn("cache_owed", [this] { return settle_owed(); });
+}
+
 void cache::store::impl::on_lost() {
+  lost_at = std::chrono::steady_clock::now();
   tracking = tracking_refused = false;
   near->clear();
 }
@@ -261,6 +266,9 @@ awaitable<void> cache::store::impl::invalidate(std::string name) {
   } catch (const failure& e) {
     problem = e.what();
   }
+  const auto now = std::chrono::steady_clock::now();
+  if (redis.connected()) recent.forget(now - recent_invalidations::kept);
+  recent.note(name, now);
   options.flights->forget(key);
   co_await options.flights->near_caches.invalidate(key);
   if (problem.empty()) co_return;

@@ -10,6 +10,7 @@
 #include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "db/migrate.hpp"
+#include "db/world.hpp"
 #include "feature_settings.hpp"
 
 #include <boost/asio/cancel_after.hpp>
@@ -70,22 +71,38 @@ void add_check(CLI::App& app, int& code) {
   });
 }
 
+void take_world(const db::config& config, const std::string& world) {
+  db::database db(config);
+  db.start();
+  run([&](asio::io_context&) -> awaitable<void> { co_await replace_world(db, world); });
+  fmt::print("the database belongs to {}\n",
+             world.empty() ? "the default world" : "the world `" + world + "`");
+}
+
 void add_migrate(CLI::App& app, int& code) {
   auto* command = app.add_subcommand("migrate", "Apply pending migrations to the database");
   auto flags = std::make_shared<config_flags>();
   auto only_list = std::make_shared<bool>(false);
   flags->add_to(*command);
   command->add_flag("--pending", *only_list, "only list what is pending");
+  auto takes_world = std::make_shared<bool>(false);
+  command
+      ->add_flag("--take-world", *takes_world,
+                 "give the database to the world of server.world, whichever it belongs to")
+      ->excludes("--pending");
   command->footer(
       "Examples:\n"
       "  skirmish migrate --pending\n"
-      "  skirmish migrate --config /etc/skirmish.toml");
+      "  skirmish migrate --config /etc/skirmish.toml\n"
+      "  skirmish migrate --set server.world=north --take-world");
   command->callback([=, &code] {
-    const auto db = database_of(flags->load());
+    const auto settings = flags->load();
+    const auto db = database_of(settings);
     const auto found = *only_list ? db::pending_migrations(db) : db::migrate(db);
     for (const auto& m : found)
       fmt::print("{} {:04} {}\n", *only_list ? "pending" : "applied", m.version, m.name);
     if (found.empty()) fmt::print("nothing pending\n");
+    if (*takes_world) take_world(db, settings.server.world);
     code = done;
   });
 }

@@ -132,6 +132,16 @@ TEST(log, an_event_has_so_many_lines_per_second_and_the_rest_is_counted) {
   EXPECT_EQ(guard.admit("request_failed", 8), 0U);
 }
 
+TEST(log, a_problem_that_lasts_is_said_once_in_ten_seconds_and_counted) {
+  log::repeat_guard guard;
+  EXPECT_EQ(guard.admit("commit_lost OOM", 100), 0U);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(guard.admit("commit_lost OOM", 100 + i), std::nullopt);
+  EXPECT_EQ(guard.admit("commit_lost READONLY", 105), 0U);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 110), 7U);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 119), std::nullopt);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 500), 1U);
+}
+
 TEST(task_group, close_ends_what_runs_and_wait_sees_it) {
   asio::io_context io{1};
   task_group group{io};

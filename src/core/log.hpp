@@ -42,6 +42,11 @@ bool is_on(level at) noexcept;
 
 void write(level at, std::string_view event, fields values);
 
+// For what goes wrong again and again while a backend is away: the first line of an event and
+// `key` is written at once, then one in ten seconds that says how many were left out since
+// (lines_left_out). `key` tells problems apart: the error's text, for example.
+void repeated(level at, std::string_view key, std::string_view event, fields values);
+
 inline void debug(std::string_view event, fields f = {}) { write(level::debug, event, f); }
 inline void info(std::string_view event, fields f = {}) { write(level::info, event, f); }
 inline void warn(std::string_view event, fields f = {}) { write(level::warn, event, f); }

@@ -94,8 +94,9 @@ struct commit_request {
   std::vector<std::string> arguments;
   // The commit's number among them, which its writer fills in.
   [[nodiscard]] std::string& number() { return arguments[1]; }
-  // It was confirmed before, and is sent again to a Redis that has lost it.
-  void mark_as_redo() { arguments[21] = "1"; }
+  // It was confirmed before, and is sent again to a Redis that has lost it. `follows_gap`: one
+  // before it is gone for good, so its streams may be further behind than it knows.
+  void mark_as_redo(bool follows_gap) { arguments[21] = follows_gap ? "2" : "1"; }
   [[nodiscard]] bool empty() const noexcept { return arguments.empty(); }
 };
 

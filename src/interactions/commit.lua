@@ -18,7 +18,8 @@
 --           attacks  part     the next text holds its records (file_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
---         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
+--         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now. '2': the
+--                  same behind a gap: commits before it are lost for good, so streams may be further behind.
 -- Returns {'ok', deaths…, refused…, verdicts…, damaged…} with each death as 'victim attacker'; refused: '?<n>' for the n-th
 --                  of scores that would have left ±2^53; verdicts as in interactions/game.lua; damaged: '~<key>' for each
 --                  key that was not written, because something else stands there
@@ -39,7 +40,7 @@ local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
 local leaves_pending, attacks_pending_limit, acts_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
-local is_redo = ARGV[22] == '1'
+local is_redo, follows_gap = ARGV[22] ~= '0', ARGV[22] == '2'
 local B, at = cmsgpack.unpack(ARGV[23]), 0
 local function next_arg() at = at + 1; return B[at] end
 local text_at = 23
@@ -74,7 +75,7 @@ for i = 1, next_arg() do
   if not is_redo and (is_newer or its_claim ~= '' and its_owner ~= owner) then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = 'taken'
-  elseif committed ~= base then
+  elseif committed ~= base and not (follows_gap and tonumber(committed) < tonumber(base)) then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = committed
   end

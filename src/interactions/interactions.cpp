@@ -23,6 +23,8 @@ const redis::script claim_script{
 };
 
 const error busy{errc::unavailable, "too much is waiting to be written; try again"};
+const error replicas_behind{errc::unavailable,
+                            "the store's replicas are too far behind; try again"};
 
 }  // namespace
 
@@ -44,9 +46,10 @@ engine::engine(asio::io_context& io, redis::client& redis, redis::client& commit
                                       "Time of a commit, retries included.")) {}
 
 void engine::submit(frame f) {
-  if (stopping_ || queued_events_ + f.events.size() > settings_.queue_limit) {
+  const bool is_behind = committer_.replicas_are_behind();
+  if (stopping_ || is_behind || queued_events_ + f.events.size() > settings_.queue_limit) {
     refused_.add(f.events.size());
-    f.done({0, {}, busy, false});
+    f.done({0, {}, is_behind ? replicas_behind : busy, false});
     return;
   }
   const auto now = clock_.now();
@@ -127,6 +130,11 @@ awaitable<void> engine::run() {
     const bool has_completions = std::ranges::any_of(frames, &frame::has_completions);
     auto b = std::make_shared<batch>(std::move(frames));
     if (b->empty()) continue;
+    if (committer_.replicas_are_behind()) {
+      refused_.add(b->event_count());
+      b->fail(replicas_behind);
+      continue;
+    }
     const auto events = b->event_count();
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
@@ -157,7 +165,9 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
 // enough to take many events along, early enough that Redis never waits.
 steady::time_point engine::next_commit_at() const {
   const auto now = steady::now();
-  if (stopping_ || queue_.empty()) return now + 1h;
+  if (stopping_) return now + 50ms;
+  if (queue_.empty()) return now + 1h;
+  if (committer_.replicas_are_behind()) return now;
   // Room that comes back without a commit's end is found by a look now and then.
   if (!committer_.has_room()) return now + 5ms;
   if (under_way_.empty()) return now;

@@ -25,7 +25,7 @@ awaitable<void> level_writer::run() {
     try {
       if (redis_.connected()) written = co_await write_some();
     } catch (const failure& e) {
-      log::warn("levels_not_written", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "levels_not_written", {{"error", e.what()}});
     }
     if (written == batch_players) continue;
     pause.expires_after(period);

@@ -138,7 +138,7 @@ awaitable<void> keeper::watch() {
   try {
     co_await store_.wait_connected(connect_patience);
   } catch (const failure& e) {
-    log::warn("status_redis_down", {{"error", e.what()}});
+    log::repeated(log::level::warn, e.what(), "status_redis_down", {{"error", e.what()}});
   }
   while (true) {
     co_await look();
@@ -166,13 +166,14 @@ void keeper::lose_redis(const std::string& why) {
   is_in_redis_ = false;
   board_.ttl_ms = 0;
   if (!board_.is_redis_up.exchange(false)) return;
-  log::warn("status_redis_down", {{"error", why}});
+  log::repeated(log::level::warn, why, "status_redis_down", {{"error", why}});
   polled_text_.clear();
   board_.invalidate();
 }
 
 void keeper::see(const store::polled& seen) {
-  if (!board_.is_redis_up.exchange(true)) log::info("status_redis_up");
+  if (!board_.is_redis_up.exchange(true))
+    log::repeated(log::level::info, {}, "status_redis_up", {});
   take_interval(seen.interval);
   board_.ttl_ms = seen.ttl.count();
   const auto current = board_.get();

@@ -264,7 +264,7 @@ awaitable<void> beat::run() {
       pause = co_await tick();
     } catch (const failure& e) {
       leading_ = false;
-      log::warn("beat_failed", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "beat_failed", {{"error", e.what()}});
     }
     if (stopping_) break;
     wake_.expires_after(pause);

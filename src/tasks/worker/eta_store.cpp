@@ -54,7 +54,7 @@ awaitable<bool> eta_store::store_part(const std::vector<job_ptr>& jobs) {
   } catch (const failure& e) {
     // They are still held, or were moved and only the reply was lost: moving them again is
     // harmless.
-    log::warn("task_schedule_failed", {{"error", e.what()}});
+    log::repeated(log::level::warn, e.what(), "task_schedule_failed", {{"error", e.what()}});
     co_return false;
   }
 }
