@@ -244,7 +244,7 @@ awaitable<void> app::refuse_open_doors() {
 // no table for it yet, claim_database() finds out.
 awaitable<void> app::refuse_other_world() {
   result<void> claimed;
-  const auto ask = [this] { return claim_world(db_, settings_.server.world); };
+  const auto ask = [this] { return db::claim_world(db_, settings_.server.world); };
   try {
     claimed = co_await asio::co_spawn(io_, ask, asio::cancel_after(world_patience, use_awaitable));
   } catch (const failure&) {
@@ -258,7 +258,7 @@ awaitable<void> app::claim_database() {
     result<void> claimed;
     std::string problem;
     try {
-      claimed = co_await claim_world(db_, settings_.server.world);
+      claimed = co_await db::claim_world(db_, settings_.server.world);
     } catch (const failure& e) {
       problem = e.what();
     }

@@ -74,7 +74,7 @@ void add_check(CLI::App& app, int& code) {
 void take_world(const db::config& config, const std::string& world) {
   db::database db(config);
   db.start();
-  run([&](asio::io_context&) -> awaitable<void> { co_await replace_world(db, world); });
+  run([&](asio::io_context&) -> awaitable<void> { co_await db::replace_world(db, world); });
   fmt::print("the database belongs to {}\n",
              world.empty() ? "the default world" : "the world `" + world + "`");
 }
