@@ -1,5 +1,6 @@
 #include "console/site.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
 #include "http/json_schema.hpp"
 
@@ -17,37 +18,24 @@ using namespace http;
 
 const std::vector<std::string> parts{"status", "history", "boards", "levels", "achievements"};
 
-std::vector<std::string> words_of(std::string_view list) {
-  std::vector<std::string> out;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    auto word = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
-    if (!word.empty()) out.emplace_back(word);
-  }
-  return out;
-}
-
-json::array to_json(const std::vector<std::string>& words) {
+json::array to_json(const std::vector<std::string_view>& words) {
   return json::array(words.begin(), words.end());
 }
 
 }  // namespace
 
 void add_site(router& routes, const site_settings& s) {
-  const auto shows = words_of(s.shows);
+  const auto shows = items_of(s.shows);
   for (const auto& part : shows)
     if (std::ranges::find(parts, part) == parts.end())
       throw failure(errc::invalid_argument,
-                    "site.shows: there is no part `" + part +
+                    "site.shows: there is no part `" + std::string(part) +
                         "`; there are status, history, boards, levels and achievements");
-  const auto boards = words_of(s.boards);
+  const auto boards = items_of(s.boards);
   for (const auto& board : boards)
     if (!is_valid_id(board))
       throw failure(errc::invalid_argument,
-                    "site.boards: `" + board + "` is no leaderboard's name");
+                    "site.boards: `" + std::string(board) + "` is no leaderboard's name");
   const json::object body{
       {"name", s.name}, {"text", s.text}, {"shows", to_json(shows)}, {"boards", to_json(boards)}};
   const auto serve = [body](exchange&) -> awaitable<response> { co_return json_response(body); };

@@ -1,5 +1,6 @@
 #include "status/status.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/log.hpp"
 #include "http/gzip.hpp"
 #include "http/problem.hpp"
@@ -31,12 +32,8 @@ constexpr auto stale_if_error = 86'400s;
 
 std::vector<std::string> split_origins(std::string_view list) {
   std::vector<std::string> out;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    auto item = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('/')) item.remove_suffix(1);
+  for (auto item : items_of(list)) {
+    while (item.ends_with('/')) item.remove_suffix(1);
     if (!item.empty()) out.emplace_back(item);
   }
   return out;
