@@ -3,6 +3,7 @@
 #include "app_thread.hpp"
 #include "builtin_tasks/inner_worker.hpp"
 #include "core/descriptors.hpp"
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 
@@ -10,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -108,7 +110,7 @@ app::app(config settings, config_sources sources)
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
       hasher_(static_cast<std::size_t>(settings_.sessions.hash_threads)),
-      stop_requested_(io_, asio::steady_timer::time_point::max()) {
+      stop_requested_(io_) {
   metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
                         [at = std::chrono::system_clock::now()] {
                           return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -135,7 +137,7 @@ void app::run(std::function<void(const std::string&)> on_ready) {
 void app::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
-    stop_requested_.cancel();
+    stop_requested_.set();
   });
 }
 
@@ -186,10 +188,7 @@ awaitable<void> app::main() {
     }
   });
 
-  while (!stopping_) {
-    error_code ignored;
-    co_await stop_requested_.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!stopping_) co_await stop_requested_.wait();
   log::info("stopping");
   co_await preparing_.wait(30s);
   auto stop_tasks = [this] {
@@ -408,7 +407,7 @@ awaitable<void> app::make_first_key() {
 }
 
 awaitable<void> app::blocking(std::function<void()> work) {
-  asio::steady_timer done(io_, asio::steady_timer::time_point::max());
+  event done(io_);
   bool finished = false;
   std::exception_ptr problem;
   const std::jthread worker([&] {
@@ -419,13 +418,10 @@ awaitable<void> app::blocking(std::function<void()> work) {
     }
     asio::post(io_, [&] {
       finished = true;
-      done.cancel();
+      done.set();
     });
   });
-  while (!finished) {
-    error_code ignored;
-    co_await done.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!finished) co_await done.wait();
   if (problem) std::rethrow_exception(problem);
 }
 

@@ -1,5 +1,6 @@
 #include "redis/client.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
 #include "redis/link.hpp"
@@ -20,6 +21,7 @@
 namespace skirmish::redis {
 namespace {
 
+using boost::redis::any_adapter;
 using namespace std::chrono_literals;
 using namespace asio::experimental::awaitable_operators;
 
@@ -73,10 +75,8 @@ struct client::core {
       : io(loop),
         config(std::move(configuration)),
         name(std::move(own_name)),
-        pause(loop),
-        changed(loop) {
-    changed.expires_at(asio::steady_timer::time_point::max());
-  }
+        stopped(loop),
+        changed(loop) {}
 
   // Each of these may outlive the client.
   static awaitable<void> run(std::shared_ptr<core> self);
@@ -99,9 +99,9 @@ struct client::core {
   std::string name;
   events handlers;
   client_stats stats;
-  std::shared_ptr<link> at;    // the current attempt; null before the first
-  asio::steady_timer pause;    // between attempts
-  asio::steady_timer changed;  // cancelled whenever `connected` changes
+  std::shared_ptr<link> at;  // the current attempt; null before the first
+  event stopped;             // ends the pause between attempts
+  event changed;             // set whenever `connected` changes
   std::atomic<bool> connected{false};
   std::atomic<std::int64_t> client_id{0};
   std::string last_problem;
@@ -139,11 +139,6 @@ awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadl
   return core::wait_connected(core_, deadline);
 }
 
-awaitable<void> client::exec_adapted(const request& commands, any_adapter adapter,
-                                     exec_options options) {
-  return core::exec_adapted(core_, commands, std::move(adapter), options);
-}
-
 awaitable<std::vector<value>> client::exec(request commands, exec_options options) {
   return core::exec(core_, std::move(commands), options);
 }
@@ -159,7 +154,7 @@ awaitable<value> client::eval(const script& code, string_views keys, string_view
 
 void client::core::stop() {
   stopping = true;
-  pause.cancel();
+  stopped.set();
   if (at) at->connection.cancel();
 }
 
@@ -170,7 +165,7 @@ void client::core::abandon() {
   stopping = true;
   if (io.stopped()) return;
   stop();
-  changed.cancel();
+  changed.set();
 }
 
 awaitable<void> client::core::run(std::shared_ptr<core> self) {
@@ -179,10 +174,9 @@ awaitable<void> client::core::run(std::shared_ptr<core> self) {
     co_await self->attempt();
     if (self->stopping) break;
     if (co_await is_cancelled()) break;
-    self->pause.expires_after(backoff(self->failed_attempts));
+    const auto pause = backoff(self->failed_attempts);
     ++self->failed_attempts;
-    error_code ignored;
-    co_await self->pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await self->stopped.wait_for(pause);
     if (co_await is_cancelled()) break;
   }
 }
@@ -203,7 +197,7 @@ awaitable<void> client::core::attempt() {
   client_id = 0;
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
-  changed.cancel();
+  changed.set();
   report_loss(current->problem());
   if (was_ready) call(handlers.on_lost);
 }
@@ -259,7 +253,7 @@ awaitable<void> client::core::greet(std::shared_ptr<link> current) {
   failed_attempts = 0;
   stats.connections += 1;
   log::info("redis_connected", {{"client", name}, {"server", to_string_masked(config)}});
-  changed.cancel();
+  changed.set();
   call(handlers.on_connected);
 }
 
@@ -280,9 +274,7 @@ awaitable<void> client::core::wait_connected(std::shared_ptr<core> self,
   while (!self->connected) {
     if (self->stopping || std::chrono::steady_clock::now() >= limit)
       self->fail(errc::unavailable, self->why_not_connected());
-    error_code ignored;
-    co_await self->changed.async_wait(
-        asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
+    co_await self->changed.wait_until(limit);
   }
 }
 

@@ -19,7 +19,6 @@
 #include "redis/value.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
 #include <chrono>
@@ -30,8 +29,6 @@
 #include <vector>
 
 namespace skirmish::redis {
-
-using boost::redis::any_adapter;
 
 struct exec_options {
   // Nothing: the configuration's command_timeout.
@@ -86,18 +83,6 @@ class client {
   // at once: `keys` and `args` are views.
   awaitable<value> eval(const script& code, string_views keys, string_views args,
                         exec_options options = {});
-
-  // For hot paths: decodes the replies straight into `response`, a response type of Boost.Redis or
-  // anything with a boost_redis_adapt(). Never `boost::redis::ignore`, and no type that cannot hold
-  // what the server may answer: an adapter that reports an error closes the connection. Both
-  // references must live until this is done.
-  template <class Response>
-  awaitable<void> exec_into(const request& commands, Response& response,
-                            exec_options options = {}) {
-    return exec_adapted(commands, any_adapter(response), options);
-  }
-  awaitable<void> exec_adapted(const request& commands, any_adapter adapter,
-                               exec_options options = {});
 
   // The server's number for the current connection (CLIENT ID); 0 when not connected or when the
   // server hides it. After a lost reply, CLIENT KILL ID of the old number makes sure that nothing
