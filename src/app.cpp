@@ -3,6 +3,7 @@
 #include "app_thread.hpp"
 #include "builtin_tasks/inner_worker.hpp"
 #include "core/descriptors.hpp"
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
 #include "db/world.hpp"
@@ -12,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -114,7 +116,7 @@ app::app(config settings, config_sources sources, cache::hooks hooks)
       db_(value_or_throw(database_config_of(settings_))),
       hasher_(static_cast<std::size_t>(settings_.sessions.hash_threads)),
       game_server_logs_(static_cast<std::size_t>(settings_.ingest.servers_limit)),
-      stop_requested_(io_, asio::steady_timer::time_point::max()) {
+      stop_requested_(io_) {
   metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
                         [at = std::chrono::system_clock::now()] {
                           return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -141,7 +143,7 @@ void app::run(std::function<void(const std::string&)> on_ready) {
 void app::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
-    stop_requested_.cancel();
+    stop_requested_.set();
   });
 }
 
@@ -194,10 +196,7 @@ awaitable<void> app::main() {
     }
   });
 
-  while (!stopping_) {
-    error_code ignored;
-    co_await stop_requested_.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!stopping_) co_await stop_requested_.wait();
   log::info("stopping");
   co_await preparing_.wait(30s);
   auto stop_tasks = [this] {
@@ -450,7 +449,7 @@ awaitable<void> app::make_first_key() {
 }
 
 awaitable<void> app::blocking(std::function<void()> work) {
-  asio::steady_timer done(io_, asio::steady_timer::time_point::max());
+  event done(io_);
   bool finished = false;
   std::exception_ptr problem;
   const std::jthread worker([&] {
@@ -461,13 +460,10 @@ awaitable<void> app::blocking(std::function<void()> work) {
     }
     asio::post(io_, [&] {
       finished = true;
-      done.cancel();
+      done.set();
     });
   });
-  while (!finished) {
-    error_code ignored;
-    co_await done.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!finished) co_await done.wait();
   if (problem) std::rethrow_exception(problem);
 }
 

@@ -11,6 +11,7 @@
 #include "config_sources.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
+#include "core/event.hpp"
 #include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
@@ -111,7 +112,7 @@ class app {
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made
   std::function<void(const std::string&)> on_ready_;
-  asio::steady_timer stop_requested_;
+  event stop_requested_;
   bool stopping_ = false;
   std::exception_ptr problem_;
 };

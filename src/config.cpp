@@ -1,5 +1,6 @@
 #include "config.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "game_servers/server_settings.hpp"
@@ -55,18 +56,10 @@ result<void> put_entry(entry_list& list, std::string_view key, std::string_view 
   return {};
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 result<entry_list> parse_entries(std::string_view text, entry_rules rules) {
   entry_list out;
   while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    const auto item = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto item = take_item(text);
     if (item.empty()) continue;
     const auto equals = item.find('=');
     if (equals == std::string_view::npos)

@@ -1,6 +1,7 @@
 #include "feature_settings.hpp"
 
 #include "achievements/achievements.hpp"
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
 #include "tasks/tasks.hpp"
 
@@ -38,13 +39,12 @@ chat::channel_rules chat_rules_of(const config& c) {
   chat::channel_rules rules;
   rules.text_limit_chars = c.chat.text_limit_chars;
   rules.open.clear();
-  std::istringstream names(c.chat.channels);
-  for (std::string name; std::getline(names >> std::ws, name, ',');) {
-    name.erase(name.find_last_not_of(' ') + 1);
-    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity" ||
+  for (const auto name : items_of(c.chat.channels)) {
+    if (!is_valid_id(name) || name.find(':') != std::string_view::npos || name == "activity" ||
         name == "status")
-      throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
-    rules.open.push_back(name);
+      throw failure(errc::invalid_argument,
+                    "chat.channels: `" + std::string(name) + "` cannot be a channel");
+    rules.open.emplace_back(name);
   }
   return rules;
 }

@@ -1,5 +1,5 @@
-// `skirmish bench interactions`: how many interactions per second one server acknowledges, how fast,
-// and whether each was applied exactly once.
+// `skirmish bench interactions`: how many interactions per second one server acknowledges, how
+// fast, and whether each was applied exactly once.
 //
 // Redis, the server (a process of its own) and the load run on this machine. The same run measures
 // what Redis alone does with the plain writes of an attack.
@@ -10,12 +10,11 @@
 #include "bench/raw_ceiling.hpp"
 #include "cli/cli.hpp"
 #include "core/descriptors.hpp"
+#include "core/event.hpp"
 #include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
@@ -115,7 +114,7 @@ class interactions_bench {
     std::int64_t faults = 0;
     std::exception_ptr problem;
     std::exception_ptr fault_problem;  // the work is waited for all the same
-    asio::steady_timer wake(io_);
+    event wake(io_);
     std::thread worker([&] {
       try {
         work();
@@ -124,16 +123,15 @@ class interactions_bench {
       }
       asio::post(io_, [&] {
         finished = true;
-        wake.cancel();
+        wake.set();
       });
     });
     const auto end = std::chrono::steady_clock::now() + plan_.duration;
     while (!finished) {
       const bool more = with_faults && !plan_.faults.empty() &&
                         std::chrono::steady_clock::now() + plan_.fault_interval < end;
-      wake.expires_after(more ? plan_.fault_interval : std::chrono::milliseconds(1h));
-      error_code ignored;
-      co_await wake.async_wait(asio::redirect_error(use_awaitable, ignored));
+      const auto pause = more ? plan_.fault_interval : std::chrono::milliseconds(1h);
+      co_await wake.wait_for(pause);
       if (finished || !more) continue;
       const auto next = plan_.faults[static_cast<std::size_t>(faults++) % plan_.faults.size()];
       say(name_of(next));

@@ -19,12 +19,12 @@
 #include "bench/redis_probes.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
+#include "core/event.hpp"
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
@@ -191,14 +191,10 @@ class window_bench {
         settle_problem_ = std::current_exception();
       }
       settling_ = false;
-      settled_.cancel();
+      settled_.set();
     });
     co_await credit(draw());
-    while (settling_) {
-      settled_.expires_after(1h);
-      error_code ignored;
-      co_await settled_.async_wait(asio::redirect_error(use_awaitable, ignored));
-    }
+    while (settling_) co_await settled_.wait();
     if (settle_problem_) std::rethrow_exception(settle_problem_);
     clock_.advance(chosen_.slice_s * 1s);
   }
@@ -300,7 +296,7 @@ class window_bench {
   redis::client sweeping_;
   activity::window window_;
   activity_day day_;
-  asio::steady_timer settled_;
+  event settled_;
   steady::time_point deadline_;
   pid_t redis_process_ = 0;
   process_times step_;  // when the step under way was sent

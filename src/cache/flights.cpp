@@ -1,9 +1,9 @@
 #include "cache/flights.hpp"
 
 #include "core/error.hpp"
+#include "core/event.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 namespace skirmish::cache {
@@ -11,17 +11,14 @@ namespace skirmish::cache {
 std::shared_ptr<cache::flights> make_flights() { return std::make_shared<cache::flights>(); }
 
 awaitable<cache::answer> cache::flight::landed(std::chrono::milliseconds limit) {
-  auto wake = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, limit);
+  auto wake = std::make_shared<event>(co_await asio::this_coro::executor);
   bool must_wait = false;
   {
     const std::lock_guard lock(mutex_);
     must_wait = !landed_;
     if (must_wait) waiting_.push_back(wake);
   }
-  if (must_wait) {
-    error_code ignored;
-    co_await wake->async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  if (must_wait) co_await wake->wait_for(limit);
   const std::lock_guard lock(mutex_);
   if (!landed_) throw failure(errc::deadline_exceeded, "cache: a load did not end in time");
   if (problem_) std::rethrow_exception(problem_);
@@ -29,7 +26,7 @@ awaitable<cache::answer> cache::flight::landed(std::chrono::milliseconds limit) 
 }
 
 void cache::flight::land(cache::answer answer, std::exception_ptr problem) {
-  std::vector<std::shared_ptr<asio::steady_timer>> waiting;
+  std::vector<std::shared_ptr<event>> waiting;
   {
     const std::lock_guard lock(mutex_);
     landed_ = true;
@@ -38,11 +35,8 @@ void cache::flight::land(cache::answer answer, std::exception_ptr problem) {
     waiting.swap(waiting_);
   }
   for (auto& wake : waiting) {
-    const auto executor = wake->get_executor();
-    // Not cancel(): the wait may not have begun, and then must end at once.
-    asio::post(executor, [timer = std::move(wake)] {
-      timer->expires_at(asio::steady_timer::time_point::min());
-    });
+    const auto executor = wake->executor();
+    asio::post(executor, [wake = std::move(wake)] { wake->set(); });
   }
 }
 

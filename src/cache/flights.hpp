@@ -4,9 +4,8 @@
 
 #include "cache/near_cache_group.hpp"
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "skirmish/cache.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <array>
 #include <chrono>
@@ -35,7 +34,7 @@ class flight {
   bool landed_ = false;
   cache::answer answer_;
   std::exception_ptr problem_;
-  std::vector<std::shared_ptr<asio::steady_timer>> waiting_;  // each of its waiter's thread
+  std::vector<std::shared_ptr<event>> waiting_;  // each of its waiter's thread
 };
 
 class flights {

@@ -6,8 +6,7 @@
 #include "cli/task_tools.hpp"
 #include "core/log.hpp"
 #include "diagnostics/announcement.hpp"
-#include "http/listener.hpp"
-#include "http/router.hpp"
+#include "http/operations_listener.hpp"
 #include "tasks/worker/worker_main.hpp"
 
 #include <algorithm>
@@ -16,53 +15,6 @@
 
 namespace skirmish::cli {
 namespace {
-
-template <class T>
-T value_or_usage(result<T> outcome) {
-  if (!outcome) throw usage_error{outcome.error().message};
-  return std::move(*outcome);
-}
-
-// /metrics and /healthz of a worker.
-class operations {
- public:
-  operations(asio::io_context& io, const config& settings, metrics::registry& metrics)
-      : group_(io),
-        routes_(
-            [](const http::request&) -> awaitable<result<http::principal>> {
-              co_return http::principal{};
-            },
-            metrics),
-        listener_(
-            http::listen(io, value_or_usage(http::parse_endpoint(settings.tasks.worker_listen))),
-            settings, routes_, metrics) {
-    using http::access;
-    using http::verb;
-    auto live = [](http::exchange&) -> awaitable<http::response> {
-      co_return http::text_response("ok\n");
-    };
-    auto numbers = [&metrics](http::exchange&) -> awaitable<http::response> {
-      co_return http::text_response(metrics.text(), "text/plain; version=0.0.4");
-    };
-    routes_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
-    routes_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
-  }
-
-  void start() {
-    listener_.start(group_);
-    log::info("task_worker_metrics", {{"port", listener_.endpoint().port()}});
-  }
-  awaitable<void> stop() {
-    listener_.stop();
-    group_.close();
-    co_await group_.wait(std::chrono::seconds{2});
-  }
-
- private:
-  task_group group_;
-  http::router routes_;
-  http::listener listener_;
-};
 
 int work(const broker_flags& broker, tasks::worker_arguments given) {
   const auto settings = broker.settings.load();
@@ -88,18 +40,22 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
                             given.concurrency,
                             {settings.status.webhook_url, settings.status.webhook_secret}});
   game.add_to(owner);
-  std::optional<operations> routes;
-  if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);
+  std::optional<http::operations_listener> operations;
+  if (!settings.tasks.worker_listen.empty())
+    operations.emplace(io, value_or_usage(http::parse_endpoint(settings.tasks.worker_listen)),
+                       settings, metrics);
   db.start();
   tasks::worker_companions beside;
   beside.metrics = &metrics;
   beside.start = [&] {
     game.start();
-    if (routes) routes->start();
+    if (!operations) return;
+    operations->start();
+    log::info("task_worker_metrics", {{"port", operations->endpoint().port()}});
   };
   beside.stop = [&]() -> awaitable<void> {
     co_await game.stop();
-    if (routes) co_await routes->stop();
+    if (operations) co_await operations->stop();
   };
   const auto threads = given.concurrency != 0
                            ? given.concurrency

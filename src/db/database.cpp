@@ -1,10 +1,10 @@
 #include "db/database.hpp"
 
+#include "core/event.hpp"
 #include "db/backend.hpp"
 #include "db/pool.hpp"
 #include "db/soci.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <random>
@@ -38,14 +38,12 @@ const db::config& database::config() const noexcept { return pool_->config(); }
 
 awaitable<void> database::execute(std::function<void(soci::session&)> work, retry on_loss) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto wake = std::make_shared<asio::steady_timer>(executor, pool_->config().work_limit());
+  const auto wake = std::make_shared<event>(executor);
   const auto job = std::make_shared<queued_work>(std::move(work), on_loss, wake);
   const abandon_at_exit guard{*job};
   pool_->submit(job);
-  error_code ec;
-  co_await wake->async_wait(asio::redirect_error(use_awaitable, ec));
+  co_await wake->wait_for(pool_->config().work_limit());
   if (job->take()) co_return;
-  if (ec) throw boost::system::system_error(ec);
   throw failure(errc::deadline_exceeded, "SQL: no answer in time");
 }
 

@@ -1,5 +1,6 @@
 #include "db/pool.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "db/soci.hpp"
 
@@ -38,8 +39,7 @@ std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool
 
 // ---- job
 
-queued_work::queued_work(work_function work, retry on_loss,
-                         std::shared_ptr<asio::steady_timer> wake)
+queued_work::queued_work(work_function work, retry on_loss, std::shared_ptr<event> wake)
     : work_(std::move(work)), on_loss_(on_loss), wake_(std::move(wake)) {}
 
 bool queued_work::is_abandoned() {
@@ -52,9 +52,8 @@ void queued_work::finish(std::exception_ptr problem) {
   if (!wake_) return;
   is_done_ = true;
   problem_ = std::move(problem);
-  // Expiring in the past also ends a wait that has not begun yet.
-  asio::post(wake_->get_executor(), [weak = std::weak_ptr(wake_)] {
-    if (const auto wake = weak.lock()) wake->expires_at(asio::steady_timer::time_point::min());
+  asio::post(wake_->executor(), [weak = std::weak_ptr(wake_)] {
+    if (const auto wake = weak.lock()) wake->set();
   });
 }
 

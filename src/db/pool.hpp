@@ -1,11 +1,10 @@
 // The threads behind `database`, for this folder's own use.
 #pragma once
 
+#include "core/event.hpp"
 #include "db/config.hpp"
 #include "db/database.hpp"
 #include "db/session.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <condition_variable>
 #include <deque>
@@ -23,9 +22,8 @@ using work_function = std::function<void(soci::session&)>;
 // One piece of work and the caller that may still wait for it.
 class queued_work {
  public:
-  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the
-  // work is done.
-  queued_work(work_function work, retry on_loss, std::shared_ptr<asio::steady_timer> wake);
+  // `wake` belongs to the caller: it is set on the caller's loop when the work is done.
+  queued_work(work_function work, retry on_loss, std::shared_ptr<event> wake);
 
   // For the pool's threads.
   void run(soci::session& sql) { work_(sql); }
@@ -43,7 +41,7 @@ class queued_work {
   retry on_loss_;
 
   std::mutex mutex_;  // guards what follows
-  std::shared_ptr<asio::steady_timer> wake_;
+  std::shared_ptr<event> wake_;
   bool is_done_ = false;
   std::exception_ptr problem_;
 };

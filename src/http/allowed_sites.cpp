@@ -1,16 +1,14 @@
 #include "http/allowed_sites.hpp"
 
+#include "core/comma_list.hpp"
+
 #include <algorithm>
 
 namespace skirmish::http {
 
 allowed_sites::allowed_sites(std::string_view list) {
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    auto item = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('/')) item.remove_suffix(1);
+  for (auto item : items_of(list)) {
+    while (item.ends_with('/')) item.remove_suffix(1);
     if (!item.empty()) origins_.emplace_back(item);
   }
   are_all_ = std::ranges::find(origins_, "*") != origins_.end();

@@ -171,9 +171,7 @@ void websocket::send_encoded(std::string_view frames) {
 
 awaitable<void> websocket::wait_sent() {
   while (!failed_ && queued_bytes() > 0) {
-    drained_.expires_at(std::chrono::steady_clock::time_point::max());
-    error_code ignored;
-    co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await drained_.wait();
   }
 }
 
@@ -193,7 +191,7 @@ void websocket::start_closing() {
 void websocket::abort() {
   failed_ = true;
   stream_.close();
-  drained_.cancel();
+  drained_.set();
 }
 
 void websocket::tick(time_point now) {
@@ -244,7 +242,7 @@ void websocket::flush() {
                       if (ec) self->abort();
                       self->hold();
                       self->flush();
-                      if (self->queued_bytes() == 0) self->drained_.cancel();
+                      if (self->queued_bytes() == 0) self->drained_.set();
                     });
 }
 
@@ -253,10 +251,9 @@ void websocket::flush() {
 // the peer might never see why.
 awaitable<void> websocket::drain() {
   const auto limit = std::chrono::steady_clock::now() + 2s;
-  while (!failed_ && queued_bytes() > 0 && std::chrono::steady_clock::now() < limit) {
-    drained_.expires_at(limit);
-    error_code ignored;
-    co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  while (!failed_ && queued_bytes() > 0) {
+    const bool has_changed = co_await drained_.wait_until(limit);
+    if (!has_changed) break;
   }
   if (!failed_ && queued_bytes() == 0) {
     if (!closing_) start_closing();

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "http/buffer_budget.hpp"
 #include "http/stream.hpp"
 #include "http/websocket_codec.hpp"
 #include "metrics/registry.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <functional>
@@ -100,7 +99,7 @@ class websocket : public std::enable_shared_from_this<websocket> {
   time_point last_read_;
   time_point last_ping_;
   time_point closing_since_;
-  asio::steady_timer drained_;
+  event drained_;
 };
 
 }  // namespace skirmish::http

@@ -1,9 +1,8 @@
 #include "interactions/interactions.hpp"
 
+#include "core/event.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
-
-#include <boost/asio/redirect_error.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -60,25 +59,22 @@ void engine::submit(frame f) {
   queued_events_ += f.events.size();
   waiting_.add(static_cast<std::int64_t>(f.events.size()));
   queue_.push_back(std::move(f));
-  wake_.cancel();
+  wake_.set();
 }
 
 awaitable<outcome> engine::commit(frame f) {
   struct waiter {
-    explicit waiter(asio::io_context& io) : timer(io, caller_patience) {}
+    explicit waiter(asio::io_context& io) : answered(io) {}
     std::optional<outcome> answer;
-    asio::steady_timer timer;
+    skirmish::event answered;
   };
   const auto state = std::make_shared<waiter>(io_);
   f.done = [state](outcome o) {
     state->answer = std::move(o);
-    state->timer.cancel();
+    state->answered.set();
   };
   submit(std::move(f));
-  if (!state->answer) {
-    error_code ignored;
-    co_await state->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  if (!state->answer) co_await state->answered.wait_for(caller_patience);
   if (state->answer) co_return std::move(*state->answer);
   co_return outcome{
       0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
@@ -116,14 +112,10 @@ std::vector<frame> engine::take() {
 }
 
 awaitable<void> engine::run() {
-  if (!std::exchange(watches_, true))
-    writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
   while (!stopping_ || committer_.in_flight() > 0) {
     const auto due = next_commit_at();
     if (due > steady::now()) {
-      wake_.expires_at(due);
-      error_code ignored;
-      co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+      co_await wake_.wait_until(due);
       continue;
     }
     auto frames = take();
@@ -135,6 +127,9 @@ awaitable<void> engine::run() {
       b->fail(replicas_behind);
       continue;
     }
+    // A server that has committed nothing has nothing to watch.
+    if (!std::exchange(watches_, true))
+      writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
     const auto events = b->event_count();
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
@@ -157,7 +152,7 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
   pace_ = std::chrono::duration<double>(now - began_) / std::max<std::size_t>(events, 1);
   under_way_.pop_front();
   began_ = now;
-  wake_.cancel();
+  wake_.set();
   if (has_completions && completed_) completed_();
 }
 
@@ -178,7 +173,7 @@ steady::time_point engine::next_commit_at() const {
 
 void engine::stop() {
   stopping_ = true;
-  wake_.cancel();
+  wake_.set();
 }
 
 }  // namespace skirmish::interactions

@@ -3,6 +3,7 @@
 // commits bigger batches.
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/committer.hpp"
@@ -14,7 +15,6 @@
 #include "redis/key_space.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 #include <functional>
@@ -76,7 +76,7 @@ class engine {
   committer committer_;
   std::deque<frame> queue_;
   std::size_t queued_events_ = 0;
-  asio::steady_timer wake_;
+  skirmish::event wake_;
   bool stopping_ = false;
   std::deque<std::size_t> under_way_;            // events of each commit
   std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
