@@ -21,8 +21,8 @@ const redis::script file_script{
     "interactions/file_pending",
 // clang-format off: in this order
 #include "redis/attempt.lua.inc"
-#include "interactions/file_attacks.lua.inc"
-#include "interactions/file_pending.lua.inc"
+#include "interactions/flush_attacks.lua.inc"
+#include "interactions/flush_pending_attacks.lua.inc"
     // clang-format on
 };
 
@@ -36,7 +36,7 @@ constexpr int records_a_script = 200;  // about a millisecond
 constexpr int rest = 9;                // times what a script took
 constexpr int texts_a_page = 100;
 
-// Of a line without the pair: '<damage> <ts> <id>', see file_attacks.lua.
+// Of a line without the pair: '<damage> <ts> <id>', see flush_attacks.lua.
 attack_record read_record(std::string_view text) {
   const auto next = [&text] {
     const auto word = text.substr(0, text.find(' '));

@@ -1,6 +1,6 @@
 #include "interactions/batch_fold.hpp"
 
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "positions/positions.hpp"
 

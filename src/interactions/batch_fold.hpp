@@ -2,9 +2,9 @@
 // stay where they are while this lives.
 #pragma once
 
+#include "interactions/domain_events.hpp"
 #include "interactions/event_text.hpp"
 #include "interactions/events.hpp"
-#include "interactions/game_fold.hpp"
 #include "interactions/packed_values.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -14,8 +14,8 @@
 --           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
---           acts     (nothing; when the count is above 0, the next text holds them all, without its first line: acts_text.hpp)
---           attacks  part     the next text holds its records (file_attacks.lua)
+--           acts     (nothing; when the count is above 0, the next text holds them all, without its first line: activity_delta.hpp)
+--           attacks  part     the next text holds its records (flush_attacks.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 --         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
@@ -193,7 +193,7 @@ end
 local pending = number_at(pending_key)
 
 -- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
--- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
+-- filed together with those of other commits (pending_activity.hpp). With too much pending it is filed at once, too.
 local acts_key = prefix .. 'acts:pending'
 local files_acts = demand('LLEN', acts_key) == 0 and not leaves_pending and call('EXISTS', prefix .. 'acts:filing') == 0
                    or number_at(prefix .. 'acts:bytes') > acts_pending_limit

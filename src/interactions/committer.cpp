@@ -26,8 +26,8 @@ const redis::script commit_script{
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
 #include "activity/open_slice.lua.inc"
-#include "interactions/file_acts.lua.inc"
-#include "interactions/file_attacks.lua.inc"
+#include "interactions/flush_activity.lua.inc"
+#include "interactions/flush_attacks.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
 };

@@ -7,7 +7,7 @@
 #include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "interactions/interactions_routes.hpp"
-#include "interactions/pending_acts.hpp"
+#include "interactions/pending_activity.hpp"
 
 namespace skirmish::interactions {
 

@@ -34,8 +34,9 @@ inline std::string attack_key(const redis::key_space& keys, std::string_view att
 }
 inline constexpr std::chrono::seconds attack_ttl{86'400};
 
-// attacks:pending:<part>, a list: lines of attack records (see file_attacks.lua) that are not under
-// their own keys yet, and newer than what is there. attacks:pending, a number: their bytes, in all.
+// attacks:pending:<part>, a list: lines of attack records (see flush_attacks.lua) that are not
+// under their own keys yet, and newer than what is there. attacks:pending, a number: their bytes,
+// in all.
 inline std::string pending_bytes_key(const redis::key_space& keys) {
   return keys.key("attacks:pending");
 }
@@ -50,9 +51,9 @@ inline std::string attack_filer_key(const redis::key_space& keys) {
 }
 
 // acts:pending, a list: what players did in commits under load and what is not counted yet
-// (acts_text.hpp), a commit each. acts:filing, a list: the same, taken by the filer. acts:filed, a
-// hash: how many players have been filed ever (`players`), and had been before those (`first`).
-// acts:bytes, a number: bytes of both lists.
+// (activity_delta.hpp), a commit each. acts:filing, a list: the same, taken by the filer.
+// acts:filed, a hash: how many players have been filed ever (`players`), and had been before those
+// (`first`). acts:bytes, a number: bytes of both lists.
 inline std::string acts_key(const redis::key_space& keys, std::string_view what) {
   return keys.key("acts", what);
 }

@@ -1,4 +1,4 @@
--- When the oldest attack record that is pending was committed (file_attacks.lua), in ms since 1970; false when none is.
+-- When the oldest attack record that is pending was committed (flush_attacks.lua), in ms since 1970; false when none is.
 --
 -- KEYS    attacks:pending:<part>, the parts
 local oldest = false

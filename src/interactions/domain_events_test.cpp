@@ -1,4 +1,4 @@
-#include "interactions/game_fold.hpp"
+#include "interactions/domain_events.hpp"
 
 #include "interactions/batch.hpp"
 

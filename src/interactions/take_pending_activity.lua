@@ -1,6 +1,6 @@
 -- Begins to file the acts that are pending: few at once, many by moving them to acts:filing.
 --
--- KEYS    acts:pending, acts:filing, lists of texts (acts_text.hpp); acts:filed, a hash: `players`, how many have been filed
+-- KEYS    acts:pending, acts:filing, lists of texts (activity_delta.hpp); acts:filed, a hash: `players`, how many have been filed
 --         ever, and `first`, how many had when acts:filing was made; acts:bytes, how long the texts are in all
 -- ARGV    prefix, slice, slice_length_s, actions_limit, profile_ttl_s, few (bytes)
 -- Returns {{first, players}, {}}, or, when there is no acts:filing, {{}, keys that hold something else}.

@@ -1,6 +1,6 @@
 -- Files about `limit` of the attack records that are pending in one part, the oldest first.
 --
--- KEYS[1] attacks:pending, their bytes   KEYS[2] attacks:pending:<part>, a list of records (file_attacks.lua)
+-- KEYS[1] attacks:pending, their bytes   KEYS[2] attacks:pending:<part>, a list of records (flush_attacks.lua)
 -- ARGV    prefix, now in ms since 1970, attack_ttl_ms, limit
 -- Returns how many bytes are pending now in all, and the keys that held something else.
 local limit, filed, taken = tonumber(ARGV[4]), 0, 0

@@ -1,4 +1,4 @@
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 
 #include "core/parse.hpp"
 

@@ -19,7 +19,7 @@ local function add_act(acts, id, count, mark, keep, lines, text, actions_limit)
   act[act.texts] = text
 end
 
--- Adds a commit, a text as described in acts_text.hpp.
+-- Adds a commit, a text as described in activity_delta.hpp.
 local function add_acts_text(acts, text, actions_limit)
   local block, at = string.match(text, '^(%d+)\n()')
   while true do

@@ -1,4 +1,4 @@
-#include "interactions/pending_acts.hpp"
+#include "interactions/pending_activity.hpp"
 
 #include "interactions/interactions.hpp"
 #include "interactions/interactions_keys.hpp"

@@ -1,6 +1,6 @@
 -- Files some players of acts:filing, the next ones: all of these and once.
 --
--- KEYS    acts:filing, acts:filed, acts:bytes (take_pending_acts.lua)
+-- KEYS    acts:filing, acts:filed, acts:bytes (take_pending_activity.lua)
 -- ARGV    prefix, slice, slice_length_s, actions_limit, profile_ttl_s, how many players have been filed before these,
 --         '' or the bytes of acts:filing when these are the last, then for each player_id, count, mark, keep, lines, text
 -- Returns {1, keys that hold something else}, or {0, {}} when others are the next: somebody else has filed these.

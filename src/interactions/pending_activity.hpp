@@ -10,7 +10,7 @@
 
 #include "core/asio.hpp"
 #include "core/clock.hpp"
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 #include "redis/client.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"

@@ -1,4 +1,4 @@
-#include "interactions/pending_acts.hpp"
+#include "interactions/pending_activity.hpp"
 
 #include "core/log.hpp"
 #include "interactions/interactions_keys.hpp"
@@ -17,15 +17,15 @@ using namespace std::chrono_literals;
 const std::string filing =
 #include "redis/attempt.lua.inc"
 #include "activity/open_slice.lua.inc"
-#include "interactions/file_acts.lua.inc"
-#include "interactions/acts_world.lua.inc"
+#include "interactions/flush_activity.lua.inc"
+#include "interactions/activity_world.lua.inc"
     ;
 // clang-format on
 const redis::script take_script{"interactions/take_pending_acts", filing +
-#include "interactions/take_pending_acts.lua.inc"
+#include "interactions/take_pending_activity.lua.inc"
 };
 const redis::script file_script{"interactions/file_some_acts", filing +
-#include "interactions/file_some_acts.lua.inc"
+#include "interactions/flush_some_activity.lua.inc"
 };
 
 constexpr auto interval = 1s;

@@ -1,4 +1,4 @@
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

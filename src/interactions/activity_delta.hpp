@@ -1,8 +1,9 @@
-// What players did in one commit, as a text: how a commit leaves it for later (pending_acts.hpp).
+// What players did in one commit, as a text: how a commit leaves it for later
+// (pending_activity.hpp).
 //
 // A first line, which the commit adds, is the number of its block on leaderboard:active@seq. For
 // each player comes '<player_id> <count> <place> <keep> <lines> <bytes>\n' and then so many bytes.
-// file_acts.lua reads the same.
+// flush_activity.lua reads the same.
 #pragma once
 
 #include <cstdint>
