@@ -200,7 +200,7 @@ bool print(const interactions_plan& plan, const report& r) {
   fmt::print("{:<28}{:>12.1f}\n", "server memory, MB", r.server_rss_mb);
   if (plan.idle > 0) fmt::print("{:<28}{:>12.1f}\n", "idle WebSocket, KB", r.idle_socket_kb);
   fmt::print("{:<28}{:>12.1f}\n", "Redis memory, MB", r.redis_used_mb);
-  fmt::print("{:<28}{:>12.1f}\n", "attack records to file, MB", r.attacks_pending_mb);
+  fmt::print("{:<28}{:>12.1f}\n", "attack records pending, MB", r.attacks_pending_mb);
   if (!complete) fmt::print("{:<28}{:>12}\n", "not confirmed", r.load.unconfirmed);
   if (plan.verify)
     fmt::print("{:<28}{:>12}\n{:<28}{:>12}\n{:<28}{:>12}\n", "lost", r.audit.lost, "duplicated",

@@ -159,7 +159,7 @@ awaitable<audit_result> bench_world::audit(const std::vector<expectation>& expec
                                            bool with_trades) {
   audit_result out;
   co_await redis_.client().wait_connected(60s);
-  const auto pending_key = interactions::acts_key(redis::key_space(), "bytes");
+  const auto pending_key = interactions::pending_activity_key(redis::key_space(), "bytes");
   const auto limit = std::chrono::steady_clock::now() + counted_within;
   auto pending = co_await number_at(pending_key);
   while (pending > 0 && std::chrono::steady_clock::now() < limit) {

@@ -53,7 +53,7 @@ class bench_world {
   // A line of the server's /proc/…/status, such as VmRSS.
   [[nodiscard]] double server_memory_mb(const std::string& line) const;
   awaitable<double> redis_used_mb();
-  // Attack records that are still to be filed under their own keys.
+  // Attack records that are not under their own keys yet.
   awaitable<double> attacks_pending_mb();
 
   [[nodiscard]] const redis::connection_config& redis_config() const { return redis_.config(); }

@@ -1,7 +1,7 @@
 // The latest attack of each pair of players: attack:<attacker_id>:<target_id>, for 24 hours.
 //
 // A new key with an expiry is half of what an interaction costs Redis. So a commit that holds many
-// attacks leaves their records pending, as lines of a list, from where they are filed under their
+// attacks leaves their records pending, as lines of a list, from where they are flushed to their
 // own keys as soon as Redis has time. Whoever asks here is told the latest either way.
 #pragma once
 
@@ -34,14 +34,14 @@ class attack_records {
   // not_found when the pair has had none in the last 24 hours. Throws unavailable.
   awaitable<result<attack_record>> latest(std::string attacker_id, std::string target_id);
 
-  // Files some records; returns how many bytes are still pending. Throws unavailable.
-  awaitable<std::int64_t> file_some();
+  // Flushes some records; returns how many bytes are still pending. Throws unavailable.
+  awaitable<std::int64_t> flush_some();
 
   // When the oldest record that is pending was committed; nullopt when none is. Throws unavailable.
   awaitable<std::optional<timestamp>> oldest_pending();
 
-  // Files what is pending until cancelled, in at most a tenth of Redis' time.
-  awaitable<void> run_filer(asio::io_context& io);
+  // Flushes what is pending until cancelled, in at most a tenth of Redis' time.
+  awaitable<void> run_flusher(asio::io_context& io);
 
  private:
   redis::client& redis_;

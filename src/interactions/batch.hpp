@@ -1,5 +1,5 @@
-// One commit in the making: frames gathered, their events folded a player, a pair and a board, and
-// the arguments of commit.lua. Pure: it knows neither Redis nor time.
+// One commit in the making: frames gathered, their events aggregated per player, pair and board,
+// and the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
 #include "game_settings.hpp"
@@ -73,11 +73,11 @@ struct commit_settings {
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
   // Spares Redis what can wait: renews the profiles that `refreshes_profile` names, not all, and
-  // leaves attack records (attack_records.hpp) and what players did (pending_activity.hpp) pending,
+  // leaves attack records (attack_records.hpp) and activity (pending_activity.hpp) pending,
   // up to so many bytes in all.
   bool leaves_pending = false;
   std::int64_t attacks_pending_limit = std::int64_t{1} << 30;
-  std::int64_t acts_pending_limit = std::int64_t{1} << 28;
+  std::int64_t activity_pending_limit = std::int64_t{1} << 28;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;
   game_settings game;

@@ -137,8 +137,8 @@ void batch_fold::append_players(packed_values& out) const {
   }
 }
 
-void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts,
-                             const fold_settings& settings) const {
+void batch_fold::append_activity(packed_values& out, std::vector<std::string>& texts,
+                                 const fold_settings& settings) const {
   std::string text;
   std::string lines;
   std::size_t place = 0;
@@ -151,7 +151,8 @@ void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts
       if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
     if (!lines.empty()) lines.pop_back();
     const bool keeps = !settings.refreshes_profile || settings.refreshes_profile(*p.id);
-    append_act(text, {*p.id, p.activity, fmt::format("{:05}", place++), keeps, kept, lines});
+    append_activity_delta(text,
+                          {*p.id, p.activity, fmt::format("{:05}", place++), keeps, kept, lines});
   }
   out.add(std::int64_t{!text.empty()});
   if (!text.empty()) texts.push_back(std::move(text));
@@ -187,7 +188,7 @@ void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
   for (const auto& level : levels) out.add(level);
   append_boards(out);
   append_players(out);
-  append_acts(out, texts, settings);
+  append_activity(out, texts, settings);
   append_attacks(out, texts, settings.now);
   out.add(static_cast<std::int64_t>(scores_.size()));
   for (const auto& s : scores_) {

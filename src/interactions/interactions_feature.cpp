@@ -15,8 +15,8 @@ feature::feature(asio::io_context& io, redis::client& redis, redis::client& comm
       engine_(io, redis, commits, keys, time, settings_.engine, metrics),
       event_log_(redis, keys, time),
       attack_records_(redis, keys, time),
-      pending_acts_(io, redis, keys, time, settings_.engine.committer.commit.slice_length,
-                    settings_.engine.committer.commit.actions_limit) {}
+      pending_activity_(io, redis, keys, time, settings_.engine.committer.commit.slice_length,
+                        settings_.engine.committer.commit.actions_limit) {}
 
 void feature::add_to(http::router& routes, realtime::gateway& gateway) {
   add_routes(routes, engine_, clock_, settings_.limits);
@@ -34,8 +34,8 @@ void feature::start(task_group& group) {
 void feature::start_on_first(task_group& group) {
   group.keep_running("event_log_trimmer",
                      [this] { return event_log_.run_trimmer(io_, settings_.log_age); });
-  group.keep_running("acts_filer", [this] { return pending_acts_.run_filer(); });
-  group.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
+  group.keep_running("activity_flusher", [this] { return pending_activity_.run_flusher(); });
+  group.keep_running("attack_flusher", [this] { return attack_records_.run_flusher(io_); });
 }
 
 awaitable<void> feature::stop() {

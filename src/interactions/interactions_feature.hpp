@@ -42,7 +42,7 @@ class feature {
   engine engine_;
   event_log event_log_;
   attack_records attack_records_;
-  pending_acts pending_acts_;
+  pending_activity pending_activity_;
 };
 
 }  // namespace skirmish::interactions

@@ -45,16 +45,17 @@ inline std::string pending_key(const redis::key_space& keys, std::size_t part) {
 }
 inline constexpr std::size_t attack_parts = 32;
 
-// attacks:filer, a string: the token of the server that files them.
-inline std::string attack_filer_key(const redis::key_space& keys) {
+// attacks:filer, a string: the token of the server that flushes them.
+inline std::string attack_flusher_key(const redis::key_space& keys) {
   return keys.key("attacks:filer");
 }
 
-// acts:pending, a list: what players did in commits under load and what is not counted yet
-// (activity_delta.hpp), a commit each. acts:filing, a list: the same, taken by the filer.
-// acts:filed, a hash: how many players have been filed ever (`players`), and had been before those
+// acts:pending, a list: activity of commits under load that is not counted yet
+// (activity_delta.hpp), a commit each. acts:filing, a list: the same, taken by the flusher.
+// acts:filed, a hash: how many players have been flushed ever (`players`), and had been before
+// those
 // (`first`). acts:bytes, a number: bytes of both lists.
-inline std::string acts_key(const redis::key_space& keys, std::string_view what) {
+inline std::string pending_activity_key(const redis::key_space& keys, std::string_view what) {
   return keys.key("acts", what);
 }
 

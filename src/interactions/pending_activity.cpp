@@ -14,34 +14,34 @@ namespace {
 using namespace std::chrono_literals;
 
 // clang-format off: in this order
-const std::string filing =
+const std::string flushing =
 #include "redis/attempt.lua.inc"
 #include "activity/open_slice.lua.inc"
 #include "interactions/flush_activity.lua.inc"
 #include "interactions/activity_world.lua.inc"
     ;
 // clang-format on
-const redis::script take_script{"interactions/take_pending_acts", filing +
+const redis::script take_script{"interactions/take_pending_activity", flushing +
 #include "interactions/take_pending_activity.lua.inc"
 };
-const redis::script file_script{"interactions/file_some_acts", filing +
+const redis::script flush_script{"interactions/flush_some_activity", flushing +
 #include "interactions/flush_some_activity.lua.inc"
 };
 
 constexpr auto interval = 1s;
 constexpr auto rest_limit = 10ms;
-constexpr int few_bytes = 16 * 1024;          // filed by one script: about half a millisecond
-constexpr std::size_t players_a_script = 50;  // half a millisecond
+constexpr int few_bytes = 16 * 1024;            // flushed by one script: about half a millisecond
+constexpr std::size_t players_per_script = 50;  // half a millisecond
 // Once each of them has long to wait for its turn. Nobody's wait is then for these two
 // milliseconds.
 constexpr std::size_t players_when_full = 200;
-constexpr int texts_a_page = 32;
+constexpr int texts_per_page = 32;
 
 }  // namespace
 
-pending_acts::pending_acts(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                           const clock& time, std::chrono::seconds slice,
-                           std::int64_t actions_limit)
+pending_activity::pending_activity(asio::io_context& io, redis::client& redis,
+                                   const redis::key_space& keys, const clock& time,
+                                   std::chrono::seconds slice, std::int64_t actions_limit)
     : io_(io),
       redis_(redis),
       keys_(keys),
@@ -51,39 +51,40 @@ pending_acts::pending_acts(asio::io_context& io, redis::client& redis, const red
       rest_(io) {}
 
 // What both scripts begin with.
-std::vector<std::string> pending_acts::arguments() const {
+std::vector<std::string> pending_activity::arguments() const {
   const auto slice = clock_.now().time_since_epoch() / slice_ * slice_;
   return {std::string(keys_.prefix()), std::to_string(slice.count()),
           std::to_string(slice_.count()), std::to_string(actions_limit_),
           std::to_string(players::profile_ttl.count())};
 }
 
-// Nothing when there is nothing to file.
-awaitable<std::optional<pending_acts::progress>> pending_acts::take_pending() {
-  const std::vector<std::string> keys{acts_key(keys_, "pending"), acts_key(keys_, "filing"),
-                                      acts_key(keys_, "filed"), acts_key(keys_, "bytes")};
+// nullopt when nothing is pending.
+awaitable<std::optional<pending_activity::progress>> pending_activity::take_pending() {
+  const std::vector<std::string> keys{
+      pending_activity_key(keys_, "pending"), pending_activity_key(keys_, "filing"),
+      pending_activity_key(keys_, "filed"), pending_activity_key(keys_, "bytes")};
   auto args = arguments();
   args.push_back(std::to_string(few_bytes));
   const auto key_views = redis::views(keys);
   const auto arg_views = redis::views(args);
   const auto reply = redis::checked(co_await redis_.eval(take_script, key_views, arg_views));
   damaged_.report(reply[1]);
-  const auto& filed = reply[0];
-  if (filed.size() == 0) co_return std::nullopt;
-  co_return progress{filed[0].as_integer().value_or(0), filed[1].as_integer().value_or(0)};
+  const auto& flushed = reply[0];
+  if (flushed.size() == 0) co_return std::nullopt;
+  co_return progress{flushed[0].as_integer().value_or(0), flushed[1].as_integer().value_or(0)};
 }
 
 // The list does not change, so it can be read in pieces.
-awaitable<pending_acts::taken> pending_acts::read_taken(std::int64_t first_filed) {
-  taken out{gathered_acts(actions_limit_), first_filed, 0};
-  const auto key = acts_key(keys_, "filing");
+awaitable<pending_activity::taken> pending_activity::read_taken(std::int64_t first_flushed) {
+  taken out{activity_totals(actions_limit_), first_flushed, 0};
+  const auto key = pending_activity_key(keys_, "filing");
   bool is_last = false;
-  for (int first = 0; !is_last; first += texts_a_page) {
+  for (int first = 0; !is_last; first += texts_per_page) {
     const auto page =
-        redis::checked(co_await redis_.command("LRANGE", key, first, first + texts_a_page - 1));
-    is_last = page.size() < texts_a_page;
+        redis::checked(co_await redis_.command("LRANGE", key, first, first + texts_per_page - 1));
+    is_last = page.size() < texts_per_page;
     for (const auto& text : page.as_strings()) {
-      if (!out.acts.add(text)) log::error("acts_unreadable", {{"text", text}});
+      if (!out.totals.add(text)) log::error("activity_unreadable", {{"text", text}});
       out.bytes += text.size();
     }
   }
@@ -91,10 +92,12 @@ awaitable<pending_acts::taken> pending_acts::read_taken(std::int64_t first_filed
 }
 
 // False when somebody else did.
-awaitable<bool> pending_acts::file_some(const taken& from, std::size_t first, std::size_t last) {
-  const auto& players = from.acts.players();
-  const std::vector<std::string> keys{acts_key(keys_, "filing"), acts_key(keys_, "filed"),
-                                      acts_key(keys_, "bytes")};
+awaitable<bool> pending_activity::flush_some(const taken& from, std::size_t first,
+                                             std::size_t last) {
+  const auto& players = from.totals.players();
+  const std::vector<std::string> keys{pending_activity_key(keys_, "filing"),
+                                      pending_activity_key(keys_, "filed"),
+                                      pending_activity_key(keys_, "bytes")};
   auto args = arguments();
   args.push_back(std::to_string(from.first + static_cast<std::int64_t>(first)));
   args.push_back(last == players.size() ? std::to_string(from.bytes) : std::string());
@@ -105,24 +108,24 @@ awaitable<bool> pending_acts::file_some(const taken& from, std::size_t first, st
   }
   const auto key_views = redis::views(keys);
   const auto arg_views = redis::views(args);
-  const auto reply = redis::checked(co_await redis_.eval(file_script, key_views, arg_views));
+  const auto reply = redis::checked(co_await redis_.eval(flush_script, key_views, arg_views));
   damaged_.report(reply[1]);
   co_return reply[0].as_bool();
 }
 
-awaitable<void> pending_acts::file_all() {
-  const auto filed = co_await take_pending();
-  if (!filed) co_return;
-  const auto from = co_await read_taken(filed->first);
-  const auto count = from.acts.players().size();
-  auto first = std::min(static_cast<std::size_t>(filed->now - filed->first), count);
+awaitable<void> pending_activity::flush_all() {
+  const auto flushed = co_await take_pending();
+  if (!flushed) co_return;
+  const auto from = co_await read_taken(flushed->first);
+  const auto count = from.totals.players().size();
+  auto first = std::min(static_cast<std::size_t>(flushed->now - flushed->first), count);
   std::chrono::steady_clock::duration took{};
   bool is_done = false;
   while (!is_done) {
     const auto start = std::chrono::steady_clock::now();
-    const auto some = took < rest_limit ? players_a_script : players_when_full;
+    const auto some = took < rest_limit ? players_per_script : players_when_full;
     const auto last = std::min(first + some, count);
-    const bool mine = co_await file_some(from, first, last);
+    const bool mine = co_await flush_some(from, first, last);
     if (!mine) co_return;
     first = last;
     is_done = last == count;
@@ -133,13 +136,13 @@ awaitable<void> pending_acts::file_all() {
   }
 }
 
-awaitable<void> pending_acts::run_filer() {
-  redis::lease mine(redis_, acts_key(keys_, "filer"), 3 * interval);
+awaitable<void> pending_activity::run_flusher() {
+  redis::lease mine(redis_, pending_activity_key(keys_, "filer"), 3 * interval);
   const auto work = [this]() -> awaitable<bool> {
-    co_await file_all();
+    co_await flush_all();
     co_return false;
   };
-  co_await redis::run_led(io_, redis_, mine, interval, "acts_filer", work);
+  co_await redis::run_led(io_, redis_, mine, interval, "activity_flusher", work);
 }
 
 }  // namespace skirmish::interactions

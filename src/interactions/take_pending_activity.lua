@@ -1,16 +1,16 @@
--- Begins to file the acts that are pending: few at once, many by moving them to acts:filing.
+-- Begins to flush the activity that is pending: few at once, many by moving them to acts:filing.
 --
--- KEYS    acts:pending, acts:filing, lists of texts (activity_delta.hpp); acts:filed, a hash: `players`, how many have been filed
---         ever, and `first`, how many had when acts:filing was made; acts:bytes, how long the texts are in all
+-- KEYS    acts:pending, acts:filing, lists of texts (activity_delta.hpp); acts:filed, a hash: `players`, how many have been
+--         flushed ever, and `first`, how many had when acts:filing was made; acts:bytes, how long the texts are in all
 -- ARGV    prefix, slice, slice_length_s, actions_limit, profile_ttl_s, few (bytes)
 -- Returns {{first, players}, {}}, or, when there is no acts:filing, {{}, keys that hold something else}.
 if redis.call('EXISTS', KEYS[2]) == 0 then
   if redis.call('EXISTS', KEYS[1]) == 0 then return {{}, {}} end
   if tonumber(redis.call('GET', KEYS[4]) or 0) <= tonumber(ARGV[6]) then
-    local world = acts_world(ARGV)
-    local acts = new_acts()
-    for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do add_acts_text(acts, text, world.actions_limit) end
-    file_acts(world, acts)
+    local world = activity_world(ARGV)
+    local totals = new_totals()
+    for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do add_deltas(totals, text, world.actions_limit) end
+    flush_activity(world, totals)
     redis.call('DEL', KEYS[1], KEYS[4])
     return {{}, damaged}
   end
