@@ -164,10 +164,10 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
   f.add<live_metrics::feature>(
       io_, redis_, time, metrics,
-      live_metrics::redis_sources{
-          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
-          [&game_events] { return game_events.attacks().oldest_pending(); },
-          positions::positions_key(keys)},
+      live_metrics::redis_sources{{interactions::pending_bytes_key(keys),
+                                   interactions::pending_activity_key(keys, "bytes")},
+                                  [&game_events] { return game_events.attacks().oldest_pending(); },
+                                  positions::positions_key(keys)},
       shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
     return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });

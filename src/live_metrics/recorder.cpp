@@ -39,8 +39,8 @@ awaitable<void> recorder::run() {
 
 void recorder::add_answer(values& to) const {
   if (steady::now() - answer_.at > known_for) return;
-  to[unfiled_mb] = answer_.pending_mb;
-  to[unfiled_age_s] = answer_.pending_age_s;
+  to[pending_mb] = answer_.pending_mb;
+  to[pending_age_s] = answer_.pending_age_s;
   to[online] = answer_.online;
 }
 
