@@ -98,6 +98,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
     if (was_used && who.as >= http::role::server) verifier_.note_use(who.id);
     if (who.as == http::role::player) sessions_->sessions().note_use(who.id, who.session, was_used);
   });
+  if (is_first_) flushes_.emplace(shared.redis, "skirmish-flush");
   add_features(shared);
 }
 
@@ -150,9 +151,9 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<achievements::feature>(redis_, keys, time, players, game);
   f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics, chat_settings_of(c));
   f.add<status::feature>(shared.status, c, time, metrics);
-  auto& game_events =
-      f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
-                                   interactions_settings_of(c, players, levels, limits));
+  auto& game_events = f.add<interactions::feature>(
+      io_, redis_, commits_.client(), flushes_ ? &flushes_->client() : nullptr, keys, time, metrics,
+      interactions_settings_of(c, players, levels, limits));
   f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
                            c.activity.sweeper != 0, metrics);
   f.add<tasks::feature>(
@@ -164,9 +165,7 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
   f.add<live_metrics::feature>(
       io_, redis_, time, metrics,
-      live_metrics::redis_sources{{interactions::pending_bytes_key(keys),
-                                   interactions::pending_activity_key(keys, "bytes")},
-                                  [&game_events] { return game_events.attacks().oldest_pending(); },
+      live_metrics::redis_sources{[&game_events] { return game_events.pending_figures(); },
                                   positions::positions_key(keys)},
       shared.recent_samples);
   f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
@@ -213,6 +212,7 @@ awaitable<bool> app_thread::is_still_admitted(http::principal who) {
 
 void app_thread::start() {
   commits_.start();
+  if (flushes_) flushes_->start();
   group_.keep_running("redis", [this] { return redis_.run(); });
   group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   // Shared by all threads, and it asks twice per second: one is enough.
@@ -229,6 +229,7 @@ void app_thread::stop() {
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
   commits_.stop();
+  if (flushes_) flushes_->stop();
   io_.drop_waiting();
 }
 

@@ -284,6 +284,9 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "last actions kept a player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("interactions.settle_within", FIELD(interactions.settle_within), 1s, 10min,
+             "age of acknowledged writes from which on new events are slowed down until those are "
+             "under their own keys");
   t.duration("activity.slice", FIELD(activity.slice), 1s, 1h,
              "slices of the 24-hour window, whole seconds: what its edge is exact to");
   t.duration("activity.window", FIELD(activity.window), 2s, 7 * 24h,

@@ -40,6 +40,7 @@ interactions::engine_settings engine_settings_of(const config& c, players::servi
   s.committer.commit.log_limit = c.interactions.log_limit;
   s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
   s.committer.commit.slice_length = window_settings_of(c).slice;
+  s.settle_within = c.interactions.settle_within;
   s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;

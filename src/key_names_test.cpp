@@ -136,6 +136,8 @@ std::vector<builder> builders_without_ids() {
       {"pending bytes", 0, [](auto& k, auto&) { return interactions::pending_bytes_key(k); }},
       {"pending 0", 0, [](auto& k, auto&) { return interactions::pending_key(k, 0); }},
       {"pending 31", 0, [](auto& k, auto&) { return interactions::pending_key(k, 31); }},
+      {"pending index", 0, [](auto& k, auto&) { return interactions::pending_index_key(k, 7); }},
+      {"attack fence", 0, [](auto& k, auto&) { return interactions::attack_fence_key(k); }},
       {"attack flusher", 0, [](auto& k, auto&) { return interactions::attack_flusher_key(k); }},
       {"log", 0, [](auto& k, auto&) { return interactions::log_key(k); }},
       {"event ids", 0, [](auto& k, auto&) { return k.key("eventdigests:2833333"); }},
@@ -150,7 +152,7 @@ std::vector<builder> builders_without_ids() {
       {"unacked", 0, [](auto& k, auto&) { return task_keys(k).unacked(); }},
       {"unacked index", 0, [](auto& k, auto&) { return task_keys(k).unacked_index(); }},
   };
-  for (const auto* what : {"pending", "filing", "filed", "bytes", "filer"})
+  for (const auto* what : {"pending", "filing", "filed", "bytes", "since", "filer"})
     out.push_back({fmt::format("acts {}", what), 0,
                    [=](auto& k, auto&) { return interactions::pending_activity_key(k, what); }});
   for (const auto* name : {"workers", "eta", "dead", "revoked", "paused", "chords", "beat",

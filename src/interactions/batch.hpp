@@ -5,6 +5,7 @@
 #include "game_settings.hpp"
 #include "interactions/domain_events.hpp"
 #include "interactions/events.hpp"
+#include "interactions/flush_pace.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -73,10 +74,11 @@ struct commit_settings {
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
   // Spares Redis what can wait: renews the profiles that `refreshes_profile` names, not all, and
-  // leaves attack records (attack_records.hpp) and activity (pending_activity.hpp) pending,
-  // up to so many bytes in all.
+  // leaves attack records (attack_records.hpp) and activity (pending_activity.hpp) pending.
   bool leaves_pending = false;
-  std::int64_t attacks_pending_limit = std::int64_t{1} << 30;
+  // Bytes of pending attack records from which on a commit is refused, and of pending activity from
+  // which on it is counted at once all the same.
+  std::int64_t attacks_pending_limit = pending_limit_bytes;
   std::int64_t activity_pending_limit = std::int64_t{1} << 28;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;

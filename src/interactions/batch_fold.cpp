@@ -160,12 +160,18 @@ void batch_fold::append_activity(packed_values& out, std::vector<std::string>& t
 
 void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& texts,
                                 timestamp now) const {
-  std::array<std::string, attack_parts> parts;
+  struct part_texts {
+    std::string records, index;
+  };
+  std::array<part_texts, attack_parts> parts;
   time_text times;
   const auto first_line = fmt::format("{}\n", now.time_since_epoch().count());
   for (const auto* a : pairs_) {
-    auto& text = parts[attack_part(a->attacker_id, a->target_id)];
-    if (text.empty()) text = first_line;
+    const auto hash = attack_hash(a->attacker_id, a->target_id);
+    auto& part = parts[attack_part(hash)];
+    if (part.records.empty()) part = {first_line, first_line};
+    append_fingerprint(part.index, hash);
+    auto& text = part.records;
     const fmt::format_int damage(a->damage);
     append_pair(text, a->attacker_id, a->target_id);
     text += ' ';
@@ -173,11 +179,12 @@ void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& te
     text.append(times(a->ts)) += ' ';
     text.append(a->id) += '\n';
   }
-  out.add(attack_parts - std::ranges::count(parts, std::string()));
+  out.add(std::ranges::count_if(parts, [](auto& p) { return !p.records.empty(); }));
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    if (parts[part].empty()) continue;
+    if (parts[part].records.empty()) continue;
     out.add(fmt::format_int(part).c_str());
-    texts.push_back(std::move(parts[part]));
+    texts.push_back(std::move(parts[part].records));
+    texts.push_back(std::move(parts[part].index));
   }
 }
 

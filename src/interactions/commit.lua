@@ -15,7 +15,7 @@
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
 --           activity (nothing; when the count is above 0, the next text holds them all, without its first line: activity_delta.hpp)
---           attacks  part     the next text holds its records (flush_attacks.lua)
+--           attacks  part     the next text holds its records (flush_attacks.lua), the one after it their index (latest_attack.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
 --         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
@@ -25,6 +25,7 @@
 --         {'amend', streams, players, ids, levels, damaged, taken}: nothing was changed; streams = id, committed (or
 --                  'taken'), …; players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys
 --                  (without prefix) that hold something else than a player's state or a board; taken = ids of other events
+--         {'full'}: more attack records are pending than may be; nothing was changed
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 -- Fails when a key that all commits share holds another type than what this commit needs there: then no event is applied.
 --
@@ -190,7 +191,7 @@ local function number_at(key)
   if string.find(text, '^-?%d+$') and #text < 17 then return tonumber(text) end
   error({err = 'ERR the key ' .. key .. ' holds a text, not a number'})
 end
-local pending = number_at(pending_key)
+if number_at(pending_key) >= attacks_pending_limit and not is_redo then return {'full'} end
 
 -- What players did comes as a text. It is counted at once, unless this commit leaves it or older activity is pending: then it
 -- is flushed together with that of other commits (pending_activity.hpp). With too much pending it is counted at once, too.
@@ -222,7 +223,7 @@ local function leave_activity(text)
     add_deltas(totals, text, actions_limit)
     flush_activity(world, totals)
   else
-    demand('RPUSH', activity_key, text)
+    if demand('RPUSH', activity_key, text) == 1 then call('SET', prefix .. 'acts:since', ARGV[15]) end
     call('INCRBY', prefix .. 'acts:bytes', string.format('%d', #text))
   end
 end
@@ -286,24 +287,24 @@ at = after_activity
 function world.add_action(player, line) leave_activity('0\n' .. player .. ' 0 00000 0 1 ' .. #line .. '\n' .. line) end
 
 -- Attack records likewise, part by part: leaving them pending costs a small part of writing their keys (attack_records.hpp).
+-- What else stands there is replaced.
+local function push(list, text)
+  local length = attempt('RPUSH', list, text)
+  if length then return length end
+  call('DEL', list)
+  return call('RPUSH', list, text)
+end
 local ttl, change = tonumber(attack_ttl), 0
 for _ = 1, next_arg() do
-  local part, records = pending_key .. ':' .. next_arg(), next_text()
-  if not leaves_pending and call('EXISTS', part) == 0 then
+  local part, records, index = next_arg(), next_text(), next_text()
+  local list, index_list = pending_key .. ':' .. part, prefix .. 'attacks:index:' .. part
+  if not leaves_pending and call('EXISTS', list) == 0 then
     flush_attacks(prefix, records, world.now_ms, ttl)
   else
-    -- What else stands there is replaced.
-    if not attempt('RPUSH', part, records) then
-      call('DEL', part)
-      call('RPUSH', part, records)
-    end
+    -- An index of what an older version has flushed is of no use.
+    if push(list, records) == 1 then call('DEL', index_list) end
+    push(index_list, index)
     change = change + #records
-    -- Too many: as many as come are flushed.
-    if pending + change > attacks_pending_limit then
-      local oldest = call('LPOP', part)
-      change = change - #oldest
-      flush_attacks(prefix, oldest, world.now_ms, ttl)
-    end
   end
 end
 if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end

@@ -37,6 +37,7 @@ constexpr auto durability_pulse = 50ms;
 constexpr std::chrono::duration<double> load_memory{3};  // an event counts e times less each
 
 const error maybe_done{errc::deadline_exceeded, "not confirmed; it may have been done"};
+const error too_much_pending{errc::unavailable, "too much is waiting to be settled; try again"};
 const error redis_down{errc::unavailable, "the store is down; try again"};
 
 amendment read_amendment(const redis::value& reply) {
@@ -195,6 +196,9 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       co_await amend(b, *last.reply);
       request = {};
       maybe_applied = false;
+    } else if (last.reply && is_due && (*last.reply)[0].as_string() == "full") {
+      b.fail(too_much_pending);
+      co_return;
     } else if (last.reply && is_due) {
       const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
       const bool redone = co_await redo(static_cast<std::uint64_t>(found));

@@ -15,6 +15,7 @@ flush_activity(world, totals)
 redis.call('HINCRBY', KEYS[2], 'players', #totals.ids)
 if ARGV[7] ~= '' then
   redis.call('UNLINK', KEYS[1])
+  redis.call('HDEL', KEYS[2], 'since')  -- older versions set none for the next
   if redis.call('DECRBY', KEYS[3], ARGV[7]) == 0 then redis.call('DEL', KEYS[3]) end
 end
 return {1, damaged}

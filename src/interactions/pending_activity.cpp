@@ -6,6 +6,8 @@
 #include "redis/lease.hpp"
 #include "redis/views.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <algorithm>
 
 namespace skirmish::interactions {
@@ -29,26 +31,15 @@ const redis::script flush_script{"interactions/flush_some_activity", flushing +
 };
 
 constexpr auto interval = 1s;
-constexpr auto rest_limit = 10ms;
-constexpr int few_bytes = 16 * 1024;            // flushed by one script: about half a millisecond
-constexpr std::size_t players_per_script = 50;  // half a millisecond
-// Once each of them has long to wait for its turn. Nobody's wait is then for these two
-// milliseconds.
-constexpr std::size_t players_when_full = 200;
+constexpr int few_bytes = 16 * 1024;  // flushed by one script: about half a millisecond
 constexpr int texts_per_page = 32;
 
 }  // namespace
 
-pending_activity::pending_activity(asio::io_context& io, redis::client& redis,
-                                   const redis::key_space& keys, const clock& time,
-                                   std::chrono::seconds slice, std::int64_t actions_limit)
-    : io_(io),
-      redis_(redis),
-      keys_(keys),
-      clock_(time),
-      slice_(slice),
-      actions_limit_(actions_limit),
-      rest_(io) {}
+pending_activity::pending_activity(redis::client& redis, const redis::key_space& keys,
+                                   const clock& time, std::chrono::seconds slice,
+                                   std::int64_t actions_limit)
+    : redis_(redis), keys_(keys), clock_(time), slice_(slice), actions_limit_(actions_limit) {}
 
 // What both scripts begin with.
 std::vector<std::string> pending_activity::arguments() const {
@@ -62,7 +53,8 @@ std::vector<std::string> pending_activity::arguments() const {
 awaitable<std::optional<pending_activity::progress>> pending_activity::take_pending() {
   const std::vector<std::string> keys{
       pending_activity_key(keys_, "pending"), pending_activity_key(keys_, "filing"),
-      pending_activity_key(keys_, "filed"), pending_activity_key(keys_, "bytes")};
+      pending_activity_key(keys_, "filed"), pending_activity_key(keys_, "bytes"),
+      pending_activity_key(keys_, "since")};
   auto args = arguments();
   args.push_back(std::to_string(few_bytes));
   const auto key_views = redis::views(keys);
@@ -71,7 +63,11 @@ awaitable<std::optional<pending_activity::progress>> pending_activity::take_pend
   damaged_.report(reply[1]);
   const auto& flushed = reply[0];
   if (flushed.size() == 0) co_return std::nullopt;
-  co_return progress{flushed[0].as_integer().value_or(0), flushed[1].as_integer().value_or(0)};
+  progress out{flushed[0].as_integer().value_or(0), flushed[1].as_integer().value_or(0), {}};
+  const auto now = clock_.now();
+  const auto since = flushed[2].as_integer();
+  if (since) out.age = now - timestamp{std::chrono::milliseconds{*since}};
+  co_return out;
 }
 
 // The list does not change, so it can be read in pieces.
@@ -113,36 +109,36 @@ awaitable<bool> pending_activity::flush_some(const taken& from, std::size_t firs
   co_return reply[0].as_bool();
 }
 
-awaitable<void> pending_activity::flush_all() {
+awaitable<bool> pending_activity::flush_all() {
   const auto flushed = co_await take_pending();
-  if (!flushed) co_return;
+  if (!flushed) co_return false;
   const auto from = co_await read_taken(flushed->first);
   const auto count = from.totals.players().size();
   auto first = std::min(static_cast<std::size_t>(flushed->now - flushed->first), count);
-  std::chrono::steady_clock::duration took{};
   bool is_done = false;
   while (!is_done) {
     const auto start = std::chrono::steady_clock::now();
-    const auto some = took < rest_limit ? players_per_script : players_when_full;
-    const auto last = std::min(first + some, count);
+    const auto last = std::min(first + pace_.step(flushed->age), count);
     const bool mine = co_await flush_some(from, first, last);
-    if (!mine) co_return;
+    pace_.note(last - first, std::chrono::steady_clock::now() - start);
+    if (!mine) co_return true;
     first = last;
     is_done = last == count;
-    // Others get Redis for as long as this had it.
-    took = std::chrono::steady_clock::now() - start;
-    rest_.expires_after(std::min<std::chrono::steady_clock::duration>(took, rest_limit));
-    co_await rest_.async_wait(use_awaitable);
   }
+  co_return true;
 }
 
 awaitable<void> pending_activity::run_flusher() {
   redis::lease mine(redis_, pending_activity_key(keys_, "filer"), 3 * interval);
-  const auto work = [this]() -> awaitable<bool> {
-    co_await flush_all();
-    co_return false;
+  asio::steady_timer rest(redis_.context());
+  const auto work = [&]() -> awaitable<bool> {
+    rest.expires_after(interval);
+    const bool was_pending = co_await flush_all();
+    // Once a second, however long it takes.
+    if (was_pending) co_await rest.async_wait(use_awaitable);
+    co_return was_pending;
   };
-  co_await redis::run_led(io_, redis_, mine, interval, "activity_flusher", work);
+  co_await redis::run_led(redis_.context(), redis_, mine, interval, "activity_flusher", work);
 }
 
 }  // namespace skirmish::interactions

@@ -11,12 +11,10 @@
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "interactions/activity_delta.hpp"
+#include "interactions/flush_pace.hpp"
 #include "redis/client.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -28,12 +26,13 @@ namespace skirmish::interactions {
 
 class pending_activity {
  public:
-  // `slice`: of the 24-hour window. `actions_limit`: actions kept per player.
-  pending_activity(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                   const clock& time, std::chrono::seconds slice, std::int64_t actions_limit);
+  // Runs on the client's thread. `slice`: of the 24-hour window. `actions_limit`: actions kept per
+  // player.
+  pending_activity(redis::client& redis, const redis::key_space& keys, const clock& time,
+                   std::chrono::seconds slice, std::int64_t actions_limit);
 
-  // Flushes what is pending now. Throws unavailable.
-  awaitable<void> flush_all();
+  // Flushes what is pending now; false when that was nothing, or little. Throws unavailable.
+  awaitable<bool> flush_all();
 
   // Does so every second until cancelled; one of all servers does.
   awaitable<void> run_flusher();
@@ -48,20 +47,20 @@ class pending_activity {
   struct progress {
     std::int64_t first = 0;
     std::int64_t now = 0;
+    std::chrono::milliseconds age{};  // of the oldest that is taken
   };
   awaitable<std::optional<progress>> take_pending();
   awaitable<taken> read_taken(std::int64_t first);
   awaitable<bool> flush_some(const taken& from, std::size_t first, std::size_t last);
   [[nodiscard]] std::vector<std::string> arguments() const;
 
-  asio::io_context& io_;
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
   const std::chrono::seconds slice_;
   const std::int64_t actions_limit_;
-  asio::steady_timer rest_;
   redis::damaged_keys damaged_;
+  flush_pace pace_{std::chrono::microseconds(10)};  // a player
 };
 
 }  // namespace skirmish::interactions

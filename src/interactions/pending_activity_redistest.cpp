@@ -2,6 +2,7 @@
 
 #include "interactions/interactions.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "interactions/pending_state.hpp"
 #include "support/redis_fixture.hpp"
 
 #include <fmt/format.h>
@@ -79,6 +80,7 @@ class pending_activity_fixture : public testing::redis_fixture {
     const auto start = time.now().time_since_epoch() / 60s * 60;
     co_return co_await number("HGET", fmt::format("activity:{}", start), name(player));
   }
+  static awaitable<void> flush(pending_activity& by) { co_await by.flush_all(); }
   // The latitudes of a player's last actions, newest first.
   awaitable<std::vector<std::string>> latitudes(int player) {
     const auto list = co_await redis.command("LRANGE", "actions:" + name(player), 0, -1);
@@ -97,7 +99,7 @@ class pending_activity_fixture : public testing::redis_fixture {
   redis::key_space keys;
   metrics::registry numbers;
   std::optional<engine> events;
-  pending_activity flusher{io, redis, keys, time, 60s, actions_limit};
+  pending_activity flusher{redis, keys, time, 60s, actions_limit};
   int step = 0;
 };
 
@@ -161,7 +163,7 @@ TEST_F(pending_activity_fixture, what_else_stands_under_a_players_key_stops_nobo
     co_await start(1 << 20, 60);
     std::vector<int> everybody;
     for (int i = 0; i < 60; ++i) everybody.push_back(i);
-    // Filed by one script when few are pending, in parts when many are.
+    // Flushed by one script when few are pending, in parts when many are.
     for (const int commits : {1, 20}) {
       co_await redis.command("SET", "actions:p1", "not a list");
       const auto before = co_await number("ZSCORE", "leaderboard:active", "p1");
@@ -208,9 +210,9 @@ TEST_F(pending_activity_fixture,
     for (int i = 0; i < count; ++i) all.push_back(i);
     for (int round = 0; round < 3; ++round) co_await commit(all);
     // One has taken the activity and counted some when it stops.
-    pending_activity other{io, redis, keys, time, 60s, actions_limit};
+    pending_activity other{redis, keys, time, 60s, actions_limit};
     task_group others{io};
-    others.spawn("flusher", [&] { return other.flush_all(); });
+    others.spawn("flusher", [&] { return flush(other); });
     bool began = false;
     while (!began) began = co_await number("ZSCORE", "leaderboard:active", "p0") == 3;
     others.close();
@@ -219,9 +221,9 @@ TEST_F(pending_activity_fixture,
     co_await commit(all);
 
     task_group both{io};
-    both.spawn("flusher", [&] { return flusher.flush_all(); });
-    pending_activity third{io, redis, keys, time, 60s, actions_limit};
-    both.spawn("flusher", [&] { return third.flush_all(); });
+    both.spawn("flusher", [&] { return flush(flusher); });
+    pending_activity third{redis, keys, time, 60s, actions_limit};
+    both.spawn("flusher", [&] { return flush(third); });
     co_await both.wait(10s);
     co_await flusher.flush_all();
     co_await flusher.flush_all();
@@ -230,6 +232,39 @@ TEST_F(pending_activity_fixture,
       EXPECT_EQ(co_await in_slice(i), 4) << i;
     }
     EXPECT_EQ(co_await left_behind(), 0);
+  });
+}
+
+TEST_F(pending_activity_fixture, says_how_old_the_oldest_is) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 60);
+    std::vector<int> everybody;
+    for (int i = 0; i < 60; ++i) everybody.push_back(i);
+    const auto committed = time.now();
+    co_await commit(everybody);
+    time.advance(1s);
+    for (int n = 0; n < 20; ++n) co_await commit(everybody);
+    const auto before = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(before.activity.oldest, committed);
+    EXPECT_GT(before.activity.bytes, 0);
+    EXPECT_EQ(before.age(time.now() + 2s), 3s);
+
+    // Those that come while it is flushed are younger.
+    co_await redis.command("RENAME", "acts:pending", "acts:filing");
+    co_await redis.command("HSET", "acts:filed", "players", 0, "first", 0, "since",
+                           committed.time_since_epoch().count());
+    co_await redis.command("DEL", "acts:since");
+    time.advance(5s);
+    co_await commit(everybody);
+    const auto meanwhile = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(meanwhile.activity.oldest, committed);
+    EXPECT_TRUE(co_await flusher.flush_all());
+    const auto later = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(later.activity.oldest, time.now());
+    EXPECT_FALSE(co_await flusher.flush_all()) << "little is flushed at once";
+    const auto after = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(after.bytes(), 0);
+    EXPECT_EQ(after.age(time.now()), 0ms);
   });
 }
 
