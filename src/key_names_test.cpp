@@ -5,6 +5,7 @@
 #include "audit/audit_keys.hpp"
 #include "cache/cache_keys.hpp"
 #include "chat/chat_keys.hpp"
+#include "game_servers/game_servers_keys.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "inventory/inventory_keys.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
@@ -78,6 +79,7 @@ std::vector<builder> builders_with_ids() {
       {"recovery", 2, [](auto& k, auto& i) { return state::recovery_key(k, i[0], i[1]); }},
       {"recovery keys", 1, [](auto& k, auto& i) { return state::recovery_keys_key(k, i[0]); }},
       {"stream", 1, [](auto& k, auto& i) { return interactions::stream_key(k, i[0]); }},
+      {"game server's log", 1, [](auto& k, auto& i) { return game_servers::log_key(k, i[0]); }},
       {"commit", 1, [](auto& k, auto& i) { return interactions::commit_key(k, i[0]); }},
       {"commit players", 1,
        [](auto& k, auto& i) { return interactions::commit_key(k, i[0]) + "@players"; }},
@@ -332,6 +334,7 @@ TEST(key_names, those_of_the_documentation_stay) {
   EXPECT_EQ(interactions::attack_key(keys, "a:b", "c"), "attack:a%3Ab:c");
   EXPECT_EQ(interactions::attack_key(keys, "a", "b:c"), "attack:a:b%3Ac");
   EXPECT_EQ(leaderboards::board_key(keys, "level:l1"), "leaderboard:level:l1");
+  EXPECT_EQ(leaderboards::level_board_key(keys, "l1"), "leaderboard:level:l1");
   EXPECT_EQ(chat::presence_key(keys, "team:a", "b"), "presence:team:a@b");
   EXPECT_EQ(keys.key(players::profile_name("p1")), "user:p1");
   EXPECT_EQ(keys.key(levels::level_name("l1")), "level:l1");

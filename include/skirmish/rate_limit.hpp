@@ -19,7 +19,10 @@
 //
 // How exact is it? Without leases: no subject ever gets more than `burst` tokens at once nor, over
 // any time t, more than burst + rate_per_s * t. With leases, tokens that were taken and not spent
-// may be spent up to `lease_ttl` later: each process adds at most lease_tokens to that bound.
+// may be spent up to `lease_ttl` later: each process adds at most its lease to that bound. So that
+// nobody gets noticeably less either, a lease is never more than a hundredth of the burst nor than
+// a tenth of what comes back within lease_ttl; where that is less than one token, every decision
+// asks Redis.
 #pragma once
 
 #include "core/asio.hpp"
@@ -52,14 +55,21 @@ enum class rate_outage {
 struct rate_policy {
   // An id (core/ids.hpp): part of the key `ratelimit:<name>@<subject>` and a label of the metrics.
   std::string name;
-  double rate_per_s = 1;   // 0.000001 to 1,000,000
-  std::int64_t burst = 1;  // tokens that may be spent at once, 1 to 1,000,000,000
-  // Tokens that a process takes from Redis at once; 0: every decision asks Redis.
+  double rate_per_s = 1;  // 0.000001 to 1,000,000
+  // Tokens that may be spent at once, 1 to 1,000,000,000; at most what comes back in 366 days.
+  std::int64_t burst = 1;
+  // Tokens that a process takes from Redis at once, at most (see above); 0: every decision asks
+  // Redis.
   std::int64_t lease_tokens = 0;
   std::chrono::milliseconds lease_ttl{1'000};  // then what was not spent of them is lost
   rate_outage on_outage = rate_outage::local;
   bool shadow = false;  // counts what it would refuse, and allows it
+  bool operator==(const rate_policy&) const = default;
 };
+
+// A bucket that would take longer to fill is no rate limit, and Redis would keep it for as long.
+inline constexpr std::chrono::hours rate_fill_max{366 * 24};
+bool fills_in_time(const rate_policy& policy) noexcept;
 
 struct rate_decision {
   bool allowed = true;

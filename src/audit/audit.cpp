@@ -2,13 +2,18 @@
 
 #include "audit/audit_keys.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/text.hpp"
 #include "db/soci.hpp"
 #include "redis/lease.hpp"
 
+#include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -24,7 +29,7 @@ const redis::script note_script{
 #include "audit/note.lua.inc"
 };
 
-constexpr std::size_t reason_max_bytes = 2'000;  // that an operator gave for a change
+constexpr std::size_t reason_max_chars = 2'000;  // that an operator gave for a change
 
 // How long a change waits for Redis before its note goes to SQL.
 constexpr redis::exec_options redis_patience{300ms};
@@ -34,6 +39,8 @@ constexpr auto move_interval = 500ms;
 constexpr auto lease_ttl = 3s;
 constexpr int moved_at_once = 200;
 constexpr int turns_between_drops = 120;
+constexpr int dropped_at_once = 1'000;
+constexpr std::chrono::milliseconds drop_patience{2'000};
 
 // Ids sort as their times do.
 std::string id_at(timestamp t) { return fmt::format("{:015}", t.time_since_epoch().count()); }
@@ -43,9 +50,9 @@ std::string target_of(const http::exchange& x) {
   for (const auto& [name, value] : x.path_parameters) out[name] = value;
   if (const auto* body = x.body.if_object())
     if (const auto* reason = body->if_contains("reason");
-        reason && reason->is_string() && reason->get_string().size() <= reason_max_bytes)
+        reason && reason->is_string() && count_characters(reason->get_string()) <= reason_max_chars)
       out["reason"] = *reason;
-  return json::serialize(out);
+  return json_text_of(out);
 }
 
 change change_of(const http::exchange& x, std::string method, std::string route, timestamp now) {
@@ -145,7 +152,7 @@ awaitable<void> note_status(redis::client& redis, const redis::key_space& keys, 
       co_await redis.command("XADD", pending_key(keys), "*", "id", note, "status", status));
 }
 
-awaitable<page> list(database& db, filter f) {
+awaitable<page> list(db::database& db, filter f) {
   auto select = [f](soci::session& sql) {
     page out;
     const auto from = f.since ? id_at(*f.since) : std::string();
@@ -171,8 +178,8 @@ awaitable<page> list(database& db, filter f) {
   co_return co_await db.read(std::move(select));
 }
 
-awaitable<std::string> log::begin(const http::exchange& x, const http::route& r) {
-  auto c = change_of(x, std::string(http::to_string(r.method)), r.pattern, clock_.now());
+awaitable<std::string> log::begin(const http::exchange& x, http::verb method, std::string pattern) {
+  auto c = change_of(x, std::string(http::to_string(method)), std::move(pattern), clock_.now());
   co_return co_await note(std::move(c));
 }
 
@@ -195,7 +202,7 @@ awaitable<std::string> log::note(change c) {
       insert(sql, c);
       return true;
     };
-    co_await db_.transaction(std::move(write), retry::safe);
+    co_await db_.transaction(std::move(write), db::retry::safe);
   } catch (const failure& e) {
     throw failure(errc::unavailable, std::string("the audit log takes no note: ") + e.what());
   }
@@ -213,7 +220,7 @@ awaitable<void> log::end(std::string note, int status) {
         set_status(sql, id, status);
         return true;
       };
-      co_await db_.run(std::move(write), retry::safe);
+      co_await db_.run(std::move(write), db::retry::safe);
     } else {
       redis::request r;
       r.push("XADD", pending_key(keys_), "*", "id", note, "status", status);
@@ -247,25 +254,42 @@ awaitable<bool> log::move_some() {
     }
     return true;
   };
-  co_await db_.transaction(std::move(write), retry::safe);
+  co_await db_.transaction(std::move(write), db::retry::safe);
   remove.push_range("XDEL", ids);
   redis::checked(co_await redis_.exec(std::move(remove)));
   co_return found.size() == static_cast<std::size_t>(moved_at_once);
 }
 
-awaitable<void> log::drop_old(std::chrono::milliseconds keep) {
+// The oldest ones first and some at a time, so that the table is never locked for long.
+awaitable<bool> log::drop_old(std::chrono::milliseconds keep) {
   auto drop = [oldest = id_at(clock_.now() - keep)](soci::session& sql) {
-    sql << "DELETE FROM audit_log WHERE audit_id < :oldest", soci::use(oldest);
-    return true;
+    std::optional<std::string> last;
+    const int most = dropped_at_once;
+    sql << "SELECT MAX(audit_id) FROM (SELECT audit_id FROM audit_log WHERE audit_id < :oldest "
+           "ORDER BY audit_id LIMIT :most) AS oldest_ones",
+        soci::use(oldest), soci::use(most), soci::into(last);
+    if (last) sql << "DELETE FROM audit_log WHERE audit_id <= :last", soci::use(*last);
+    return last.has_value();
   };
-  co_await db_.run(std::move(drop), retry::safe);
+  const auto ask = [this, &drop] { return db_.run(drop, db::retry::safe); };
+  const auto executor = co_await asio::this_coro::executor;
+  try {
+    const bool has_dropped =
+        co_await asio::co_spawn(executor, ask, asio::cancel_after(drop_patience, use_awaitable));
+    co_return has_dropped;
+  } catch (const boost::system::system_error&) {
+    // SQL goes on with it; what is pending must not wait for that.
+    skirmish::log::warn("audit_drop_slow", {{"waited_ms", drop_patience.count()}});
+  }
+  co_return false;
 }
 
 awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds keep) {
   redis::lease mine(redis_, lease_key(keys_), lease_ttl);
   int turns = 1;  // at the start the table may not be there yet
-  auto work = [this, keep, &turns]() -> awaitable<bool> {
-    if (turns++ % turns_between_drops == 0) co_await drop_old(keep);
+  bool has_old = false;
+  auto work = [this, keep, &turns, &has_old]() -> awaitable<bool> {
+    if (turns++ % turns_between_drops == 0 || has_old) has_old = co_await drop_old(keep);
     co_return co_await move_some();
   };
   co_await redis::run_led(io, redis_, mine, move_interval, "audit_mover", work);

@@ -47,7 +47,7 @@ struct page {
 };
 
 // What SQL has; for the route and for `skirmish audit`.
-awaitable<page> list(database& db, filter f);
+awaitable<page> list(db::database& db, filter f);
 
 // For a change by the command line, which has no request: notes it in Redis and returns the note's
 // id, fills in id and time. Throws unavailable when Redis does not take the note.
@@ -60,11 +60,12 @@ class log final : public http::change_recorder {
  public:
   static constexpr std::int64_t pending_limit = 100'000;
 
-  log(redis::client& redis, database& db, const redis::key_space& keys, const clock& time)
+  log(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time)
       : redis_(redis), db_(db), keys_(keys), clock_(time) {}
 
   // Throws unavailable when the note cannot be kept.
-  awaitable<std::string> begin(const http::exchange& x, const http::route& r) override;
+  awaitable<std::string> begin(const http::exchange& x, http::verb method,
+                               std::string pattern) override;
   awaitable<void> end(std::string note, int status) override;
   // The same for a socket: what it will send is not noted by itself.
   awaitable<void> note_socket(const http::exchange& x);
@@ -72,15 +73,17 @@ class log final : public http::change_recorder {
   // Moves notes to SQL, and drops those older than `keep`; until cancelled. For one thread of each
   // server.
   awaitable<void> run_mover(asio::io_context& io, std::chrono::milliseconds keep);
+  // One step of that: drops some of the oldest, and waits for SQL for a bounded time. True when
+  // there may be more.
+  awaitable<bool> drop_old(std::chrono::milliseconds keep);
 
  private:
   awaitable<std::string> note(change c);
   awaitable<bool> note_in_redis(const change& c);
   awaitable<bool> move_some();
-  awaitable<void> drop_old(std::chrono::milliseconds keep);
 
   redis::client& redis_;
-  database& db_;
+  db::database& db_;
   const redis::key_space& keys_;
   const clock& clock_;
 };

@@ -1,5 +1,5 @@
-// `skirmish bench interactions`: how many interactions a second one server acknowledges, how fast,
-// and whether each was applied exactly once.
+// `skirmish bench interactions`: how many interactions per second one server acknowledges, how
+// fast, and whether each was applied exactly once.
 //
 // Redis, the server (a process of its own) and the load run on this machine. The same run measures
 // what Redis alone does with the plain writes of an attack.
@@ -10,13 +10,12 @@
 #include "bench/raw_ceiling.hpp"
 #include "cli/cli.hpp"
 #include "core/descriptors.hpp"
+#include "core/event.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <functional>
@@ -115,7 +114,7 @@ class interactions_bench {
     std::int64_t faults = 0;
     std::exception_ptr problem;
     std::exception_ptr fault_problem;  // the work is waited for all the same
-    asio::steady_timer wake(io_);
+    event wake(io_);
     std::thread worker([&] {
       try {
         work();
@@ -124,16 +123,15 @@ class interactions_bench {
       }
       asio::post(io_, [&] {
         finished = true;
-        wake.cancel();
+        wake.set();
       });
     });
     const auto end = std::chrono::steady_clock::now() + plan_.duration;
     while (!finished) {
       const bool more = with_faults && !plan_.faults.empty() &&
                         std::chrono::steady_clock::now() + plan_.fault_interval < end;
-      wake.expires_after(more ? plan_.fault_interval : std::chrono::milliseconds(1h));
-      error_code ignored;
-      co_await wake.async_wait(asio::redirect_error(use_awaitable, ignored));
+      const auto pause = more ? plan_.fault_interval : std::chrono::milliseconds(1h);
+      co_await wake.wait_for(pause);
       if (finished || !more) continue;
       const auto next = plan_.faults[static_cast<std::size_t>(faults++) % plan_.faults.size()];
       say(name_of(next));
@@ -183,14 +181,14 @@ bool print(const interactions_plan& plan, const report& r) {
       out["wrong_players"] = r.audit.wrong_players;
     }
     if (plan.idle > 0) out["idle_socket_kb"] = r.idle_socket_kb;
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return good;
   }
   fmt::print("{} connections, frames of {}, {} players, skew {}\n", plan.load.connections,
              plan.load.frame, plan.load.players, plan.load.skew);
   fmt::print("{:<28}{:>12.0f}\n", "acknowledged a second", acked);
   if (r.raw_per_s > 0) {
-    fmt::print("{:<28}{:>12.0f}\n", "Redis alone, a second", r.raw_per_s);
+    fmt::print("{:<28}{:>12.0f}\n", "Redis alone, per second", r.raw_per_s);
     fmt::print("{:<28}{:>12.2f}\n", "ratio", ratio);
   }
   fmt::print("{:<28}{:>12.2f}{:>10.2f}{:>10.2f}\n", "p50, p99, p99.9 in ms", r.load.p50_ms,
@@ -234,10 +232,10 @@ void add_bench_interactions(CLI::App& bench, int& code) {
   };
   number("--connections", load.connections, 1, 10'000, "WebSockets that send");
   number("--players", load.players, 2, 1'000'000, "players");
-  number("--frame", load.frame, 1, 1'000, "interactions a frame");
-  number("--window", load.window, 1, 10'000, "closed loop: frames a connection has on their way");
+  number("--frame", load.frame, 1, 1'000, "interactions per frame");
+  number("--window", load.window, 1, 10'000, "closed loop: frames on their way per connection");
   number("--rate", load.rate, 0, 10'000'000,
-         "open loop: interactions a second, sent on time whatever happened to those before");
+         "open loop: interactions per second, sent on time whatever happened to those before");
   number("--moves", load.moves, 0, 100, "per cent of the interactions");
   number("--trades", load.trades, 0, 100, "per cent of the interactions");
   number("--idle", f->plan.idle, 0, 100'000, "more WebSockets that stay idle");

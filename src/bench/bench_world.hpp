@@ -59,6 +59,7 @@ class bench_world {
   [[nodiscard]] const redis::connection_config& redis_config() const { return redis_.config(); }
   [[nodiscard]] const server_address& server() const noexcept { return address_; }
   [[nodiscard]] const std::string& api_key() const noexcept { return key_; }
+  [[nodiscard]] pid_t server_pid() const noexcept { return server_.pid(); }
 
  private:
   awaitable<std::int64_t> number_at(std::string key);

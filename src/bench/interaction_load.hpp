@@ -17,12 +17,12 @@ namespace skirmish::cli {
 struct load_plan {
   std::int64_t connections = 50;
   std::int64_t players = 10'000;
-  std::int64_t frame = 20;   // interactions a frame
-  std::int64_t window = 64;  // frames a connection has on their way in the closed loop
+  std::int64_t frame = 20;   // interactions per frame
+  std::int64_t window = 64;  // frames on their way per connection in the closed loop
   double skew = 1.0;         // Zipf exponent of who acts and who is hit; 0: all alike
   std::int64_t moves = 0;    // per cent of the interactions
   std::int64_t trades = 0;   // per cent
-  std::int64_t rate = 0;     // interactions a second in the open loop; 0: closed loop
+  std::int64_t rate = 0;     // interactions per second in the open loop; 0: closed loop
   std::uint64_t seed = 1;
 };
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace skirmish {
+namespace skirmish::cache {
 
 class recent_invalidations {
  public:
@@ -39,4 +39,4 @@ class recent_invalidations {
   std::deque<std::pair<time_point, std::string>> names_;  // in the order of their times
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -12,24 +12,34 @@ namespace skirmish::console {
 
 class feature {
  public:
-  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          api_key_verifier& verifier, site_settings site)
-      : store_(db, time), sessions_(redis, keys, time, verifier, store_), site_(std::move(site)) {}
+  // `recorder` notes logins.
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          metrics::registry& metrics, apikeys::verifier& verifier, http::change_recorder& recorder,
+          site_settings site)
+      : store_(db, time),
+        sessions_(redis, keys, time, verifier, store_),
+        logins_(redis, keys, metrics, recorder),
+        site_(std::move(site)) {}
 
   void add_to(http::router& routes) {
     add_pages(routes);
     add_site(routes, site_);
-    add_routes(routes, sessions_);
+    add_routes(routes, sessions_, logins_);
   }
 
   // The principal of the console's cookie; nullopt when the request has none.
   awaitable<std::optional<result<http::principal>>> authenticate(const http::request& r);
 
   [[nodiscard]] session_store& sessions() noexcept { return sessions_; }
+  // The side of the squares on the map for visitors; 0: they see none.
+  [[nodiscard]] double map_cell_km() const {
+    return static_cast<double>(parts_of(site_).map_cell_km);
+  }
 
  private:
-  api_key_store store_;
+  apikeys::store store_;
   session_store sessions_;
+  login_guard logins_;
   site_settings site_;
 };
 

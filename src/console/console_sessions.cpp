@@ -44,24 +44,40 @@ std::string_view token_in(std::string_view field) {
   return {};
 }
 
-awaitable<result<opened_session>> session_store::open(std::string key) {
-  auto who = co_await verifier_.verify(std::move(key));
-  if (!who) co_return who.error();
+std::string key_id_in(std::string_view key) {
+  constexpr std::string_view prefix = "sk_";
+  constexpr std::size_t id_digits = 12;
+  constexpr std::size_t secret_digits = 64;
+  const auto is_hex = [](std::string_view text) {
+    return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  };
+  const bool is_key = key.size() == prefix.size() + id_digits + 1 + secret_digits &&
+                      key.starts_with(prefix) && key[prefix.size() + id_digits] == '_' &&
+                      is_hex(key.substr(prefix.size(), id_digits)) &&
+                      is_hex(key.substr(prefix.size() + id_digits + 1));
+  return is_key ? std::string(key.substr(prefix.size(), id_digits)) : std::string();
+}
+
+awaitable<result<http::principal>> session_store::verify(std::string key) {
+  return verifier_.verify(std::move(key));
+}
+
+awaitable<result<opened_session>> session_store::open(http::principal who) {
   opened_session out;
   out.token = std::string(token_prefix) + random_hex(32);
-  out.row.key_id = who->id;
+  out.row.key_id = who.id;
   out.row.digest = sha256_hex(out.token);
   out.row.ends_at =
-      std::min<timestamp>(clock_.now() + std::chrono::milliseconds{session_life}, who->expires_at);
+      std::min<timestamp>(clock_.now() + std::chrono::milliseconds{session_life}, who.expires_at);
   const auto all = co_await store_.list();
-  const auto found = std::ranges::find(all, who->id, &api_key::key_id);
+  const auto found = std::ranges::find(all, who.id, &api_key::key_id);
   if (found != all.end() && found->role == "server")
     co_return error{errc::forbidden, "the console is for keys of role admin or viewer"};
   if (found != all.end()) {
     out.row.role = found->role;
     out.row.name = found->label;
   }
-  out.row.who = std::move(*who);
+  out.row.who = std::move(who);
   out.row.who.session = out.row.digest;
   out.row.who.expires_at = out.row.ends_at;
   const auto name = session_key(keys_, out.row.digest);

@@ -19,7 +19,7 @@ namespace skirmish::console {
 
 struct session {
   std::string key_id;
-  std::string role;    // one of key_roles
+  std::string role;    // one of apikeys::key_roles
   std::string name;    // the key's label
   std::string digest;  // of its token, in hex
   http::principal who;
@@ -34,11 +34,14 @@ struct opened_session {
 class session_store {
  public:
   session_store(redis::client& redis, const redis::key_space& keys, const clock& time,
-                api_key_verifier& verifier, api_key_store& store)
+                apikeys::verifier& verifier, apikeys::store& store)
       : redis_(redis), keys_(keys), clock_(time), verifier_(verifier), store_(store) {}
 
-  // unauthenticated for a bad key. The session ends after session_life, or with its key.
-  awaitable<result<opened_session>> open(std::string key);
+  // Who the key is; unauthenticated for a bad one.
+  awaitable<result<http::principal>> verify(std::string key);
+  // For somebody that verify() has found; forbidden when the console is not for it. The session
+  // ends after session_life, or with its key.
+  awaitable<result<opened_session>> open(http::principal who);
   // unauthenticated when there is no such session, or its key has expired or been revoked. Answers
   // from memory within check_interval, and while Redis is down.
   awaitable<result<session>> check(std::string token);
@@ -59,10 +62,14 @@ class session_store {
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
-  api_key_verifier& verifier_;
-  api_key_store& store_;
+  apikeys::verifier& verifier_;
+  apikeys::store& store_;
   std::map<std::string, known, std::less<>> known_;  // by digest
 };
+
+// The id in a key of the right form, good or not; empty for anything else, which may hold a secret
+// in the wrong place.
+std::string key_id_in(std::string_view key);
 
 // False for pages of other origins, also of those that may use keys; true without an Origin.
 bool is_of_own_page(const http::request& r);

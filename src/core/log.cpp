@@ -84,6 +84,8 @@ bool set_level(std::string_view name) {
   return true;
 }
 
+bool is_on(level at) noexcept { return sink().should_log(native(at)); }
+
 std::string quote(std::string_view value) {
   if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
     return std::string(value);

@@ -36,6 +36,9 @@ using fields = std::initializer_list<field>;
 void set_level(level minimum);
 // "debug", "info", "warn", "error" or "off"; false for anything else, which changes nothing.
 bool set_level(std::string_view name);
+// Whether events of this level are written: for those that happen often, so that their fields are
+// not made for nothing.
+bool is_on(level at) noexcept;
 
 void write(level at, std::string_view event, fields values);
 

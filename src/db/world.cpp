@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 std::string quoted(const std::string& world) {
@@ -50,4 +50,4 @@ awaitable<void> replace_world(database& db, std::string world) {
   co_await db.run(std::move(work), retry::safe);
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace skirmish {
+namespace skirmish::db {
 
 // Writes the world down where none is yet; conflict when another one stands there. Throws as
 // database::run(): before its migration there is no table (failure{internal}).
@@ -16,4 +16,4 @@ awaitable<result<void>> claim_world(database& db, std::string world);
 // Gives the database to this world, whatever stands there.
 awaitable<void> replace_world(database& db, std::string world);
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -3,7 +3,7 @@
 #include "db/migrate.hpp"
 #include "support/sql_fixture.hpp"
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 class world_of_database : public testing::sql_fixture {
@@ -45,4 +45,4 @@ TEST_P(world_of_database, may_be_the_default_one) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

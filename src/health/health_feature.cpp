@@ -78,6 +78,20 @@ void feature::add_to(http::router& routes) {
   routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics})
       .gives_text("text/plain")
       .costs(0);
+  // The same for operators outside, where a proxy passes nothing but /api on.
+  routes
+      .add({verb::get,
+            "/api/readyz",
+            access::admin,
+            "Can it serve? As /readyz, for operators",
+            [this](http::exchange&) { return ready(); },
+            {},
+            {},
+            "200 when ready, 503 when not."})
+      .gives(200, state)
+      .gives(503, state);
+  routes.add({verb::get, "/api/metrics", access::admin, "As /metrics, for operators", metrics})
+      .gives_text("text/plain");
 }
 
 }  // namespace skirmish::health

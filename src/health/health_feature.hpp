@@ -18,7 +18,7 @@ class feature {
   // `key` is written by /readyz. `all_connected`: whether every server thread has its connections
   // to Redis; asked on this thread. `prepared`: whether the tables are there and the first key is
   // made.
-  feature(redis::client& redis, std::string key, database& db, metrics::registry& metrics,
+  feature(redis::client& redis, std::string key, db::database& db, metrics::registry& metrics,
           const std::atomic<bool>& prepared, std::function<bool()> all_connected)
       : redis_(redis),
         key_(std::move(key)),
@@ -35,7 +35,7 @@ class feature {
 
   redis::client& redis_;
   std::string key_;
-  database& db_;
+  db::database& db_;
   metrics::registry& metrics_;
   const std::atomic<bool>& prepared_;
   std::function<bool()> all_connected_;

@@ -1,6 +1,8 @@
 #include "http/router.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
@@ -10,7 +12,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,7 +80,7 @@ result<void> check_query(exchange& x, const route& r) {
     }
     if (const auto* words = words_of(p.form)) {
       if (std::find(words->begin(), words->end(), json::value(x.query(p.name))) == words->end())
-        return invalid(fmt::format("{} must be one of {}", p.name, json::serialize(*words)));
+        return invalid(fmt::format("{} must be one of {}", p.name, json_text_of(*words)));
     }
     if (!p.range) continue;
     const auto number = parse_integer(x.query(p.name));
@@ -217,6 +218,11 @@ route& route::takes_raw_body(std::size_t limit_bytes) {
   return *this;
 }
 
+route& route::takes_text_body(std::size_t limit_bytes) {
+  takes_text = true;
+  return takes_raw_body(limit_bytes);
+}
+
 route& route::costs(std::int64_t tokens) {
   cost = tokens;
   return *this;
@@ -301,20 +307,33 @@ std::optional<response> router::refuse_banned_caller(const exchange& x) const {
   return answer_to_banned(*banned, x.request_id);
 }
 
-awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
+awaitable<std::optional<response>> router::refuse_path_or_caller(exchange& x,
+                                                                 const route& r) const {
   if (auto ok = check_path(x); !ok) co_return problem(ok.error(), x.request_id);
-  std::optional<response> stranger;
-  if (r.who != access::anyone) stranger = co_await check_caller(x, r);
-  // Who is refused counts, too.
-  if (is_limited(target_of(r), x.who.as)) {
-    auto hasty = co_await limit_head(x, r);
-    if (hasty) co_return std::move(hasty);
+  if (r.who == access::anyone) co_return std::nullopt;
+  std::optional<response> refused;
+  try {
+    refused = co_await check_caller(x, r);
+  } catch (const std::exception&) {
+    refused = answer_to_exception(x);
   }
-  if (stranger) co_return std::move(stranger);
+  co_return std::move(refused);
+}
+
+awaitable<std::optional<response>> router::check_head_of(exchange& x, const route& r) const {
+  auto refused = co_await refuse_path_or_caller(x, r);
+  // Who is refused counts, too.
+  std::optional<response> hasty;
+  if (refused && x.who.as == role::anonymous)
+    hasty = co_await limit_refused(x, r);
+  else if (is_limited(target_of(r), x.who.as))
+    hasty = co_await limit_head(x, r);
+  if (hasty) co_return std::move(hasty);
+  if (refused) co_return std::move(refused);
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")) && !leaves_body_out(x.req, *r.body))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
-  if (r.raw_body_limit_bytes != 0 && !is_json_body(x.req) &&
+  if (r.raw_body_limit_bytes != 0 && !r.takes_text && !is_json_body(x.req) &&
       !is_media_type(x.req.header("content-type"), "application/octet-stream"))
     co_return problem(415, invalid("send the body as application/json or application/octet-stream"),
                       x.request_id);
@@ -343,7 +362,7 @@ awaitable<admission> router::admit(exchange& x) const {
       refusal = answer_to_exception(x);
     }
   }
-  if (!m.found && is_limited(stray_, x.who.as)) {
+  if (!m.found) {
     auto hasty = co_await limit_stray(x);
     if (hasty) refusal = std::move(hasty);
   }
@@ -398,7 +417,7 @@ awaitable<response> router::answer(exchange& x, const route& to) const {
 awaitable<response> router::handle(exchange& x, const route& to) const {
   const bool is_noted = recorder_ && x.who.as == role::admin && !reads_only(to.method);
   if (!is_noted) co_return co_await to.handle(x);
-  auto note = co_await recorder_->begin(x, to);
+  auto note = co_await recorder_->begin(x, to.method, to.pattern);
   response out;
   try {
     out = co_await to.handle(x);
@@ -423,6 +442,10 @@ void router::observe(const exchange& x, const response& r) const {
 response answer_to_exception(const exchange& x) {
   try {
     throw;
+  } catch (const damaged_data& e) {
+    log::error("request_failed",
+               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});
+    return problem(damaged_data::as_error(), x.request_id);
   } catch (const failure& e) {
     log::warn("request_failed",
               {{"request_id", x.request_id}, {"path", x.req.path}, {"error", e.what()}});

@@ -64,6 +64,8 @@ struct route {
   // Not 0: the body is JSON or bytes (is_json_body() tells which) of at most so many bytes; the
   // handler reads it as it was sent. Instead of `body`.
   std::size_t raw_body_limit_bytes = 0;
+  // Of such a route: the body is plain text, whatever its Content-Type says.
+  bool takes_text = false;
   scope group = scope::none;  // set by router::add
   // What a request uses up of a caller's rate limits; 0: it is never limited.
   std::int64_t cost = 1;
@@ -75,6 +77,7 @@ struct route {
   route& refuses(std::initializer_list<int> statuses);
   route& takes_header(std::string name, std::string description, json::value form);
   route& takes_raw_body(std::size_t limit_bytes);
+  route& takes_text_body(std::size_t limit_bytes);
   route& costs(std::int64_t tokens);
 };
 
@@ -108,8 +111,9 @@ response answer_to_exception(const exchange& x);
 class change_recorder {
  public:
   virtual ~change_recorder() = default;
-  // Returns what names the note. Throws failure when it cannot be kept: then the change is refused.
-  virtual awaitable<std::string> begin(const exchange& x, const route& r) = 0;
+  // Returns what names the note, of a change by `x.who`. Throws failure when it cannot be kept:
+  // then the change is refused. `pattern` is a route's.
+  virtual awaitable<std::string> begin(const exchange& x, verb method, std::string pattern) = 0;
   // How it ended. Never throws.
   virtual awaitable<void> end(std::string note, int status) = 0;
 };
@@ -148,6 +152,8 @@ class router {
   void limit_by(gate& limits);
   // Counts the opening of a WebSocket; the answer that refuses it when there were too many.
   awaitable<std::optional<response>> limit_websocket(exchange& x, principal who) const;
+  // The same of a request that no route is found for, or whose head is none.
+  awaitable<std::optional<response>> limit_stray(exchange& x) const;
 
   // The two steps of answering a request; neither throws (the one catch per request is here).
   // admit() finds the route, and checks path, query, content type and who asks: all that needs no
@@ -170,6 +176,7 @@ class router {
     std::string allowed;  // methods of the path when none fits
   };
   match find(exchange& x) const;
+  awaitable<std::optional<response>> refuse_path_or_caller(exchange& x, const route& r) const;
   // Why the request may not go to this route.
   awaitable<std::optional<response>> check_head_of(exchange& x, const route& r) const;
   // The same of a request that is whole.
@@ -185,7 +192,9 @@ class router {
   }
   awaitable<std::optional<response>> limit_head(exchange& x, const route& r) const;
   awaitable<std::optional<response>> limit_body(exchange& x, const route& r) const;
-  awaitable<std::optional<response>> limit_stray(exchange& x) const;
+  awaitable<std::optional<response>> limit_refused(exchange& x, const route& r) const;
+  awaitable<std::optional<response>> limit_unknown(exchange& x, gate::target to,
+                                                   std::int64_t cost) const;
   awaitable<passage> pass_as_owner(exchange& x, gate::target to, std::int64_t cost,
                                    passage refused) const;
   void finish(exchange& x, response& r) const;

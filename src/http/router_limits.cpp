@@ -82,10 +82,24 @@ awaitable<std::optional<response>> router::limit_body(exchange& x, const route& 
   co_return outcome_of(x, std::move(passed));
 }
 
-awaitable<std::optional<response>> router::limit_stray(exchange& x) const {
-  auto who = caller_of(x.who, x.req.remote_address);
-  auto passed = co_await gate_->pass(stray_, std::move(who), 1);
+// Counted by its address, whatever credential it shows: nobody looks at that.
+awaitable<std::optional<response>> router::limit_unknown(exchange& x, gate::target to,
+                                                         std::int64_t cost) const {
+  if (!is_limited(to, role::anonymous)) co_return std::nullopt;
+  auto who = caller_of(principal{}, x.req.remote_address);
+  auto passed = co_await gate_->pass(to, std::move(who), cost);
   co_return outcome_of(x, std::move(passed));
+}
+
+awaitable<std::optional<response>> router::limit_stray(exchange& x) const {
+  return limit_unknown(x, stray_, 1);
+}
+
+// Routes that are not limited are not for those whom they refuse.
+awaitable<std::optional<response>> router::limit_refused(exchange& x, const route& r) const {
+  const auto to = target_of(r);
+  const bool is_unlimited = to == gate::unlimited;
+  return limit_unknown(x, is_unlimited ? stray_ : to, is_unlimited ? 1 : r.cost);
 }
 
 awaitable<std::optional<response>> router::limit_websocket(exchange& x, principal who) const {

@@ -99,7 +99,7 @@ std::string next_request_id() {
   return fmt::format(FMT_COMPILE("{}-{:x}"), prefix, next++);
 }
 
-// The Date field's line (RFC 9110, section 6.6.1), made once a second and thread.
+// The Date field's line (RFC 9110, section 6.6.1), made once per second and thread.
 buffer_share::standing standing_of(const exchange& x, const route* to) {
   if (x.who.as != role::anonymous) return buffer_share::standing::known;
   const bool is_operations = to && to->cost == 0;
@@ -132,12 +132,14 @@ struct session::parser {
 };
 
 session::session(stream connection, const config& settings, const router& routes,
-                 buffer_budget budget, std::shared_ptr<const trusted_proxies> proxies)
+                 buffer_budget budget, std::shared_ptr<const trusted_proxies> proxies,
+                 metrics::counter& closed_slow)
     : stream_(std::move(connection)),
       settings_(settings),
       routes_(routes),
       share_(budget),
-      proxies_(std::move(proxies)) {
+      proxies_(std::move(proxies)),
+      closed_slow_(closed_slow) {
   set_deadline(settings_.http.header_timeout);
   error_code ignored;
   stream_.tcp().non_blocking(true, ignored);  // for the writes that need not wait
@@ -349,7 +351,7 @@ awaitable<bool> session::read_head(exchange& x) {
       auto no = parse_head();
       if (!no && parser_->impl.is_header_done()) no = take_head(x);
       if (no) {
-        co_await refuse(x, std::move(*no));
+        co_await refuse_head(x, std::move(*no));
         co_return false;
       }
       if (parser_->impl.is_header_done()) co_return true;
@@ -495,6 +497,14 @@ awaitable<void> session::refuse(const exchange& x, refusal why) {
   co_await end_with(x, problem(why.status, why.why, x.request_id));
 }
 
+// What is no request counts as one: by the address of the connection when nothing else is known.
+awaitable<void> session::refuse_head(exchange& x, refusal why) {
+  if (x.req.remote_address.empty()) x.req.remote_address = peer_.to_string();
+  auto hasty = co_await routes_.limit_stray(x);
+  if (!hasty) hasty = problem(why.status, why.why, x.request_id);
+  co_await end_with(x, std::move(*hasty));
+}
+
 // Answers a request that is not read to its end, then reads on for a moment: closing at once would
 // reset the connection and the client might never see the answer.
 awaitable<void> session::end_with(const exchange& x, response r) {
@@ -509,7 +519,8 @@ awaitable<void> session::end_with(const exchange& x, response r) {
   co_await stream_.drain();
 }
 
-awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
+// Why the head of a request opens no WebSocket, whoever asks.
+std::optional<response> session::refuse_handshake(exchange& x) const {
   auto no = check_handshake(x.req);
   if (!no && !parser_->impl.is_done())
     no = refusal{400, {errc::invalid_argument, "a WebSocket is opened without a body"}};
@@ -520,18 +531,18 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
           .with("Connection", "Upgrade")
           .with("Sec-WebSocket-Version", "13");
     if (no->status == 405) r.with("Allow", "GET");
-    co_await end_with(x, std::move(r));
-    co_return;
+    return r;
   }
   auto parsed = parse_query(x.req.query);
-  if (!parsed) {
-    co_await end_with(x, problem(parsed.error(), x.request_id));
-    co_return;
-  }
+  if (!parsed) return problem(parsed.error(), x.request_id);
   x.query_parameters = std::move(*parsed);
+  return refuse_cross_site(x);
+}
+
+awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
   // Credentials are judged before the first message; bad ones get the close code that tells clients
   // to stop trying.
-  auto refused = refuse_cross_site(x);
+  auto refused = refuse_handshake(x);
   result<principal> who = principal{};
   deadline_ = time_point::max();
   if (!refused) {
@@ -541,10 +552,10 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
       refused = answer_to_exception(x);
     }
   }
-  if (!refused) {
-    auto caller = who ? *who : principal{};
-    refused = co_await routes_.limit_websocket(x, std::move(caller));
-  }
+  // One that fails counts, too.
+  auto caller = who ? *who : principal{};
+  auto hasty = co_await routes_.limit_websocket(x, std::move(caller));
+  if (hasty) refused = std::move(hasty);
   if (refused) {
     co_await end_with(x, std::move(*refused));
     co_return;
@@ -561,6 +572,7 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
       is_known ? settings_.http.websocket_frame_limit_bytes : settings_.http.anonymous_limit_bytes);
   limits.queue_bytes = static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes);
   limits.patience = settings_.http.body_timeout;
+  limits.closed_slow = &closed_slow_;
   auto leftover = in_.substr(in_start_);
   parser_.reset();
   std::string().swap(in_);

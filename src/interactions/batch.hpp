@@ -41,6 +41,11 @@ struct stream_position {
   // Of the connection that sent it (stream_claim).
   std::int64_t claim = 0;
   std::string owner = {};
+  // The number that must be committed now; absent: the one before `seq`. Streams whose numbers are
+  // byte offsets leave numbers out.
+  std::optional<std::uint64_t> after = std::nullopt;
+
+  [[nodiscard]] std::uint64_t base() const noexcept { return after.value_or(seq - 1); }
 };
 
 struct frame {
@@ -51,6 +56,7 @@ struct frame {
   std::function<void(outcome)> done;  // called once
   std::size_t repeated = 0;  // events left out because their id has been seen: accepted before
   bool duplicate = false;    // the batch holds this frame already
+  bool has_completions = false;
 };
 
 // What commit.lua says does not hold.

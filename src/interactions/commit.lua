@@ -344,7 +344,8 @@ if #ids > 0 and ids_limit > 0 then
   end
 end
 
-if log_limit ~= '0' then
+-- A commit that only moves streams on is no entry.
+if log_limit ~= '0' and event_count ~= '0' then
   call('XADD', prefix .. 'interactions', 'MAXLEN', '~', log_limit, '*', 'n', event_count, 'events', events)
 end
 for k = 2, #outcome do

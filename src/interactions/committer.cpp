@@ -1,5 +1,6 @@
 #include "interactions/committer.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
@@ -89,15 +90,19 @@ bool committer::replicas_are_behind() const noexcept {
 awaitable<void> committer::write(batch b) {
   const turn mine(*this);
   bool is_applied = false;
+  error why{errc::internal, "the events could not be written"};
   std::exception_ptr problem;
   try {
     co_await write_in_turn(b, mine.ticket(), is_applied);
+  } catch (const damaged_data&) {
+    problem = std::current_exception();
+    why = damaged_data::as_error();
   } catch (...) {
     problem = std::current_exception();
   }
   if (!problem) co_return;
   log::error("commit_failed", {{"error", message_of(problem)}});
-  b.fail({errc::internal, "the events could not be written"});
+  b.fail(why);
   co_await wait_turn(mine.ticket());
   // Whether its number is taken is unknown.
   if (!is_applied) start_anew();
@@ -151,6 +156,10 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
   const auto views = redis::views(request.arguments);
   try {
     out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views, options));
+  } catch (const damaged_data& e) {
+    out.lost = error{e.code(), e.what()};
+    // What demand() throws, before anything is written (redis/attempt.lua).
+    out.is_damaged = out.lost->message.starts_with("redis: ERR the key ");
   } catch (const failure& e) {
     out.lost = error{e.code(), e.what()};
   }
@@ -181,6 +190,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
     if (last.lost && last.lost->code == errc::internal) {
       // The script itself failed: Redis holds something that should not be there. Sending it again
       // would not help.
+      if (last.is_damaged) throw damaged_data(last.lost->message);
       throw failure(errc::internal, last.lost->message);
     }
     if (last.lost) {

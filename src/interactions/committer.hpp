@@ -84,6 +84,7 @@ class committer {
     std::uint64_t connection = 0;  // it was sent on
     std::optional<redis::value> reply;
     std::optional<error> lost;
+    bool is_damaged = false;  // a key that all share holds something else
   };
 
   // A place in the order of commits, given up whatever ends its owner.

@@ -1,10 +1,10 @@
 #include "interactions/interactions.hpp"
 
+#include "core/event.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-
+#include <algorithm>
 #include <utility>
 
 namespace skirmish::interactions {
@@ -51,28 +51,30 @@ void engine::submit(frame f) {
     f.done({0, {}, is_behind ? replicas_behind : busy, false});
     return;
   }
+  const auto now = clock_.now();
+  for (auto& e : f.events) {
+    give_id(e, now);
+    f.has_completions |= std::holds_alternative<completion>(e);
+  }
   queued_events_ += f.events.size();
   waiting_.add(static_cast<std::int64_t>(f.events.size()));
   queue_.push_back(std::move(f));
-  wake_.cancel();
+  wake_.set();
 }
 
 awaitable<outcome> engine::commit(frame f) {
   struct waiter {
-    explicit waiter(asio::io_context& io) : timer(io, caller_patience) {}
+    explicit waiter(asio::io_context& io) : answered(io) {}
     std::optional<outcome> answer;
-    asio::steady_timer timer;
+    skirmish::event answered;
   };
   const auto state = std::make_shared<waiter>(io_);
   f.done = [state](outcome o) {
     state->answer = std::move(o);
-    state->timer.cancel();
+    state->answered.set();
   };
   submit(std::move(f));
-  if (!state->answer) {
-    error_code ignored;
-    co_await state->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  if (!state->answer) co_await state->answered.wait_for(caller_patience);
   if (state->answer) co_return std::move(*state->answer);
   co_return outcome{
       0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
@@ -110,27 +112,30 @@ std::vector<frame> engine::take() {
 }
 
 awaitable<void> engine::run() {
-  if (!std::exchange(watches_, true))
-    writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
   while (!stopping_ || committer_.in_flight() > 0) {
     const auto due = next_commit_at();
     if (due > steady::now()) {
-      wake_.expires_at(due);
-      error_code ignored;
-      co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+      co_await wake_.wait_until(due);
       continue;
     }
-    auto b = std::make_shared<batch>(take());
+    auto frames = take();
+    const bool has_completions = std::ranges::any_of(frames, &frame::has_completions);
+    auto b = std::make_shared<batch>(std::move(frames));
     if (b->empty()) continue;
     if (committer_.replicas_are_behind()) {
       refused_.add(b->event_count());
       b->fail(replicas_behind);
       continue;
     }
+    // A server that has committed nothing has nothing to watch.
+    if (!std::exchange(watches_, true))
+      writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
     const auto events = b->event_count();
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
-    writes_.spawn("commit", [this, b, events] { return write_batch(b, events); });
+    writes_.spawn("commit", [this, b, events, has_completions] {
+      return write_batch(b, events, has_completions);
+    });
   }
   committer_.stop();
   batch left(take());
@@ -138,7 +143,8 @@ awaitable<void> engine::run() {
   co_await writes_.wait(1s);
 }
 
-awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events) {
+awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events,
+                                    bool has_completions) {
   const auto start = steady::now();
   co_await committer_.write(std::move(*b));
   const auto now = steady::now();
@@ -146,7 +152,8 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
   pace_ = std::chrono::duration<double>(now - began_) / std::max<std::size_t>(events, 1);
   under_way_.pop_front();
   began_ = now;
-  wake_.cancel();
+  wake_.set();
+  if (has_completions && completed_) completed_();
 }
 
 // A second commit goes when the first has had half of the time that it is expected to take: late
@@ -166,7 +173,7 @@ steady::time_point engine::next_commit_at() const {
 
 void engine::stop() {
   stopping_ = true;
-  wake_.cancel();
+  wake_.set();
 }
 
 }  // namespace skirmish::interactions

@@ -3,6 +3,7 @@
 // commits bigger batches.
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/committer.hpp"
@@ -14,9 +15,9 @@
 #include "redis/key_space.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -47,6 +48,9 @@ class engine {
   // refuses at once.
   void submit(frame f);
 
+  // Called after each commit that had completions.
+  void on_completions(std::function<void()> handler) { completed_ = std::move(handler); }
+
   // The same for one caller that waits. deadline_exceeded after 10 s: then it is unknown whether it
   // was done.
   awaitable<outcome> commit(frame f);
@@ -62,7 +66,7 @@ class engine {
  private:
   std::vector<frame> take();
   [[nodiscard]] std::chrono::steady_clock::time_point next_commit_at() const;
-  awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events);
+  awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events, bool has_completions);
 
   asio::io_context& io_;
   redis::client& redis_;
@@ -72,13 +76,14 @@ class engine {
   committer committer_;
   std::deque<frame> queue_;
   std::size_t queued_events_ = 0;
-  asio::steady_timer wake_;
+  skirmish::event wake_;
   bool stopping_ = false;
   std::deque<std::size_t> under_way_;            // events of each commit
   std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
   std::chrono::duration<double> pace_{};         // time that the last commit took for each event
   task_group writes_;
   bool watches_ = false;
+  std::function<void()> completed_;
 
   metrics::counter& refused_;
   metrics::gauge& waiting_;

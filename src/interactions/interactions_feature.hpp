@@ -32,6 +32,13 @@ class feature {
   // Refuses what is not committed yet.
   awaitable<void> stop();
 
+  // Called after each commit that had completions.
+  void on_completions(std::function<void()> handler) { engine_.on_completions(std::move(handler)); }
+
+  // Puts what players did in commits until now where it belongs, whichever server committed it.
+  awaitable<void> flush_activity() { return pending_acts_.file_all(); }
+
+  [[nodiscard]] engine& events() noexcept { return engine_; }
   [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
 
  private:

@@ -57,7 +57,7 @@ awaitable<std::size_t> level_writer::write_some() {
              ":below",
           soci::use(level), soci::use(at), soci::use(id), soci::use(level);
   };
-  co_await db_.transaction(std::move(update), retry::safe);
+  co_await db_.transaction(std::move(update), db::retry::safe);
   const std::string_view keys[] = {key};
   const auto views = redis::views(args);
   redis::checked(co_await redis_.eval(levels_written_script, keys, views));

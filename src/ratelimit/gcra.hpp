@@ -4,10 +4,19 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 
 namespace skirmish::ratelimit {
+
+// What a lease holds back and loses may not matter beside the bucket: at most a hundredth of the
+// burst at once, and a tenth of what comes back while it lasts.
+inline std::int64_t lease_of(std::int64_t wanted, double rate_per_s, std::int64_t burst,
+                             std::chrono::milliseconds ttl) {
+  const auto refilled = rate_per_s * static_cast<double>(ttl.count()) / 1'000;
+  return std::min({wanted, burst / 100, static_cast<std::int64_t>(std::min(refilled / 10, 1e9))});
+}
 
 // What a policy is in microseconds.
 struct gcra {

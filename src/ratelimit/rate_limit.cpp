@@ -1,21 +1,22 @@
 #include "skirmish/rate_limit.hpp"
 
 #include "core/error.hpp"
+#include "core/event.hpp"
 #include "core/ids.hpp"
 #include "metrics/registry.hpp"
 #include "ratelimit/gcra.hpp"
 #include "ratelimit/ratelimit_keys.hpp"
 #include "redis/client.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <iterator>
 #include <limits>
+#include <vector>
 
 namespace skirmish {
 namespace {
@@ -33,7 +34,7 @@ const redis::script take_script{
 void check(const rate_policy& p, std::string_view subject, std::int64_t cost) {
   const bool is_good = is_valid_id(p.name) && p.rate_per_s >= 1e-6 && p.rate_per_s <= 1e6 &&
                        p.burst >= 1 && p.burst <= 1'000'000'000 && p.lease_tokens >= 0 &&
-                       is_valid_id(subject) && cost >= 1;
+                       fills_in_time(p) && is_valid_id(subject) && cost >= 1;
   if (!is_good)
     throw failure(errc::invalid_argument,
                   fmt::format("no rate limit of this kind: policy {}, subject {}, cost {}", p.name,
@@ -46,7 +47,7 @@ constexpr milliseconds outage_pause{1'000};
 constexpr std::size_t counted_policies_max = 256;
 
 // What waits for Redis goes there together: so many at once, in so many scripts.
-constexpr std::size_t batch_max = 128;
+constexpr std::size_t batch_max = 256;
 constexpr std::size_t batches_under_way_max = 2;
 
 milliseconds to_wait(std::int64_t wait_us) {
@@ -73,7 +74,8 @@ struct question {
         subject(std::move(whose)),
         bucket(gcra::of(policy.rate_per_s, policy.burst)),
         least_us(bucket.us_of(cost)),
-        more_us(bucket.us_of(policy.lease_tokens)),
+        more_us(bucket.us_of(ratelimit::lease_of(policy.lease_tokens, policy.rate_per_s,
+                                                 policy.burst, policy.lease_ttl))),
         answered(io) {}
   // Questions that one script can answer.
   [[nodiscard]] bool goes_with(const question& other) const noexcept {
@@ -88,7 +90,7 @@ struct question {
   std::int64_t more_us;  // of a lease
   bool is_done = false;
   std::optional<std::int64_t> room_us;  // before; nullopt: Redis is away
-  asio::steady_timer answered;          // cancelled when it is, or when it is its turn to ask
+  event answered;                       // set when it is, or when it is its turn to ask
 };
 
 struct counters {
@@ -125,13 +127,15 @@ class rate_limiter::state::batch {
  public:
   explicit batch(state& of) : of_(of), keys_{} {
     ++of_.batches_under_way;
-    std::deque<std::shared_ptr<question>> others;
-    for (auto& q : of_.waiting) {
-      const bool is_taken = questions_.empty() ||
-                            (questions_.size() < batch_max && q->goes_with(*questions_.front()));
+    std::vector<std::shared_ptr<question>> others;
+    while (!of_.waiting.empty() && questions_.size() < batch_max) {
+      auto q = std::move(of_.waiting.front());
+      of_.waiting.pop_front();
+      const bool is_taken = questions_.empty() || q->goes_with(*questions_.front());
       (is_taken ? questions_ : others).push_back(std::move(q));
     }
-    of_.waiting = std::move(others);
+    of_.waiting.insert(of_.waiting.begin(), std::make_move_iterator(others.begin()),
+                       std::make_move_iterator(others.end()));
     const auto& first = *questions_.front();
     const bool all_cost_the_same =
         std::all_of(questions_.begin(), questions_.end(),
@@ -148,10 +152,10 @@ class rate_limiter::state::batch {
     --of_.batches_under_way;
     for (const auto& q : questions_) {
       q->is_done = true;
-      q->answered.cancel();
+      q->answered.set();
     }
     // The next one that waits asks for all the others.
-    if (!of_.waiting.empty()) of_.waiting.front()->answered.cancel();
+    if (!of_.waiting.empty()) of_.waiting.front()->answered.set();
   }
   batch(const batch&) = delete;
   batch& operator=(const batch&) = delete;
@@ -175,7 +179,7 @@ class rate_limiter::state::batch {
   static constexpr std::ptrdiff_t fixed_args = 5;
 
   state& of_;
-  std::deque<std::shared_ptr<question>> questions_;
+  std::vector<std::shared_ptr<question>> questions_;
   std::array<std::string, 2> keys_;
   std::vector<std::string>
       numbers_;  // the fixed ones, then what each costs unless that is one of them
@@ -269,13 +273,16 @@ awaitable<void> rate_limiter::state::answer(std::shared_ptr<question> q) {
       co_await ask();
       continue;
     }
-    q->answered.expires_at(until);
-    error_code ignored;
-    co_await q->answered.async_wait(asio::redirect_error(use_awaitable, ignored));
-    if (q->is_done || steady::now() < until) continue;
+    const bool has_changed = co_await q->answered.wait_until(until);
+    if (q->is_done || has_changed) continue;
     std::erase(waiting, q);
     co_return;
   }
+}
+
+bool fills_in_time(const rate_policy& policy) noexcept {
+  const std::chrono::duration<double> most = rate_fill_max;
+  return static_cast<double>(policy.burst) <= policy.rate_per_s * most.count();
 }
 
 rate_limiter::rate_limiter(redis::client& redis, rate_limiter_options options)

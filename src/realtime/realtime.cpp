@@ -1,12 +1,13 @@
 #include "realtime/realtime.hpp"
 
+#include "core/damaged_data.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -18,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto confirm_patience = 2s;
-// Together with revocation_watch::period well below a second.
+// Together with apikeys::revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
 constexpr int pauses_between_logins = 2;
 // How many of those until it is told which keys are in use.
@@ -78,7 +79,7 @@ connection::connection(asio::io_context& io, http::websocket& socket, http::prin
       caller_(http::caller_of(who_, remote_address)),
       room_(io, asio::steady_timer::time_point::max()) {}
 
-void connection::push(const json::object& message) { push_text(json::serialize(message)); }
+void connection::push(const json::object& message) { push_text(json_text_of(message)); }
 
 void connection::push_text(std::string_view text) {
   if (socket_) socket_->send(text);
@@ -156,7 +157,8 @@ void connection::closed() {
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-                 const revoked_keys& revoked, const clock& time, metrics::registry& metrics)
+                 const apikeys::revoked_keys& revoked, const clock& time,
+                 metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
       prefix_(std::move(prefix)),
@@ -340,6 +342,9 @@ awaitable<void> gateway::handle(connection& c, const std::string& type, const me
   std::optional<error> problem;
   try {
     co_await is.handle(c, message);
+  } catch (const damaged_data& e) {
+    log::error("message_failed", {{"type", type}, {"error", e.what()}});
+    problem = damaged_data::as_error();
   } catch (const failure& e) {
     log::warn("message_failed", {{"type", type}, {"error", e.what()}});
     problem = error{e.code(), "a backend is down; try again"};

@@ -1,5 +1,6 @@
 #include "redis/client.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
 #include "redis/backoff.hpp"
@@ -21,6 +22,7 @@
 namespace skirmish::redis {
 namespace {
 
+using boost::redis::any_adapter;
 using namespace std::chrono_literals;
 using namespace asio::experimental::awaitable_operators;
 
@@ -89,10 +91,8 @@ struct client::core {
       : io(loop),
         config(std::move(configuration)),
         name(std::move(own_name)),
-        pause(loop),
-        changed(loop) {
-    changed.expires_at(asio::steady_timer::time_point::max());
-  }
+        stopped(loop),
+        changed(loop) {}
 
   // Each of these may outlive the client.
   static awaitable<void> run(std::shared_ptr<core> self);
@@ -116,9 +116,9 @@ struct client::core {
   std::string name;
   events handlers;
   client_stats stats;
-  std::shared_ptr<link> at;    // the current attempt; null before the first
-  asio::steady_timer pause;    // between attempts
-  asio::steady_timer changed;  // cancelled whenever `connected` changes
+  std::shared_ptr<link> at;  // the current attempt; null before the first
+  event stopped;             // ends the pause between attempts
+  event changed;             // set whenever `connected` changes
   // How the server knows a connection.
   struct known_connection {
     std::uint64_t number = 0;  // ours
@@ -175,11 +175,6 @@ awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadl
   return core::wait_connected(core_, deadline);
 }
 
-awaitable<void> client::exec_adapted(const request& commands, any_adapter adapter,
-                                     exec_options options) {
-  return core::exec_adapted(core_, commands, std::move(adapter), options);
-}
-
 awaitable<std::vector<value>> client::exec(request commands, exec_options options) {
   return core::exec(core_, std::move(commands), options);
 }
@@ -195,7 +190,7 @@ awaitable<value> client::eval(const script& code, string_views keys, string_view
 
 void client::core::stop() {
   stopping = true;
-  pause.cancel();
+  stopped.set();
   if (at) at->connection.cancel();
 }
 
@@ -206,7 +201,7 @@ void client::core::abandon() {
   stopping = true;
   if (io.stopped()) return;
   stop();
-  changed.cancel();
+  changed.set();
 }
 
 awaitable<void> client::core::run(std::shared_ptr<core> self) {
@@ -215,10 +210,9 @@ awaitable<void> client::core::run(std::shared_ptr<core> self) {
     co_await self->attempt();
     if (self->stopping) break;
     if (co_await is_cancelled()) break;
-    self->pause.expires_after(backoff(self->failed_attempts));
+    const auto pause = backoff(self->failed_attempts);
     ++self->failed_attempts;
-    error_code ignored;
-    co_await self->pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await self->stopped.wait_for(pause);
     if (co_await is_cancelled()) break;
   }
 }
@@ -239,7 +233,7 @@ awaitable<void> client::core::attempt() {
   connection = 0;
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
-  changed.cancel();
+  changed.set();
   report_loss(left_because.empty() ? current->problem() : std::exchange(left_because, {}));
   if (was_ready) call(handlers.on_lost);
 }
@@ -299,7 +293,7 @@ awaitable<void> client::core::greet(std::shared_ptr<link> current) {
   current->set_no_delay();
   take_over(replies);
   report_connected();
-  changed.cancel();
+  changed.set();
   call(handlers.on_connected);
 }
 
@@ -385,9 +379,7 @@ awaitable<void> client::core::wait_connected(std::shared_ptr<core> self,
   while (!self->connected) {
     if (self->stopping || std::chrono::steady_clock::now() >= limit)
       self->fail(errc::unavailable, self->why_not_connected());
-    error_code ignored;
-    co_await self->changed.async_wait(
-        asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
+    co_await self->changed.wait_until(limit);
   }
 }
 

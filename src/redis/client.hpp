@@ -22,7 +22,6 @@
 #include "redis/value.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
 #include <chrono>
@@ -33,8 +32,6 @@
 #include <vector>
 
 namespace skirmish::redis {
-
-using boost::redis::any_adapter;
 
 struct exec_options {
   // Nothing: the configuration's command_timeout.
@@ -92,18 +89,6 @@ class client {
   // at once: `keys` and `args` are views.
   awaitable<value> eval(const script& code, string_views keys, string_views args,
                         exec_options options = {});
-
-  // For hot paths: decodes the replies straight into `response`, a response type of Boost.Redis or
-  // anything with a boost_redis_adapt(). Never `boost::redis::ignore`, and no type that cannot hold
-  // what the server may answer: an adapter that reports an error closes the connection. Both
-  // references must live until this is done.
-  template <class Response>
-  awaitable<void> exec_into(const request& commands, Response& response,
-                            exec_options options = {}) {
-    return exec_adapted(commands, any_adapter(response), options);
-  }
-  awaitable<void> exec_adapted(const request& commands, any_adapter adapter,
-                               exec_options options = {});
 
   // The number of the current connection, counted by this client from 1, so that no two
   // connections have the same, whatever servers they reach (CLIENT ID starts again with each

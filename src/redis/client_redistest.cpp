@@ -117,18 +117,6 @@ TEST_F(redis_client, an_error_in_a_script_is_a_value) {
   });
 }
 
-TEST_F(redis_client, decodes_into_a_response_type) {
-  run([this]() -> awaitable<void> {
-    request pipeline;
-    pipeline.push("INCR", "n");
-    pipeline.push("GET", "nothing");
-    boost::redis::response<std::int64_t, std::optional<std::string>> response;
-    co_await redis.exec_into(pipeline, response);
-    EXPECT_EQ(std::get<0>(response).value(), 1);
-    EXPECT_EQ(std::get<1>(response).value(), std::nullopt);
-  });
-}
-
 TEST_F(redis_client, nothing_to_do_is_done_at_once) {
   run([this]() -> awaitable<void> {
     const auto replies = co_await redis.exec(request());

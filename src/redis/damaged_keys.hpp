@@ -26,6 +26,15 @@ inline error damaged_key(std::string_view key) {
           fmt::format("{} in Redis holds something else; an operator must remove it", key)};
 }
 
+// The same when it is one of several.
+inline error damaged_key(const std::vector<std::string_view>& keys) {
+  std::string names;
+  for (const auto key : keys) names.append(names.empty() ? "" : ", ").append(key);
+  return {
+      errc::conflict,
+      fmt::format("one of {} in Redis holds something else; an operator must remove it", names)};
+}
+
 // Replies to a pipeline with nil in place of those; other errors as checked() has them.
 inline std::vector<value> without_damaged(std::vector<value> replies) {
   for (auto& reply : replies)

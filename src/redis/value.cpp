@@ -1,6 +1,6 @@
 #include "redis/value.hpp"
 
-#include "core/error.hpp"
+#include "core/damaged_data.hpp"
 #include "core/log.hpp"
 
 #include <fmt/format.h>
@@ -81,10 +81,21 @@ bool is_passing(std::string_view message) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Errors of a command, or of one in a script, for what a key holds; "the key" begins those of
+// demand() in attempt.lua.
+bool is_of_content(std::string_view message) {
+  return message.starts_with("WRONGTYPE") || message.starts_with("ERR the key ") ||
+         message.starts_with("ERR hash value is not") ||
+         message.starts_with("ERR value is not an integer") ||
+         message.starts_with("ERR value is not a valid float") ||
+         message.starts_with("ERR increment or decrement would overflow");
+}
+
 void check(const value& reply) {
-  if (reply.is_error())
-    throw failure(is_passing(reply.as_string()) ? errc::unavailable : errc::internal,
-                  "redis: " + reply.as_string());
+  if (!reply.is_error()) return;
+  if (is_of_content(reply.as_string())) throw damaged_data("redis: " + reply.as_string());
+  throw failure(is_passing(reply.as_string()) ? errc::unavailable : errc::internal,
+                "redis: " + reply.as_string());
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "request_limits/request_limits.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "request_limits/request_limits_keys.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -136,7 +136,10 @@ result<void> service::check_routes_of(const request_policy& p) const {
                  fmt::format("`{}`: no route and no message fits `{}`{}", p.limit.name, r,
                              best.empty() ? "" : fmt::format("; did you mean `{}`?", best))};
   }
-  return {};
+  const auto is_limited = [&](const auto& t) { return fits(p.routes, t.method, t.name); };
+  if (std::any_of(targets_.begin(), targets_.end(), is_limited)) return {};
+  return error{errc::invalid_argument,
+               fmt::format("`{}`: all that its routes name is left out with `!`", p.limit.name)};
 }
 
 void service::targets_complete() {
@@ -150,8 +153,7 @@ std::vector<known_policy> service::list() const {
   std::map<std::string, known_policy> out;
   const auto built_in = default_policies();
   for (const auto& p : configured_) {
-    const bool is_default = std::any_of(built_in.begin(), built_in.end(),
-                                        [&](const auto& d) { return to_json(d) == to_json(p); });
+    const bool is_default = std::find(built_in.begin(), built_in.end(), p) != built_in.end();
     out[p.limit.name] = {p, is_default ? origin::built_in : origin::configuration};
   }
   for (const auto& [name, p] : live_) out[name] = {p, origin::live};
@@ -184,7 +186,8 @@ void service::rebuild() {
 }
 
 awaitable<result<known_policy>> service::put(std::string name, json::object members) {
-  co_await follow_once();
+  const auto followed = co_await follow_once();
+  if (!followed) co_return followed.error();
   request_policy base;
   base.limit.rate_per_s = 0;  // a new one has to say how many
   base.limit.burst = 0;
@@ -196,18 +199,21 @@ awaitable<result<known_policy>> service::put(std::string name, json::object memb
   const bool is_known = live_.contains(name) || configured(name) != nullptr;
   if (!is_known && list().size() >= policies_max)
     co_return error{errc::conflict, fmt::format("there may be {} policies", policies_max)};
-  const auto text = json::serialize(to_json(*made));
+  const auto text = json_text_of(to_json(*made));
   redis::checked(co_await redis_.command("HSET", policies_key(keys_), name, text));
-  co_await follow_once();
+  const auto in_force = co_await follow_once();
+  if (!in_force) co_return in_force.error();
   co_return known_policy{std::move(*made), origin::live};
 }
 
 awaitable<result<void>> service::remove(std::string name) {
-  const auto removed = redis::checked(co_await redis_.command("HDEL", policies_key(keys_), name));
+  const auto key = policies_key(keys_);
+  const auto raw = co_await redis_.command("HDEL", key, name);
+  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(key);
+  const auto removed = redis::checked(raw);
   if (!removed.as_bool())
     co_return error{errc::not_found, "no policy of this name was set over the API"};
-  co_await follow_once();
-  co_return result<void>{};
+  co_return co_await follow_once();
 }
 
 awaitable<void> service::run() {
@@ -222,15 +228,22 @@ awaitable<void> service::run() {
   }
 }
 
-awaitable<void> service::follow_once() {
-  const auto reply = redis::checked(co_await redis_.command("HGETALL", policies_key(keys_)));
+awaitable<result<void>> service::follow_once() {
+  const auto key = policies_key(keys_);
+  const auto raw = co_await redis_.command("HGETALL", key);
+  if (redis::is_wrong_type(raw)) {
+    damaged_.report(key);
+    co_return redis::damaged_key(key);
+  }
+  const auto reply = redis::checked(raw);
   std::map<std::string, std::string> stored;
   for (const auto& [name, text] : reply.as_pairs()) stored.emplace(name, text);
   if (stored != stored_) apply(std::move(stored));
+  co_return result<void>{};
 }
 
 void service::apply(std::map<std::string, std::string> stored) {
-  live_.clear();
+  std::map<std::string, request_policy> live;
   for (const auto& [name, text] : stored) {
     error_code ec;
     const auto read = json::parse(text, ec);
@@ -239,13 +252,16 @@ void service::apply(std::map<std::string, std::string> stored) {
     auto made = ec || !read.is_object()
                     ? result<request_policy>(error{errc::invalid_argument, "no JSON object"})
                     : from_json(read.get_object(), std::move(base));
-    if (made && live_.size() < policies_max)
-      live_.emplace(name, std::move(*made));
+    if (made && live.size() < policies_max)
+      live.emplace(name, std::move(*made));
     else
       log::warn("rate_limit_ignored",
                 {{"policy", name}, {"error", made ? "too many" : made.error().message}});
   }
   stored_ = std::move(stored);
+  // The same in other words, or something that is ignored, is no change.
+  if (live == live_) return;
+  live_ = std::move(live);
   limiter_.forget();
   rebuild();
 }

@@ -9,6 +9,7 @@
 #include "http/gate.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 #include "request_limits/request_policy.hpp"
 #include "skirmish/rate_limit.hpp"
@@ -50,9 +51,10 @@ class service final : public http::gate {
   // All policies in force, by name.
   [[nodiscard]] std::vector<known_policy> list() const;
   // Sets a policy on all servers. `members` over the configured one of this name, if there is one.
-  // invalid_argument says what is wrong; conflict: there are too many.
+  // invalid_argument says what is wrong; conflict: there are too many, or something else lies where
+  // they do.
   awaitable<result<known_policy>> put(std::string name, json::object members);
-  // Back to the configured one, or to none. not_found when it was not set.
+  // Back to the configured one, or to none. not_found when it was not set; conflict as above.
   awaitable<result<void>> remove(std::string name);
 
   // Follows what other servers set, until cancelled.
@@ -67,7 +69,8 @@ class service final : public http::gate {
 
   [[nodiscard]] const request_policy* configured(std::string_view name) const;
   [[nodiscard]] result<void> check_routes_of(const request_policy& p) const;
-  awaitable<void> follow_once();
+  // conflict when something else lies where the policies do: what was known last holds.
+  awaitable<result<void>> follow_once();
   void apply(std::map<std::string, std::string> stored);
   void rebuild();
 
@@ -76,6 +79,7 @@ class service final : public http::gate {
   const redis::key_space& keys_;
   rate_limiter limiter_;
   std::vector<request_policy> configured_;
+  redis::damaged_keys damaged_;
   std::map<std::string, std::string> stored_;  // as they lie in Redis
   std::map<std::string, request_policy> live_;
   std::vector<named_target> targets_;

@@ -114,7 +114,7 @@ void add_routes(router& routes, service& limits) {
             {},
             "204. One that is not configured is gone."})
       .gives_nothing()
-      .refuses({404})
+      .refuses({404, 409})
       .costs(0);
 }
 

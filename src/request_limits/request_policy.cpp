@@ -221,10 +221,19 @@ result<void> check_whole(request_policy& p) {
     if (r.empty() || r.size() > route_max_bytes || r.find_first_of("\"\\,;") != std::string::npos)
       return bad(
           "routes must be patterns like `POST /api/sessions`, `/api/chat/*`, `WS chat` or `*`");
+  const auto excludes = [](const std::string& r) { return r.starts_with('!'); };
+  if (std::all_of(p.routes.begin(), p.routes.end(), excludes))
+    return bad("routes must name what is limited, not only what is left out with `!`");
   if (l.rate_per_s < rate_min || l.rate_per_s > rate_max)
     return bad("rate must be 0.000001 to 1000000 per second");
   if (l.burst < 1 || l.burst > tokens_max)
     return bad(fmt::format("burst must be 1 to {}", tokens_max));
+  if (!fills_in_time(l)) {
+    const std::chrono::duration<double> most = rate_fill_max;
+    const auto tokens = std::max(1.0, std::floor(l.rate_per_s * most.count()));
+    return bad(
+        fmt::format("burst must be at most what the rate gives in 366 days: {:.0f} here", tokens));
+  }
   if (l.lease_tokens < 0) return bad("lease must be 0 or more");
   l.lease_tokens = std::min(l.lease_tokens, l.burst);
   if (l.lease_ttl < lease_ttl_min || l.lease_ttl > lease_ttl_max)

@@ -29,6 +29,7 @@ struct request_policy {
   subject by = subject::address;
   std::vector<http::role> roles;  // whom it concerns
   bool enabled = true;
+  bool operator==(const request_policy&) const = default;
 };
 
 inline constexpr std::size_t policies_max = 64;

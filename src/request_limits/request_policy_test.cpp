@@ -70,6 +70,11 @@ TEST(request_policy, wrong_settings_name_the_nearest) {
     EXPECT_THAT(problem(check_setting("logins.burst", burst)), HasSubstr("whole number")) << burst;
   EXPECT_THAT(problem(check_setting("logins.by", "planet")), HasSubstr("player, key, address"));
   EXPECT_THAT(problem(configured_policies({{"logins.burst", "0"}})), HasSubstr("burst must be"));
+  EXPECT_THAT(problem(configured_policies({{"logins.routes", "!POST /api/sessions, !GET /docs"}})),
+              HasSubstr("not only what is left out"));
+  EXPECT_THAT(problem(configured_policies({{"logins.rate", "0.001"}, {"logins.burst", "31623"}})),
+              HasSubstr("in 366 days: 31622 here"));
+  EXPECT_TRUE(configured_policies({{"logins.rate", "0.001"}, {"logins.burst", "31622"}}));
   EXPECT_EQ(configured_policies({{"players.lease", "5000"}}).value()[2].limit.lease_tokens, 1'000)
       << "never more than the burst";
   EXPECT_THAT(problem(configured_policies({{"players.roles", "server"}})),

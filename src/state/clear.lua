@@ -5,8 +5,8 @@
 local names = redis.call('ZRANGE', KEYS[2], 0, ARGV[2] - 1)
 for _, key in ipairs(names) do
   redis.call('DEL', ARGV[1] .. key)
-  local said = redis.call('HGET', KEYS[1], key)
-  if said then redis.call('HINCRBY', KEYS[1], '@bytes', 0 - string.match(said, '^%d+')) end
+  local function number_of(field) return tonumber(string.match(redis.call('HGET', KEYS[1], field) or '', '^%d+') or 0) end
+  redis.call('HSET', KEYS[1], '@bytes', string.format('%.0f', math.max(number_of('@bytes') - number_of(key), 0)))
   redis.call('HDEL', KEYS[1], key)
   redis.call('ZREM', KEYS[2], key)
   redis.call('ZREM', KEYS[3], key)

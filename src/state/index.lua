@@ -4,11 +4,17 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+-- The number at the beginning of a field of the index; 0 when somebody else has written something there.
+local function number_of(field) return tonumber(string.match(redis.call('HGET', KEYS[2], field) or '', '^%d+') or 0) end
+
+local function count_bytes(change)
+  redis.call('HSET', KEYS[2], '@bytes', string.format('%.0f', math.max(number_of('@bytes') + change, 0)))
+end
+
 -- Takes a key out of the index and gives its quota back.
 local function leave_index(key)
-  local said = redis.call('HGET', KEYS[2], key)
-  if said then
-    redis.call('HINCRBY', KEYS[2], '@bytes', 0 - string.match(said, '^%d+'))
+  if redis.call('HEXISTS', KEYS[2], key) == 1 then
+    count_bytes(-number_of(key))
     redis.call('HDEL', KEYS[2], key)
   end
   redis.call('ZREM', KEYS[3], key)

@@ -11,7 +11,7 @@ local names = redis.call('ZRANGEBYLEX', KEYS[1], from, '+', 'LIMIT', 0, limit + 
 local out = {}
 for n = 1, math.min(#names, limit) do
   local said = redis.call('HGET', KEYS[2], names[n])
-  if said and tonumber(string.match(said, '%d+$')) > now then
+  if said and tonumber(string.match(said, '%d+$') or 0) > now then
     out[#out + 1] = names[n]
     out[#out + 1] = said
   end

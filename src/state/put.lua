@@ -12,10 +12,9 @@ redis.call('ZSCORE', KEYS[3], key)
 drop_ended()
 
 local function excess()
-  local said = redis.call('HGET', KEYS[2], key)
-  local others = math.max(redis.call('HLEN', KEYS[2]) - 1, 0) - (said and 1 or 0)
+  local others = math.max(redis.call('HLEN', KEYS[2]) - 1, 0) - redis.call('HEXISTS', KEYS[2], key)
   if others + 1 > tonumber(ARGV[5]) then return 'entries' end
-  local held = tonumber(redis.call('HGET', KEYS[2], '@bytes') or 0) - (said and tonumber(string.match(said, '^%d+')) or 0)
+  local held = number_of('@bytes') - number_of(key)
   if held + bytes > tonumber(ARGV[6]) then return 'bytes' end
 end
 while excess() do
@@ -30,9 +29,10 @@ redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'body', ARGV[2], 'type', ARGV[3], 'version', next_version, 'ends_at', ends_at)
 redis.call('PEXPIREAT', KEYS[1], ends_at)
 redis.call('HSET', KEYS[2], key, bytes .. ' ' .. next_version .. ' ' .. ends_at)
-redis.call('HINCRBY', KEYS[2], '@bytes', bytes)
+count_bytes(bytes)
 redis.call('ZADD', KEYS[3], 0, key)
 redis.call('ZADD', KEYS[4], ends_at, key)
-local last = redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]
-for n = 2, 4 do redis.call('PEXPIREAT', KEYS[n], last) end
+-- No entry lives for longer than 30 days, whatever somebody else has written there.
+local last = math.min(tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]), now + 2592000000)
+for n = 2, 4 do redis.call('PEXPIREAT', KEYS[n], string.format('%.0f', last)) end
 return {'stored', next_version, ends_at, version == '' and 1 or 0}

@@ -29,12 +29,16 @@ std::vector<std::string_view> split(std::string_view text, char by) {
   }
 }
 
-std::vector<snapshot> read_index(std::string_view index) {
+// Without lines that somebody else has written; `damaged` counts them.
+std::vector<snapshot> read_index(std::string_view index, std::size_t& damaged) {
   std::vector<snapshot> out;
   if (index.empty()) return out;
   for (const auto line : split(index, '\n')) {
     const auto f = split(line, '\t');
-    if (f.size() != 7) throw failure(errc::internal, "the index of a recovery key is damaged");
+    if (f.size() != 7 || !parse_natural(f[0])) {
+      ++damaged;
+      continue;
+    }
     snapshot s;
     s.id = f[0];
     s.created_at = timestamp{std::chrono::milliseconds{parse_integer(f[1]).value_or(0)}};
@@ -67,7 +71,7 @@ awaitable<result<recovery::stored>> recovery::put(std::string server, std::strin
   const std::string_view args[] = {
       key, value.body, value.is_json ? "json" : "bytes", kept, ttl_ms, most_keys, stream, seq};
   const auto raw = co_await redis_.eval(put_script, keys, args);
-  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(at);
+  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(keys);
   const auto reply = redis::checked(raw);
   const auto& outcome = reply[0].as_string();
   if (outcome == "full") co_return error{errc::conflict, "this server has too many keys"};
@@ -84,7 +88,10 @@ awaitable<result<std::vector<snapshot>>> recovery::list(std::string server, std:
   const auto at = recovery_key(keys_, server, key);
   const auto raw = co_await redis_.command("HGET", at, "index");
   if (redis::is_wrong_type(raw)) co_return redis::damaged_key(at);
-  co_return read_index(redis::checked(raw).as_string());
+  std::size_t damaged = 0;
+  auto out = read_index(redis::checked(raw).as_string(), damaged);
+  if (damaged > 0) damaged_.report(at);
+  co_return std::move(out);
 }
 
 awaitable<result<recovery::found>> recovery::get(std::string server, std::string key,
@@ -97,19 +104,27 @@ awaitable<result<recovery::found>> recovery::get(std::string server, std::string
         std::ranges::find_if(*all, [&](const snapshot& s) { return !id || s.id == *id; });
     if (wanted == all->end()) co_return missing;
     const auto at = recovery_key(keys_, server, key);
-    auto body = redis::checked(co_await redis_.command("HGET", at, "body:" + wanted->id));
+    const auto raw = co_await redis_.command("HGET", at, "body:" + wanted->id);
+    if (redis::is_wrong_type(raw)) co_return redis::damaged_key(at);
+    auto body = redis::checked(raw);
     if (!body.is_nil()) co_return found{*wanted, std::move(body).as_string()};
   }
   co_return missing;
 }
 
 awaitable<result<void>> recovery::remove(std::string server, std::string key) {
+  const auto index = recovery_keys_key(keys_, server);
   redis::request r;
   r.push("MULTI");
   r.push("DEL", recovery_key(keys_, server, key));
-  r.push("ZREM", recovery_keys_key(keys_, server), key);
+  r.push("ZREM", index, key);
   r.push("EXEC");
-  const auto replies = redis::checked(co_await redis_.exec(std::move(r)));
+  auto replies = co_await redis_.exec(std::move(r));
+  const auto& done = replies[3];
+  if (done.size() == 2 && redis::is_wrong_type(done[1]))
+    damaged_.report(index);
+  else
+    replies = redis::checked(std::move(replies));
   if (!replies[3][0].as_bool()) co_return missing;
   co_return result<void>{};
 }

@@ -8,6 +8,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "redis/client.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/key_space.hpp"
 #include "state/state.hpp"
 
@@ -72,6 +73,7 @@ class recovery {
   redis::client& redis_;
   const redis::key_space& keys_;
   recovery_settings settings_;
+  redis::damaged_keys damaged_;
 };
 
 }  // namespace skirmish::state

@@ -11,12 +11,19 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local key, stream, number = ARGV[1], ARGV[7], ARGV[8]
-local index, lines = redis.call('HGET', KEYS[1], 'index') or '', {}
-for line in string.gmatch(index, '[^\n]+') do lines[#lines + 1] = line end
 local function fields(line)
   local out = {}
   for field in string.gmatch(line .. '\t', '([^\t]*)\t') do out[#out + 1] = field end
   return out
+end
+-- Lines that somebody else has written are left out.
+local index, lines, is_damaged = redis.call('HGET', KEYS[1], 'index') or '', {}, false
+for line in string.gmatch(index, '[^\n]+') do
+  if string.match(line, '^%d+\t%d+\t%d+\t%a+\t\t%d*\t[^\t]*$') or string.match(line, '^%d+\t%d+\t%d+\t%a+\t[^\t]+\t%d+\t[^\t]*$') then
+    lines[#lines + 1] = line
+  else
+    is_damaged = true
+  end
 end
 local newest = lines[1] and fields(lines[1])
 
@@ -34,7 +41,7 @@ if stream ~= '' then
     if last then
       local said = {}
       for n = 1, #last[2], 2 do said[last[2][n]] = last[2][n + 1] end
-      cursor = last[1] .. '.' .. said['n']
+      cursor = last[1] .. '.' .. (string.match(said['n'] or '', '^%d+$') or '0')
     end
   elseif follows then
     cursor = newest[7]
@@ -46,6 +53,14 @@ id = string.format('%.0f', id)
 local line = table.concat({id, string.format('%.0f', now), #ARGV[2], ARGV[3], stream, number, cursor}, '\t')
 table.insert(lines, 1, line)
 while #lines > tonumber(ARGV[4]) do redis.call('HDEL', KEYS[1], 'body:' .. fields(table.remove(lines))[1]) end
+if is_damaged then
+  -- The bodies of what was left out go, too.
+  local kept = {}
+  for _, known in ipairs(lines) do kept['body:' .. fields(known)[1]] = true end
+  for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if not kept[name] then redis.call('HDEL', KEYS[1], name) end
+  end
+end
 redis.call('HSET', KEYS[1], 'body:' .. id, ARGV[2], 'index', table.concat(lines, '\n'))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[5]), key)

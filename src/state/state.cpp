@@ -1,5 +1,6 @@
 #include "state/state.hpp"
 
+#include "core/ids.hpp"
 #include "core/parse.hpp"
 #include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
@@ -79,7 +80,7 @@ awaitable<result<stored_entry>> service::put(std::string name_space, std::string
       key,   value.body, value.is_json ? "json" : "bytes", life_ms, entries,
       bytes, p.if_match, p.if_missing ? "*" : ""};
   const auto raw = co_await redis_.eval(put_script, keys, args);
-  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(at);
+  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(keys);
   const auto reply = redis::checked(raw);
   const auto& outcome = reply[0].as_string();
   if (outcome == "changed") co_return changed;
@@ -107,10 +108,10 @@ awaitable<result<void>> service::remove(std::string name_space, std::string key,
   const auto at = entry_key(keys_, name_space, key);
   const std::string names[] = {entries_key(keys_, name_space), names_key(keys_, name_space),
                                ends_key(keys_, name_space)};
-  const std::string_view keys[] = {at, names[0], names[1], names[2]};
+  const std::vector<std::string_view> keys{at, names[0], names[1], names[2]};
   const std::string_view args[] = {key, p.if_match};
   const auto raw = co_await redis_.eval(remove_script, keys, args);
-  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(at);
+  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(keys);
   const auto reply = redis::checked(raw);
   if (reply.as_string() == "missing") co_return missing;
   if (reply.as_string() == "changed") co_return changed;
@@ -122,15 +123,15 @@ awaitable<result<page>> service::list(std::string name_space, std::string after,
   const auto names = names_key(keys_, name_space);
   const auto entries = entries_key(keys_, name_space);
   const auto most = std::to_string(limit);
-  const std::string_view keys[] = {names, entries};
+  const std::vector<std::string_view> keys{names, entries};
   const std::string_view args[] = {after, most};
   const auto raw = co_await redis_.eval(list_script, keys, args);
-  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(names);
+  if (redis::is_wrong_type(raw)) co_return redis::damaged_key(keys);
   auto words = redis::checked(raw).as_strings();
   page out;
   out.next = words.back();
   for (std::size_t i = 0; i + 2 < words.size(); i += 2)
-    out.items.push_back(read_listed(std::move(words[i]), words[i + 1]));
+    if (is_valid_id(words[i])) out.items.push_back(read_listed(std::move(words[i]), words[i + 1]));
   co_return out;
 }
 
@@ -140,11 +141,11 @@ awaitable<result<void>> service::clear(std::string name_space) {
   const auto ends = ends_key(keys_, name_space);
   const auto prefix = keys_.key("state", name_space) + "@";
   const auto most = std::to_string(clear_step_entries);
-  const std::string_view keys[] = {entries, names, ends};
+  const std::vector<std::string_view> keys{entries, names, ends};
   const std::string_view args[] = {prefix, most};
   while (true) {
     const auto raw = co_await redis_.eval(clear_script, keys, args);
-    if (redis::is_wrong_type(raw)) co_return redis::damaged_key(names);
+    if (redis::is_wrong_type(raw)) co_return redis::damaged_key(keys);
     const auto removed = redis::checked(raw).as_integer().value_or(0);
     if (removed == 0) co_return result<void>{};
   }

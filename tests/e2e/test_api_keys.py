@@ -147,6 +147,35 @@ def test_scopes_hold_on_sockets(server):
     asyncio.run(run())
 
 
+def test_chat_events_need_the_scope_for_chat(server):
+    """Whether they come in a batch, a frame or a numbered frame of a stream; events of other types need none of it."""
+    player = server.new_player()
+    chat = {"type": "chat", "channel": "general", "from": player, "text": unique("said")}
+    move = {"type": "move", "player_id": player, "lat": 1, "lon": 2}
+    events, both = (create(server, role="server", scopes=s)["key"] for s in (["events"], ["events", "chat"]))
+    operator = create(server, role="admin", scopes=["events"])["key"]
+    for key in (events, operator):
+        refused = server.http("POST", "/api/interactions", [move, chat], key=key)
+        assert refused.status == 403 and "chat" in refused.json["detail"], refused
+        assert server.http("POST", "/api/interactions", [move], key=key).json["accepted"] == 1
+
+    async def run():
+        async with server.ws(f"/api/ws?stream={unique('s')}", key=events) as socket:
+            await socket.recv()
+            await socket.send(json.dumps({"seq": 1, "interactions": [move, chat]}))
+            reject = json.loads(await asyncio.wait_for(socket.recv(), 20))["reject"]
+            assert (reject["index"], reject["code"]) == (1, "forbidden")
+            assert json.loads(await asyncio.wait_for(socket.recv(), 20)) == {"ack": 1}
+        async with server.ws(key=events) as socket:
+            await socket.send(json.dumps({"cid": "1", "interactions": [chat]}))
+            assert json.loads(await asyncio.wait_for(socket.recv(), 20))["reject"]["code"] == "forbidden"
+
+    asyncio.run(run())
+    said = server.http("GET", "/api/chat/general/messages").json["items"]
+    assert chat["text"] not in [m["text"] for m in said]
+    assert server.http("POST", "/api/interactions", [chat], key=both).json["accepted"] == 1
+
+
 def test_a_moderator_is_an_admin_for_chat(server):
     key = create(server, role="admin", scopes=["chat"])["key"]
     assert server.http("PUT", "/api/chat/general/mutes/ann", {"seconds": 1}, key=key).status == 204

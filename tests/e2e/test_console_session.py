@@ -200,3 +200,60 @@ def test_the_page_for_visitors_is_a_matter_of_settings(short_tmp):
     refused = server.run("serve", "--data-dir", str(folder), "--listen", "127.0.0.1:0", check=False, timeout=30,
                          env={"SKIRMISH_SITE_SHOWS": "ads"})
     assert refused.returncode != 0 and "no part `ads`" in refused.stderr
+
+
+def noted(server, key_id, wanted):
+    """What the audit log has of logging in and out with a key, the newest first, once there are so many."""
+    def look():
+        found = [c for c in server.http("GET", f"/api/audit?route={PATH}&limit=1000").json["items"] if c["key_id"] == key_id]
+        return found if len(found) >= wanted and all(c["status"] for c in found) else None
+    return wait_until(look, 20, f"{wanted} notes of {key_id}")
+
+
+def test_logging_in_and_out_is_noted_also_in_vain(own_server):
+    server = own_server
+    key_id, key = new_key(server, "viewer")
+    answer, cookie = log_in(server, key)
+    gone = server.http("DELETE", PATH, key=None, headers=as_page(server, cookie))
+    wrong = key[:-1] + ("0" if key[-1] != "0" else "1")
+    refused = server.http("POST", PATH, {"key": wrong}, key=None)
+    foreign = server.http("POST", PATH, {"key": key}, key=None, headers={"Origin": "https://evil.example"})
+    assert (gone.status, refused.status, foreign.status) == (204, 401, 403)
+    notes = noted(server, key_id, 4)
+    assert [(c["method"], c["status"]) for c in reversed(notes)] == [("POST", 201), ("DELETE", 204), ("POST", 401), ("POST", 403)]
+    assert [c["request_id"] for c in reversed(notes)] == [a.headers["X-Request-Id"] for a in (answer, gone, refused, foreign)]
+    assert {c["address"] for c in notes} == {"127.0.0.1"} and {c["label"] for c in notes} == {"the viewer"}
+    # A key of a game server, and what is no key: whose it is says only what has a key's form.
+    game_id, game = new_key(server, "server")
+    assert server.http("POST", PATH, {"key": game}, key=None).status == 403
+    assert noted(server, game_id, 1)[0]["status"] == 403
+    for text in ("hunter2", key.upper(), key[3:], "sk_" + "secret_word_" + "_" + "0" * 64):
+        assert server.http("POST", PATH, {"key": text}, key=None).status == 401
+    assert len(noted(server, "", 4)) == 4
+    everything = json.dumps(server.http("GET", "/api/audit?limit=1000").json) + server.log_text()
+    for secret in (key.split("_")[2], wrong.split("_")[2], game.split("_")[2], "hunter2", "secret_word"):
+        assert secret not in everything
+
+
+def test_failed_logins_are_few_and_lock_nobody_out(own_server):
+    server = own_server
+    key_id, key = new_key(server, "viewer")
+    wrong = key[:-1] + ("0" if key[-1] != "0" else "1")
+    failed = [server.http("POST", PATH, {"key": wrong}, key=None, headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(14)]
+    assert [a.status for a in failed] == [401] * 10 + [429] * 4
+    assert failed[-1].json["code"] == "rate_limited" and 30 <= int(failed[-1].headers["Retry-After"]) <= 60
+    log_in(server, key)
+    assert len(noted(server, key_id, 11)) == 11, "those that came too fast are not noted"
+
+
+def test_logins_of_an_address_and_of_a_key_are_limited(own_server):
+    server = own_server
+    _, key = new_key(server, "viewer")
+    statuses = [server.http("POST", PATH, {"key": f"x{n}"}, key=None, headers={"X-Forwarded-For": "198.51.100.9"}).status for n in range(130)]
+    assert statuses[:10] == [401] * 10 and set(statuses[10:]) == {429}
+    last = server.http("POST", PATH, {"key": key}, key=None, headers={"X-Forwarded-For": "198.51.100.9"})
+    assert last.status == 429 and "console-address" in last.json["detail"]
+    many = [server.http("POST", PATH, {"key": key}, key=None, headers={"X-Forwarded-For": f"203.0.113.{n}"}) for n in range(140)]
+    assert [a.status for a in many[:100]] == [201] * 100
+    assert many[-1].status == 429 and "console-key" in many[-1].json["detail"]
+    assert server.http("GET", "/api/keys", key=key).status == 200, "the key itself works"

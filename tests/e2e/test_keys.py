@@ -130,7 +130,7 @@ def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
         r.delete(name)
         r.rpush(name, "text")
         refused = server.http("POST", "/api/interactions", [attack(a, b, 1), *needing])
-        assert refused.status == 500 and state(server, b)["hp"] == hp, (name, refused)
+        assert refused.status == 503 and state(server, b)["hp"] == hp, (name, refused)
         assert f"the key {name} holds a list" in server.log_text()
         # An operator mends it, and the server goes on by itself.
         r.delete(name)
@@ -146,13 +146,13 @@ def test_another_type_under_a_key_that_all_share_changes_nothing(own_server):
     hp -= 1
     r.set("attacks:pending", "1.5")
     refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
-    assert refused.status == 500 and state(server, b)["hp"] == hp, refused
+    assert refused.status == 503 and state(server, b)["hp"] == hp, refused
     r.delete("attacks:pending")
     slice_now = "activity:" + r.zrange("activity:open", 0, -1)[-1]
     r.delete(slice_now)
     r.rpush(slice_now, "text")
     refused = server.http("POST", "/api/interactions", [attack(a, b, 1)])
-    assert refused.status == 500 and state(server, b)["hp"] == hp, refused
+    assert refused.status == 503 and state(server, b)["hp"] == hp, refused
     r.delete(slice_now)
     # One board that is damaged refuses what needs it, and nothing else.
     r.delete("leaderboard:global")

@@ -191,11 +191,8 @@ def complaints(answer, method, operation, document):
     return [f"{status}: {fault}" for fault in faults(body, schema, document)]
 
 
-@pytest.fixture(scope="module")
-def world(short_tmp):
-    """A server with a little of everything in it, its document, and credentials of each role."""
-    server = Server(short_tmp / unique("openapi")).start()
-    document = server.http("GET", "/openapi.json", key=None).json
+def populate(server):
+    """A little of everything, where it is not there yet. The ids of a message and of a task."""
     for name in ("ann", "bob"):
         server.http("POST", "/api/players", {"player_id": name, "name": name})
     server.http("POST", "/api/levels", {"level_id": "l1", "name": "One"})
@@ -211,12 +208,21 @@ def world(short_tmp):
     said = server.http("POST", "/api/chat/general/messages", {"from": "ann", "text": "hello"}).json
     server.http("PUT", "/api/players/ann/achievements/first-blood")
     task = server.http("POST", "/api/tasks", {"name": "sleep", "args": [0]}).json["id"]
+    server.http("PUT", "/api/bans/network/203.0.113.0-24", {"reason": "x", "expires_in_s": 3600})
+    return said["id"], task
+
+
+@pytest.fixture(scope="module")
+def world(short_tmp):
+    """A server with a little of everything in it, its document, and credentials of each role."""
+    server = Server(short_tmp / unique("openapi")).start()
+    document = server.http("GET", "/openapi.json", key=None).json
+    said, task = populate(server)
     keys = {"nobody": {}, "admin": {"X-API-Key": server.key}}
     for role in ("server", "viewer"):
         made = server.run("apikey", "--data-dir", str(server.data_dir), "create", "--role", role).stdout.strip()
         keys[role] = {"X-API-Key": made}
-    server.http("PUT", "/api/bans/network/203.0.113.0-24", {"reason": "x", "expires_in_s": 3600})
-    ids = ["ann", "bob", "l1", "j1", "b1", "general", "first-blood", "sword", "c1", said["id"], task, "nonesuch",
+    ids = ["ann", "bob", "l1", "j1", "b1", "general", "first-blood", "sword", "c1", said, task, "nonesuch",
            "player", "network", "203.0.113.0-24"]
     yield server, document, keys, ids
     server.stop()

@@ -240,6 +240,49 @@ def test_bad_credentials_and_unknown_paths_count(limited, put):
     assert limited.http("GET", "/healthz", key=None).status == 200
 
 
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+BAD_KEY = b"X-API-Key: sk_" + b"0" * 12 + b"_" + b"0" * 64 + b"\r\n"
+
+
+@pytest.mark.parametrize("request_bytes, status", [
+    (b"GET /api/players/%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"GET /api/leaderboards/a%20b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET /api/players/%zz HTTP/1.1\r\nHost: x\r\n" + BAD_KEY + b"\r\n", 400), (b"GET /none HTTP/1.1\r\nHost: x\r\n" + BAD_KEY + b"\r\n", 404),
+    (b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n", 404), (b"PATCH /docs HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    (b"GET /api/leaderboards/active?x=%FF HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET /api/rate-limits HTTP/1.1\r\nHost: x\r\n" + BAD_KEY + b"\r\n", 401), (b"PUT /api/rate-limits/%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    (b"GET /api/ws HTTP/1.1\r\nHost: x\r\n\r\n", 426), (b"GET /api/ws HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"\r\n", 400),
+    (b"POST /api/ws HTTP/1.1\r\nHost: x\r\n" + UPGRADE + b"\r\n", 405),
+    (b"GET /api/ws?x=%FF HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + UPGRADE + b"\r\n", 400),
+    (b"GET /api/ws HTTP/1.1\r\nHost: x\r\nOrigin: http://evil.example\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" + BAD_KEY + UPGRADE + b"\r\n", 403),
+    (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400), (b"nonsense\r\n\r\n", 400),
+    (b"GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    (b"GET / HTTP/1.1\r\nHost: x\r\nx: " + b"y" * 70_000 + b"\r\n\r\n", 431)],
+    ids=[f"n{n}" for n in range(20)])
+def test_whatever_is_wrong_with_a_request_it_counts(limited, put, request, request_bytes, status):
+    """By the address of its connection, whatever credential it shows; no other address suffers."""
+    put(unique("all"), routes=["*"], by="address", rate_per_s=0.001, burst=3)
+    number = 20 + int(request.node.callspec.id[1:])
+
+    def ask(source, sent=request_bytes):
+        with RawClient(limited, source=source) as peer:
+            try:
+                peer.send(sent)
+            except ConnectionError:
+                pass
+            return peer.response()
+    answers = [ask(f"127.0.1.{number}") for _ in range(5)]
+    assert [a[0] for a in answers] == [status] * 3 + [429] * 2, answers
+    assert json.loads(answers[-1][2])["code"] == "rate_limited" and int(answers[-1][1]["retry-after"]) > 900
+    fine = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert ask(f"127.0.1.{number}", fine)[0] == 429 and ask(f"127.0.2.{number}", fine)[0] == 200
+
+
+def test_who_may_ask_is_not_counted_by_a_route_that_is_not_limited(limited, put):
+    put(unique("all"), routes=["*"], by="address", rate_per_s=0.001, burst=1)
+    assert [limited.http("GET", "/api/rate-limits").status for _ in range(5)] == [200] * 5
+    assert [limited.http("GET", "/healthz", key=None).status for _ in range(5)] == [200] * 5
+
+
 def test_the_fast_path_is_limited_when_asked_to(limited, put):
     limited.http("GET", "/server/status", key=None)
     assert limited.http("GET", "/server/status", key=None).headers["RateLimit"] is None
@@ -317,7 +360,9 @@ def test_a_change_takes_what_is_missing_from_the_configuration(limited, put):
     ("fresh", {"routes": ["*"], "burst": 5}, "rate"), ("fresh", {"rate_per_s": 5, "burst": 5}, "routes"),
     ("a.b", {"routes": ["*"], "rate_per_s": 5, "burst": 5}, "name"), ("x" * 33, {"routes": ["*"], "rate_per_s": 5, "burst": 5}, "name"),
     ("fresh", {"routes": ["*"], "by": "key", "roles": ["player"], "rate_per_s": 5, "burst": 5}, "role player"),
-    ("logins", {"burst": "many"}, "burst")])
+    ("logins", {"burst": "many"}, "burst"), ("logins", {"routes": ["!GET /docs"]}, "what is limited"),
+    ("logins", {"routes": ["GET /docs", "!GET /docs"]}, "left out"), ("logins", {"rate_per_s": 1e-6, "burst": 1_000_000_000}, "366 days: 31 here"),
+    ("logins", {"rate_per_s": 0.001, "burst": 32_000}, "366 days: 31622 here")])
 def test_bad_limits_are_refused(limited, name, members, wanted):
     answer = limited.http("PUT", f"/api/rate-limits/{name}", members)
     assert answer.status == 400 and (wanted in answer.body.decode() or "one of" in answer.body.decode()), answer
@@ -385,6 +430,8 @@ def test_limits_hold_while_redis_is_frozen(own_server):
     ("rate_limits.login.burst=5", "did you mean `logins`?"),
     ("rate_limits.logins.rate=soon", "must be a rate"),
     ("rate_limits.logins.routes=POST /api/sesions", "did you mean `POST /api/sessions`?"),
+    ("rate_limits.logins.routes=!POST /api/sessions", "not only what is left out"),
+    ("rate_limits.logins.burst=1000000000", "burst must be at most what the rate gives in 366 days: 632448000 here"),
     ("rate_limits.logins.by=player", "role anonymous cannot be limited by player"),
     ("rate_limit.logins.burst=5", "unknown setting")])
 def test_a_wrong_setting_stops_the_start(short_tmp, setting, wanted):
@@ -408,3 +455,35 @@ def test_the_configuration_sets_limits(short_tmp):
         assert answers[:2] == [200, 200] and 429 in answers
     finally:
         s.stop()
+
+
+def test_a_lease_takes_no_more_than_the_bucket_can_do_without(limited, put):
+    """Of a bucket so small, or so slow, a lease that is lost would be a part that somebody misses."""
+    put(unique("slow"), routes=["GET /docs"], by="address", rate_per_s=0.01, burst=10_000, lease_tokens=5_000, lease_ttl_ms=10)
+    left = [fields_of(limited.http("GET", "/docs", key=None, headers={"X-Forwarded-For": "198.51.100.77"}))[1] for _ in range(5)]
+    names = [n for n in left[0] if n.startswith("slow")]
+    assert [item[names[0]]["r"] for item in left] == [9_999, 9_998, 9_997, 9_996, 9_995], "each pause of 10 ms would lose a lease"
+
+
+def test_what_else_lies_where_the_limits_do_is_set_aside(own_server):
+    """The limits of before stay in force; an operator is told, and it goes on by itself once that is removed."""
+    server, redis = own_server, own_server.redis()
+    assert server.http("PUT", "/api/rate-limits/docs", {"routes": ["GET /docs"], "rate_per_s": 0.01, "burst": 2}).status == 200
+    wait_until(lambda: all("docs" in server.http("GET", "/api/rate-limits").body.decode() for _ in range(8)), 10, "the limit everywhere")
+    kept = redis.hgetall("ratelimit@policies")
+    for plant in (lambda: redis.set("ratelimit@policies", "text"), lambda: redis.rpush("ratelimit@policies", "x"),
+                  lambda: redis.zadd("ratelimit@policies", {"docs": 1}), lambda: redis.xadd("ratelimit@policies", {"docs": "{}"})):
+        redis.delete("ratelimit@policies")
+        plant()
+        for method, body in (("PUT", {"burst": 50}), ("DELETE", None)):
+            refused = server.http(method, "/api/rate-limits/logins", body)
+            assert refused.status == 409 and "ratelimit@policies" in refused.json["detail"], refused
+        assert "docs" in [p["name"] for p in server.http("GET", "/api/rate-limits").json["items"]]
+    wait_until(lambda: "key_damaged key=ratelimit@policies" in server.log_text(), 10, "the log")
+    redis.delete("ratelimit@policies")
+    junk = {"a": "{", "b": "[]", "c": '{"burst": 5}', "d.e": kept["docs"], "f": '{"routes": ["*"], "rate_per_s": 1e-6, "burst": 1000000000}'}
+    redis.hset("ratelimit@policies", mapping={**kept, **junk})
+    wait_until(lambda: all(f"rate_limit_ignored policy={name}" in server.log_text() for name in junk), 10, "the log")
+    assert server.http("PUT", "/api/rate-limits/logins", {"burst": 50}).json["source"] == "live"
+    listed = {p["name"]: p["source"] for p in server.http("GET", "/api/rate-limits").json["items"]}
+    assert listed["docs"] == "live" and not set(junk) & set(listed)

@@ -4,7 +4,7 @@ import {growth} from '../src/lib/counters';
 import {advance, sumOfLast, timesOf} from '../src/lib/metrics';
 import {parseMetrics, quantile, sumOf} from '../src/lib/prometheus';
 import {checksOf, worstOf, type Facts} from '../src/lib/verdict';
-import {isOperators, merged} from '../src/pages/now';
+import {firstFailures, isOperators, merged} from '../src/pages/now';
 
 const well: Facts = {
   ready: {ready: true, redis: 'ok', sql: 'ok'},
@@ -79,4 +79,14 @@ test('what game servers report is not an operator’s action', () => {
 });
 test('the same thing done again is one line', () => {
   assert.deepEqual(merged([{at: '2', text: 'a'}, {at: '1', text: 'a'}, {at: '0', text: 'b'}]), [{at: '2', text: 'a', times: 2}, {at: '0', text: 'b'}]);
+});
+test('of failures of one kind the first is told', () => {
+  const found = firstFailures([
+    {name: 'mail', exception: "TimeoutError('x')", ended: '2026-01-01T00:00:09Z'},
+    {name: 'mail', exception: "ValueError('y')", ended: '2026-01-01T00:00:05Z'},
+    {name: 'mail', exception: "TimeoutError('z')", date_done: '2026-01-01T00:00:02Z'},
+    {name: 'mail', exception: 'no time'},
+  ]);
+  assert.deepEqual(found.map(({at}) => at), ['2026-01-01T00:00:02Z', '2026-01-01T00:00:05Z']);
+  assert.ok(found[0]!.text.includes('mail') && found[0]!.text.includes('TimeoutError'));
 });
