@@ -126,6 +126,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
     if (was_used && who.as >= http::role::server) verifier_.note_use(who.id);
     if (who.as == http::role::player) sessions_->sessions().note_use(who.id, who.session, was_used);
   });
+  if (is_first_) flushes_.emplace(shared.redis, "skirmish-flush");
   add_features(shared);
 }
 
@@ -181,9 +182,9 @@ void app_thread::add_features(const shared_parts& shared) {
                                     chat_settings_of(c))
                    .chat();
   f.add<status::feature>(shared.status, c, time, metrics);
-  auto& game_events =
-      f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
-                                   interactions_settings_of(c, players, levels, limits));
+  auto& game_events = f.add<interactions::feature>(
+      io_, redis_, commits_.client(), flushes_ ? &flushes_->client() : nullptr, keys, time, metrics,
+      interactions_settings_of(c, players, levels, limits));
   f.add<game_servers::feature>(
       io_, game_events.events(), redis_, keys, time,
       [&accounts](std::string id, std::string name) {
@@ -205,10 +206,8 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
   f.add<live_metrics::feature>(
       io_, redis_, time, metrics,
-      live_metrics::redis_sources{
-          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
-          [&game_events] { return game_events.attacks().oldest_pending(); },
-          positions::positions_key(keys)},
+      live_metrics::redis_sources{[&game_events] { return game_events.pending_figures(); },
+                                  positions::positions_key(keys)},
       shared.recent_samples);
   f.add<health::feature>(
       redis_, keys.key("ready"), db, metrics, shared.prepared, [&threads = shared.threads] {
@@ -262,6 +261,7 @@ awaitable<bool> app_thread::is_still_admitted(http::principal who) {
 
 void app_thread::start() {
   commits_.start();
+  if (flushes_) flushes_->start();
   connections_.keep_running("redis", [this] { return redis_.run(); });
   connections_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   // Shared by all threads, and it asks twice per second: one is enough.
@@ -278,6 +278,7 @@ void app_thread::stop() {
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
   commits_.stop();
+  if (flushes_) flushes_->stop();
   io_.drop_waiting();
 }
 

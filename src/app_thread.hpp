@@ -92,6 +92,7 @@ class app_thread {
 
   event_loop io_{1};
   redis::threaded_client commits_;
+  std::optional<redis::threaded_client> flushes_;  // on the first of the server's threads
   task_group group_{io_};
   task_group connections_{io_};  // to Redis: they end after the others, which say goodbye
   task_group control_{io_};

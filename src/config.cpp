@@ -278,9 +278,12 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
       "interactions.log_age", FIELD(interactions.log_age), 0s, 90 * 24h,
       "how long entries are kept in the stream `interactions`; 0: as long as the limit lets");
   t.number("interactions.actions_limit", FIELD(interactions.actions_limit), 0, 1'000,
-           "last actions kept a player");
+           "last actions kept per player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("interactions.settle_within", FIELD(interactions.settle_within), 1s, 10min,
+             "age of acknowledged writes from which on new events are slowed down until those are "
+             "under their own keys");
   t.text("ingest.origin", FIELD(ingest.origin),
          "where the origin of game servers' maps lies: latitude,longitude");
   t.bytes(

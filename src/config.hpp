@@ -78,13 +78,14 @@ struct config {
   } db;
 
   struct {
-    std::int64_t batch_limit = 10'000;              // events in one request
-    std::int64_t commit_limit = 50'000;             // events in one commit; more than a request's
-    std::int64_t queue_limit = 200'000;             // events waiting for a commit, per thread
-    std::int64_t log_limit = 1'000'000;             // entries kept in the stream `interactions`
-    std::chrono::milliseconds log_age{86'400'000};  // entries older than that go; 0: none does
-    std::int64_t actions_limit = 20;                // last actions kept a player
-    std::int64_t event_ids_limit = 1'000'000;       // event ids remembered for 10 to 20 minutes
+    std::int64_t batch_limit = 10'000;               // events in one request
+    std::int64_t commit_limit = 50'000;              // events in one commit; more than a request's
+    std::int64_t queue_limit = 200'000;              // events waiting for a commit, per thread
+    std::int64_t log_limit = 1'000'000;              // entries kept in the stream `interactions`
+    std::chrono::milliseconds log_age{86'400'000};   // entries older than that go; 0: none does
+    std::int64_t actions_limit = 20;                 // last actions kept per player
+    std::int64_t event_ids_limit = 1'000'000;        // event ids remembered for 10 to 20 minutes
+    std::chrono::milliseconds settle_within{5'000};  // older pending writes slow new events down
   } interactions;
 
   // Live logs of game servers (docs/game-servers.md).

@@ -28,6 +28,7 @@ interactions::engine_settings engine_settings_of(const config& c, players::servi
   s.committer.commit.slice_length = window_settings_of(c).slice;
   s.committer.replicas_acked = static_cast<std::size_t>(c.redis.replicas_acked);
   s.committer.replica_lag_limit = c.redis.replica_lag_limit;
+  s.settle_within = c.interactions.settle_within;
   s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;

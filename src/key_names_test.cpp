@@ -138,7 +138,9 @@ std::vector<builder> builders_without_ids() {
       {"pending bytes", 0, [](auto& k, auto&) { return interactions::pending_bytes_key(k); }},
       {"pending 0", 0, [](auto& k, auto&) { return interactions::pending_key(k, 0); }},
       {"pending 31", 0, [](auto& k, auto&) { return interactions::pending_key(k, 31); }},
-      {"attack filer", 0, [](auto& k, auto&) { return interactions::attack_filer_key(k); }},
+      {"pending index", 0, [](auto& k, auto&) { return interactions::pending_index_key(k, 7); }},
+      {"attack fence", 0, [](auto& k, auto&) { return interactions::attack_fence_key(k); }},
+      {"attack flusher", 0, [](auto& k, auto&) { return interactions::attack_flusher_key(k); }},
       {"log", 0, [](auto& k, auto&) { return interactions::log_key(k); }},
       {"event ids", 0, [](auto& k, auto&) { return k.key("eventdigests:2833333"); }},
       {"status", 0, [](auto& k, auto&) { return status::document_key(k); }},
@@ -153,9 +155,9 @@ std::vector<builder> builders_without_ids() {
       {"unacked", 0, [](auto& k, auto&) { return task_keys(k).unacked(); }},
       {"unacked index", 0, [](auto& k, auto&) { return task_keys(k).unacked_index(); }},
   };
-  for (const auto* what : {"pending", "filing", "filed", "bytes", "filer"})
+  for (const auto* what : {"pending", "filing", "filed", "bytes", "since", "filer"})
     out.push_back({fmt::format("acts {}", what), 0,
-                   [=](auto& k, auto&) { return interactions::acts_key(k, what); }});
+                   [=](auto& k, auto&) { return interactions::pending_activity_key(k, what); }});
   for (const auto* name : {"workers", "eta", "dead", "revoked", "paused", "chords", "beat",
                            "beat:last", "beat:leader", "doctor", "history:all"})
     out.push_back({name, 0, [=](auto& k, auto&) { return task_keys(k).own(name); }});

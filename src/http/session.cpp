@@ -99,13 +99,13 @@ std::string next_request_id() {
   return fmt::format(FMT_COMPILE("{}-{:x}"), prefix, next++);
 }
 
-// The Date field's line (RFC 9110, section 6.6.1), made once per second and thread.
 buffer_share::standing standing_of(const exchange& x, const route* to) {
   if (x.who.as != role::anonymous) return buffer_share::standing::known;
   const bool is_operations = to && to->cost == 0;
   return is_operations ? buffer_share::standing::operations : buffer_share::standing::unknown;
 }
 
+// The Date field's line (RFC 9110, section 6.6.1), made once per second and thread.
 std::string_view date_line() {
   thread_local std::string line;
   thread_local std::time_t made_for = -1;

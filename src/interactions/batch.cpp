@@ -255,7 +255,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) {
                    settings.game.rules(),
                    settings.leaves_pending ? "1" : "0",
                    std::to_string(settings.attacks_pending_limit),
-                   std::to_string(settings.acts_pending_limit),
+                   std::to_string(settings.activity_pending_limit),
                    "0",
                    body.take()};
   std::ranges::move(texts, std::back_inserter(out.arguments));

@@ -1,10 +1,11 @@
-// One commit in the making: frames gathered, their events folded a player, a pair and a board, and
-// the arguments of commit.lua. Pure: it knows neither Redis nor time.
+// One commit in the making: frames gathered, their events aggregated per player, pair and board,
+// and the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
 #include "game_settings.hpp"
+#include "interactions/domain_events.hpp"
 #include "interactions/events.hpp"
-#include "interactions/game_fold.hpp"
+#include "interactions/flush_pace.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -79,11 +80,12 @@ struct commit_settings {
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
   // Spares Redis what can wait: renews the profiles that `refreshes_profile` names, not all, and
-  // leaves attack records (attack_records.hpp) and what players did (pending_acts.hpp) pending, up
-  // to so many bytes in all.
+  // leaves attack records (attack_records.hpp) and activity (pending_activity.hpp) pending.
   bool leaves_pending = false;
-  std::int64_t attacks_pending_limit = std::int64_t{1} << 30;
-  std::int64_t acts_pending_limit = std::int64_t{1} << 28;
+  // Bytes of pending attack records from which on a commit is refused, and of pending activity from
+  // which on it is counted at once all the same.
+  std::int64_t attacks_pending_limit = pending_limit_bytes;
+  std::int64_t activity_pending_limit = std::int64_t{1} << 28;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;
   game_settings game;
@@ -114,8 +116,8 @@ class batch {
   // Folds the events into what commit.lua is told. `now` is the server's time.
   commit_request request(const commit_settings& settings, timestamp now);
 
-  // Takes out what the commit did not apply: game events by their number (see game_fold.hpp), and
-  // the scores of the last request() by their entry.
+  // Takes out what the commit did not apply: game events by their number (see domain_events.hpp),
+  // and the scores of the last request() by their entry.
   void take_back(const std::vector<verdict_on_event>& verdicts,
                  const std::set<std::size_t>& refused_scores = {});
 

@@ -28,8 +28,8 @@ const redis::script commit_script{
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
 #include "activity/open_slice.lua.inc"
-#include "interactions/file_acts.lua.inc"
-#include "interactions/file_attacks.lua.inc"
+#include "interactions/flush_activity.lua.inc"
+#include "interactions/flush_attacks.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
 };
@@ -38,6 +38,7 @@ constexpr std::uint64_t in_flight_limit = 2;
 constexpr std::chrono::duration<double> load_memory{3};  // an event counts e times less each
 
 const error maybe_done{errc::deadline_exceeded, "not confirmed; it may have been done"};
+const error too_much_pending{errc::unavailable, "too much is waiting to be settled; try again"};
 const error redis_down{errc::unavailable, "the store is down; try again"};
 
 // A function of its own: g++ 12 miscompiles the list of fields in a coroutine.
@@ -207,6 +208,9 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       co_await amend(b, *last.reply);
       request = {};
       maybe_applied = false;
+    } else if (last.reply && is_due && (*last.reply)[0].as_string() == "full") {
+      b.fail(too_much_pending);
+      co_return;
     } else if (last.reply && is_due) {
       const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
       if (std::cmp_greater(found, committed_))

@@ -41,7 +41,7 @@ struct committer_settings {
   std::int64_t small_commit_limit = 64;
   double busy_from = 90'000;
   // So is one commit with more events than this, of at least so many streams: they wait for Redis.
-  std::int64_t backlog_events = 1'000;
+  std::int64_t backlog_events = 200;
   std::int64_t backlog_streams = 8;
   // How long a batch of which nothing was sent waits for Redis before it is refused.
   std::chrono::milliseconds patience{2'000};
@@ -64,6 +64,9 @@ class committer {
   awaitable<void> write(batch b);
   [[nodiscard]] bool has_room() const noexcept;
   [[nodiscard]] std::uint64_t in_flight() const noexcept { return next_ticket_ - serving_; }
+
+  // Whether the last batch was written under load (committer_settings).
+  [[nodiscard]] bool leaves_pending() const noexcept { return settings_.commit.leaves_pending; }
 
   // Waits until Redis holds everything that was confirmed, after it was away. Throws unavailable.
   awaitable<void> catch_up();

@@ -2,6 +2,7 @@
 
 #include "core/event.hpp"
 #include "core/parse.hpp"
+#include "interactions/flush_pace.hpp"
 #include "interactions/interactions_keys.hpp"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
 constexpr auto caller_patience = 10s;
+constexpr steady::duration rest_limit = 500ms;
 constexpr double overlap_after = 0.5;  // of the time that a commit is expected to take
 
 const redis::script claim_script{
@@ -151,9 +153,22 @@ awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events
   duration_.observe(std::chrono::duration<double>(now - start).count());
   pace_ = std::chrono::duration<double>(now - began_) / std::max<std::size_t>(events, 1);
   under_way_.pop_front();
+  if (committer_.leaves_pending()) rest(now - began_);
   began_ = now;
   wake_.set();
   if (has_completions && completed_) completed_();
+}
+
+// Nothing is committed while too much is pending; otherwise the rest grows with its age.
+void engine::rest(steady::duration after) {
+  if (!pending_) return;
+  pending_->note_load();
+  const auto known = pending_->state();
+  if (!known) return;
+  const auto times = rest_after_commit(pending_->age(), settings_.settle_within, known->bytes());
+  auto wait = std::chrono::duration_cast<steady::duration>(times * after);
+  if (known->bytes() >= pending_limit_bytes) wait = rest_limit;
+  rests_until_ = steady::now() + std::min<steady::duration>(wait, rest_limit);
 }
 
 // A second commit goes when the first has had half of the time that it is expected to take: late
@@ -165,10 +180,12 @@ steady::time_point engine::next_commit_at() const {
   if (committer_.replicas_are_behind()) return now;
   // Room that comes back without a commit's end is found by a look now and then.
   if (!committer_.has_room()) return now + 5ms;
-  if (under_way_.empty()) return now;
+  const auto earliest = std::max(now, rests_until_);
+  if (under_way_.empty()) return earliest;
   if (queued_events_ < settings_.overlap_from) return now + 1h;
   const auto expected = pace_ * static_cast<double>(under_way_.front());
-  return began_ + std::chrono::duration_cast<steady::duration>(overlap_after * expected);
+  return std::max(rests_until_,
+                  began_ + std::chrono::duration_cast<steady::duration>(overlap_after * expected));
 }
 
 void engine::stop() {

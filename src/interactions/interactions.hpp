@@ -10,6 +10,7 @@
 #include "interactions/event_text.hpp"
 #include "interactions/events.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "interactions/pending_watch.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
@@ -30,6 +31,8 @@ struct engine_settings {
   // queue is better gathered than sent at once.
   std::size_t overlap_from = 256;
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
+  // Age of pending writes at which commits give way to the flushers (flush_pace.hpp).
+  std::chrono::milliseconds settle_within{5'000};
 };
 
 struct stream_claim {
@@ -59,6 +62,9 @@ class engine {
   // Frames of the writer before are refused from now on. forbidden: it belongs to another owner.
   awaitable<result<stream_claim>> claim(std::string stream_id, std::string owner);
 
+  // Slows down by what this knows, which must outlive the engine.
+  void slow_down_by(pending_watch& pending) { pending_ = &pending; }
+
   // Commits until stop(); give it to a task_group. Frames still queued then are refused.
   awaitable<void> run();
   void stop();
@@ -66,6 +72,7 @@ class engine {
  private:
   std::vector<frame> take();
   [[nodiscard]] std::chrono::steady_clock::time_point next_commit_at() const;
+  void rest(std::chrono::steady_clock::duration after);
   awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events, bool has_completions);
 
   asio::io_context& io_;
@@ -81,6 +88,9 @@ class engine {
   std::deque<std::size_t> under_way_;            // events of each commit
   std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
   std::chrono::duration<double> pace_{};         // time that the last commit took for each event
+  pending_watch* pending_ = nullptr;
+  std::chrono::steady_clock::time_point
+      rests_until_{};  // so that flushers get their share of Redis
   task_group writes_;
   bool watches_ = false;
   std::function<void()> completed_;

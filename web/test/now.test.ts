@@ -9,7 +9,7 @@ import {firstFailures, isOperators, merged} from '../src/pages/now';
 const well: Facts = {
   ready: {ready: true, redis: 'ok', sql: 'ok'},
   status: {age_seconds: 11, is_fresh: true, interval_seconds: 600, redis: 'up'},
-  commit_p99_ms: 2, events_waiting: 0, unfiled_mb: 0, unfiled_age_s: 0, queues: [], failures: 0, dead_letters: 0, workers: [], window_lag_s: 0, load_failures: 0, slow_readers: 0,
+  commit_p99_ms: 2, events_waiting: 0, pending_mb: 0, pending_age_s: 0, queues: [], failures: 0, dead_letters: 0, workers: [], window_lag_s: 0, load_failures: 0, slow_readers: 0,
 };
 const worst = (changes: Facts) => worstOf(checksOf({...well, ...changes}));
 
@@ -22,7 +22,7 @@ test('what is not known is neither well nor wrong', () => {
   assert.equal(worstOf(checksOf({})), undefined);
 });
 test('the checks stand in the order of the night shift', () => {
-  assert.deepEqual(checksOf(well).map(({name}) => name.slice(6)), ['backends', 'status', 'commits', 'waiting', 'unfiled', 'queues', 'failures', 'dead_letters', 'workers', 'window', 'loads', 'readers']);
+  assert.deepEqual(checksOf(well).map(({name}) => name.slice(6)), ['backends', 'status', 'commits', 'waiting', 'pending', 'queues', 'failures', 'dead_letters', 'workers', 'window', 'loads', 'readers']);
 });
 test('a backend that is down comes first, with its name', () => {
   const found = worst({ready: {ready: false, redis: 'unavailable', sql: 'ok'}, dead_letters: 5000})!;

@@ -23,7 +23,7 @@ bool is_game_event(const event& e) noexcept;
 // The level that must exist for the event, or nothing.
 const std::string* level_of(const event& e) noexcept;
 
-class game_fold {
+class domain_events {
  public:
   void add(const item& i);
   void add(const completion& c);

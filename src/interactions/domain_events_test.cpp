@@ -1,4 +1,4 @@
-#include "interactions/game_fold.hpp"
+#include "interactions/domain_events.hpp"
 
 #include "interactions/batch.hpp"
 
@@ -70,31 +70,31 @@ TEST(game_events, of_players_are_refused) {
   }
 }
 
-TEST(game_fold, marks_the_last_thing_a_player_did) {
+TEST(domain_events, marks_the_last_thing_a_player_did) {
   const trade first{"", "a", "b", {{"x", 1}}, {}, now};
-  game_fold fold;
-  fold.add(first, "{}");
-  fold.add(first, "{}");
-  fold.add(item{"a", "x", 1});
+  domain_events all;
+  all.add(first, "{}");
+  all.add(first, "{}");
+  all.add(item{"a", "x", 1});
   std::vector<std::string> out;
-  fold.append_to(out);
+  all.append_to(out);
   const std::vector<std::string> expected{"3",  "trade", "",  "",      "a", "b",    "0", "{}", "1",
                                           "x",  "1",     "0", "trade", "",  "",     "a", "b",  "1",
                                           "{}", "1",     "x", "1",     "0", "item", "a", "x",  "1"};
   EXPECT_EQ(out, expected);
-  fold.acted("a");
+  all.acted("a");
   out.clear();
-  fold.append_to(out);
+  all.append_to(out);
   EXPECT_EQ(out[17], "0");
 }
 
-TEST(game_fold, asks_for_each_level_once) {
-  game_fold fold;
-  for (const auto* level : {"b", "a", "b"}) fold.add(completion{"", level, "p", 1});
-  EXPECT_EQ(fold.levels(), (std::vector<std::string>{"a", "b"}));
+TEST(domain_events, asks_for_each_level_once) {
+  domain_events all;
+  for (const auto* level : {"b", "a", "b"}) all.add(completion{"", level, "p", 1});
+  EXPECT_EQ(all.levels(), (std::vector<std::string>{"a", "b"}));
 }
 
-TEST(game_fold, reads_verdicts_and_nothing_else) {
+TEST(domain_events, reads_verdicts_and_nothing_else) {
   const auto read = verdicts_of({"ok", "victim killer", "!2 seen", "!3 lacks a gold", "!11 muted"});
   ASSERT_EQ(read.size(), 3U);
   EXPECT_EQ(read[0].first, 2U);

@@ -1,7 +1,8 @@
-#include "interactions/pending_acts.hpp"
+#include "interactions/pending_activity.hpp"
 
 #include "interactions/interactions.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "interactions/pending_state.hpp"
 #include "support/redis_fixture.hpp"
 
 #include <fmt/format.h>
@@ -24,13 +25,13 @@ engine_settings settings_for_tests(std::int64_t pending) {
   s.committer.restore_levels = nobody;
   s.committer.small_commit_limit = 2;
   s.committer.busy_from = 0;
-  s.committer.commit.acts_pending_limit = pending;
+  s.committer.commit.activity_pending_limit = pending;
   return s;
 }
 
 constexpr std::int64_t actions_limit = 3;
 
-class pending_acts_fixture : public testing::redis_fixture {
+class pending_activity_fixture : public testing::redis_fixture {
  protected:
   void TearDown() override {
     if (events) events->stop();
@@ -79,6 +80,7 @@ class pending_acts_fixture : public testing::redis_fixture {
     const auto start = time.now().time_since_epoch() / 60s * 60;
     co_return co_await number("HGET", fmt::format("activity:{}", start), name(player));
   }
+  static awaitable<void> flush(pending_activity& by) { co_await by.flush_all(); }
   // The latitudes of a player's last actions, newest first.
   awaitable<std::vector<std::string>> latitudes(int player) {
     const auto list = co_await redis.command("LRANGE", "actions:" + name(player), 0, -1);
@@ -97,11 +99,11 @@ class pending_acts_fixture : public testing::redis_fixture {
   redis::key_space keys;
   metrics::registry numbers;
   std::optional<engine> events;
-  pending_acts filer{io, redis, keys, time, 60s, actions_limit};
+  pending_activity flusher{redis, keys, time, 60s, actions_limit};
   int step = 0;
 };
 
-TEST_F(pending_acts_fixture, a_big_commit_of_many_streams_is_load_at_once) {
+TEST_F(pending_activity_fixture, a_big_commit_of_many_streams_is_load_at_once) {
   run([this]() -> awaitable<void> {
     co_await start(1 << 20, 2);
     auto s = settings_for_tests(1 << 20).committer;
@@ -125,11 +127,11 @@ TEST_F(pending_acts_fixture, a_big_commit_of_many_streams_is_load_at_once) {
     EXPECT_EQ(co_await left_behind(), 0);
     auto of_two = frames_of({"one", "other"});
     co_await alone.write(std::move(of_two));
-    EXPECT_EQ(co_await left_behind(), 2);  // the acts, and how many bytes they are
+    EXPECT_EQ(co_await left_behind(), 2);  // the activity, and how many bytes they are
   });
 }
 
-TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it_is_filed) {
+TEST_F(pending_activity_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it_is_flushed) {
   run([this]() -> awaitable<void> {
     co_await start(1 << 20, 3);
     const std::vector<int> few{0, 1};
@@ -144,7 +146,7 @@ TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p2"), -1);
     EXPECT_EQ(co_await number("HGET", "player:p0", "lat"), 2) << "its state is not put off";
 
-    co_await filer.file_all();
+    co_await flusher.flush_all();
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 2);
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p2"), 2);
     EXPECT_EQ(co_await in_slice(2), 2);
@@ -156,17 +158,17 @@ TEST_F(pending_acts_fixture, a_small_commit_counts_at_once_and_a_big_one_when_it
   });
 }
 
-TEST_F(pending_acts_fixture, what_else_stands_under_a_players_key_stops_nobody_elses_filing) {
+TEST_F(pending_activity_fixture, what_else_stands_under_a_players_key_stops_nobody_elses_flush) {
   run([this]() -> awaitable<void> {
     co_await start(1 << 20, 60);
     std::vector<int> everybody;
     for (int i = 0; i < 60; ++i) everybody.push_back(i);
-    // Filed by one script when few are pending, in parts when many are.
+    // Flushed by one script when few are pending, in parts when many are.
     for (const int commits : {1, 20}) {
       co_await redis.command("SET", "actions:p1", "not a list");
       const auto before = co_await number("ZSCORE", "leaderboard:active", "p1");
       for (int n = 0; n < commits; ++n) co_await commit(everybody);
-      co_await filer.file_all();
+      co_await flusher.flush_all();
       EXPECT_EQ(co_await left_behind(), 0);
       const auto expected = std::max<std::int64_t>(before, 0) + commits;
       EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p1"), expected)
@@ -180,7 +182,7 @@ TEST_F(pending_acts_fixture, what_else_stands_under_a_players_key_stops_nobody_e
   });
 }
 
-TEST_F(pending_acts_fixture, who_came_to_a_score_first_is_before_the_others) {
+TEST_F(pending_activity_fixture, who_came_to_a_score_first_is_before_the_others) {
   run([this]() -> awaitable<void> {
     co_await start(1 << 20, 4);
     const std::vector<int> first{3, 1, 2};
@@ -189,7 +191,7 @@ TEST_F(pending_acts_fixture, who_came_to_a_score_first_is_before_the_others) {
     co_await commit(first);
     co_await commit(second);
     co_await commit(third);
-    co_await filer.file_all();
+    co_await flusher.flush_all();
     // All but p0 have two, p2 and p3 since the second commit, p1 since the third.
     std::vector<std::int64_t> marks;
     for (const int i : {2, 3, 1})
@@ -199,17 +201,18 @@ TEST_F(pending_acts_fixture, who_came_to_a_score_first_is_before_the_others) {
   });
 }
 
-TEST_F(pending_acts_fixture, two_filers_count_everything_once_and_a_third_ends_what_one_began) {
+TEST_F(pending_activity_fixture,
+       two_flushers_count_everything_once_and_a_third_ends_what_one_began) {
   run([this]() -> awaitable<void> {
     constexpr int count = 900;
     co_await start(1 << 20, count);
     std::vector<int> all;
     for (int i = 0; i < count; ++i) all.push_back(i);
     for (int round = 0; round < 3; ++round) co_await commit(all);
-    // One has taken the acts and counted some when it stops.
-    pending_acts other{io, redis, keys, time, 60s, actions_limit};
+    // One has taken the activity and counted some when it stops.
+    pending_activity other{redis, keys, time, 60s, actions_limit};
     task_group others{io};
-    others.spawn("filer", [&] { return other.file_all(); });
+    others.spawn("flusher", [&] { return flush(other); });
     bool began = false;
     while (!began) began = co_await number("ZSCORE", "leaderboard:active", "p0") == 3;
     others.close();
@@ -218,12 +221,12 @@ TEST_F(pending_acts_fixture, two_filers_count_everything_once_and_a_third_ends_w
     co_await commit(all);
 
     task_group both{io};
-    both.spawn("filer", [&] { return filer.file_all(); });
-    pending_acts third{io, redis, keys, time, 60s, actions_limit};
-    both.spawn("filer", [&] { return third.file_all(); });
+    both.spawn("flusher", [&] { return flush(flusher); });
+    pending_activity third{redis, keys, time, 60s, actions_limit};
+    both.spawn("flusher", [&] { return flush(third); });
     co_await both.wait(10s);
-    co_await filer.file_all();
-    co_await filer.file_all();
+    co_await flusher.flush_all();
+    co_await flusher.flush_all();
     for (int i = 0; i < count; ++i) {
       EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", name(i)), 4) << i;
       EXPECT_EQ(co_await in_slice(i), 4) << i;
@@ -232,14 +235,47 @@ TEST_F(pending_acts_fixture, two_filers_count_everything_once_and_a_third_ends_w
   });
 }
 
-TEST_F(pending_acts_fixture, with_too_much_pending_commits_count_at_once) {
+TEST_F(pending_activity_fixture, says_how_old_the_oldest_is) {
+  run([this]() -> awaitable<void> {
+    co_await start(1 << 20, 60);
+    std::vector<int> everybody;
+    for (int i = 0; i < 60; ++i) everybody.push_back(i);
+    const auto committed = time.now();
+    co_await commit(everybody);
+    time.advance(1s);
+    for (int n = 0; n < 20; ++n) co_await commit(everybody);
+    const auto before = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(before.activity.oldest, committed);
+    EXPECT_GT(before.activity.bytes, 0);
+    EXPECT_EQ(before.age(time.now() + 2s), 3s);
+
+    // Those that come while it is flushed are younger.
+    co_await redis.command("RENAME", "acts:pending", "acts:filing");
+    co_await redis.command("HSET", "acts:filed", "players", 0, "first", 0, "since",
+                           committed.time_since_epoch().count());
+    co_await redis.command("DEL", "acts:since");
+    time.advance(5s);
+    co_await commit(everybody);
+    const auto meanwhile = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(meanwhile.activity.oldest, committed);
+    EXPECT_TRUE(co_await flusher.flush_all());
+    const auto later = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(later.activity.oldest, time.now());
+    EXPECT_FALSE(co_await flusher.flush_all()) << "little is flushed at once";
+    const auto after = co_await read_pending_state(redis, keys);
+    EXPECT_EQ(after.bytes(), 0);
+    EXPECT_EQ(after.age(time.now()), 0ms);
+  });
+}
+
+TEST_F(pending_activity_fixture, with_too_much_pending_commits_count_at_once) {
   run([this]() -> awaitable<void> {
     co_await start(100, 3);
     const std::vector<int> all{0, 1, 2};
     for (int i = 0; i < 3; ++i) co_await commit(all);
     EXPECT_EQ((co_await redis.command("LLEN", "acts:pending")).as_integer(), 1);
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 2);
-    co_await filer.file_all();
+    co_await flusher.flush_all();
     EXPECT_EQ(co_await number("ZSCORE", "leaderboard:active", "p0"), 3);
   });
 }

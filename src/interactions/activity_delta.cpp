@@ -1,4 +1,4 @@
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 
 #include "core/parse.hpp"
 
@@ -10,7 +10,7 @@
 namespace skirmish::interactions {
 namespace {
 
-// Takes what stands before `end`; nothing when `end` is missing.
+// Takes what stands before `end`; an empty text when `end` is missing.
 std::string_view take(std::string_view& text, char end) {
   const auto at = text.find(end);
   if (at == text.npos) return text = {};
@@ -31,16 +31,16 @@ std::size_t start_of_last_lines(std::string_view text, std::int64_t count) {
 
 }  // namespace
 
-void append_act(std::string& out, const act& a) {
+void append_activity_delta(std::string& out, const activity_delta& a) {
   fmt::format_to(std::back_inserter(out), "{} {} {} {:d} {} {}\n", a.player_id, a.count, a.place,
                  a.keeps_profile, a.lines, a.text.size());
   out += a.text;
 }
 
-bool gathered_acts::add(std::string_view commit_text) {
+bool activity_totals::add(std::string_view commit_text) {
   const auto block = take(commit_text, '\n');
   while (!commit_text.empty()) {
-    act a;
+    activity_delta a;
     a.player_id = take(commit_text, ' ');
     a.count = take_number(commit_text, ' ');
     a.place = take(commit_text, ' ');
@@ -56,7 +56,7 @@ bool gathered_acts::add(std::string_view commit_text) {
   return true;
 }
 
-void gathered_acts::add(std::string_view block, const act& a) {
+void activity_totals::add(std::string_view block, const activity_delta& a) {
   const auto [found, fresh] = index_.try_emplace(std::string(a.player_id), players_.size());
   if (fresh) players_.push_back({found->first, 0, {}, false, 0, {}});
   auto& p = players_[found->second];

@@ -1,4 +1,4 @@
-#include "interactions/game_fold.hpp"
+#include "interactions/domain_events.hpp"
 
 #include "core/parse.hpp"
 
@@ -44,16 +44,16 @@ const std::string* level_of(const event& e) noexcept {
   return c ? &c->level_id : nullptr;
 }
 
-void game_fold::add(const item& i) {
+void domain_events::add(const item& i) {
   events_.push_back({"item", i.player_id, i.name, std::to_string(i.quantity)});
 }
 
-void game_fold::add(const completion& c) {
+void domain_events::add(const completion& c) {
   events_.push_back({"completion", c.id, c.level_id, c.player_id, std::to_string(c.score)});
   levels_.push_back(c.level_id);
 }
 
-void game_fold::add(const trade& t, std::string action) {
+void domain_events::add(const trade& t, std::string action) {
   last_trade_[t.from] = events_.size();
   auto& e = events_.emplace_back();
   e = {"trade", t.key.name, t.key.digest, t.from, t.to, "0", std::move(action)};
@@ -61,18 +61,18 @@ void game_fold::add(const trade& t, std::string action) {
   append_goods(e, t.take);
 }
 
-void game_fold::add(const chat& c) {
+void domain_events::add(const chat& c) {
   events_.push_back({"chat", c.channel, c.from, c.text, to_rfc3339(c.ts)});
 }
 
-std::vector<std::string> game_fold::levels() const {
+std::vector<std::string> domain_events::levels() const {
   auto out = levels_;
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
-void game_fold::append_to(std::vector<std::string>& out) const {
+void domain_events::append_to(std::vector<std::string>& out) const {
   out.push_back(std::to_string(events_.size()));
   for (std::size_t i = 0; i < events_.size(); ++i) {
     const auto first = out.size();

@@ -4,7 +4,7 @@
 -- `records` begins with a line of its own, when their commit was made in ms since 1970. Then comes a line for each:
 -- '<pair> <damage> <ts> <id>', the pair as in its key (interactions_keys.hpp). A record lives `ttl` ms from its commit on; `now` is the present, by the
 -- same kind of clock. Returns how many there were.
-local function file_attacks(prefix, records, now, ttl)
+local function flush_attacks(prefix, records, now, ttl)
   local committed, count = string.match(records, '^%d+'), 0
   local left = ttl - (now - (committed or 0))
   local ms = string.format('%.0f', left)
