@@ -264,7 +264,7 @@ class cache_outage : public ::testing::Test {
   }
   testing::redis_server server{durable()};
   node here{server.config()};
-  source database;
+  cache_test::source database;
 };
 
 TEST_F(cache_outage, memory_is_flushed_and_the_source_answers) {
@@ -310,11 +310,11 @@ TEST_F(cache_outage, an_invalidation_that_redis_missed_is_made_up_for) {
 TEST(cache_failover, what_was_invalidated_last_is_invalidated_at_the_new_master_too) {
   testing::redis_pair pair;
   auto& replica = pair.replica;
-  source database;
+  cache_test::source database;
   node here{pair.config()};
   node elsewhere{pair.config()};
-  cache things(here.store, "things");
-  cache others(elsewhere.store, "things");
+  named_cache things(here.store, "things");
+  named_cache others(elsewhere.store, "things");
   testing::run(here.io, [&]() -> awaitable<void> {
     co_await here.redis.wait_connected(10s);
     co_await here.store.set_key("level:1", "old", 1h);
