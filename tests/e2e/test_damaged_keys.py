@@ -54,14 +54,17 @@ class Damage:
     def __enter__(self):
         for key in self.keys:
             self.kept[key] = (self.redis.dump(key), max(self.redis.pttl(key), 0))
-            self.redis.delete(key)
-            self.plant(self.redis, key)
+            with self.redis.pipeline(transaction=True) as both:  # the server writes meanwhile
+                both.delete(key)
+                self.plant(both, key)
+                both.execute()
 
     def __exit__(self, *_):
         for key, (value, ttl) in self.kept.items():
-            self.redis.delete(key)
-            if value is not None:
-                self.redis.restore(key, ttl, value)
+            if value is None:
+                self.redis.delete(key)
+            else:
+                self.redis.restore(key, ttl, value, replace=True)
 
 
 class World:
@@ -88,7 +91,7 @@ class World:
 
     def operations(self):
         """Those that remove things come last."""
-        order = ["get", "post", "put", "patch", "delete"]
+        order = ["options", "get", "post", "put", "patch", "delete"]
         found = [(verb, path, operation) for path, verbs in self.document["paths"].items() for verb, operation in verbs.items()
                  if (verb, path) not in LEFT_OUT]
         return sorted(found, key=lambda one: (order.index(one[0]), one[1]))
