@@ -27,15 +27,15 @@ struct slow_source {
   std::string name = "Ada";
   int asked = 0;
 
-  awaitable<std::optional<cache_content>> load() {
+  awaitable<std::optional<cache::content>> load() {
     ++asked;
     asio::steady_timer pause(co_await asio::this_coro::executor, 200ms);
     co_await pause.async_wait(use_awaitable);
-    co_return cache_fields{{"name", name}, {"level", "3"}};
+    co_return cache::fields{{"name", name}, {"level", "3"}};
   }
 };
 
-awaitable<void> ask(cache& profiles, slow_source& source, int callers) {
+awaitable<void> ask(cache::named_cache& profiles, slow_source& source, int callers) {
   const auto load = [&source] { return source.load(); };
   for (int i = 0; i < callers; ++i) {
     const auto begin = std::chrono::steady_clock::now();
@@ -46,9 +46,10 @@ awaitable<void> ask(cache& profiles, slow_source& source, int callers) {
   }
 }
 
-awaitable<void> show(redis::client& redis, cache_store& store) {
+awaitable<void> show(redis::client& redis, cache::store& store) {
   co_await redis.wait_connected(5s);
-  cache profiles(store, "profiles", {.ttl = 60min, .as = stored_as::hash});
+  skirmish::cache::named_cache profiles(store, "profiles",
+                                        {.ttl = 60min, .as = skirmish::cache::stored_as::hash});
   slow_source source;
   co_await profiles.invalidate_cache("user:42");
   co_await ask(profiles, source, 3);
@@ -70,7 +71,7 @@ int main() {
   asio::io_context io{1};
   task_group tasks(io);
   redis::client redis(io, *where, "cached_profiles");
-  cache_store store(io, redis, tasks);
+  cache::store store(io, redis, tasks);
   int code = 0;
   tasks.spawn("redis", [&] { return redis.run(); });
   tasks.spawn("show", [&]() -> awaitable<void> {

@@ -3,13 +3,17 @@
 #include "app_thread.hpp"
 #include "builtin_tasks/inner_worker.hpp"
 #include "core/descriptors.hpp"
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "db/migrate.hpp"
+#include "db/world.hpp"
 
 #include <boost/asio/cancel_after.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -26,6 +30,8 @@ using namespace std::chrono_literals;
 
 // A renewed certificate is in force within this time.
 constexpr auto certificate_pause = 10s;
+// The start does not wait longer for a database that is away.
+constexpr auto world_patience = 1s;
 
 // A directory that only this user can read: it holds the admin key and the data.
 void make_data_dir(const std::string& path) {
@@ -66,14 +72,14 @@ T value_or_throw(result<T> r) {
 
 }  // namespace
 
-result<database_config> database_config_of(const config& c) {
-  database_config out;
+result<db::config> database_config_of(const config& c) {
+  db::config out;
   if (!c.db.url.empty()) {
-    auto parsed = parse_database_url(c.db.url);
+    auto parsed = db::parse_database_url(c.db.url);
     if (!parsed) return error{errc::invalid_argument, "db.url: " + parsed.error().message};
     out = std::move(*parsed);
   } else if (!c.db.host.empty()) {
-    out.kind = sql_kind::mysql;
+    out.kind = db::sql_kind::mysql;
     out.host = c.db.host;
     out.port = static_cast<std::uint16_t>(c.db.port);
     out.user = c.db.user;
@@ -101,14 +107,16 @@ result<redis::connection_config> redis_config_of(const config& c) {
   return out;
 }
 
-app::app(config settings, config_sources sources)
+app::app(config settings, config_sources sources, cache::hooks hooks)
     : settings_(std::move(settings)),
       sources_(std::move(sources)),
+      hooks_(std::move(hooks)),
       keys_(value_or_throw(redis::key_space::of_world(settings_.server.world))),
       redis_config_(value_or_throw(redis_config_of(settings_))),
       db_(value_or_throw(database_config_of(settings_))),
       hasher_(static_cast<std::size_t>(settings_.sessions.hash_threads)),
-      stop_requested_(io_, asio::steady_timer::time_point::max()) {
+      game_server_logs_(static_cast<std::size_t>(settings_.ingest.servers_limit)),
+      stop_requested_(io_) {
   metrics_.add_callback("skirmish_start_time_seconds", "When this process started (Unix time).",
                         [at = std::chrono::system_clock::now()] {
                           return std::chrono::duration<double>(at.time_since_epoch()).count();
@@ -135,7 +143,7 @@ void app::run(std::function<void(const std::string&)> on_ready) {
 void app::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
-    stop_requested_.cancel();
+    stop_requested_.set();
   });
 }
 
@@ -167,10 +175,12 @@ awaitable<void> app::main() {
   }
   db_.start();
   co_await refuse_open_doors();
+  co_await refuse_other_world();
   status_ = std::make_unique<status::worker>(settings_, redis_config_, db_, clock_, metrics_,
                                              settings_.status.refresher != 0);
   status_->start();
-  revocations_ = std::make_unique<revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
+  revocations_ =
+      std::make_unique<apikeys::revocation_watch>(io_, redis_config_, keys_, db_, revoked_);
   revocations_->start();
   ban_watch_ = std::make_unique<bans::watch>(io_, redis_config_, keys_, clock_, bans_);
   ban_watch_->start();
@@ -186,10 +196,7 @@ awaitable<void> app::main() {
     }
   });
 
-  while (!stopping_) {
-    error_code ignored;
-    co_await stop_requested_.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!stopping_) co_await stop_requested_.wait();
   log::info("stopping");
   co_await preparing_.wait(30s);
   auto stop_tasks = [this] {
@@ -216,7 +223,7 @@ awaitable<void> app::refuse_open_doors() {
   bool has_key = false;
   std::string why = "no API key exists yet";
   try {
-    api_key_store keys(db_, clock_);
+    apikeys::store keys(db_, clock_);
     has_key = co_await keys.has_admin();
   } catch (const failure&) {
     // Either the database is down or the tables are not there yet; without proof of a key the door
@@ -230,6 +237,37 @@ awaitable<void> app::refuse_open_doors() {
                               at.plain.address().is_loopback() ? settings_.http.tls_listen
                                                                : settings_.http.listen,
                               why));
+}
+
+// Before anything of this world is read or written. Where the database does not answer soon, or has
+// no table for it yet, claim_database() finds out.
+awaitable<void> app::refuse_other_world() {
+  result<void> claimed;
+  const auto ask = [this] { return db::claim_world(db_, settings_.server.world); };
+  try {
+    claimed = co_await asio::co_spawn(io_, ask, asio::cancel_after(world_patience, use_awaitable));
+  } catch (const failure&) {
+  } catch (const boost::system::system_error&) {  // in time
+  }
+  if (!claimed) throw failure(claimed.error().code, claimed.error().message);
+}
+
+awaitable<void> app::claim_database() {
+  while (!stopping_) {
+    result<void> claimed;
+    std::string problem;
+    try {
+      claimed = co_await db::claim_world(db_, settings_.server.world);
+    } catch (const failure& e) {
+      problem = e.what();
+    }
+    if (!claimed) throw failure(claimed.error().code, claimed.error().message);
+    if (problem.empty()) co_return;
+    log::warn("waiting_for_database", {{"error", problem}});
+    asio::steady_timer pause(io_, 1s);
+    error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  }
 }
 
 listen_addresses app::addresses_of_settings() const {
@@ -285,7 +323,9 @@ void app::start_threads() {
                             certificate_.get(),
                             task_overview_,
                             recent_samples_,
-                            sources_};
+                            game_server_logs_,
+                            sources_,
+                            hooks_};
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<app_thread>(shared, at, i));
     at = threads_.front()->addresses();  // port 0: the first one's choice is everyone's
@@ -322,6 +362,7 @@ awaitable<void> app::stop_threads() {
 // What serving needs, retried until the backends are there. /readyz is false meanwhile.
 awaitable<void> app::prepare() {
   co_await migrate_when_reachable();
+  co_await claim_database();
   co_await make_first_key();
   prepared_ = true;
   redis::client probe(io_, redis_config_, "skirmish-start");
@@ -356,14 +397,14 @@ awaitable<void> app::migrate_when_reachable() {
     auto work = [&] {
       try {
         if (!settings_.db.migrate) {
-          const auto pending = pending_migrations(config);
+          const auto pending = db::pending_migrations(config);
           if (!pending.empty())
             throw failure(
                 errc::conflict,
                 fmt::format("{} migrations are pending: run `skirmish migrate`", pending.size()));
           return;
         }
-        migrate(config);
+        db::migrate(config);
       } catch (const failure& e) {
         problem = e.what();
         code = e.code();
@@ -389,11 +430,11 @@ awaitable<void> app::migrate_when_reachable() {
 // The first start makes an admin key and says where it is.
 awaitable<void> app::make_first_key() {
   const auto path = std::filesystem::path(settings_.server.data_dir) / "admin.key";
-  api_key_store keys(db_, clock_);
+  apikeys::store keys(db_, clock_);
   while (!stopping_) {
     try {
       if (co_await keys.has_admin()) co_return;
-      key_wish wish{.role = "admin", .label = "first start"};
+      apikeys::key_wish wish{.role = "admin", .label = "first start"};
       auto made = co_await keys.create(std::move(wish));
       write_secret(path, made.key + "\n");
       log::info("admin_key_written", {{"path", path.string()}});
@@ -408,7 +449,7 @@ awaitable<void> app::make_first_key() {
 }
 
 awaitable<void> app::blocking(std::function<void()> work) {
-  asio::steady_timer done(io_, asio::steady_timer::time_point::max());
+  event done(io_);
   bool finished = false;
   std::exception_ptr problem;
   const std::jthread worker([&] {
@@ -419,13 +460,10 @@ awaitable<void> app::blocking(std::function<void()> work) {
     }
     asio::post(io_, [&] {
       finished = true;
-      done.cancel();
+      done.set();
     });
   });
-  while (!finished) {
-    error_code ignored;
-    co_await done.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (!finished) co_await done.wait();
   if (problem) std::rethrow_exception(problem);
 }
 

@@ -11,10 +11,12 @@
 #include "config_sources.hpp"
 #include "core/asio.hpp"
 #include "core/clock.hpp"
+#include "core/event.hpp"
 #include "core/run_loop.hpp"
 #include "core/task_group.hpp"
 #include "db/database.hpp"
 #include "db/reachability.hpp"
+#include "game_servers/log_states.hpp"
 #include "http/connection_counts.hpp"
 #include "http/tls.hpp"
 #include "live_metrics/series.hpp"
@@ -41,7 +43,7 @@ class inner_worker;
 }
 
 // What the settings say about the backends; invalid_argument names the setting that is wrong.
-result<database_config> database_config_of(const config& c);
+result<db::config> database_config_of(const config& c);
 // The server of redis.url, or the embedded one of the data directory.
 result<redis::connection_config> redis_config_of(const config& c);
 
@@ -49,7 +51,8 @@ class app {
  public:
   // Throws failure when the settings cannot work together.
   // `sources`: where they come from, for operators who ask.
-  explicit app(config settings, config_sources sources = {});
+  // `hooks`: for demonstrations.
+  explicit app(config settings, config_sources sources = {}, cache::hooks hooks = {});
   ~app();
 
   // Brings everything up and serves until stop(). `on_ready` is called once, with the address, when
@@ -64,6 +67,8 @@ class app {
   awaitable<void> main();
   awaitable<void> prepare();
   awaitable<void> migrate_when_reachable();
+  awaitable<void> refuse_other_world();
+  awaitable<void> claim_database();
   awaitable<void> make_first_key();
   awaitable<void> refuse_open_doors();
   void fit_connection_limit();
@@ -77,6 +82,7 @@ class app {
 
   config settings_;
   const config_sources sources_;
+  const cache::hooks hooks_;
   system_clock clock_;
   metrics::registry metrics_;
   redis::key_space keys_;
@@ -85,18 +91,19 @@ class app {
   task_group preparing_{io_};
   std::unique_ptr<redis::embedded_server> embedded_;
   redis::connection_config redis_config_;
-  database db_;
-  sql_reachability sql_{db_};
-  const std::shared_ptr<cache_flights> flights_ = make_cache_flights();
-  revoked_keys revoked_;
-  api_key_verifier verifier_{db_, clock_, revoked_};
-  std::unique_ptr<revocation_watch> revocations_;
+  db::database db_;
+  db::reachability sql_{db_};
+  const std::shared_ptr<cache::flights> flights_ = cache::make_flights();
+  apikeys::revoked_keys revoked_;
+  apikeys::verifier verifier_{db_, clock_, revoked_};
+  std::unique_ptr<apikeys::revocation_watch> revocations_;
   bans::ban_table bans_{clock_};
   std::unique_ptr<bans::watch> ban_watch_;
   sessions::password_hasher hasher_;
   std::unique_ptr<status::worker> status_;
   tasks::overview_board task_overview_;
   live_metrics::recent_samples recent_samples_;
+  game_servers::log_states game_server_logs_;
   std::unique_ptr<http::tls_certificate> certificate_;
   const std::shared_ptr<http::connection_counts> connections_ =
       std::make_shared<http::connection_counts>();
@@ -105,7 +112,7 @@ class app {
   std::string address_;
   std::atomic<bool> prepared_{false};  // migrations applied, first key made
   std::function<void(const std::string&)> on_ready_;
-  asio::steady_timer stop_requested_;
+  event stop_requested_;
   bool stopping_ = false;
   std::exception_ptr problem_;
 };

@@ -11,6 +11,7 @@
 #include "core/run_loop.hpp"
 #include "diagnostics/diagnostics_feature.hpp"
 #include "feature_settings.hpp"
+#include "game_servers/game_servers_feature.hpp"
 #include "health/health_feature.hpp"
 #include "http/openapi.hpp"
 #include "interactions/interactions_feature.hpp"
@@ -45,6 +46,16 @@ void log_left(const task_group& tasks) {
   log::warn("tasks_left_at_shutdown", {{"count", tasks.size()}});
 }
 
+// A level of this name, unless there is one.
+awaitable<void> make_level(levels::service& levels, std::string id, std::string name) {
+  levels::level fresh;
+  fresh.level_id = std::move(id);
+  fresh.name = std::move(name);
+  const auto made = co_await levels.create(std::move(fresh));
+  if (!made && made.error().code != errc::already_exists)
+    throw failure(made.error().code, made.error().message);
+}
+
 // A socket of an operator who may change something is noted first.
 awaitable<void> serve_socket(realtime::gateway& gateway, audit::log& changes, http::exchange& x,
                              http::websocket& socket) {
@@ -64,6 +75,22 @@ awaitable<void> serve_socket(realtime::gateway& gateway, audit::log& changes, ht
   co_await gateway.serve(x, socket);
 }
 
+// The last steps of docs/api.md#deleting.
+awaitable<void> forget_player(interactions::feature& events, activity::window& active,
+                              leaderboards::service& boards, chat::service& chat,
+                              std::string player_id) {
+  co_await events.flush_activity();
+  co_await active.forget_player(player_id);
+  co_await boards.forget_player(player_id);
+  co_await chat.forget_player(player_id);
+}
+
+awaitable<void> forget_level(leaderboards::service& boards, chat::service& chat,
+                             std::string level_id) {
+  co_await boards.delete_level_board(level_id);
+  co_await chat.remove_channel("level:" + level_id);
+}
+
 }  // namespace
 
 app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, std::size_t number)
@@ -74,7 +101,8 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
               {.space = shared.keys,
                .flights = shared.flights,
                .metrics = &shared.metrics,
-               .time = &shared.time}),
+               .time = &shared.time,
+               .hooks = shared.hooks}),
       sql_(shared.sql),
       verifier_(shared.keys_of_callers),
       gateway_(io_, subscriber_, shared.keys.prefix(), shared.revoked, shared.time, shared.metrics),
@@ -98,6 +126,7 @@ app_thread::app_thread(const shared_parts& shared, const listen_addresses& at, s
     if (was_used && who.as >= http::role::server) verifier_.note_use(who.id);
     if (who.as == http::role::player) sessions_->sessions().note_use(who.id, who.session, was_used);
   });
+  if (is_first_) flushes_.emplace(shared.redis, "skirmish-flush");
   add_features(shared);
 }
 
@@ -119,9 +148,8 @@ void app_thread::add_features(const shared_parts& shared) {
   };
 
   auto& limits = f.add<request_limits::feature>(io_, redis_, keys, metrics, c.rate_limits).limits();
-  auto& accounts = f.add<players::feature>(
-      io_, db, sql_, redis_, caches_, keys, time, hash, interactions::parse_line,
-      players::feature_settings{c.interactions.actions_limit, c.db.demo_delay});
+  auto& accounts = f.add<players::feature>(io_, db, sql_, redis_, caches_, keys, time, hash,
+                                           interactions::parse_line, c.interactions.actions_limit);
   auto& players = accounts.players();
   sessions_ = &f.add<sessions::feature>(
       io_, redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),
@@ -141,20 +169,34 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
                               [&threads = shared.threads] { return threads.size(); });
   f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
-  f.add<positions::feature>(io_, redis_, keys, time);
+  f.add<positions::feature>(io_, redis_, keys, time, console_->map_cell_km());
   auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
                                         c.levels.popular_refresh, game)
                      .levels();
-  f.add<leaderboards::feature>(io_, redis_, keys, time, group_);
+  auto& boards = f.add<leaderboards::feature>(io_, redis_, keys, time, group_,
+                                              http::allowed_sites(c.status.cors_origins))
+                     .boards();
   f.add<inventory::feature>(redis_, keys, players);
   f.add<achievements::feature>(redis_, keys, time, players, game);
-  f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics, chat_settings_of(c));
+  auto& chat = f.add<chat::feature>(io_, redis_, subscriber_, keys, time, group_, metrics,
+                                    chat_settings_of(c))
+                   .chat();
   f.add<status::feature>(shared.status, c, time, metrics);
-  auto& game_events =
-      f.add<interactions::feature>(io_, redis_, commits_.client(), keys, time, metrics,
-                                   interactions_settings_of(c, players, levels, limits));
-  f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
-                           c.activity.sweeper != 0, metrics);
+  auto& game_events = f.add<interactions::feature>(
+      io_, redis_, commits_.client(), flushes_ ? &flushes_->client() : nullptr, keys, time, metrics,
+      interactions_settings_of(c, players, levels, limits));
+  f.add<game_servers::feature>(
+      io_, game_events.events(), redis_, keys, time,
+      [&accounts](std::string id, std::string name) {
+        return accounts.ensure(std::move(id), std::move(name));
+      },
+      [&levels](std::string id, std::string name) {
+        return make_level(levels, std::move(id), std::move(name));
+      },
+      chat_rules_of(c), shared.game_server_logs, game_server_settings_of(c), metrics);
+  auto& active = f.add<activity::feature>(io_, redis_, keys, time, gateway_, window_settings_of(c),
+                                          c.activity.sweeper != 0, metrics)
+                     .active();
   f.add<tasks::feature>(
       io_, redis_, subscriber_, task_keys, shared.task_overview,
       tasks::feature_settings{send_queues_of(c), static_cast<std::size_t>(c.tasks.history_limit)});
@@ -164,18 +206,23 @@ void app_thread::add_features(const shared_parts& shared) {
   f.add<jobs::feature>(io_, redis_, db, time, task_keys);
   f.add<live_metrics::feature>(
       io_, redis_, time, metrics,
-      live_metrics::redis_sources{
-          {interactions::pending_bytes_key(keys), interactions::acts_key(keys, "bytes")},
-          [&game_events] { return game_events.attacks().oldest_pending(); },
-          positions::positions_key(keys)},
+      live_metrics::redis_sources{[&game_events] { return game_events.pending_figures(); },
+                                  positions::positions_key(keys)},
       shared.recent_samples);
-  f.add<health::feature>(redis_, db, metrics, shared.prepared, [&threads = shared.threads] {
-    return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
-  });
+  f.add<health::feature>(
+      redis_, keys.key("ready"), db, metrics, shared.prepared, [&threads = shared.threads] {
+        return std::ranges::all_of(threads, [](const auto& t) { return t->is_connected(); });
+      });
 
+  game_events.on_completions([&levels] { levels.popularity_changed(); });
   accounts.on_removing([&state](std::string id) { return state.forget_player(std::move(id)); });
   players.on_removed(
       [this](std::string id) { return sessions_->sessions().announce_end_of_all(std::move(id)); });
+  players.on_forgotten([&game_events, &active, &boards, &chat](std::string id) {
+    return forget_player(game_events, active, boards, chat, std::move(id));
+  });
+  levels.on_removed(
+      [&boards, &chat](std::string id) { return forget_level(boards, chat, std::move(id)); });
   sessions_->sessions().on_revoked([this](const sessions::revocation& r) {
     gateway_.close_where([&r](const http::principal& who) {
       return who.as == http::role::player && r.ends(who.id, who.session);
@@ -192,8 +239,9 @@ void app_thread::add_features(const shared_parts& shared) {
 }
 
 awaitable<result<http::principal>> app_thread::authenticate(const http::request& r) {
-  const auto key = r.header("x-api-key");
-  if (!key.empty()) co_return co_await verifier_.verify(std::string(key));
+  auto key = std::string(r.header("x-api-key"));
+  if (key.empty()) key = game_servers::key_in_query(r);
+  if (!key.empty()) co_return co_await verifier_.verify(std::move(key));
   if (auto who = co_await sessions_->authenticate(r)) co_return std::move(*who);
   if (auto who = co_await console_->authenticate(r)) co_return std::move(*who);
   co_return http::principal{};
@@ -213,8 +261,9 @@ awaitable<bool> app_thread::is_still_admitted(http::principal who) {
 
 void app_thread::start() {
   commits_.start();
-  group_.keep_running("redis", [this] { return redis_.run(); });
-  group_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
+  if (flushes_) flushes_->start();
+  connections_.keep_running("redis", [this] { return redis_.run(); });
+  connections_.keep_running("redis_subscriber", [this] { return subscriber_.run(); });
   // Shared by all threads, and it asks twice per second: one is enough.
   if (is_first_) group_.keep_running("sql_reachability", [this] { return sql_.run(); });
   group_.keep_running("revoked_sockets", [this] { return gateway_.close_revoked(); });
@@ -229,6 +278,7 @@ void app_thread::stop() {
   asio::post(io_, [this] { control_.spawn("shut_down", [this] { return shut_down(); }); });
   thread_.join();
   commits_.stop();
+  if (flushes_) flushes_->stop();
   io_.drop_waiting();
 }
 
@@ -247,11 +297,13 @@ awaitable<void> app_thread::shut_down() {
     co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   co_await features_.stop();
-  redis_.stop();
-  subscriber_.stop();
   group_.close();
   const bool have_ended = co_await group_.wait(2s);
   if (!have_ended) log_left(group_);
+  redis_.stop();
+  subscriber_.stop();
+  connections_.close();
+  co_await connections_.wait(2s);
 }
 
 }  // namespace skirmish

@@ -12,6 +12,7 @@
 #include "db/database.hpp"
 #include "db/reachability.hpp"
 #include "feature_list.hpp"
+#include "game_servers/log_states.hpp"
 #include "http/listener.hpp"
 #include "http/router.hpp"
 #include "live_metrics/series.hpp"
@@ -47,12 +48,12 @@ struct shared_parts {
   metrics::registry& metrics;
   const redis::key_space& keys;
   const redis::connection_config& redis;
-  database& db;
-  sql_reachability& sql;
-  const std::shared_ptr<cache_flights>& flights;
-  api_key_verifier& keys_of_callers;
+  db::database& db;
+  db::reachability& sql;
+  const std::shared_ptr<cache::flights>& flights;
+  apikeys::verifier& keys_of_callers;
   sessions::password_hasher& hasher;
-  const revoked_keys& revoked;
+  const apikeys::revoked_keys& revoked;
   const bans::ban_table& bans;
   const std::atomic<bool>& prepared;
   status::worker& status;
@@ -61,7 +62,9 @@ struct shared_parts {
   const http::tls_certificate* certificate;  // null: no TLS
   tasks::overview_board& task_overview;
   live_metrics::recent_samples& recent_samples;
+  game_servers::log_states& game_server_logs;
   const config_sources& sources;
+  const cache::hooks& hooks;
 };
 
 class app_thread {
@@ -89,13 +92,15 @@ class app_thread {
 
   event_loop io_{1};
   redis::threaded_client commits_;
+  std::optional<redis::threaded_client> flushes_;  // on the first of the server's threads
   task_group group_{io_};
+  task_group connections_{io_};  // to Redis: they end after the others, which say goodbye
   task_group control_{io_};
   redis::client redis_;
   redis::subscriber subscriber_;
-  cache_store caches_;
-  sql_reachability& sql_;
-  api_key_verifier& verifier_;
+  cache::store caches_;
+  db::reachability& sql_;
+  apikeys::verifier& verifier_;
   realtime::gateway gateway_;
   http::router router_;
   feature_list features_;

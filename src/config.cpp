@@ -1,7 +1,9 @@
 #include "config.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
 #include "core/parse.hpp"
+#include "game_servers/server_settings.hpp"
 #include "request_limits/request_policy.hpp"
 #include "secrets.hpp"
 
@@ -54,18 +56,10 @@ result<void> put_entry(entry_list& list, std::string_view key, std::string_view 
   return {};
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 result<entry_list> parse_entries(std::string_view text, entry_rules rules) {
   entry_list out;
   while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    const auto item = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto item = take_item(text);
     if (item.empty()) continue;
     const auto equals = item.find('=');
     if (equals == std::string_view::npos)
@@ -200,7 +194,7 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
          "tag before every Redis key; empty for the default world");
   t.text("server.data_dir", FIELD(server.data_dir),
          "directory of admin.key, the embedded Redis and SQLite");
-  t.number("server.threads", FIELD(server.threads), 0, 256, "server threads; 0 means one a core");
+  t.number("server.threads", FIELD(server.threads), 0, 256, "server threads; 0 means one per core");
   t.text("server.log_level", FIELD(server.log_level), "debug, info, warn, error or off");
   t.text("http.listen", FIELD(http.listen), "address:port to listen on; port 0 picks a free one");
   t.text("http.tls_listen", FIELD(http.tls_listen),
@@ -249,7 +243,12 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.duration("redis.timeout", FIELD(redis.timeout), 10ms, 1min,
              "how long an answer of Redis is awaited");
   t.number("redis.queue_limit", FIELD(redis.queue_limit), 1, 10'000'000,
-           "requests awaiting answers, a connection");
+           "requests awaiting answers, per connection");
+  t.number("redis.replicas_acked", FIELD(redis.replicas_acked), 0, 16,
+           "replicas that must have an event before it is let go of: a failover to one of them "
+           "loses nothing that was acknowledged; 0: the master alone");
+  t.duration("redis.replica_lag_limit", FIELD(redis.replica_lag_limit), 100ms, 1h,
+             "how far those replicas may be behind before new events are refused");
   auto& db_url =
       t.text("db.url", FIELD(db.url), "DB_URL; empty with an empty host means SQLite in data_dir");
   db_url.env.emplace_back("DB_URL");
@@ -266,8 +265,6 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
            "database sessions, and threads that use them");
   t.duration("db.statement_timeout", FIELD(db.statement_timeout), 100ms, 10min,
              "time limit of a statement");
-  t.duration("db.demo_delay", FIELD(db.demo_delay), 0ms, 1min,
-             "time that loading a profile from SQL takes longer, to show what caches do");
   t.flag("db.migrate", FIELD(db.migrate), "apply pending migrations when the server starts");
   t.number("interactions.batch_limit", FIELD(interactions.batch_limit), 1, 100'000,
            "events in one request or commit");
@@ -281,9 +278,28 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
       "interactions.log_age", FIELD(interactions.log_age), 0s, 90 * 24h,
       "how long entries are kept in the stream `interactions`; 0: as long as the limit lets");
   t.number("interactions.actions_limit", FIELD(interactions.actions_limit), 0, 1'000,
-           "last actions kept a player");
+           "last actions kept per player");
   t.number("interactions.event_ids_limit", FIELD(interactions.event_ids_limit), 0, 100'000'000,
            "event ids remembered against repeats");
+  t.duration("interactions.settle_within", FIELD(interactions.settle_within), 1s, 10min,
+             "age of acknowledged writes from which on new events are slowed down until those are "
+             "under their own keys");
+  t.text("ingest.origin", FIELD(ingest.origin),
+         "where the origin of game servers' maps lies: latitude,longitude");
+  t.bytes(
+      "ingest.body_limit", FIELD(ingest.body_limit_bytes), 16 << 10, 64 << 20,
+      "largest request of a game server with lines of its log, bytes; http.body_limit holds too");
+  t.number("ingest.servers_limit", FIELD(ingest.servers_limit), 1, 10'000,
+           "game servers sending by HTTP whose state is kept in memory");
+  t.text("ingest.udp_listen", FIELD(ingest.udp_listen),
+         "address:port for the logs that game servers send by UDP; empty: none are received");
+  t.bytes("ingest.udp_queue", FIELD(ingest.udp_queue_limit_bytes), 64 << 10, 1 << 30,
+          "lines received by UDP that may wait, bytes");
+  t.table("ingest.udp_servers", FIELD(ingest.udp_servers),
+          "the game servers that may send by UDP: a table per server with secret (its "
+          "sv_logsecret) and sources (addresses, address:port, networks, with spaces between)",
+          {game_servers::servers_max * 2, game_servers::check_setting})
+      .secret = true;
   t.duration("activity.slice", FIELD(activity.slice), 1s, 1h,
              "slices of the 24-hour window, whole seconds: what its edge is exact to");
   t.duration("activity.window", FIELD(activity.window), 2s, 7 * 24h,
@@ -329,12 +345,14 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
              "how long a channel's history is kept after its last message");
   t.number("chat.text_limit", FIELD(chat.text_limit_chars), 1, 4096, "longest message, characters");
   t.number("chat.rate", FIELD(chat.rate_per_s), 0, 1'000,
-           "messages a second that a sender may send; 0: no limit");
+           "messages per second that a sender may send; 0: no limit");
   t.number("chat.burst", FIELD(chat.burst), 1, 10'000, "messages that a sender may send at once");
   t.number("chat.key_rate", FIELD(chat.key_rate_per_s), 0, 1'000'000,
-           "messages a second that a game server's key may send, whoever speaks; 0: no limit");
+           "messages per second that a game server's key may send, whoever speaks; 0: no limit");
   t.number("chat.key_burst", FIELD(chat.key_burst), 1, 1'000'000,
            "messages that a game server's key may send at once");
+  t.flag("chat.announce", FIELD(chat.announce),
+         "announce completions and achievements on the channel general too");
   t.number("status.refresher", FIELD(status.refresher), 0, 1,
            "1: serve also refreshes the status; 0: it only reads it");
   t.duration("status.update_interval", FIELD(status.update_interval), 5s, 24h,
@@ -365,11 +383,13 @@ std::vector<setting> build_settings() {  // NOLINT(readability-function-size)
   t.duration("status.max_age", FIELD(status.max_age), 0s, 1h,
              "how long browsers and proxies may keep the status");
   t.text("status.cors_origins", FIELD(status.cors_origins),
-         "origins whose pages may read the status, comma-separated, or *");
+         "origins whose pages may read the status and leaderboards (the widget), comma-separated, "
+         "or *");
   t.text("site.name", FIELD(site.name), "heading of the page for visitors");
   t.text("site.text", FIELD(site.text), "what stands below it");
   t.text("site.shows", FIELD(site.shows),
-         "its parts, with commas between: status, history, boards, levels, achievements");
+         "its parts, with commas between: status, history, boards, levels, achievements, map (or "
+         "map:KM)");
   t.text("site.boards", FIELD(site.boards), "its leaderboards, with commas between");
   auto& webhook = t.text("status.webhook_url", FIELD(status.webhook_url),
                          "http(s) URL that is called when a game server goes down or comes back");

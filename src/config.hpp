@@ -25,7 +25,7 @@ struct config {
   struct {
     std::string world;  // tag before every Redis key (`{world}:`); empty for the default world
     std::string data_dir = "data";  // admin.key, the embedded Redis and the SQLite file
-    std::int64_t threads = 0;       // server threads; 0: one a core
+    std::int64_t threads = 0;       // server threads; 0: one per core
     std::string log_level = "info";
   } server;
 
@@ -56,7 +56,12 @@ struct config {
   struct {
     std::string url;  // empty: an embedded server in data_dir
     std::chrono::milliseconds timeout{2'000};
-    std::int64_t queue_limit = 10'000;  // requests waiting for an answer, a connection
+    std::int64_t queue_limit = 10'000;  // requests waiting for an answer, per connection
+    // Replicas that must have a commit before it is let go of; 0: it is enough that the master has
+    // written it.
+    std::int64_t replicas_acked = 0;
+    // How old a commit that they lack may get before new events are refused.
+    std::chrono::milliseconds replica_lag_limit{30'000};
   } redis;
 
   struct {
@@ -69,20 +74,30 @@ struct config {
     std::string name = "skirmish";
     std::int64_t sessions = 4;
     std::chrono::milliseconds statement_timeout{5'000};
-    std::chrono::milliseconds demo_delay{
-        0};               // added to the loading of a profile, to show what caches do
     bool migrate = true;  // serve applies pending migrations when it starts
   } db;
 
   struct {
-    std::int64_t batch_limit = 10'000;              // events in one request
-    std::int64_t commit_limit = 50'000;             // events in one commit; more than a request's
-    std::int64_t queue_limit = 200'000;             // events waiting for a commit, a thread
-    std::int64_t log_limit = 1'000'000;             // entries kept in the stream `interactions`
-    std::chrono::milliseconds log_age{86'400'000};  // entries older than that go; 0: none does
-    std::int64_t actions_limit = 20;                // last actions kept a player
-    std::int64_t event_ids_limit = 1'000'000;       // event ids remembered for 10 to 20 minutes
+    std::int64_t batch_limit = 10'000;               // events in one request
+    std::int64_t commit_limit = 50'000;              // events in one commit; more than a request's
+    std::int64_t queue_limit = 200'000;              // events waiting for a commit, per thread
+    std::int64_t log_limit = 1'000'000;              // entries kept in the stream `interactions`
+    std::chrono::milliseconds log_age{86'400'000};   // entries older than that go; 0: none does
+    std::int64_t actions_limit = 20;                 // last actions kept per player
+    std::int64_t event_ids_limit = 1'000'000;        // event ids remembered for 10 to 20 minutes
+    std::chrono::milliseconds settle_within{5'000};  // older pending writes slow new events down
   } interactions;
+
+  // Live logs of game servers (docs/game-servers.md).
+  struct {
+    std::string origin = "48.8566,2.3522";    // where the maps' origin lies
+    std::int64_t body_limit_bytes = 1 << 20;  // of a request with log lines
+    std::int64_t servers_limit = 64;          // by HTTP, whose state is kept in memory
+    std::string udp_listen;                   // address:port; empty: nothing is received by UDP
+    std::int64_t udp_queue_limit_bytes = 4 << 20;  // lines that wait to be applied
+    // `<server>.secret` and `<server>.sources`.
+    std::vector<std::pair<std::string, std::string>> udp_servers;
+  } ingest;
 
   struct {
     std::chrono::milliseconds slice{60'000};  // whole seconds; the window's edge is exact to it
@@ -126,13 +141,14 @@ struct config {
 
   struct {
     std::string channels = "general";     // open to all, with commas between
-    std::int64_t history_limit = 10'000;  // messages kept, a channel
+    std::int64_t history_limit = 10'000;  // messages kept, per channel
     std::chrono::milliseconds history_ttl{std::chrono::hours{720}};  // after the last message
     std::int64_t text_limit_chars = 2'000;
     std::int64_t rate_per_s = 10;         // messages of a player on average; 0: no limit
     std::int64_t burst = 20;              // and at once
     std::int64_t key_rate_per_s = 1'000;  // messages of a game server's key; 0: no limit
     std::int64_t key_burst = 2'000;
+    bool announce = false;  // completions and achievements are announced on `general` too
   } chat;
 
   struct {

@@ -1,6 +1,7 @@
 #include "feature_settings.hpp"
 
 #include "achievements/achievements.hpp"
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
 #include "tasks/tasks.hpp"
 
@@ -10,21 +11,6 @@
 
 namespace skirmish {
 namespace {
-
-chat::channel_rules chat_rules_of(const config& c) {
-  chat::channel_rules rules;
-  rules.text_limit_chars = c.chat.text_limit_chars;
-  rules.open.clear();
-  std::istringstream names(c.chat.channels);
-  for (std::string name; std::getline(names >> std::ws, name, ',');) {
-    name.erase(name.find_last_not_of(' ') + 1);
-    if (!is_valid_id(name) || name.find(':') != std::string::npos || name == "activity" ||
-        name == "status")
-      throw failure(errc::invalid_argument, "chat.channels: `" + name + "` cannot be a channel");
-    rules.open.push_back(name);
-  }
-  return rules;
-}
 
 interactions::engine_settings engine_settings_of(const config& c, players::service& players,
                                                  levels::service& levels) {
@@ -40,12 +26,29 @@ interactions::engine_settings engine_settings_of(const config& c, players::servi
   s.committer.commit.log_limit = c.interactions.log_limit;
   s.committer.commit.event_ids_limit = c.interactions.event_ids_limit;
   s.committer.commit.slice_length = window_settings_of(c).slice;
+  s.committer.replicas_acked = static_cast<std::size_t>(c.redis.replicas_acked);
+  s.committer.replica_lag_limit = c.redis.replica_lag_limit;
+  s.settle_within = c.interactions.settle_within;
   s.commit_limit = static_cast<std::size_t>(c.interactions.commit_limit);
   s.queue_limit = static_cast<std::size_t>(c.interactions.queue_limit);
   return s;
 }
 
 }  // namespace
+
+chat::channel_rules chat_rules_of(const config& c) {
+  chat::channel_rules rules;
+  rules.text_limit_chars = c.chat.text_limit_chars;
+  rules.open.clear();
+  for (const auto name : items_of(c.chat.channels)) {
+    if (!is_valid_id(name) || name.find(':') != std::string_view::npos || name == "activity" ||
+        name == "status")
+      throw failure(errc::invalid_argument,
+                    "chat.channels: `" + std::string(name) + "` cannot be a channel");
+    rules.open.emplace_back(name);
+  }
+  return rules;
+}
 
 game_settings game_settings_of(const config& c) {
   game_settings s;
@@ -54,6 +57,12 @@ game_settings game_settings_of(const config& c) {
   auto rules = achievements::parse_rules(c.achievements.rules);
   if (!rules) throw failure(errc::invalid_argument, rules.error().message);
   s.achievement_rules = std::move(*rules);
+  if (!c.chat.announce) return s;
+  const auto open = chat_rules_of(c).open;
+  if (std::ranges::find(open, "general") == open.end())
+    throw failure(errc::invalid_argument,
+                  "chat.announce needs the channel general: name it in chat.channels");
+  s.announce_channel = "general";
   return s;
 }
 
@@ -107,6 +116,24 @@ activity::window_settings window_settings_of(const config& c) {
   activity::window_settings s;
   s.slice = std::chrono::duration_cast<seconds>(c.activity.slice);
   s.length = std::chrono::duration_cast<seconds>(c.activity.window);
+  return s;
+}
+
+game_servers::settings game_server_settings_of(const config& c) {
+  game_servers::settings s;
+  const auto origin = ingest::parse_origin(c.ingest.origin);
+  if (!origin) throw failure(errc::invalid_argument, "ingest.origin: " + origin.error().message);
+  s.origin = *origin;
+  s.body_limit_bytes = static_cast<std::size_t>(c.ingest.body_limit_bytes);
+  s.udp_listen = c.ingest.udp_listen;
+  auto servers = game_servers::configured_servers(c.ingest.udp_servers);
+  if (!servers)
+    throw failure(errc::invalid_argument, "ingest.udp_servers " + servers.error().message);
+  s.udp_servers = std::move(*servers);
+  if (!s.udp_listen.empty() && s.udp_servers.empty())
+    throw failure(errc::invalid_argument,
+                  "ingest.udp_listen needs ingest.udp_servers: nobody may send");
+  s.udp_queue_limit_bytes = static_cast<std::size_t>(c.ingest.udp_queue_limit_bytes);
   return s;
 }
 

@@ -5,6 +5,7 @@
 #include "activity/window.hpp"
 #include "chat/chat.hpp"
 #include "config.hpp"
+#include "game_servers/game_servers.hpp"
 #include "interactions/interactions_feature.hpp"
 #include "levels/levels.hpp"
 #include "players/players.hpp"
@@ -17,7 +18,9 @@
 namespace skirmish {
 
 game_settings game_settings_of(const config& c);
+chat::channel_rules chat_rules_of(const config& c);
 chat::settings chat_settings_of(const config& c);
+game_servers::settings game_server_settings_of(const config& c);
 // Queues that POST /api/tasks may send to: each once, as they are shown to callers.
 std::vector<std::string> send_queues_of(const config& c);
 sessions::settings session_settings_of(const config& c);

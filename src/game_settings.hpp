@@ -14,6 +14,14 @@ struct game_settings {
   // 'counter threshold achievement;' for each declared achievement. Counters: damage, kills,
   // completions, level, chats.
   std::string achievement_rules;
+  // The chat channel on which completions and achievements are announced too; empty: on none.
+  std::string announce_channel = {};
+
+  // What the scripts are told (achievements/unlock.lua): the rules, in front of them the channel.
+  [[nodiscard]] std::string rules() const {
+    return announce_channel.empty() ? achievement_rules
+                                    : "announce 0 " + announce_channel + ';' + achievement_rules;
+  }
 };
 
 }  // namespace skirmish

@@ -5,6 +5,7 @@
 #include "audit/audit_keys.hpp"
 #include "cache/cache_keys.hpp"
 #include "chat/chat_keys.hpp"
+#include "game_servers/game_servers_keys.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "inventory/inventory_keys.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
@@ -78,6 +79,7 @@ std::vector<builder> builders_with_ids() {
       {"recovery", 2, [](auto& k, auto& i) { return state::recovery_key(k, i[0], i[1]); }},
       {"recovery keys", 1, [](auto& k, auto& i) { return state::recovery_keys_key(k, i[0]); }},
       {"stream", 1, [](auto& k, auto& i) { return interactions::stream_key(k, i[0]); }},
+      {"game server's log", 1, [](auto& k, auto& i) { return game_servers::log_key(k, i[0]); }},
       {"commit", 1, [](auto& k, auto& i) { return interactions::commit_key(k, i[0]); }},
       {"commit players", 1,
        [](auto& k, auto& i) { return interactions::commit_key(k, i[0]) + "@players"; }},
@@ -136,7 +138,9 @@ std::vector<builder> builders_without_ids() {
       {"pending bytes", 0, [](auto& k, auto&) { return interactions::pending_bytes_key(k); }},
       {"pending 0", 0, [](auto& k, auto&) { return interactions::pending_key(k, 0); }},
       {"pending 31", 0, [](auto& k, auto&) { return interactions::pending_key(k, 31); }},
-      {"attack filer", 0, [](auto& k, auto&) { return interactions::attack_filer_key(k); }},
+      {"pending index", 0, [](auto& k, auto&) { return interactions::pending_index_key(k, 7); }},
+      {"attack fence", 0, [](auto& k, auto&) { return interactions::attack_fence_key(k); }},
+      {"attack flusher", 0, [](auto& k, auto&) { return interactions::attack_flusher_key(k); }},
       {"log", 0, [](auto& k, auto&) { return interactions::log_key(k); }},
       {"event ids", 0, [](auto& k, auto&) { return k.key("eventdigests:2833333"); }},
       {"status", 0, [](auto& k, auto&) { return status::document_key(k); }},
@@ -145,14 +149,15 @@ std::vector<builder> builders_without_ids() {
       {"status lock", 0, [](auto& k, auto&) { return status::lock_key(k); }},
       {"status interval", 0, [](auto& k, auto&) { return status::interval_key(k); }},
       {"positions", 0, [](auto& k, auto&) { return positions::positions_key(k); }},
+      {"ready", 0, [](auto& k, auto&) { return k.key("ready"); }},
       {"lease positions", 0, [](auto& k, auto&) { return positions::lease_key(k); }},
       {"rate limit policies", 0, [](auto& k, auto&) { return request_limits::policies_key(k); }},
       {"unacked", 0, [](auto& k, auto&) { return task_keys(k).unacked(); }},
       {"unacked index", 0, [](auto& k, auto&) { return task_keys(k).unacked_index(); }},
   };
-  for (const auto* what : {"pending", "filing", "filed", "bytes", "filer"})
+  for (const auto* what : {"pending", "filing", "filed", "bytes", "since", "filer"})
     out.push_back({fmt::format("acts {}", what), 0,
-                   [=](auto& k, auto&) { return interactions::acts_key(k, what); }});
+                   [=](auto& k, auto&) { return interactions::pending_activity_key(k, what); }});
   for (const auto* name : {"workers", "eta", "dead", "revoked", "paused", "chords", "beat",
                            "beat:last", "beat:leader", "doctor", "history:all"})
     out.push_back({name, 0, [=](auto& k, auto&) { return task_keys(k).own(name); }});
@@ -331,6 +336,7 @@ TEST(key_names, those_of_the_documentation_stay) {
   EXPECT_EQ(interactions::attack_key(keys, "a:b", "c"), "attack:a%3Ab:c");
   EXPECT_EQ(interactions::attack_key(keys, "a", "b:c"), "attack:a:b%3Ac");
   EXPECT_EQ(leaderboards::board_key(keys, "level:l1"), "leaderboard:level:l1");
+  EXPECT_EQ(leaderboards::level_board_key(keys, "l1"), "leaderboard:level:l1");
   EXPECT_EQ(chat::presence_key(keys, "team:a", "b"), "presence:team:a@b");
   EXPECT_EQ(keys.key(players::profile_name("p1")), "user:p1");
   EXPECT_EQ(keys.key(levels::level_name("l1")), "level:l1");

@@ -74,8 +74,9 @@ awaitable<result<bool>> service::unlock(std::string player_id, std::string achie
   const auto limit = std::to_string(game_.chat_history_limit);
   const auto ttl = std::to_string(game_.chat_history_ttl.count());
   const auto profile_ttl = std::to_string(players::profile_ttl.count());
-  const std::string_view args[] = {keys_.prefix(), now,         limit,      ttl,
-                                   player_id,      achievement, profile_ttl};
+  const auto rules = game_.rules();
+  const std::string_view args[] = {keys_.prefix(), now,         limit,       ttl,
+                                   player_id,      achievement, profile_ttl, rules};
   const auto reply = redis::checked(co_await redis_.eval(unlock_script, keys, args));
   const auto verdict = reply.as_integer().value_or(-1);
   if (verdict < 0) co_return error{errc::not_found, "there is no such player"};

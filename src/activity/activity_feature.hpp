@@ -34,6 +34,8 @@ class feature {
     if (sweeps_) group.keep_running("activity_window", [this] { return window_.run(); });
   }
 
+  [[nodiscard]] window& active() noexcept { return window_; }
+
  private:
   window window_;
   pulse pulse_;

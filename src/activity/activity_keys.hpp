@@ -5,6 +5,7 @@
 //   activity:open     zset    slice → its end: hashes, still open or to be sealed
 //   activity:sealed   zset    slice → its end: packed ones, to be subtracted one day
 //   activity:swept    hash    slice → offset: how much of it has been subtracted
+//   activity:forgotten hash   player → what slices still hold of one that was deleted
 //   activity:closed   string  commits count in slices that start at this second or later
 //   activity:events   string  how many events were committed, ever
 //   activity:sealing:<slice>  string  a packed slice before it takes its place; 5 minutes
@@ -28,6 +29,9 @@ inline std::string slice_key(const redis::key_space& keys, std::string_view slic
 inline std::string open_key(const redis::key_space& keys) { return keys.key("activity:open"); }
 inline std::string sealed_key(const redis::key_space& keys) { return keys.key("activity:sealed"); }
 inline std::string swept_key(const redis::key_space& keys) { return keys.key("activity:swept"); }
+inline std::string forgotten_key(const redis::key_space& keys) {
+  return keys.key("activity:forgotten");
+}
 inline std::string closed_key(const redis::key_space& keys) { return keys.key("activity:closed"); }
 inline std::string events_key(const redis::key_space& keys) { return keys.key("activity:events"); }
 inline std::string sealing_key(const redis::key_space& keys, std::string_view slice) {

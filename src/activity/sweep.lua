@@ -1,5 +1,6 @@
 -- Subtracts one block of a sealed slice from the board, and moves on to the next one: both or neither, and once.
--- KEYS 1 activity:<slice>, 2 activity:sealed, 3 activity:swept, 4 leaderboard:active, 5 its @seq, 6 its @moved
+-- KEYS 1 activity:<slice>, 2 activity:sealed, 3 activity:swept, 4 leaderboard:active, 5 its @seq, 6 its @moved,
+--      7 activity:forgotten
 -- ARGV 1 the slice, 2 offset of the block (the first is 1), 3 offset behind it, or '' when it is the last,
 --      then player, count for each (at most a few hundred)
 -- Returns 1, or 0 when this block is not the next one: somebody else has swept it.
@@ -11,10 +12,22 @@ local players = {}
 for i = 4, #ARGV, 2 do players[#players + 1] = ARGV[i] end
 if #players > 0 then
   local scores = redis.call('ZMSCORE', KEYS[4], unpack(players))
+  -- What a deleted player of this id did has left the board already (forget.lua).
+  local forgotten = redis.call('EXISTS', KEYS[7]) == 1 and redis.call('HMGET', KEYS[7], unpack(players)) or {}
   local left, gone, moved = {}, {}, {}
   for i, player in ipairs(players) do
-    if scores[i] then
-      local score = tonumber(scores[i]) - tonumber(ARGV[2 * i + 3])
+    local count = tonumber(ARGV[2 * i + 3])
+    if forgotten[i] then
+      local rest = tonumber(forgotten[i]) - count
+      if rest > 0 then
+        redis.call('HSET', KEYS[7], player, string.format('%.0f', rest))
+      else
+        redis.call('HDEL', KEYS[7], player)
+      end
+      count = math.max(-rest, 0)
+    end
+    if scores[i] and count > 0 then
+      local score = tonumber(scores[i]) - count
       moved[#moved + 1] = player
       if score > 0 then
         left[#left + 1] = string.format('%.0f', score)

@@ -31,6 +31,11 @@ const redis::script sweep_script{
 #include "activity/sweep.lua.inc"
 };
 
+const redis::script forget_script{
+    "activity/forget",
+#include "activity/forget.lua.inc"
+};
+
 constexpr std::size_t piece_bytes = std::size_t{1} << 16;  // of a packed slice, read at once
 constexpr std::string_view scan_count = "500";             // players of an open slice, read at once
 constexpr std::size_t run_players = 8'000;                 // sorted together: about 2 ms
@@ -213,14 +218,23 @@ awaitable<bool> window::sweep_block(const std::string& slice, std::size_t offset
 awaitable<bool> window::subtract(const std::string& slice, const std::string& from,
                                  const std::string& to, const std::vector<std::string>& counts) {
   const auto board_key = leaderboards::board_key(keys_, board);
-  const std::vector<std::string> keys{slice_key(keys_, slice), sealed_key(keys_),
-                                      swept_key(keys_),        board_key,
-                                      board_key + "@seq",      board_key + "@moved"};
+  const std::vector<std::string> keys{
+      slice_key(keys_, slice), sealed_key(keys_),    swept_key(keys_),    board_key,
+      board_key + "@seq",      board_key + "@moved", forgotten_key(keys_)};
   std::vector<std::string_view> args{slice, from, to};
   args.insert(args.end(), counts.begin(), counts.end());
   const auto key_views = redis::views(keys);
   const auto done = redis::checked(co_await redis_.eval(sweep_script, key_views, args));
   co_return done.as_bool();
+}
+
+awaitable<void> window::forget_player(std::string player_id) {
+  const auto board_key = leaderboards::board_key(keys_, board);
+  const std::vector<std::string> keys{board_key, board_key + "@seq", board_key + "@moved",
+                                      forgotten_key(keys_)};
+  const auto key_views = redis::views(keys);
+  const std::vector<std::string_view> args{player_id};
+  redis::checked(co_await redis_.eval(forget_script, key_views, args));
 }
 
 }  // namespace skirmish::activity

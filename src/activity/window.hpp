@@ -46,6 +46,10 @@ class window {
   // when nothing was left to do, or somebody else was faster.
   awaitable<bool> step();
 
+  // A player is deleted: it is taken off the board. A later player of the same id counts from 0.
+  // What the player did must not be pending any more (interactions::feature::flush_activity()).
+  awaitable<void> forget_player(std::string player_id);
+
  private:
   awaitable<bool> sweep(std::string slice);
   awaitable<bool> sweep_block(const std::string& slice, std::size_t offset, std::string_view text,

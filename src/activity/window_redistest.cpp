@@ -47,6 +47,36 @@ TEST_F(window_fixture, an_event_counts_until_its_slice_is_as_old_as_the_window) 
   });
 }
 
+TEST_F(window_fixture, a_player_who_is_deleted_leaves_nothing_for_a_later_one_of_its_id) {
+  run([&]() -> awaitable<void> {
+    window w(io, redis, keys, time, settings(), metrics);
+    co_await credit(of("ann", 3, "bob", 1));
+    time.advance(2 * slice);
+    co_await credit(of("ann", 4));
+    co_await catch_up(w);
+    co_await w.forget_player("ann");
+    co_await w.forget_player("ann");  // a removal that is repeated
+    co_await w.forget_player("nobody");
+    EXPECT_EQ(co_await shown(), of("bob", 1));
+    // The later one plays in the same slice in which the first has played last.
+    co_await credit(of("ann", 2));
+    time.advance(slice);
+    co_await credit(of("ann", 5));
+    EXPECT_EQ((co_await shown())["ann"], 7);
+    // Slice after slice is swept: none takes from the later one what was the first one's.
+    time.advance(length - slice);
+    co_await catch_up(w);
+    EXPECT_EQ((co_await shown())["ann"], 7);
+    time.advance(slice);
+    co_await catch_up(w);
+    EXPECT_EQ(co_await shown(), of("ann", 5));
+    time.advance(slice);
+    co_await catch_up(w);
+    EXPECT_THAT(co_await shown(), IsEmpty());
+    EXPECT_THAT(co_await slice_keys(), IsEmpty()) << "nothing is remembered any longer";
+  });
+}
+
 TEST_F(window_fixture, ended_slices_are_sealed_and_have_no_ttl) {
   run([&]() -> awaitable<void> {
     window w(io, redis, keys, time, settings(), metrics);

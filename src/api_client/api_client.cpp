@@ -1,5 +1,6 @@
 #include "api_client/api_client.hpp"
 
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "core/url.hpp"
 #include "http/websocket_codec.hpp"
@@ -12,7 +13,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sodium.h>
 
@@ -85,8 +85,7 @@ awaitable<api_response> http_client::get_now(std::string target) {
 
 awaitable<api_response> http_client::send(std::string method, std::string target,
                                           json::value body) {
-  return exchange(std::move(method), std::move(target),
-                  body.is_null() ? "" : json::serialize(body));
+  return exchange(std::move(method), std::move(target), body.is_null() ? "" : json_text_of(body));
 }
 
 awaitable<api_response> http_client::exchange(std::string method, std::string target,

@@ -18,7 +18,7 @@
 #include <array>
 #include <optional>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 namespace {
 
 // How long a request waits for the database to confirm a key, when there is an older answer and
@@ -77,14 +77,13 @@ result<void> check(const key_wish& wish) {
     return error{errc::invalid_argument, "a role is server, admin or viewer"};
   if (wish.role == "viewer" && !wish.allowed.are_all())
     return error{errc::invalid_argument, "a viewer has no scopes: it reads everything"};
-  if (!is_valid_utf8(wish.label) || count_characters(wish.label) > 64)
-    return error{errc::invalid_argument, "a label has at most 64 characters"};
-  if (const auto fault = text_fault(wish.label, lines::one))
-    return error{errc::invalid_argument, "the label " + std::string(*fault)};
+  if (!is_valid_utf8(wish.label)) return error{errc::invalid_argument, "the label must be UTF-8"};
+  if (const auto fault = text_fault(wish.label, lines::one, 0, label_max_chars))
+    return error{errc::invalid_argument, "the label " + *fault};
   return {};
 }
 
-awaitable<new_api_key> api_key_store::create(key_wish wish) {
+awaitable<new_api_key> apikeys::store::create(key_wish wish) {
   new_api_key out;
   auto& row = out.row;
   row.key_id = random_hex(key_id_bytes);
@@ -106,7 +105,7 @@ awaitable<new_api_key> api_key_store::create(key_wish wish) {
   co_return out;
 }
 
-awaitable<std::vector<api_key>> api_key_store::list() {
+awaitable<std::vector<api_key>> apikeys::store::list() {
   auto select = [](soci::session& sql) {
     std::vector<api_key> out;
     const soci::rowset<soci::row> rows =
@@ -127,7 +126,7 @@ awaitable<std::vector<api_key>> api_key_store::list() {
   co_return co_await db_.read(std::move(select));
 }
 
-awaitable<result<void>> api_key_store::revoke(std::string key_id) {
+awaitable<result<void>> apikeys::store::revoke(std::string key_id) {
   auto update = [key_id, at = to_millis(clock_.now())](soci::session& sql) {
     sql << "UPDATE api_keys SET revoked_at = :at WHERE key_id = :id AND revoked_at IS NULL",
         soci::use(at), soci::use(key_id);
@@ -135,12 +134,12 @@ awaitable<result<void>> api_key_store::revoke(std::string key_id) {
     sql << "SELECT COUNT(*) FROM api_keys WHERE key_id = :id", soci::use(key_id), soci::into(found);
     return found != 0;
   };
-  const bool found = co_await db_.run(std::move(update), retry::safe);
+  const bool found = co_await db_.run(std::move(update), db::retry::safe);
   if (!found) co_return error{errc::not_found, "there is no key " + key_id};
   co_return result<void>{};
 }
 
-awaitable<bool> api_key_store::has_admin() {
+awaitable<bool> apikeys::store::has_admin() {
   auto count = [](soci::session& sql) {
     int found = 0;
     sql << "SELECT COUNT(*) FROM api_keys WHERE role = 'admin' AND revoked_at IS NULL",
@@ -150,7 +149,7 @@ awaitable<bool> api_key_store::has_admin() {
   co_return co_await db_.read(std::move(count));
 }
 
-awaitable<api_key_verifier::known> api_key_verifier::read(const std::string& key_id) {
+awaitable<verifier::known> verifier::read(const std::string& key_id) {
   auto select = [key_id](soci::session& sql) {
     known out;
     std::string role;
@@ -173,13 +172,13 @@ awaitable<api_key_verifier::known> api_key_verifier::read(const std::string& key
   co_return out;
 }
 
-std::optional<api_key_verifier::known> api_key_verifier::cached(const std::string& key_id) {
+std::optional<verifier::known> verifier::cached(const std::string& key_id) {
   const std::lock_guard lock(mutex_);
   const auto found = cache_.find(key_id);
   return found == cache_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void api_key_verifier::remember(const std::string& key_id, const known& row) {
+void verifier::remember(const std::string& key_id, const known& row) {
   const std::lock_guard lock(mutex_);
   // The size of the cache is bounded by forgetting everything: keys are few, so this is an attack
   // or a leak.
@@ -187,7 +186,7 @@ void api_key_verifier::remember(const std::string& key_id, const known& row) {
   cache_.insert_or_assign(key_id, row);
 }
 
-awaitable<api_key_verifier::known> api_key_verifier::look_up(const std::string& key_id) {
+awaitable<verifier::known> verifier::look_up(const std::string& key_id) {
   auto found = cached(key_id);
   const auto age = found ? clock_.now() - found->read_at : std::chrono::milliseconds::max();
   if (age > std::chrono::seconds{cache_seconds}) {
@@ -214,7 +213,7 @@ awaitable<api_key_verifier::known> api_key_verifier::look_up(const std::string& 
   co_return std::move(*found);
 }
 
-awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
+awaitable<result<http::principal>> verifier::verify(std::string key) {
   const error refused{errc::unauthenticated, "this API key is not valid"};
   const auto parts = split(key);
   if (!parts) co_return refused;
@@ -227,13 +226,13 @@ awaitable<result<http::principal>> api_key_verifier::verify(std::string key) {
   co_return found.who;
 }
 
-awaitable<result<http::principal>> api_key_verifier::find(std::string key_id) {
+awaitable<result<http::principal>> verifier::find(std::string key_id) {
   const auto found = co_await look_up(key_id);
   if (!is_good(found)) co_return error{errc::unauthenticated, "this API key is not valid"};
   co_return found.who;
 }
 
-void api_key_verifier::note_use(const std::string& key_id) {
+void verifier::note_use(const std::string& key_id) {
   const auto now = clock_.now();
   const std::lock_guard lock(mutex_);
   const auto known = uses_.find(key_id);
@@ -244,7 +243,7 @@ void api_key_verifier::note_use(const std::string& key_id) {
 }
 
 // A key that is used all the time is written every half a minute.
-awaitable<void> api_key_verifier::write_uses() {
+awaitable<void> verifier::write_uses() {
   std::vector<std::pair<std::string, timestamp>> due;
   {
     const std::lock_guard lock(mutex_);
@@ -260,12 +259,12 @@ awaitable<void> api_key_verifier::write_uses() {
           soci::use(at), soci::use(key_id), soci::use(at);
     return true;
   };
-  co_await db_.transaction(std::move(update), retry::safe);
+  co_await db_.transaction(std::move(update), db::retry::safe);
   const std::lock_guard lock(mutex_);
   for (const auto& [key_id, at] : due) uses_[key_id].written_at = at;
 }
 
-awaitable<void> api_key_verifier::run_use_writer(asio::io_context& io) {
+awaitable<void> verifier::run_use_writer(asio::io_context& io) {
   asio::steady_timer pause(io);
   while (true) {
     pause.expires_after(use_interval);
@@ -278,4 +277,4 @@ awaitable<void> api_key_verifier::run_use_writer(asio::io_context& io) {
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

@@ -19,12 +19,14 @@
 #include <string_view>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 
 // The names of roles that a key may have. A viewer reads what an admin reads, and changes nothing.
 inline constexpr std::string_view key_roles[] = {"server", "admin", "viewer"};
 
 // What a new key shall be.
+inline constexpr std::size_t label_max_chars = 64;
+
 struct key_wish {
   std::string role = "server";
   std::string label = {};
@@ -51,9 +53,9 @@ struct new_api_key {
   std::string key;  // the whole key: not stored anywhere
 };
 
-class api_key_store {
+class store {
  public:
-  api_key_store(database& db, const clock& time) : db_(db), clock_(time) {}
+  store(db::database& db, const clock& time) : db_(db), clock_(time) {}
 
   // `wish` has been checked.
   awaitable<new_api_key> create(key_wish wish);
@@ -65,19 +67,19 @@ class api_key_store {
   awaitable<bool> has_admin();
 
  private:
-  database& db_;
+  db::database& db_;
   const clock& clock_;
 };
 
 // Looks keys up for all server threads, remembering answers for a few seconds, and good ones longer
 // while the database is down. What `revoked` holds is refused at once.
-class api_key_verifier {
+class verifier {
  public:
   static constexpr int cache_seconds = 5;
   static constexpr int stale_seconds = 3600;
   static constexpr std::size_t cache_limit = 10'000;
 
-  api_key_verifier(database& db, const clock& time, const revoked_keys& revoked)
+  verifier(db::database& db, const clock& time, const revoked_keys& revoked)
       : db_(db), clock_(time), revoked_(revoked) {}
 
   // unauthenticated for a malformed, unknown, expired or revoked key.
@@ -119,7 +121,7 @@ class api_key_verifier {
   std::optional<known> cached(const std::string& key_id);
   void remember(const std::string& key_id, const known& row);
 
-  database& db_;
+  db::database& db_;
   const clock& clock_;
   const revoked_keys& revoked_;
   // One cache for the process: a key seen by one thread is good on all of them when the database
@@ -129,4 +131,4 @@ class api_key_verifier {
   std::map<std::string, use, std::less<>> uses_;     // of good keys
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

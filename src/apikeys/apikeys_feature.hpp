@@ -9,8 +9,8 @@ namespace skirmish::apikeys {
 
 class feature {
  public:
-  feature(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
-          const clock& time, api_key_verifier& verifier)
+  feature(asio::io_context& io, redis::client& redis, db::database& db,
+          const redis::key_space& keys, const clock& time, verifier& verifier)
       : io_(io), redis_(redis), keys_(keys), verifier_(verifier), store_(db, time) {}
 
   void add_to(http::router& routes) { add_api_key_routes(routes, store_, redis_, keys_); }
@@ -25,8 +25,8 @@ class feature {
   asio::io_context& io_;
   redis::client& redis_;
   const redis::key_space& keys_;
-  api_key_verifier& verifier_;
-  api_key_store store_;
+  verifier& verifier_;
+  apikeys::store store_;
 };
 
 }  // namespace skirmish::apikeys

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 namespace {
 
 namespace json = boost::json;
@@ -47,7 +47,7 @@ result<key_wish> wish_of(const exchange& x) {
   return out;
 }
 
-awaitable<response> create(api_key_store& store, exchange& x) {
+awaitable<response> create(apikeys::store& store, exchange& x) {
   auto wish = wish_of(x);
   if (!wish) co_return problem(wish.error(), x.request_id);
   const auto made = co_await store.create(std::move(*wish));
@@ -56,7 +56,7 @@ awaitable<response> create(api_key_store& store, exchange& x) {
   co_return std::move(json_response(body, 201).with("Cache-Control", "no-store"));
 }
 
-awaitable<response> list(api_key_store& store, exchange&) {
+awaitable<response> list(apikeys::store& store, exchange&) {
   const auto all = co_await store.list();
   json::array items;
   for (const auto& k : all) items.push_back(to_json(k));
@@ -65,8 +65,8 @@ awaitable<response> list(api_key_store& store, exchange&) {
 }
 
 // Both are told, SQL first: it knows which keys exist. One of the two is enough for the servers.
-awaitable<response> revoke(api_key_store& store, redis::client& redis, const redis::key_space& keys,
-                           exchange& x) {
+awaitable<response> revoke(apikeys::store& store, redis::client& redis,
+                           const redis::key_space& keys, exchange& x) {
   const auto& key_id = x.path("key_id");
   std::string problem_of_sql;
   try {
@@ -108,7 +108,7 @@ json::object to_json(const api_key& k) {
           {"is_revoked", k.revoked}};
 }
 
-void add_api_key_routes(router& routes, api_key_store& store, redis::client& redis,
+void add_api_key_routes(router& routes, apikeys::store& store, redis::client& redis,
                         const redis::key_space& keys) {
   const std::vector<std::string> words{"chat", "events", "players", "read", "state", "tasks"};
   const auto form = [&words](bool with_key) {
@@ -132,7 +132,7 @@ void add_api_key_routes(router& routes, api_key_store& store, redis::client& red
             [&store](exchange& x) { return create(store, x); },
             shape::object(
                 {{"role", shape::word({"server", "admin", "viewer"})},
-                 {"label", shape::line(0, 64), optional, "who uses it"},
+                 {"label", shape::line(0, label_max_chars), optional, "who uses it"},
                  {"scopes", shape::array_of(shape::word(words), words.size()), optional,
                   "what it may be used for; all that its role may when absent"},
                  {"expires_in_s", shape::integer(1, life_max_s), optional, "never when absent"}}),
@@ -163,4 +163,4 @@ void add_api_key_routes(router& routes, api_key_store& store, redis::client& red
       .refuses({404});
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

@@ -8,12 +8,12 @@
 
 #include <boost/json/object.hpp>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 
-void add_api_key_routes(http::router& routes, api_key_store& store, redis::client& redis,
+void add_api_key_routes(http::router& routes, apikeys::store& store, redis::client& redis,
                         const redis::key_space& keys);
 
 // As the routes and `skirmish apikey list --json` show it: never the secret.
 boost::json::object to_json(const api_key& k);
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

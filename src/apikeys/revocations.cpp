@@ -8,7 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 
 using namespace std::chrono_literals;
 
@@ -30,7 +30,7 @@ awaitable<void> announce_revocation(redis::client& redis, const redis::key_space
 }
 
 revocation_watch::revocation_watch(asio::io_context& io, const redis::connection_config& redis,
-                                   const redis::key_space& keys, database& db,
+                                   const redis::key_space& keys, db::database& db,
                                    revoked_keys& revoked)
     : redis_(io, redis, "skirmish-revocations"),
       keys_(keys),
@@ -96,4 +96,4 @@ awaitable<void> revocation_watch::look_in_sql() {
   in_sql_ = count;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::apikeys {
 
 // The ids of revoked keys. Thread-safe. A revoked key never becomes valid again.
 class revoked_keys {
@@ -48,7 +48,7 @@ class revocation_watch {
   static constexpr std::chrono::milliseconds period{400};
 
   revocation_watch(asio::io_context& io, const redis::connection_config& redis,
-                   const redis::key_space& keys, database& db, revoked_keys& revoked);
+                   const redis::key_space& keys, db::database& db, revoked_keys& revoked);
 
   void start();
   // Await it before the destruction.
@@ -62,7 +62,7 @@ class revocation_watch {
 
   redis::client redis_;
   const redis::key_space& keys_;
-  database& db_;
+  db::database& db_;
   revoked_keys& revoked_;
   task_group group_;
   // How many each of them named last: the ids are read when that differs.
@@ -70,4 +70,4 @@ class revocation_watch {
   std::int64_t in_sql_ = 0;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::apikeys

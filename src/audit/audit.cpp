@@ -2,8 +2,10 @@
 
 #include "audit/audit_keys.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/text.hpp"
 #include "db/soci.hpp"
 #include "redis/lease.hpp"
 
@@ -11,7 +13,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -28,7 +29,7 @@ const redis::script note_script{
 #include "audit/note.lua.inc"
 };
 
-constexpr std::size_t reason_max_bytes = 2'000;  // that an operator gave for a change
+constexpr std::size_t reason_max_chars = 2'000;  // that an operator gave for a change
 
 // How long a change waits for Redis before its note goes to SQL.
 constexpr redis::exec_options redis_patience{300ms};
@@ -49,9 +50,9 @@ std::string target_of(const http::exchange& x) {
   for (const auto& [name, value] : x.path_parameters) out[name] = value;
   if (const auto* body = x.body.if_object())
     if (const auto* reason = body->if_contains("reason");
-        reason && reason->is_string() && reason->get_string().size() <= reason_max_bytes)
+        reason && reason->is_string() && count_characters(reason->get_string()) <= reason_max_chars)
       out["reason"] = *reason;
-  return json::serialize(out);
+  return json_text_of(out);
 }
 
 change change_of(const http::exchange& x, std::string method, std::string route, timestamp now) {
@@ -151,7 +152,7 @@ awaitable<void> note_status(redis::client& redis, const redis::key_space& keys, 
       co_await redis.command("XADD", pending_key(keys), "*", "id", note, "status", status));
 }
 
-awaitable<page> list(database& db, filter f) {
+awaitable<page> list(db::database& db, filter f) {
   auto select = [f](soci::session& sql) {
     page out;
     const auto from = f.since ? id_at(*f.since) : std::string();
@@ -201,7 +202,7 @@ awaitable<std::string> log::note(change c) {
       insert(sql, c);
       return true;
     };
-    co_await db_.transaction(std::move(write), retry::safe);
+    co_await db_.transaction(std::move(write), db::retry::safe);
   } catch (const failure& e) {
     throw failure(errc::unavailable, std::string("the audit log takes no note: ") + e.what());
   }
@@ -219,7 +220,7 @@ awaitable<void> log::end(std::string note, int status) {
         set_status(sql, id, status);
         return true;
       };
-      co_await db_.run(std::move(write), retry::safe);
+      co_await db_.run(std::move(write), db::retry::safe);
     } else {
       redis::request r;
       r.push("XADD", pending_key(keys_), "*", "id", note, "status", status);
@@ -253,7 +254,7 @@ awaitable<bool> log::move_some() {
     }
     return true;
   };
-  co_await db_.transaction(std::move(write), retry::safe);
+  co_await db_.transaction(std::move(write), db::retry::safe);
   remove.push_range("XDEL", ids);
   redis::checked(co_await redis_.exec(std::move(remove)));
   co_return found.size() == static_cast<std::size_t>(moved_at_once);
@@ -270,7 +271,7 @@ awaitable<bool> log::drop_old(std::chrono::milliseconds keep) {
     if (last) sql << "DELETE FROM audit_log WHERE audit_id <= :last", soci::use(*last);
     return last.has_value();
   };
-  const auto ask = [this, &drop] { return db_.run(drop, retry::safe); };
+  const auto ask = [this, &drop] { return db_.run(drop, db::retry::safe); };
   const auto executor = co_await asio::this_coro::executor;
   try {
     const bool has_dropped =

@@ -47,7 +47,7 @@ struct page {
 };
 
 // What SQL has; for the route and for `skirmish audit`.
-awaitable<page> list(database& db, filter f);
+awaitable<page> list(db::database& db, filter f);
 
 // For a change by the command line, which has no request: notes it in Redis and returns the note's
 // id, fills in id and time. Throws unavailable when Redis does not take the note.
@@ -60,7 +60,7 @@ class log final : public http::change_recorder {
  public:
   static constexpr std::int64_t pending_limit = 100'000;
 
-  log(redis::client& redis, database& db, const redis::key_space& keys, const clock& time)
+  log(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time)
       : redis_(redis), db_(db), keys_(keys), clock_(time) {}
 
   // Throws unavailable when the note cannot be kept.
@@ -83,7 +83,7 @@ class log final : public http::change_recorder {
   awaitable<bool> move_some();
 
   redis::client& redis_;
-  database& db_;
+  db::database& db_;
   const redis::key_space& keys_;
   const clock& clock_;
 };

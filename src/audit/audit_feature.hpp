@@ -10,8 +10,8 @@ namespace skirmish::audit {
 class feature {
  public:
   // `keep`: how long SQL keeps a change.
-  feature(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
-          const clock& time, std::chrono::milliseconds keep)
+  feature(asio::io_context& io, redis::client& redis, db::database& db,
+          const redis::key_space& keys, const clock& time, std::chrono::milliseconds keep)
       : io_(io), db_(db), keep_(keep), log_(redis, db, keys, time) {}
 
   void add_to(http::router& routes) {
@@ -28,7 +28,7 @@ class feature {
 
  private:
   asio::io_context& io_;
-  database& db_;
+  db::database& db_;
   std::chrono::milliseconds keep_;
   log log_;
 };

@@ -36,7 +36,7 @@ result<filter> filter_of(const exchange& x) {
   return out;
 }
 
-awaitable<response> read(database& db, exchange& x) {
+awaitable<response> read(db::database& db, exchange& x) {
   auto f = filter_of(x);
   if (!f) co_return problem(f.error(), x.request_id);
   const auto found = co_await list(db, std::move(*f));
@@ -61,7 +61,7 @@ json::object to_json(const change& c) {
   return out;
 }
 
-void add_routes(router& routes, database& db) {
+void add_routes(router& routes, db::database& db) {
   const auto change_form =
       schema::object({{"id", schema::id()},
                       {"at", schema::time()},

@@ -8,7 +8,7 @@
 
 namespace skirmish::audit {
 
-void add_routes(http::router& routes, database& db);
+void add_routes(http::router& routes, db::database& db);
 
 // As the route and `skirmish audit --json` show it.
 boost::json::object to_json(const change& c);

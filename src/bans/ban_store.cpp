@@ -2,12 +2,12 @@
 
 #include "bans/bans_keys.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 
@@ -61,7 +61,7 @@ awaitable<std::optional<ban>> store::find(subject of) {
 awaitable<result<void>> store::put(ban b) {
   const auto names = names_of(keys_);
   const std::vector<std::string> args{
-      to_millis_text(clock_.now()), name_of(b.of),  json::serialize(to_json(b)),
+      to_millis_text(clock_.now()), name_of(b.of),  json_text_of(to_json(b)),
       to_millis_text(b.until),      next_version(), std::to_string(bans_max)};
   const auto keys = redis::views(names);
   const auto values = redis::views(args);

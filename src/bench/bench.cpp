@@ -11,6 +11,7 @@ void add_bench(CLI::App& app, int& code) {
   bench->require_subcommand(1);
   add_bench_chat(*bench, code);
   add_bench_cache(*bench, code);
+  add_bench_console(*bench, code);
   add_bench_interactions(*bench, code);
   add_bench_leaderboard(*bench, code);
   add_bench_rate_limit(*bench, code);
@@ -22,7 +23,8 @@ void add_bench(CLI::App& app, int& code) {
       "  skirmish bench interactions\n"
       "  skirmish bench leaderboard --json");
   // Those that need no more words than this.
-  for (const auto* name : {"chat", "cache", "leaderboard", "rate-limit", "sessions", "status"})
+  for (const auto* name :
+       {"chat", "cache", "console", "leaderboard", "rate-limit", "sessions", "status"})
     bench->get_subcommand(name)->footer(fmt::format("Examples:\n  skirmish bench {}", name));
 }
 

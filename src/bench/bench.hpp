@@ -8,6 +8,7 @@ namespace skirmish::cli {
 
 void add_bench_chat(CLI::App& bench, int& code);
 void add_bench_cache(CLI::App& bench, int& code);
+void add_bench_console(CLI::App& bench, int& code);
 void add_bench_interactions(CLI::App& bench, int& code);
 void add_bench_leaderboard(CLI::App& bench, int& code);
 void add_bench_rate_limit(CLI::App& bench, int& code);

@@ -2,12 +2,12 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
+#include "core/json_text.hpp"
 #include "skirmish/cache.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -29,15 +29,15 @@ struct cache_options {
 
 std::string name_of(std::int64_t number) { return fmt::format("user:player{:05}", number); }
 
-awaitable<std::optional<cache_content>> load_profile(std::string name) {
-  co_return cache_fields{{"name", name},
-                         {"email", name + "@example.org"},
-                         {"level", "7"},
-                         {"created_at", "2026-11-21T04:06:11.028Z"}};
+awaitable<std::optional<cache::content>> load_profile(std::string name) {
+  co_return cache::fields{{"name", name},
+                          {"email", name + "@example.org"},
+                          {"level", "7"},
+                          {"created_at", "2026-11-21T04:06:11.028Z"}};
 }
 
 // Many readers at once, each waiting for its answer before it asks again; reads a second.
-awaitable<double> reads_per_s(asio::io_context& io, task_group& tasks, cache& profiles,
+awaitable<double> reads_per_s(asio::io_context& io, task_group& tasks, cache::named_cache& profiles,
                               const cache_options& chosen) {
   std::int64_t reads = 0;
   std::int64_t running = chosen.readers;
@@ -71,13 +71,13 @@ awaitable<bool> run_cache_bench(asio::io_context& io, const cache_options& chose
   bench_redis server(io);
   co_await server.start(chosen.redis_url);
   redis::client connection(io, server.config(), "skirmish-bench-cache");
-  cache_store store(io, connection, server.tasks());
+  cache::store store(io, connection, server.tasks());
   server.run(connection);
   co_await connection.wait_connected(10s);
-  cache_policy policy;
-  policy.as = stored_as::hash;
+  cache::policy policy;
+  policy.as = cache::stored_as::hash;
   policy.near_ttl = 1h;
-  cache profiles(store, "profiles", policy);
+  cache::named_cache profiles(store, "profiles", policy);
   for (std::int64_t i = 0; i < chosen.profiles; ++i) {
     const auto name = name_of(i);
     auto load = [name] { return load_profile(name); };
@@ -86,18 +86,18 @@ awaitable<bool> run_cache_bench(asio::io_context& io, const cache_options& chose
     co_await profiles.get_or_load(name, load);
   }
   redis::client plain(io, server.config(), "skirmish-bench-redis");
-  cache_store without_memory(io, plain, server.tasks());
+  cache::store without_memory(io, plain, server.tasks());
   server.run(plain);
   co_await plain.wait_connected(10s);
   policy.near_ttl = 0ms;
-  cache only_redis(without_memory, "profiles_redis", policy);
+  cache::named_cache only_redis(without_memory, "profiles_redis", policy);
   const auto redis_rate = co_await reads_per_s(io, server.tasks(), only_redis, chosen);
   const auto memory_rate = co_await reads_per_s(io, server.tasks(), profiles, chosen);
   const auto ratio = memory_rate / redis_rate;
   if (chosen.as_json) {
     const boost::json::object out{
         {"memory_reads_per_s", memory_rate}, {"redis_reads_per_s", redis_rate}, {"ratio", ratio}};
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
   } else {
     fmt::print(
         "{} profiles, {} readers, one thread\nfrom Redis   {:>12.0f} reads/s\n"

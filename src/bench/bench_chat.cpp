@@ -6,12 +6,12 @@
 #include "cli/own_server.hpp"
 #include "core/descriptors.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ struct chat_plan {
   std::int64_t subscribers = 1'000;
   std::int64_t size_bytes = 256;
   std::int64_t window = 64;                   // messages on their way in the closed loop
-  std::int64_t rate = 350;                    // messages a second in the open loop
+  std::int64_t rate = 350;                    // messages per second in the open loop
   std::chrono::milliseconds seconds{10'000};  // of each part
   std::chrono::milliseconds cut{10'000};
 };
@@ -114,7 +114,7 @@ class chat_bench {
     const auto answer = json::parse(victim->subscribe(channel_, since));
     const auto& subscribed = answer.at("subscribed").as_object();
     if (!subscribed.at("recovered").as_bool()) ++gaps_;
-    for (const auto& m : subscribed.at("messages").as_array()) take(*victim, json::serialize(m));
+    for (const auto& m : subscribed.at("messages").as_array()) take(*victim, json_text_of(m));
     // The rest of what was missed follows as messages.
     watch(*victim, 1);
     alive_ = plan_.subscribers;
@@ -265,7 +265,7 @@ bool run_chat_bench(const chat_plan& plan, const std::string& url, const std::st
                      {"closed_loop", closed.to_json()},
                      {"open_loop", open.to_json()},
                      {"cut", std::move(resumed)}};
-    fmt::print("{}\n", json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return good;
   }
   fmt::print("{} subscribers of one channel, messages of {} bytes\n", plan.subscribers,
@@ -307,7 +307,7 @@ void add_bench_chat(CLI::App& bench, int& code) {
   command->add_option("--window", f->plan.window, "messages on their way, closed loop")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  command->add_option("--rate", f->plan.rate, "messages a second, open loop")
+  command->add_option("--rate", f->plan.rate, "messages per second, open loop")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command->add_option("--duration", f->duration, "of each part")->capture_default_str();

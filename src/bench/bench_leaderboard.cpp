@@ -7,11 +7,11 @@
 #include "cli/cli.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "leaderboards/leaderboards.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <array>
@@ -56,7 +56,7 @@ class leaderboard_bench {
       if ((is_read && s.p99_ms > 2.0) || failures_ > 0) reached = false;
       report(kind, s);
     }
-    if (chosen_.as_json) fmt::print("{}\n", boost::json::serialize(json_));
+    if (chosen_.as_json) fmt::print("{}\n", json_text_of(json_));
     co_await server_.stop();
     co_return reached;
   }
@@ -170,7 +170,7 @@ void add_bench_leaderboard(CLI::App& bench, int& code) {
   command->add_option("--different-scores", chosen->different_scores, "fewer: more ties")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
-  command->add_option("--rate", chosen->rate, "requests a second")
+  command->add_option("--rate", chosen->rate, "requests per second")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
   command->add_option("--seconds", chosen->seconds, "of each kind of request")

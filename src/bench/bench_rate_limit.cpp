@@ -3,13 +3,13 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
+#include "core/json_text.hpp"
 #include "metrics/registry.hpp"
 #include "skirmish/rate_limit.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -177,7 +177,7 @@ void print(const rates& r, const rate_limit_options& chosen) {
                                   {"redis_decisions_per_s", r.from_redis},
                                   {"empty_scripts_per_s", r.raw},
                                   {"ratio", ratio}};
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return;
   }
   fmt::print(

@@ -3,6 +3,7 @@
 #include "bench/bench.hpp"
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
+#include "core/json_text.hpp"
 #include "db/database.hpp"
 #include "db/migrate.hpp"
 #include "db/soci.hpp"
@@ -10,7 +11,6 @@
 #include "sessions/sessions.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -92,7 +92,7 @@ awaitable<double> measure_memory(sessions::service& warm, const std::vector<std:
 }
 
 // Players with all the sessions that one may have; the tokens of one stand together.
-awaitable<std::vector<std::string>> open_sessions(database& db, sessions::service& by,
+awaitable<std::vector<std::string>> open_sessions(db::database& db, sessions::service& by,
                                                   std::int64_t players) {
   std::vector<std::string> tokens;
   for (std::int64_t n = 0; n < players; ++n) {
@@ -117,7 +117,7 @@ void print(const session_figures& f, bool as_json) {
                                   {"memory_checks_per_s", f.memory_checks_per_s},
                                   {"redis_checks_per_s", f.redis_checks_per_s},
                                   {"ratio", f.ratio()}};
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return;
   }
   fmt::print(
@@ -131,10 +131,10 @@ void print(const session_figures& f, bool as_json) {
 
 awaitable<bool> run_sessions_bench(asio::io_context& io, const sessions_options& chosen) {
   const scratch_directory directory;
-  database_config sqlite;
+  db::config sqlite;
   sqlite.path = (directory.path() / "bench.sqlite").string();
   migrate(sqlite);
-  database db(sqlite);
+  db::database db(sqlite);
   db.start();
   bench_redis server(io);
   co_await server.start(chosen.redis_url);

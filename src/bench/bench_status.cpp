@@ -4,6 +4,7 @@
 #include "bench/bench_support.hpp"
 #include "cli/cli.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "redis/child_process.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -12,7 +13,6 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -183,7 +183,7 @@ void print(const options& o, const measured& ours, const measured& theirs, std::
                            {"nginx", as_json(theirs)}, {"ratio", ratio},
                            {"body_bytes", bytes},      {"connections", o.connections},
                            {"rounds", o.rounds}};
-    fmt::print("{}\n", json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return;
   }
   fmt::print("{:<28}{:>14}{:>10}{:>10}\n", "", "requests/s", "p50 ms", "p99 ms");
@@ -272,7 +272,7 @@ void add_bench_status(CLI::App& bench, int& code) {
   command->add_option("--wrk-threads", o->wrk_threads, "wrk's threads")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one a core")
+  command->add_option("--threads", o->server_threads, "skirmish's threads; 0: one per core")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   command->add_flag("--json", o->as_json, "print one JSON object");

@@ -5,6 +5,7 @@
 #include "bench/bench_tasks_table.hpp"
 #include "cli/cli.hpp"
 #include "cli/task_tools.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "redis/child_process.hpp"
 #include "tasks/app_impl.hpp"
@@ -13,7 +14,6 @@
 #include "tasks/worker/worker_main.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -97,7 +97,7 @@ json in_child(Work work) {
     ::close(ends[0]);
     int code = 1;
     try {
-      const auto text = boost::json::serialize(json(work()));
+      const auto text = json_text_of(json(work()));
       code =
           ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
     } catch (const std::exception& e) {
@@ -309,7 +309,7 @@ int bench(const flags& f) {
     if (auto bullmq = bench_bullmq(dir.path(), port, f.tasks)) all["bullmq"] = std::move(*bullmq);
   }
   if (f.as_json)
-    std::cout << boost::json::serialize(all) << '\n';
+    std::cout << json_text_of(all) << '\n';
   else
     print_tasks_table(all);
   return done;

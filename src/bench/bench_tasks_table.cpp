@@ -30,7 +30,7 @@ void print_tasks_table(const json_object& all) {
     const auto* v = p && p->is_object() ? p->get_object().if_contains("version") : nullptr;
     return fmt::format("{} {}", peer, v ? std::string(v->as_string()) : std::string("-"));
   };
-  std::cout << fmt::format("{:<34}{:>12}{:>12}{:>20}{:>20}\n", "tasks a second", "skirmish",
+  std::cout << fmt::format("{:<34}{:>12}{:>12}{:>20}{:>20}\n", "tasks per second", "skirmish",
                            "asked", version("celery"), version("bullmq"));
   row("drain, results ignored", "drain_ignored", "60000");
   row("drain, results stored", "drain_results", "35000");

@@ -19,14 +19,14 @@
 #include "bench/redis_probes.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
+#include "core/event.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -191,14 +191,10 @@ class window_bench {
         settle_problem_ = std::current_exception();
       }
       settling_ = false;
-      settled_.cancel();
+      settled_.set();
     });
     co_await credit(draw());
-    while (settling_) {
-      settled_.expires_after(1h);
-      error_code ignored;
-      co_await settled_.async_wait(asio::redirect_error(use_awaitable, ignored));
-    }
+    while (settling_) co_await settled_.wait();
     if (settle_problem_) std::rethrow_exception(settle_problem_);
     clock_.advance(chosen_.slice_s * 1s);
   }
@@ -300,7 +296,7 @@ class window_bench {
   redis::client sweeping_;
   activity::window window_;
   activity_day day_;
-  asio::steady_timer settled_;
+  event settled_;
   steady::time_point deadline_;
   pid_t redis_process_ = 0;
   process_times step_;  // when the step under way was sent
@@ -333,7 +329,7 @@ bool run_window(const window_options& chosen) {
   };
   with_own_server(settings, work);
   if (chosen.as_json)
-    fmt::print("{}\n", json::serialize(result));
+    fmt::print("{}\n", json_text_of(result));
   else
     print_window_table(result);
   return reached_window_targets(result);
@@ -368,7 +364,7 @@ void add_bench_window(CLI::App& bench, int& code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 3'600));
   command->add_flag("--bulk", chosen->bulk, "write the day's slices sealed instead of feeding it");
-  command->add_option("--rate", chosen->rate, "interactions a second after the day")
+  command->add_option("--rate", chosen->rate, "interactions per second after the day")
       ->capture_default_str()
       ->check(CLI::Range(1'000, 10'000'000));
   command->add_option("--load", chosen->load_s, "seconds of that")
@@ -377,7 +373,7 @@ void add_bench_window(CLI::App& bench, int& code) {
   command->add_option("--batch", chosen->batch_players, "players in a commit")
       ->capture_default_str()
       ->check(CLI::Range(1, 2'000));
-  command->add_option("--read-rate", chosen->read_rate, "reads of the top 100 a second")
+  command->add_option("--read-rate", chosen->read_rate, "reads of the top 100 per second")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000));
   command->add_option("--time-limit", chosen->time_limit_s, "seconds; then it gives up")

@@ -11,7 +11,7 @@ void print_window_table(const json::object& measured) {
   fmt::print(
       "{:.0f} interactions of {:.0f} players in {:.0f} slices, {:.0f} a second{}; then {:.0f} "
       "slices "
-      "came and went, {:.0f} interactions a second\n\n",
+      "came and went, {:.0f} interactions per second\n\n",
       n("interactions"), n("players"), n("slices"), n("fed_per_s"),
       measured.at("bulk").as_bool() ? " (in bulk)" : "", n("swept_slices"), n("load_per_s"));
   fmt::print("{:<54} {:>10} {:>10}\n", "", "measured", "asked");

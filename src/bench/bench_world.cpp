@@ -22,11 +22,11 @@ namespace {
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 
-constexpr std::int64_t start_hp = 1'000'000'000;
+constexpr std::int64_t start_hp = 1'000'000'000'000;
 constexpr std::int64_t start_coins = 1'000'000;
 constexpr std::size_t pipeline_size = 1'000;
 constexpr auto frozen = 5s;
-constexpr auto counted_within = 30s;  // what is pending at the end of the load
+constexpr std::int64_t longest_bench_ms = 2 * 3'600'000;
 
 constexpr std::array<std::pair<fault, const char*>, 4> names{{{fault::kill_redis, "kill-redis"},
                                                               {fault::kill_server, "kill-server"},
@@ -155,17 +155,38 @@ awaitable<void> bench_world::cause(fault f) {
   }
 }
 
-awaitable<audit_result> bench_world::audit(const std::vector<expectation>& expected,
-                                           bool with_trades) {
-  audit_result out;
-  co_await redis_.client().wait_connected(60s);
-  const auto pending_key = interactions::acts_key(redis::key_space(), "bytes");
-  const auto limit = std::chrono::steady_clock::now() + counted_within;
-  auto pending = co_await number_at(pending_key);
-  while (pending > 0 && std::chrono::steady_clock::now() < limit) {
-    co_await pause(50ms);
-    pending = co_await number_at(pending_key);
+// Each pair's record under its own key.
+awaitable<std::uint64_t> bench_world::wrong_records(const attack_expectations& records) {
+  const redis::key_space keys;
+  const auto pairs = records.pairs();
+  const auto ttl_ms = std::chrono::milliseconds(interactions::attack_ttl).count();
+  std::uint64_t wrong = 0;
+  for (std::size_t first = 0; first < pairs.size(); first += pipeline_size) {
+    const auto last = std::min(first + pipeline_size, pairs.size());
+    redis::request commands;
+    for (auto i = first; i < last; ++i) {
+      const auto key = interactions::attack_key(keys, bench_player(pairs[i].attacker),
+                                                bench_player(pairs[i].target));
+      commands.push("HMGET", key, "damage", "ts", "id");
+      commands.push("PTTL", key);
+    }
+    const auto replies = redis::checked(co_await redis_.client().exec(std::move(commands)));
+    for (auto i = first; i < last; ++i) {
+      const auto& fields = replies[2 * (i - first)];
+      const auto left_ms = replies[2 * (i - first) + 1].as_integer().value_or(-1);
+      const bool has_ttl = left_ms <= ttl_ms && left_ms > ttl_ms - longest_bench_ms;
+      const bool is_whole = fields[1].as_string().size() > 10 && !fields[2].is_nil();
+      const auto damage = fields[0].as_integer().value_or(0);
+      if (!has_ttl || !is_whole || !records.may_hold(pairs[i], damage)) ++wrong;
+    }
   }
+  co_return wrong;
+}
+
+awaitable<audit_result> bench_world::audit(const load_result& load, bool with_trades) {
+  audit_result out;
+  const auto& expected = load.expected;
+  co_await redis_.client().wait_connected(60s);
   std::int64_t coins = 0;
   for (std::size_t first = 0; first < expected.size(); first += pipeline_size) {
     const auto last = std::min(first + pipeline_size, expected.size());
@@ -192,6 +213,7 @@ awaitable<audit_result> bench_world::audit(const std::vector<expectation>& expec
   }
   if (with_trades && coins != start_coins * static_cast<std::int64_t>(expected.size()))
     ++out.wrong_players;
+  out.wrong_records = co_await wrong_records(load.records);
   co_return out;
 }
 
@@ -210,16 +232,6 @@ double bench_world::server_memory_mb(const std::string& line) const {
 awaitable<double> bench_world::redis_used_mb() {
   co_await redis_.client().wait_connected(60s);
   co_return static_cast<double>(co_await used_memory(redis_.client())) / 1024 / 1024;
-}
-
-awaitable<double> bench_world::attacks_pending_mb() {
-  const auto bytes = co_await number_at(interactions::pending_bytes_key(redis::key_space()));
-  co_return static_cast<double>(bytes) / 1024 / 1024;
-}
-
-awaitable<std::int64_t> bench_world::number_at(std::string key) {
-  const auto reply = redis::checked(co_await redis_.client().command("GET", key));
-  co_return reply.as_integer().value_or(0);
 }
 
 awaitable<void> bench_world::pause(std::chrono::milliseconds duration) {

@@ -52,6 +52,7 @@ struct interaction_load::sender {
   std::unique_ptr<chat_socket> socket;  // null while it is away
   std::uint64_t number = 0;             // of the sender
   std::uint64_t next_seq = 1;
+  std::uint64_t acknowledged = 0;  // seq of the last frame
   std::deque<sent_frame> waiting;  // not acknowledged
   std::string out;
   bool lost = false;
@@ -105,7 +106,15 @@ void interaction_load::reconnect(sender& s) {
   }
 }
 
-void interaction_load::append_event() {
+std::uint32_t interaction_load::draw_target() {
+  if (plan_.event_targets > 0 &&
+      static_cast<std::int64_t>(draw_.random() % 100) < plan_.event_share)
+    return static_cast<std::uint32_t>(draw_.random() %
+                                      static_cast<std::uint64_t>(plan_.event_targets));
+  return draw_.next();
+}
+
+void interaction_load::append_event(const sender& of) {
   const auto kind = static_cast<std::int64_t>(draw_.random() % 100);
   const auto actor = draw_.next();
   auto& expected = result_.expected[actor];
@@ -118,7 +127,7 @@ void interaction_load::append_event() {
         names_[actor], at, 999'999 - at);
     return;
   }
-  auto other = draw_.next();
+  auto other = draw_target();
   if (other == actor) other = actor == 0 ? 1 : actor - 1;
   if (kind < plan_.moves + plan_.trades) {
     fmt::format_to(
@@ -127,9 +136,16 @@ void interaction_load::append_event() {
         ++trades_made_, names_[actor], names_[other]);
     return;
   }
-  const auto damage = static_cast<std::int64_t>(draw_.random() % 40) + 1;
+  // Records are told apart by their damage.
+  const auto damage =
+      static_cast<std::int64_t>(draw_.random() % (plan_.keeps_records ? 9'999 : 40)) + 1;
   expected.dealt += damage;
   result_.expected[other].taken += damage;
+  if (plan_.keeps_records)
+    result_.records.add(actor, other, damage, {static_cast<std::uint32_t>(of.number), of.next_seq},
+                        [this](const attack_expectations::place& at) {
+                          return senders_[at.sender]->acknowledged >= at.seq;
+                        });
   fmt::format_to(
       out, FMT_COMPILE(R"({{"type":"attack","attacker_id":"{}","target_id":"{}","damage":{}}})"),
       names_[actor], names_[other], damage);
@@ -141,7 +157,7 @@ void interaction_load::generate(sender& s, std::int64_t due_ns) {
                  s.next_seq);
   for (std::int64_t i = 0; i < plan_.frame; ++i) {
     if (i > 0) text_ += ',';
-    append_event();
+    append_event(s);
   }
   text_ += "]}";
   auto& f = s.waiting.emplace_back(sent_frame{s.next_seq++, due_ns, {}});
@@ -162,6 +178,7 @@ void interaction_load::flush(sender& s) {
 void interaction_load::acknowledge(sender& s, std::uint64_t seq) {
   while (!s.waiting.empty() && s.waiting.front().seq <= seq) {
     times_.add(now_ - s.waiting.front().due_ns);
+    s.acknowledged = s.waiting.front().seq;
     s.waiting.pop_front();
     result_.acked += static_cast<std::uint64_t>(plan_.frame);
   }
@@ -209,6 +226,7 @@ bool interaction_load::all_acknowledged() const {
 
 load_result interaction_load::run(std::chrono::milliseconds duration) {
   const auto start = now_ns();
+  result_.started_ns = start;
   const auto stop = start + std::chrono::nanoseconds(duration).count();
   const auto step = plan_.rate > 0 ? 1'000'000'000 * plan_.frame / plan_.rate : 0;
   auto due = start;
@@ -231,6 +249,8 @@ load_result interaction_load::run(std::chrono::milliseconds duration) {
   while (!all_acknowledged() && now_ns() < limit) poll(10);
   for (const auto& s : senders_)
     result_.unconfirmed += s->waiting.size() * static_cast<std::uint64_t>(plan_.frame);
+  result_.confirmed_s = static_cast<double>(now_ns() - start) / 1e9;
+  result_.confirmed = result_.acked;
   result_.acked = acked_in_time;
   result_.p50_ms = times_.quantile_ms(0.5);
   result_.p99_ms = times_.quantile_ms(0.99);

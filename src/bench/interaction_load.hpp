@@ -2,6 +2,7 @@
 // the world must look like when all of them are applied once.
 #pragma once
 
+#include "bench/attack_expectations.hpp"
 #include "bench/chat_receivers.hpp"
 
 #include <atomic>
@@ -17,12 +18,15 @@ namespace skirmish::cli {
 struct load_plan {
   std::int64_t connections = 50;
   std::int64_t players = 10'000;
-  std::int64_t frame = 20;   // interactions a frame
-  std::int64_t window = 64;  // frames a connection has on their way in the closed loop
-  double skew = 1.0;         // Zipf exponent of who acts and who is hit; 0: all alike
-  std::int64_t moves = 0;    // per cent of the interactions
-  std::int64_t trades = 0;   // per cent
-  std::int64_t rate = 0;     // interactions a second in the open loop; 0: closed loop
+  std::int64_t frame = 20;         // interactions per frame
+  std::int64_t window = 64;        // frames on their way per connection in the closed loop
+  double skew = 1.0;               // Zipf exponent of who acts and who is hit; 0: all alike
+  std::int64_t moves = 0;          // per cent of the interactions
+  std::int64_t trades = 0;         // per cent
+  std::int64_t event_targets = 0;  // players who are the targets of a group event
+  std::int64_t event_share = 90;   // per cent of the attacks that hit one of those
+  bool keeps_records = false;      // expects each pair's latest attack
+  std::int64_t rate = 0;           // interactions per second in the open loop; 0: closed loop
   std::uint64_t seed = 1;
 };
 
@@ -56,7 +60,11 @@ struct load_result {
   double p50_ms = 0;
   double p99_ms = 0;
   double p999_ms = 0;
+  std::int64_t started_ns = 0;  // when the first frame was sent (now_ns)
+  double confirmed_s = 0;       // from the first frame until the last was acknowledged
+  std::uint64_t confirmed = 0;  // interactions acknowledged until then
   std::vector<expectation> expected;
+  attack_expectations records;
 };
 
 class interaction_load {
@@ -79,7 +87,8 @@ class interaction_load {
   void connect(sender& s);
   void reconnect(sender& s);
   void generate(sender& s, std::int64_t due_ns);
-  void append_event();
+  void append_event(const sender& of);
+  std::uint32_t draw_target();
   void flush(sender& s);
   void take(sender& s, std::string_view message);
   void acknowledge(sender& s, std::uint64_t seq);

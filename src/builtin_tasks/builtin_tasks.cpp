@@ -2,11 +2,11 @@
 
 #include "builtin_tasks/builtin_service.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "interactions/interactions.hpp"
 #include "skirmish/tasks/coroutine.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -219,8 +219,7 @@ awaitable<json> game::status_webhook(std::string task_id, json event) {
   if (webhook_.url.empty())
     throw task_error("ConnectionError", "status.webhook_url is not set for this worker");
   try {
-    co_await status::call_webhook(webhook_, std::move(task_id), boost::json::serialize(event),
-                                  clock_.now());
+    co_await status::call_webhook(webhook_, std::move(task_id), json_text_of(event), clock_.now());
   } catch (const failure& e) {
     throw task_error("ConnectionError", e.what());
   }

@@ -29,7 +29,7 @@ struct surroundings {
   const redis::connection_config& redis;
   const redis::key_space& keys;
   const clock& time;
-  database& db;
+  db::database& db;
   notifications::settings notifications;
   std::size_t concurrency = 0;  // of the worker; 0: one per processor
   status::webhook_settings webhook;
@@ -63,8 +63,8 @@ class game {
   const clock& clock_;
   status::webhook_settings webhook_;
   task_group group_;
-  sql_reachability sql_;
-  cache_store caches_;
+  db::reachability sql_;
+  cache::store caches_;
   players::service players_;
   leaderboards::service boards_;
   jobs::service jobs_;

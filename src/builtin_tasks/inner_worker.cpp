@@ -7,7 +7,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -34,7 +33,7 @@ inner_worker::inner_worker(const config& settings, const surroundings& of,
       metrics_(metrics),
       app_(url_of(settings, of.redis), options_of(of.keys)),
       game_(io_, of),
-      stop_requested_(io_, asio::steady_timer::time_point::max()) {
+      stop_requested_(io_) {
   game_.add_to(app_);
 }
 
@@ -67,9 +66,7 @@ awaitable<void> inner_worker::work() {
     }
     running_ = nullptr;
     if (stopping_) break;
-    error_code ignored;
-    stop_requested_.expires_after(retry_pause);
-    co_await stop_requested_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await stop_requested_.wait_for(retry_pause);
   }
   co_await game_.stop();
 }
@@ -90,7 +87,7 @@ void inner_worker::stop() {
   asio::post(io_, [this] {
     stopping_ = true;
     if (running_) running_->stop();
-    stop_requested_.cancel();
+    stop_requested_.set();
   });
   thread_.join();
   io_.drop_waiting();

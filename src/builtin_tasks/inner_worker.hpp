@@ -4,11 +4,10 @@
 
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "config.hpp"
+#include "core/event.hpp"
 #include "core/run_loop.hpp"
 #include "metrics/registry.hpp"
 #include "tasks/worker/worker.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <thread>
 
@@ -35,7 +34,7 @@ class inner_worker {
   event_loop io_{1};
   tasks::app app_;
   game game_;
-  asio::steady_timer stop_requested_;
+  event stop_requested_;
   tasks::worker* running_ = nullptr;
   bool stopping_ = false;
   std::thread thread_;

@@ -1,8 +1,8 @@
 #include "cache/counters.hpp"
 
-namespace skirmish {
+namespace skirmish::cache {
 
-cache::counters::counters(metrics::registry& registry, const std::string& name)
+named_cache::counters::counters(metrics::registry& registry, const std::string& name)
     : hits(registry.add_counter("skirmish_cache_hits_total", "Answers from memory or Redis",
                                 "cache=\"" + metrics::registry::label_value(name) + "\"")),
       near_hits(registry.add_counter("skirmish_cache_near_hits_total", "Answers from memory",
@@ -25,19 +25,19 @@ cache::counters::counters(metrics::registry& registry, const std::string& name)
           registry.add_histogram("skirmish_cache_load_seconds", "How long loads took",
                                  "cache=\"" + metrics::registry::label_value(name) + "\"")) {}
 
-void cache::counters::count(cache_source from) noexcept {
+void named_cache::counters::count(cache::source from) noexcept {
   switch (from) {
-    case cache_source::hit: hits.add(); break;
-    case cache_source::miss: misses.add(); break;
-    case cache_source::stale: stale.add(); break;
+    case cache::source::hit: hits.add(); break;
+    case cache::source::miss: misses.add(); break;
+    case cache::source::stale: stale.add(); break;
   }
 }
 
-void cache::counters::count_load(std::chrono::steady_clock::duration took) noexcept {
+void named_cache::counters::count_load(std::chrono::steady_clock::duration took) noexcept {
   const std::chrono::duration<double> seconds = took;
   loads.add();
   load_seconds.observe(seconds.count());
   load_cost_ += (seconds - load_cost_) * 0.2;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

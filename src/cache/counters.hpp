@@ -7,12 +7,12 @@
 #include <chrono>
 #include <string>
 
-namespace skirmish {
+namespace skirmish::cache {
 
-struct cache::counters {
+struct named_cache::counters {
   counters(metrics::registry& registry, const std::string& name);
 
-  void count(cache_source from) noexcept;
+  void count(cache::source from) noexcept;
   void count_load(std::chrono::steady_clock::duration took) noexcept;
   // An exponential average of this thread's loads: XFetch's delta.
   [[nodiscard]] std::chrono::duration<double> load_cost() const noexcept { return load_cost_; }
@@ -31,4 +31,4 @@ struct cache::counters {
   std::chrono::duration<double> load_cost_{0.010};  // until one was measured
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -18,13 +18,17 @@ using testing::pause;
 
 // A thread of a server as far as caching goes: io_context, connection, store.
 struct node {
-  explicit node(redis::connection_config where, std::shared_ptr<cache_flights> flights = nullptr,
-                asio::io_context* shared_io = nullptr)
+  explicit node(redis::connection_config where, std::shared_ptr<cache::flights> flights = nullptr,
+                asio::io_context* shared_io = nullptr, cache::hooks hooks = {})
       : own_io(1),
         io(shared_io ? *shared_io : own_io),
         redis(io, std::move(where), "cache"),
         store(io, redis, tasks,
-              {.space = {}, .flights = std::move(flights), .metrics = &metrics, .time = &time}) {
+              {.space = {},
+               .flights = std::move(flights),
+               .metrics = &metrics,
+               .time = &time,
+               .hooks = std::move(hooks)}) {
     tasks.spawn("redis", [this] { return redis.run(); });
   }
 
@@ -41,7 +45,7 @@ struct node {
   metrics::registry metrics;
   manual_clock time;
   redis::client redis;
-  cache_store store;
+  cache::store store;
 };
 
 // A source that counts and can fail, wait and change.
@@ -50,12 +54,12 @@ struct source {
   std::atomic<int> held_load = 0;  // this one (the first is 1) reads, and ends when it is let go
   std::atomic<bool> broken = false;
   std::atomic<int> delay_ms = 0;
-  std::optional<cache_content> content = cache_content("v1");
+  std::optional<cache::content> content = cache::content("v1");
 
-  cache_loader loader() {
+  cache::loader loader() {
     return [this] { return load(); };
   }
-  awaitable<std::optional<cache_content>> load() {
+  awaitable<std::optional<cache::content>> load() {
     const auto number = ++loads;
     auto read = content;
     while (held_load == number) co_await pause(1ms);

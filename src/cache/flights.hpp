@@ -4,9 +4,8 @@
 
 #include "cache/near_cache_group.hpp"
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "skirmish/cache.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <array>
 #include <chrono>
@@ -19,37 +18,37 @@
 #include <utility>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::cache {
 
-class cache_flight {
+class flight {
  public:
   // Waits for the landing and returns its answer, or throws its problem. Throws `failure`
   // deadline_exceeded after `limit`.
-  awaitable<cache_answer> landed(std::chrono::milliseconds limit);
+  awaitable<cache::answer> landed(std::chrono::milliseconds limit);
 
  private:
-  friend class cache_flights;
-  void land(cache_answer answer, std::exception_ptr problem);
+  friend class flights;
+  void land(cache::answer answer, std::exception_ptr problem);
 
   std::mutex mutex_;
   bool landed_ = false;
-  cache_answer answer_;
+  cache::answer answer_;
   std::exception_ptr problem_;
-  std::vector<std::shared_ptr<asio::steady_timer>> waiting_;  // each of its waiter's thread
+  std::vector<std::shared_ptr<event>> waiting_;  // each of its waiter's thread
 };
 
-class cache_flights {
+class flights {
  public:
   // The flight of `key`; `first` when the caller has to make it, and to land it in any case.
   struct joined {
-    std::shared_ptr<cache_flight> flight;
+    std::shared_ptr<cache::flight> flight;
     bool first;
   };
   joined join(const std::string& key);
 
   // Wakes all who wait and makes room for the next flight of the key.
-  void land(const std::string& key, const std::shared_ptr<cache_flight>& flight,
-            cache_answer answer, std::exception_ptr problem);
+  void land(const std::string& key, const std::shared_ptr<cache::flight>& flight,
+            cache::answer answer, std::exception_ptr problem);
 
   // Later callers do not join the flights of today: what those read may be out of date.
   void forget(const std::string& key);
@@ -60,7 +59,7 @@ class cache_flights {
  private:
   struct shard {
     std::mutex mutex;
-    std::unordered_map<std::string, std::shared_ptr<cache_flight>> flights;
+    std::unordered_map<std::string, std::shared_ptr<cache::flight>> flights;
   };
   shard& shard_of(const std::string& key) {
     return shards_[std::hash<std::string>()(key) % shards_.size()];
@@ -68,4 +67,4 @@ class cache_flights {
   std::array<shard, 64> shards_;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -1,5 +1,7 @@
 // Copies in memory, invalidation, and outages of Redis.
 #include "cache/describe_test.hpp"
+#include "cache/recent_invalidations.hpp"
+#include "support/redis_pair.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -8,26 +10,27 @@
 #include <boost/asio/post.hpp>
 
 #include <future>
+#include <set>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 using namespace cache_test;
 
 TEST_F(cache_fixture, values_are_refreshed_early_by_chance) {
   // With a large beta the dice always say yes, shortly before the end of freshness.
-  cache things(here.store, "things", {.ttl = 60min, .early_refresh = 1e9});
+  named_cache things(here.store, "things", {.ttl = 60min, .early_refresh = 1e9});
   run([&]() -> awaitable<void> {
     co_await things.get_or_load("level:1", database.loader());
     const auto answer = co_await things.get_or_load("level:1", database.loader());
-    EXPECT_EQ(answer.from, cache_source::hit);
+    EXPECT_EQ(answer.from, cache::source::hit);
     co_await eventually([&] { return database.loads == 2; });
   });
 }
 
 TEST_F(cache_fixture, memory_answers_without_redis_until_somebody_writes) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   run([&]() -> awaitable<void> {
     co_await redis.command("SET", "level:1", "one", "PX", 3'600'000);
     co_await things.get_or_load("level:1", database.loader());
@@ -48,7 +51,7 @@ TEST_F(cache_fixture, memory_answers_without_redis_until_somebody_writes) {
 }
 
 TEST_F(cache_fixture, memory_is_bounded_in_time) {
-  cache things(here.store, "things", {.near_ttl = 10s});
+  named_cache things(here.store, "things", {.near_ttl = 10s});
   run([&]() -> awaitable<void> {
     co_await redis.command("SET", "level:1", "one", "PX", 3'600'000);
     co_await things.get_or_load("level:1", database.loader());
@@ -61,7 +64,7 @@ TEST_F(cache_fixture, memory_is_bounded_in_time) {
 
 // Values change all the time under readers; none may keep one that is out of date.
 TEST_F(cache_fixture, memory_converges_under_a_storm_of_writes) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   run([&]() -> awaitable<void> {
     bool writing = true;
     int readers = 4;
@@ -89,12 +92,12 @@ TEST_F(cache_fixture, memory_converges_under_a_storm_of_writes) {
 }
 
 TEST_F(cache_fixture, what_one_thread_invalidates_no_other_remembers) {
-  auto flights = make_cache_flights();
+  auto flights = make_flights();
   node first(testing::shared_redis().config(), flights, &io);
-  cache mine(first.store, "things");
+  named_cache mine(first.store, "things");
   asio::io_context their_io{1};
   node other(testing::shared_redis().config(), flights, &their_io);
-  cache theirs(other.store, "things");
+  named_cache theirs(other.store, "things");
   const auto keep = asio::make_work_guard(their_io);
   std::jthread thread([&] { their_io.run(); });
   // What is asked of the other thread, by the other thread.
@@ -135,12 +138,12 @@ TEST_F(cache_fixture, what_one_thread_invalidates_no_other_remembers) {
 }
 
 TEST_F(cache_fixture, a_number_that_grew_during_the_load_is_not_taken_back) {
-  cache_policy policy{.ttl = 60min, .as = stored_as::hash};
-  cache_growing_field level{
+  cache::policy policy{.ttl = 60min, .as = stored_as::hash};
+  growing_field level{
       "level", [](std::string_view name) { return "player:" + std::string(name.substr(5)); }};
-  policy.growing = std::make_shared<const cache_growing_field>(std::move(level));
-  cache profiles(here.store, "profiles", policy);
-  database.content = cache_fields{{"name", "Ada"}, {"level", "9"}};
+  policy.growing = std::make_shared<const growing_field>(std::move(level));
+  named_cache profiles(here.store, "profiles", policy);
+  database.content = cache::fields{{"name", "Ada"}, {"level", "9"}};
   database.delay_ms = 30;
   run([&]() -> awaitable<void> {
     tasks.spawn("grower", [&]() -> awaitable<void> {
@@ -156,14 +159,14 @@ TEST_F(cache_fixture, a_number_that_grew_during_the_load_is_not_taken_back) {
     EXPECT_EQ(higher.field("level"), "9");
     const auto alone = co_await profiles.get_or_load("user:p3", database.loader());
     EXPECT_EQ(alone.field("level"), "9");
-    auto born = cache_fields{{"name", "Eva"}, {"level", "1"}};
+    auto born = cache::fields{{"name", "Eva"}, {"level", "1"}};
     co_await profiles.set_cache("user:p1", std::move(born));
     EXPECT_EQ((co_await redis.command("HGET", "user:p1", "level")).as_string(), "10");
   });
 }
 
 TEST_F(cache_fixture, a_sliding_value_that_is_read_lives_on) {
-  cache things(here.store, "things", {.ttl = 60min, .near_ttl = 60s, .sliding = true});
+  named_cache things(here.store, "things", {.ttl = 60min, .near_ttl = 60s, .sliding = true});
   run([&]() -> awaitable<void> {
     co_await things.get_or_load("level:1", database.loader());
     co_await redis.command("PEXPIRE", "level:1", 100'000);
@@ -177,7 +180,7 @@ TEST_F(cache_fixture, a_sliding_value_that_is_read_lives_on) {
 }
 
 TEST_F(cache_fixture, prefixes_are_invalidated_with_the_loads_under_way) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   run([&]() -> awaitable<void> {
     redis::request many;
     for (int i = 0; i < 2'500; ++i) many.push("SET", "level:" + std::to_string(i), "x");
@@ -201,7 +204,7 @@ TEST_F(cache_fixture, prefixes_are_invalidated_with_the_loads_under_way) {
 }
 
 TEST_F(cache_fixture, a_caller_that_goes_away_does_not_harm_the_others) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   database.held_load = 1;
   run([&]() -> awaitable<void> {
     asio::cancellation_signal leave;
@@ -236,16 +239,16 @@ TEST_F(cache_fixture, plain_keys) {
 }
 
 TEST_F(cache_fixture, cache_aside_by_hand) {
-  cache things(here.store, "things", {.ttl = 60min});
+  named_cache things(here.store, "things", {.ttl = 60min});
   run([&]() -> awaitable<void> {
     EXPECT_FALSE(co_await things.get_cache("level:1"));
-    const cache_content one = "one";
+    const cache::content one = "one";
     co_await things.set_cache("level:1", one);
     EXPECT_GT(co_await pttl("level:1"), 3'595'000);
     co_await things.set_cache("level:1", one, 2h);
     EXPECT_GT(co_await pttl("level:1"), 7'195'000);
     const auto found = co_await things.get_cache("level:1");
-    EXPECT_TRUE(found && found->text() == "one" && found->from == cache_source::hit);
+    EXPECT_TRUE(found && found->text() == "one" && found->from == cache::source::hit);
     co_await things.invalidate_cache("level:1");
     EXPECT_FALSE(co_await things.get_cache("level:1"));
   });
@@ -261,11 +264,11 @@ class cache_outage : public ::testing::Test {
   }
   testing::redis_server server{durable()};
   node here{server.config()};
-  source database;
+  cache_test::source database;
 };
 
 TEST_F(cache_outage, memory_is_flushed_and_the_source_answers) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   testing::run(here.io, [&]() -> awaitable<void> {
     co_await here.redis.wait_connected(10s);
     co_await here.store.set_key("level:1", "one", 1h);
@@ -274,7 +277,7 @@ TEST_F(cache_outage, memory_is_flushed_and_the_source_answers) {
     server.kill();
     co_await eventually([&] { return !things.peek("level:1"); });
     const auto answer = co_await things.get_or_load("level:1", database.loader());
-    EXPECT_EQ(answer.from, cache_source::miss);
+    EXPECT_EQ(answer.from, cache::source::miss);
     EXPECT_EQ(answer.text(), "v1");
     server.start();
     co_await here.redis.wait_connected(10s);
@@ -289,7 +292,7 @@ TEST_F(cache_outage, memory_is_flushed_and_the_source_answers) {
 }
 
 TEST_F(cache_outage, an_invalidation_that_redis_missed_is_made_up_for) {
-  cache things(here.store, "things");
+  named_cache things(here.store, "things");
   testing::run(here.io, [&]() -> awaitable<void> {
     co_await here.redis.wait_connected(10s);
     co_await here.store.set_key("level:1", "old", 1h);
@@ -304,5 +307,53 @@ TEST_F(cache_outage, an_invalidation_that_redis_missed_is_made_up_for) {
   });
 }
 
+TEST(cache_failover, what_was_invalidated_last_is_invalidated_at_the_new_master_too) {
+  testing::redis_pair pair;
+  auto& replica = pair.replica;
+  cache_test::source database;
+  node here{pair.config()};
+  node elsewhere{pair.config()};
+  named_cache things(here.store, "things");
+  named_cache others(elsewhere.store, "things");
+  testing::run(here.io, [&]() -> awaitable<void> {
+    co_await here.redis.wait_connected(10s);
+    co_await here.store.set_key("level:1", "old", 1h);
+    co_await here.store.set_key("level:2", "two", 1h);
+    const auto has_arrived = [&] { return replica.says("GET level:2", "two"); };
+    co_await eventually(has_arrived);
+    pair.stream.hold_replies();
+    co_await here.store.invalidate("level:1");
+    EXPECT_TRUE(replica.says("GET level:1", "old")) << "the replica is not behind";
+    pair.fail_over();
+    const auto is_gone = [&] { return replica.says("EXISTS level:1", ":0"); };
+    co_await eventually(is_gone);
+    EXPECT_TRUE(replica.says("GET level:2", "two")) << "more than what was invalidated is gone";
+    const auto answer = co_await things.get_or_load("level:1", database.loader());
+    EXPECT_EQ(answer.text(), "v1");
+    co_await here.end();
+  });
+  testing::run(elsewhere.io, [&]() -> awaitable<void> {
+    co_await elsewhere.redis.wait_connected(10s);
+    const auto answer = co_await others.get_or_load("level:1", database.loader());
+    EXPECT_EQ(answer.text(), "v1");
+    co_await elsewhere.end();
+  });
+}
+
+TEST(recent_invalidations, are_those_of_a_minute_and_bounded) {
+  recent_invalidations recent;
+  const std::chrono::steady_clock::time_point start{std::chrono::hours(1)};
+  recent.note("early", start);
+  recent.note("late", start + 50s);
+  recent.note("later", start + 90s);
+  recent.note("late", start + 91s);
+  EXPECT_EQ(recent.around(start + 80s), (std::set<std::string>{"late", "later"}));
+  EXPECT_EQ(recent.around(start + 30s).size(), 3U);
+  recent.forget(start + 50s);
+  EXPECT_EQ(recent.around(start + 30s), (std::set<std::string>{"late", "later"}));
+  for (int i = 0; i < 20'000; ++i) recent.note(std::to_string(i), start + 92s);
+  EXPECT_EQ(recent.around(start + 92s).size(), recent_invalidations::limit);
+}
+
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::cache

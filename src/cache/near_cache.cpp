@@ -2,16 +2,16 @@
 
 #include <utility>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 // List node, map node, shared content: what an entry costs besides its text.
 constexpr std::size_t overhead_bytes = 200;
 
-std::size_t size_of(const cache_content& content) {
+std::size_t size_of(const cache::content& content) {
   if (const auto* text = std::get_if<std::string>(&content)) return text->size();
   std::size_t sum = 0;
-  for (const auto& [name, value] : std::get<cache_fields>(content))
+  for (const auto& [name, value] : std::get<cache::fields>(content))
     sum += 2 * sizeof(std::string) + name.size() + value.size();
   return sum;
 }
@@ -82,4 +82,4 @@ void near_cache::clear() {
   being_read_.clear();
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -15,12 +15,12 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace skirmish {
+namespace skirmish::cache {
 
 class near_cache {
  public:
   struct entry {
-    std::shared_ptr<const cache_content> value;
+    std::shared_ptr<const cache::content> value;
     timestamp keep_until;
     timestamp fresh_until;  // at or after keep_until
   };
@@ -75,4 +75,4 @@ class near_cache {
   std::unordered_map<std::string, std::shared_ptr<bool>, hash, std::equal_to<>> being_read_;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

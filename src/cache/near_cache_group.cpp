@@ -1,14 +1,14 @@
 #include "cache/near_cache_group.hpp"
 
 #include "cache/near_cache.hpp"
+#include "core/event.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 using namespace std::chrono_literals;
@@ -39,29 +39,26 @@ awaitable<void> near_cache_group::clear() {
 
 awaitable<void> near_cache_group::each(action act) {
   const auto mine = co_await asio::this_coro::executor;
-  const auto all_done = std::make_shared<asio::steady_timer>(mine, patience);
+  const auto all_done = std::make_shared<event>(mine);
   const auto work = std::make_shared<const action>(std::move(act));
   post_to_all(work, mine, all_done);
-  error_code ignored;
-  co_await all_done->async_wait(asio::redirect_error(use_awaitable, ignored));
+  co_await all_done->wait_for(patience);
 }
 
 void near_cache_group::post_to_all(const std::shared_ptr<const action>& work,
                                    const asio::any_io_executor& caller,
-                                   const std::weak_ptr<asio::steady_timer>& all_done) {
+                                   const std::weak_ptr<event>& all_done) {
   const std::lock_guard lock(mutex_);
   const auto left = std::make_shared<std::atomic<std::size_t>>(members_.size());
   for (const auto& m : members_) {
     asio::post(m.executor, [memory = m.memory, work, left, caller, all_done] {
       if (const auto alive = memory.lock()) (*work)(*alive);
       if (--*left > 0) return;
-      // Expiring in the past also ends a wait that has not begun yet.
       asio::post(caller, [all_done] {
-        if (const auto timer = all_done.lock())
-          timer->expires_at(asio::steady_timer::time_point::min());
+        if (const auto alive = all_done.lock()) alive->set();
       });
     });
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <memory>
@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::cache {
 
 class near_cache;
 
@@ -32,7 +32,7 @@ class near_cache_group {
   using action = std::function<void(near_cache&)>;
   awaitable<void> each(action act);
   void post_to_all(const std::shared_ptr<const action>& work, const asio::any_io_executor& caller,
-                   const std::weak_ptr<asio::steady_timer>& all_done);
+                   const std::weak_ptr<event>& all_done);
 
   struct member {
     asio::any_io_executor executor;
@@ -42,4 +42,4 @@ class near_cache_group {
   std::vector<member> members_;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

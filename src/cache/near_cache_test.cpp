@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 using namespace std::chrono_literals;
@@ -14,7 +14,7 @@ class near_cache_fixture : public ::testing::Test {
     return reading.keep(entry(std::move(text), life));
   }
   near_cache::entry entry(std::string text, std::chrono::milliseconds life) {
-    return {std::make_shared<const cache_content>(std::move(text)), time.now() + life,
+    return {std::make_shared<const cache::content>(std::move(text)), time.now() + life,
             time.now() + life};
   }
   bool has(std::string_view key) { return near.find(key, time.now()) != nullptr; }
@@ -81,4 +81,4 @@ TEST_F(near_cache_fixture, a_flush_reaches_all_that_is_being_read) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::cache

@@ -15,7 +15,7 @@
 #include <cmath>
 #include <random>
 
-namespace skirmish {
+namespace skirmish::cache {
 namespace {
 
 using namespace std::chrono_literals;
@@ -56,8 +56,7 @@ std::exception_ptr as_problem_for_others(const std::exception_ptr& problem) {
 
 }  // namespace
 
-bool cache_store::impl::is_due_early(const cache_question& q,
-                                     std::chrono::milliseconds fresh_left) {
+bool cache::store::impl::is_due_early(const question& q, std::chrono::milliseconds fresh_left) {
   const std::chrono::duration<double> left = fresh_left;
   const double scale = q.counters->load_cost().count() * q.policy.early_refresh;
   if (left.count() > scale * never_early_factor) return false;
@@ -66,16 +65,16 @@ bool cache_store::impl::is_due_early(const cache_question& q,
 
 // The work runs as a task of its own: when the caller that began it goes away, the others still get
 // their answer.
-void cache_store::impl::start(const cache_question& q, const std::string& flight_key,
-                              std::shared_ptr<cache_flight> flight,
-                              std::function<awaitable<cache_answer>(cache_question)> work) {
+void cache::store::impl::start(const question& q, const std::string& flight_key,
+                               std::shared_ptr<cache::flight> flight,
+                               std::function<awaitable<cache::answer>(question)> work) {
   // Lands in any case, also when the task is dropped unfinished.
   struct landing {
-    std::shared_ptr<cache_flights> flights;
+    std::shared_ptr<cache::flights> flights;
     std::string key;
-    std::shared_ptr<cache_flight> flight;
+    std::shared_ptr<cache::flight> flight;
     bool done = false;
-    void land(cache_answer answer, std::exception_ptr problem) {
+    void land(cache::answer answer, std::exception_ptr problem) {
       done = true;
       flights->land(key, flight, std::move(answer), std::move(problem));
     }
@@ -88,7 +87,7 @@ void cache_store::impl::start(const cache_question& q, const std::string& flight
   strip->key = flight_key;
   strip->flight = std::move(flight);
   tasks.spawn("cache_flight", [q, strip, work = std::move(work)]() -> awaitable<void> {
-    cache_answer answer;
+    cache::answer answer;
     std::exception_ptr problem;
     try {
       answer = co_await work(q);
@@ -99,33 +98,36 @@ void cache_store::impl::start(const cache_question& q, const std::string& flight
   });
 }
 
-void cache_store::impl::refresh_behind(const cache_question& q) {
+void cache::store::impl::refresh_behind(const question& q) {
   const auto flight_key = q.key + "\nrefresh";
   auto [flight, first] = options.flights->join(flight_key);
   if (!first) return;
-  start(q, flight_key, flight, [this](cache_question asked) -> awaitable<cache_answer> {
-    const stored old{.value = std::make_shared<const cache_content>(), .fresh_left = {}};
+  start(q, flight_key, flight, [this](question asked) -> awaitable<cache::answer> {
+    const stored old{.value = std::make_shared<const cache::content>(), .fresh_left = {}};
     co_await try_load(asked, old);
-    co_return cache_answer{};
+    co_return cache::answer{};
   });
 }
 
-awaitable<cache_answer> cache_store::impl::answer(cache_question q) {
+awaitable<cache::answer> cache::store::impl::answer(question q) {
   const auto limit = std::chrono::steady_clock::now() + q.policy.wait_limit;
   auto pause = poll_first;
   bool counted_wait = false;
   while (true) {
     stored found;
     bool redis_failed = false;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       found = co_await read(q);
       if (found.fresh()) {
+        tell(cache::step::kind::found_in_redis, q.key, begin);
         if (is_due_early(q, found.fresh_left)) refresh_behind(q);
-        co_return cache_answer{found.value, cache_source::hit};
+        co_return cache::answer{found.value, cache::source::hit};
       }
       if (found.value && found.fresh_left + q.policy.stale_while_revalidate > 0ms) {
+        tell(cache::step::kind::found_stale, q.key, begin);
         refresh_behind(q);
-        co_return cache_answer{found.value, cache_source::stale};
+        co_return cache::answer{found.value, cache::source::stale};
       }
     } catch (const failure& e) {
       redis_failed = true;
@@ -144,23 +146,23 @@ awaitable<cache_answer> cache_store::impl::answer(cache_question q) {
   }
 }
 
-awaitable<cache_answer> cache_store::impl::answer_without_redis(const cache_question& q) {
+awaitable<cache::answer> cache::store::impl::answer_without_redis(const question& q) {
   auto value = co_await load(q);
-  co_return cache_answer{std::move(value), cache_source::miss};
+  co_return cache::answer{std::move(value), cache::source::miss};
 }
 
 // Loads when nobody else does. Nothing when the caller should look again in a moment.
-awaitable<std::optional<cache_answer>> cache_store::impl::try_load(const cache_question& q,
-                                                                   const stored& old) {
+awaitable<std::optional<cache::answer>> cache::store::impl::try_load(const question& q,
+                                                                     const stored& old) {
   const bool despite_value = old.value != nullptr || old.wrong_type;
-  std::shared_ptr<cache_content> value;
+  std::shared_ptr<cache::content> value;
   std::exception_ptr problem;
   for (int round = 1; round <= load_limit; ++round) {
     const auto token = random_hex(token_bytes);
     const auto outcome = co_await take_claim(q, token, despite_value);
-    if (outcome == claim::none) co_return cache_answer{nullptr, cache_source::hit};
+    if (outcome == claim::none) co_return cache::answer{nullptr, cache::source::hit};
     if (outcome != claim::claimed) {
-      if (old.value) co_return cache_answer{old.value, cache_source::stale};
+      if (old.value) co_return cache::answer{old.value, cache::source::stale};
       if (outcome == claim::failed)
         throw failure(errc::unavailable, "cache: the source failed a moment ago: " + q.key);
       co_return std::nullopt;
@@ -172,7 +174,7 @@ awaitable<std::optional<cache_answer>> cache_store::impl::try_load(const cache_q
     }
     if (problem) {
       co_await give_up(q, token);
-      if (old.value) co_return cache_answer{old.value, cache_source::stale};
+      if (old.value) co_return cache::answer{old.value, cache::source::stale};
       std::rethrow_exception(problem);
     }
     bool is_stored = false;
@@ -186,15 +188,17 @@ awaitable<std::optional<cache_answer>> cache_store::impl::try_load(const cache_q
     if (is_stored) break;
     q.counters->discarded.add();
   }
-  co_return cache_answer{std::move(value), cache_source::miss};
+  co_return cache::answer{std::move(value), cache::source::miss};
 }
 
-awaitable<std::shared_ptr<cache_content>> cache_store::impl::load(const cache_question& q) {
+awaitable<std::shared_ptr<cache::content>> cache::store::impl::load(const question& q) {
   const auto begin = std::chrono::steady_clock::now();
-  std::optional<cache_content> content;
+  std::optional<cache::content> content;
   std::exception_ptr problem;
+  tell(cache::step::kind::loading, q.key, begin);
+  const auto loader = options.hooks.around_load ? options.hooks.around_load(q.load) : q.load;
   try {
-    content = co_await asio::co_spawn(io, q.load,
+    content = co_await asio::co_spawn(io, loader,
                                       asio::cancel_after(q.policy.load_timeout, use_awaitable));
   } catch (...) {
     problem = std::current_exception();
@@ -207,13 +211,14 @@ awaitable<std::shared_ptr<cache_content>> cache_store::impl::load(const cache_qu
       throw failure(errc::unavailable, "cache: the source did not answer: " + q.key);
     std::rethrow_exception(problem);
   }
+  tell(cache::step::kind::loaded, q.key, begin);
   if (!content) co_return nullptr;
-  co_return std::make_shared<cache_content>(std::move(*content));
+  co_return std::make_shared<cache::content>(std::move(*content));
 }
 
-awaitable<cache_store::impl::claim> cache_store::impl::take_claim(const cache_question& q,
-                                                                  const std::string& token,
-                                                                  bool despite_value) {
+awaitable<cache::store::impl::claim> cache::store::impl::take_claim(const question& q,
+                                                                    const std::string& token,
+                                                                    bool despite_value) {
   const auto lease = std::to_string((q.policy.load_timeout + 1s).count());
   const auto load_key = cache_keys::load(options.space, q.name);
   const std::vector<std::string_view> keys{q.key, load_key};
@@ -230,7 +235,7 @@ awaitable<cache_store::impl::claim> cache_store::impl::take_claim(const cache_qu
   }
 }
 
-awaitable<void> cache_store::impl::give_up(const cache_question& q, const std::string& token) {
+awaitable<void> cache::store::impl::give_up(const question& q, const std::string& token) {
   const auto load_key = cache_keys::load(options.space, q.name);
   const auto pause = std::to_string(failed_pause.count());
   const std::vector<std::string_view> keys{load_key};
@@ -242,29 +247,31 @@ awaitable<void> cache_store::impl::give_up(const cache_question& q, const std::s
   }
 }
 
-cache::cache(cache_store& store, std::string name, cache_policy policy)
+named_cache::named_cache(cache::store& store, std::string name, cache::policy policy)
     : store_(*store.impl_),
       policy_(std::move(policy)),
       counters_(std::make_shared<counters>(store_.metrics, name)) {}
 
-cache::~cache() = default;
+named_cache::~named_cache() = default;
 
-std::optional<cache_answer> cache::peek(std::string_view name) {
+std::optional<cache::answer> named_cache::peek(std::string_view name) {
   return store_.peek(store_.options.space.key(name), *counters_);
 }
 
-awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load) {
+awaitable<cache::answer> named_cache::get_or_load(std::string name, cache::loader load) {
   return get_or_load(std::move(name), std::move(load), policy_);
 }
 
-awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
-                                           cache_policy policy) {
+awaitable<cache::answer> named_cache::get_or_load(std::string name, cache::loader load,
+                                                  cache::policy policy) {
   auto key = store_.options.space.key(name);
   timestamp fresh_until;
+  const auto begin = std::chrono::steady_clock::now();
   auto kept = store_.peek(key, *counters_, &fresh_until);
-  cache_question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
+  question q{std::move(name), std::move(key), std::move(load), std::move(policy), counters_};
   if (kept) {
-    if (cache_store::impl::is_due_early(q, fresh_until - store_.time.now()))
+    store_.tell(cache::step::kind::found_in_memory, q.key, begin);
+    if (cache::store::impl::is_due_early(q, fresh_until - store_.time.now()))
       store_.refresh_behind(q);
     co_return std::move(*kept);
   }
@@ -272,7 +279,7 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
   if (first) {
     auto* store = &store_;
     store_.start(q, q.key, flight,
-                 [store](cache_question asked) { return store->answer(std::move(asked)); });
+                 [store](question asked) { return store->answer(std::move(asked)); });
   } else {
     counters_->waits.add();
   }
@@ -283,29 +290,29 @@ awaitable<cache_answer> cache::get_or_load(std::string name, cache_loader load,
   co_return answer;
 }
 
-awaitable<std::optional<cache_answer>> cache::get_cache(std::string name) {
+awaitable<std::optional<cache::answer>> named_cache::get_cache(std::string name) {
   auto key = store_.options.space.key(name);
   if (auto kept = store_.peek(key, *counters_)) co_return kept;
-  const cache_question q{std::move(name), std::move(key), nullptr, policy_, counters_};
+  const question q{std::move(name), std::move(key), nullptr, policy_, counters_};
   auto found = co_await store_.read(q);
   if (!found.value) {
     counters_->misses.add();
     co_return std::nullopt;
   }
-  const auto from = found.fresh() ? cache_source::hit : cache_source::stale;
+  const auto from = found.fresh() ? cache::source::hit : cache::source::stale;
   counters_->count(from);
-  co_return cache_answer{std::move(found.value), from};
+  co_return cache::answer{std::move(found.value), from};
 }
 
-awaitable<void> cache::set_cache(std::string name, cache_content content,
-                                 std::optional<std::chrono::milliseconds> ttl) {
+awaitable<void> named_cache::set_cache(std::string name, cache::content content,
+                                       std::optional<std::chrono::milliseconds> ttl) {
   auto policy = policy_;
   policy.ttl = ttl.value_or(policy_.ttl);
   return store_.put(std::move(name), std::move(content), std::move(policy));
 }
 
-awaitable<void> cache::invalidate_cache(std::string name) {
+awaitable<void> named_cache::invalidate_cache(std::string name) {
   return store_.invalidate(std::move(name));
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::cache

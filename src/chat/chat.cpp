@@ -3,13 +3,13 @@
 #include "chat/chat_keys.hpp"
 #include "chat/moderation.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "core/text.hpp"
 #include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,7 +50,7 @@ std::string field(const redis::value& entry, std::string_view name) {
 message to_message(const std::string& channel, const redis::value& entry) {
   const auto id = entry[0].as_string();
   const auto quoted = [&](std::string_view name) {
-    return json::serialize(json::string(field(entry, name)));
+    return json_string_of(field(entry, name));
   };
   auto extra = field(entry, "extra");
   if (!extra.empty()) {
@@ -100,12 +100,9 @@ result<std::string> service::speaker(const http::principal& who,
 awaitable<result<sent>> service::send(http::principal who, std::string channel, std::string from,
                                       std::string text) {
   if (auto allowed = may_send(who, channel); !allowed) co_return allowed.error();
-  const auto length = static_cast<std::int64_t>(count_characters(text));
-  if (length < 1 || length > settings_.rules.text_limit_chars)
-    co_return error{errc::invalid_argument, fmt::format("text must have 1 to {} characters",
-                                                        settings_.rules.text_limit_chars)};
-  if (const auto fault = text_fault(text, lines::many))
-    co_return error{errc::invalid_argument, fmt::format("text {}", *fault)};
+  const auto limit = static_cast<std::size_t>(settings_.rules.text_limit_chars);
+  if (const auto fault = text_fault(text, lines::many, 1, limit))
+    co_return error{errc::invalid_argument, "text " + *fault};
   const auto now = clock_.now();
   // A game server speaks for many players: each of them has an allowance, and so has its key.
   const auto rate = who.as == http::role::admin ? 0 : settings_.rate_per_s;
@@ -118,7 +115,7 @@ awaitable<result<sent>> service::send(http::principal who, std::string channel, 
                               std::to_string(now.time_since_epoch().count()),
                               std::to_string(settings_.game.chat_history_limit),
                               std::to_string(settings_.game.chat_history_ttl.count()),
-                              settings_.game.achievement_rules,
+                              settings_.game.rules(),
                               std::to_string(cost_us(rate)),
                               std::to_string(cost_us(rate) * settings_.burst),
                               std::to_string(players::profile_ttl.count()),

@@ -82,10 +82,18 @@ class service {
   // not_found when the message is not there (any more).
   awaitable<result<void>> remove(std::string channel, std::string id);
 
+  // A player is deleted: it is taken off the open channels and those on which something was said
+  // lately. Its bans and mutes stay.
+  awaitable<void> forget_player(std::string player_id);
+  // A channel's history, mutes and bans go, and everybody is taken off it.
+  awaitable<void> remove_channel(std::string channel);
+
   [[nodiscard]] const redis::key_space& keys() const noexcept { return keys_; }
   [[nodiscard]] const settings& configured() const noexcept { return settings_; }
 
  private:
+  awaitable<void> take_off(std::string channel, std::string player_id);  // "": everybody
+
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;

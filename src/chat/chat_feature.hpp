@@ -22,6 +22,8 @@ class feature {
   // Tells that everybody on this thread has left.
   awaitable<void> stop();
 
+  [[nodiscard]] service& chat() noexcept { return chat_; }
+
  private:
   service chat_;
   lists lists_;

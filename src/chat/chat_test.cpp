@@ -32,6 +32,9 @@ TEST(published, is_read_whatever_the_order_of_its_members) {
   EXPECT_EQ(banned.what, published::kind::banned);
   EXPECT_EQ(banned.player_id, "bob");
   EXPECT_EQ(read_published(R"({"banned":{}})").player_id, "");
+  const auto removed = read_published(R"({"removed":{"channel":"general","player_id":"bob"}})");
+  EXPECT_EQ(removed.what, published::kind::removed);
+  EXPECT_EQ(removed.player_id, "bob");
   EXPECT_EQ(read_published(R"( {"deleted":{"channel":"general","id":"5-3"}})").what,
             published::kind::deleted);
 }

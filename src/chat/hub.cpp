@@ -2,12 +2,12 @@
 
 #include "chat/published.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "http/websocket_codec.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::chat {
@@ -168,7 +168,7 @@ awaitable<void> hub::catch_up(realtime::connection& c, std::string name, json::v
     last = m.id;
   }
   answer += "]}";
-  if (!cid.is_null()) answer += R"(,"cid":)" + json::serialize(cid);
+  if (!cid.is_null()) answer += R"(,"cid":)" + json_text_of(cid);
   answer += '}';
   c.push_text(answer);
   while (static_cast<std::int64_t>(page.messages.size()) == page_limit) {
@@ -227,15 +227,16 @@ void hub::receive(const std::string& name, std::string_view payload) {
       }
       return;
     case published::kind::banned:
-      if (!read.player_id.empty()) put_out(*at, read.player_id);
+      if (!read.player_id.empty()) put_out(*at, read.player_id, "banned");
       return;
+    case published::kind::removed: return put_out(*at, read.player_id, "removed");
     case published::kind::deleted: return deliver(*at, {}, payload);
     case published::kind::unknown: break;
   }
   // Somebody published by hand: not a message of the history, and delivered as it is.
-  deliver(*at, {},
-          fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name,
-                      json::serialize(json::string(payload))));
+  deliver(
+      *at, {},
+      fmt::format(R"({{"message":{{"channel":"{}","text":{}}}}})", name, json_string_of(payload)));
 }
 
 void hub::deliver(channel& at, message_id id, std::string_view text) {
@@ -252,14 +253,14 @@ void hub::deliver(channel& at, message_id id, std::string_view text) {
   schedule(at);
 }
 
-void hub::put_out(channel& at, const std::string& player_id) {
+void hub::put_out(channel& at, const std::string& player_id, std::string_view reason) {
   std::vector<std::shared_ptr<realtime::connection>> out;
   for (const auto& [c, m] : at.members)
-    if (m.as == player_id) out.push_back(m.to);
+    if (player_id.empty() || m.as == player_id) out.push_back(m.to);
   const auto name = at.name;
   for (const auto& c : out) {
     leave(*c, name);
-    c->push({{"unsubscribed", json::object{{"channel", name}, {"reason", "banned"}}}});
+    c->push({{"unsubscribed", json::object{{"channel", name}, {"reason", reason}}}});
   }
 }
 

@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace skirmish::chat {
 
@@ -52,7 +53,8 @@ class hub {
 
   void receive(const std::string& name, std::string_view payload);
   void deliver(channel& at, message_id id, std::string_view text);
-  void put_out(channel& at, const std::string& player_id);
+  // The sockets of that player; of everybody when it is empty.
+  void put_out(channel& at, const std::string& player_id, std::string_view reason);
   void schedule(channel& at);
   void fan_out(channel& at);
   static void push_unseen(const channel& at, const member& m);

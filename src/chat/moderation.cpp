@@ -2,12 +2,12 @@
 
 #include "chat/chat_keys.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "redis/damaged_keys.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ std::optional<list_place> parse_list_place(std::string_view text) {
 }
 
 std::string note_text(timestamp at, std::string_view reason, std::string_view by) {
-  return json::serialize(json::object{{"at", to_rfc3339(at)}, {"reason", reason}, {"by", by}});
+  return json_text_of(json::object{{"at", to_rfc3339(at)}, {"reason", reason}, {"by", by}});
 }
 
 awaitable<std::vector<lists::scored>> lists::newest(std::string key, std::int64_t least,

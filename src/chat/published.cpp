@@ -23,8 +23,9 @@ published read_published(std::string_view payload) {
   const auto value = json::parse(payload, ec);
   const auto* whole = ec ? nullptr : value.if_object();
   if (!whole) return out;
-  if (const auto* notice = whole->if_contains("banned")) {
-    out.what = published::kind::banned;
+  const auto* ban = whole->if_contains("banned");
+  if (const auto* notice = ban ? ban : whole->if_contains("removed")) {
+    out.what = ban ? published::kind::banned : published::kind::removed;
     const auto* body = notice->if_object();
     const auto* who = body ? text_of(*body, "player_id") : nullptr;
     if (who) out.player_id = *who;

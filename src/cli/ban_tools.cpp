@@ -5,10 +5,10 @@
 #include "cli/cli.hpp"
 #include "cli/with_redis.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "core/text.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::cli {
@@ -41,9 +41,9 @@ struct ban_flags {
     const auto lasts = parse_duration(life);
     if (!lasts || lasts->count() <= 0 || *lasts > bans::life_max)
       throw usage_error{"--for takes a duration up to 366d, for example 30m or 7d"};
-    if (reason.empty() || reason.size() > bans::reason_max_chars || !is_valid_utf8(reason) ||
-        reason.find_first_of("\r\n") != std::string::npos)
-      throw usage_error{"--reason takes a line of 1 to 200 characters"};
+    if (!is_valid_utf8(reason)) throw usage_error{"--reason takes UTF-8"};
+    if (const auto fault = text_fault(reason, lines::one, 1, bans::reason_max_chars))
+      throw usage_error{"--reason " + *fault};
     return {subject(), reason, author, now, now + *lasts};
   }
 };
@@ -69,8 +69,8 @@ audit::change change_of(std::string method, const bans::subject& of) {
   c.key_id = author;
   c.method = std::move(method);
   c.route = "/api/bans/{kind}/{value}";
-  c.target = boost::json::serialize(
-      boost::json::object{{"kind", bans::to_string(of.is)}, {"value", of.value}});
+  c.target =
+      json_text_of(boost::json::object{{"kind", bans::to_string(of.is)}, {"value", of.value}});
   c.address = "-";
   return c;
 }
@@ -137,7 +137,7 @@ void add_list(CLI::App& ban, const flags_ptr& flags, int& code) {
                 const auto all = co_await store.list();
                 for (const auto& b : all) {
                   if (flags->as_json)
-                    fmt::print("{}\n", boost::json::serialize(bans::to_json(b)));
+                    fmt::print("{}\n", json_text_of(bans::to_json(b)));
                   else
                     fmt::print("{:8} {:40} until {}  by {}  {}\n", bans::to_string(b.of.is),
                                b.of.value, to_rfc3339(b.until), b.author, b.reason);

@@ -4,6 +4,7 @@
 #include "config.hpp"
 #include "config_sources.hpp"
 #include "core/asio.hpp"
+#include "core/error.hpp"
 #include "core/run.hpp"
 #include "core/usage_error.hpp"
 
@@ -46,6 +47,13 @@ struct server_flags {
 
   void add_to(CLI::App& command);
 };
+
+// What was made of the settings; usage_error when they do not fit.
+template <class T>
+T value_or_usage(result<T> outcome) {
+  if (!outcome) throw usage_error{outcome.error().message};
+  return std::move(*outcome);
+}
 
 // Each subcommand registers itself; its callback sets `code` or throws usage_error or failure.
 void add_serve(CLI::App& app, int& code);

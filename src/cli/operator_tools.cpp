@@ -7,13 +7,15 @@
 #include "cli/cli.hpp"
 #include "cli/with_redis.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "db/migrate.hpp"
+#include "db/world.hpp"
+#include "feature_settings.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -25,7 +27,7 @@ using namespace std::chrono_literals;
 // How long an operator waits for the database.
 constexpr auto sql_patience = 5s;
 
-database_config database_of(const config& c) {
+db::config database_of(const config& c) {
   auto out = database_config_of(c);
   if (!out) throw usage_error{out.error().message};
   return std::move(*out);
@@ -36,6 +38,11 @@ void check(const config& c) {
   const auto db = database_of(c);
   const auto redis = redis_config_of(c);
   if (!redis) throw usage_error{redis.error().message};
+  try {
+    game_server_settings_of(c);
+  } catch (const failure& e) {
+    throw usage_error{e.what()};
+  }
   fmt::print("\nRedis: {}\nSQL: {}\n", redis::to_string_masked(*redis), to_string(db));
 }
 
@@ -64,22 +71,38 @@ void add_check(CLI::App& app, int& code) {
   });
 }
 
+void take_world(const db::config& config, const std::string& world) {
+  db::database db(config);
+  db.start();
+  run([&](asio::io_context&) -> awaitable<void> { co_await db::replace_world(db, world); });
+  fmt::print("the database belongs to {}\n",
+             world.empty() ? "the default world" : "the world `" + world + "`");
+}
+
 void add_migrate(CLI::App& app, int& code) {
   auto* command = app.add_subcommand("migrate", "Apply pending migrations to the database");
   auto flags = std::make_shared<config_flags>();
   auto only_list = std::make_shared<bool>(false);
   flags->add_to(*command);
   command->add_flag("--pending", *only_list, "only list what is pending");
+  auto takes_world = std::make_shared<bool>(false);
+  command
+      ->add_flag("--take-world", *takes_world,
+                 "give the database to the world of server.world, whichever it belongs to")
+      ->excludes("--pending");
   command->footer(
       "Examples:\n"
       "  skirmish migrate --pending\n"
-      "  skirmish migrate --config /etc/skirmish.toml");
+      "  skirmish migrate --config /etc/skirmish.toml\n"
+      "  skirmish migrate --set server.world=north --take-world");
   command->callback([=, &code] {
-    const auto db = database_of(flags->load());
-    const auto found = *only_list ? pending_migrations(db) : migrate(db);
+    const auto settings = flags->load();
+    const auto db = database_of(settings);
+    const auto found = *only_list ? db::pending_migrations(db) : db::migrate(db);
     for (const auto& m : found)
       fmt::print("{} {:04} {}\n", *only_list ? "pending" : "applied", m.version, m.name);
     if (found.empty()) fmt::print("nothing pending\n");
+    if (*takes_world) take_world(db, settings.server.world);
     code = done;
   });
 }
@@ -87,16 +110,16 @@ void add_migrate(CLI::App& app, int& code) {
 // Runs `work` with the key store of the configured database.
 template <class Work>
 void with_keys(const config& c, Work work) {
-  database db(database_of(c));
+  db::database db(database_of(c));
   db.start();
   const system_clock time;
-  api_key_store keys(db, time);
+  apikeys::store keys(db, time);
   run([&](asio::io_context& io) -> awaitable<void> { co_await work(keys, io); });
 }
 
 // Within a second the servers refuse the key: they look in SQL and in Redis, and one of the two is
 // enough. Both are told, SQL first: it knows which keys exist.
-awaitable<void> revoke_key(api_key_store& keys, const config& c, std::string key_id,
+awaitable<void> revoke_key(apikeys::store& keys, const config& c, std::string key_id,
                            asio::io_context& io) {
   std::string sql_problem;
   try {
@@ -114,7 +137,7 @@ awaitable<void> revoke_key(api_key_store& keys, const config& c, std::string key
   const auto space = redis::key_space::of_world(c.server.world);
   if (!space) throw usage_error{space.error().message};
   const auto announce = [&](redis::client& redis) {
-    return announce_revocation(redis, *space, key_id);
+    return apikeys::announce_revocation(redis, *space, key_id);
   };
   try {
     co_await with_redis(c, io, announce);
@@ -137,8 +160,8 @@ struct key_flags {
   std::vector<std::string> scopes;
   std::string expires_in;
 
-  [[nodiscard]] key_wish wish() const {
-    key_wish out{.role = role, .label = label};
+  [[nodiscard]] apikeys::key_wish wish() const {
+    apikeys::key_wish out{.role = role, .label = label};
     const auto allowed = http::scopes::parse(fmt::format("{}", fmt::join(scopes, ",")));
     if (!allowed) throw usage_error{allowed.error().message};
     out.allowed = *allowed;
@@ -152,11 +175,11 @@ struct key_flags {
   }
 };
 
-void print_keys(const std::vector<api_key>& all, bool as_json) {
+void print_keys(const std::vector<apikeys::api_key>& all, bool as_json) {
   const auto now = system_clock().now();
   for (const auto& k : all) {
     if (as_json) {
-      fmt::print("{}\n", boost::json::serialize(to_json(k)));
+      fmt::print("{}\n", json_text_of(to_json(k)));
       continue;
     }
     const auto used = k.last_used_at ? to_rfc3339(*k.last_used_at) : std::string("never used");
@@ -197,7 +220,7 @@ void add_apikey(CLI::App& app, int& code) {
       "  skirmish apikey create --role viewer --label dashboard");
   create->callback([=, &code] {
     const auto wish = wished->wish();
-    with_keys(flags->load(), [&](api_key_store& keys, asio::io_context&) -> awaitable<void> {
+    with_keys(flags->load(), [&](apikeys::store& keys, asio::io_context&) -> awaitable<void> {
       const auto made = co_await keys.create(wish);
       fmt::print("{}\n", made.key);
     });
@@ -209,7 +232,7 @@ void add_apikey(CLI::App& app, int& code) {
   list->add_flag("--json", *as_json, "one JSON object per line");
   list->footer("Examples:\n  skirmish apikey list\n  skirmish apikey list --json");
   list->callback([=, &code] {
-    with_keys(flags->load(), [&](api_key_store& keys, asio::io_context&) -> awaitable<void> {
+    with_keys(flags->load(), [&](apikeys::store& keys, asio::io_context&) -> awaitable<void> {
       const auto all = co_await keys.list();
       print_keys(all, *as_json);
     });
@@ -223,7 +246,7 @@ void add_apikey(CLI::App& app, int& code) {
   revoke->callback([=, &code] {
     if (!is_valid_id(*id)) throw usage_error{"this is not the id of a key"};
     const auto settings = flags->load();
-    with_keys(settings, [&](api_key_store& keys, asio::io_context& io) {
+    with_keys(settings, [&](apikeys::store& keys, asio::io_context& io) {
       return revoke_key(keys, settings, *id, io);
     });
     fmt::print("revoked {}\n", *id);
@@ -234,7 +257,7 @@ void add_apikey(CLI::App& app, int& code) {
 void print_changes(const audit::page& found, bool as_json) {
   for (const auto& c : found.items) {
     if (as_json) {
-      fmt::print("{}\n", boost::json::serialize(audit::to_json(c)));
+      fmt::print("{}\n", json_text_of(audit::to_json(c)));
       continue;
     }
     const auto status = c.status ? std::to_string(*c.status) : std::string("?");
@@ -271,7 +294,7 @@ void add_audit(CLI::App& app, int& code) {
     else
       f.since = parse_rfc3339(*since);
     if (!since->empty() && !f.since) throw usage_error{"--since takes a time, or a duration"};
-    database db(database_of(flags->load()));
+    db::database db(database_of(flags->load()));
     db.start();
     run([&](asio::io_context&) -> awaitable<void> {
       const auto found = co_await audit::list(db, f);

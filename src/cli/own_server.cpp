@@ -19,11 +19,12 @@ std::string read_admin_key(const std::string& data_dir) {
 
 void with_own_server(
     config settings,
-    const std::function<void(const std::string& url, const std::string& api_key)>& work) {
+    const std::function<void(const std::string& url, const std::string& api_key)>& work,
+    cache::hooks hooks, std::atomic<bool>* ended) {
   settings.http.listen = "127.0.0.1:0";
   const auto data_dir = settings.server.data_dir;
   if (settings.server.log_level == "info") log::set_level(log::level::warn);
-  app server(std::move(settings));
+  app server(std::move(settings), {}, std::move(hooks));
   bool finished = false;
   std::exception_ptr problem;
   std::jthread worker;
@@ -38,6 +39,7 @@ void with_own_server(
       server.stop();
     });
   });
+  if (ended) *ended = true;
   if (worker.joinable()) worker.join();
   if (problem) std::rethrow_exception(problem);
   if (!finished) throw failure(errc::unavailable, "interrupted");
@@ -45,9 +47,10 @@ void with_own_server(
 
 void with_server(
     config settings, const std::string& url, const std::string& api_key,
-    const std::function<void(const std::string& url, const std::string& api_key)>& work) {
+    const std::function<void(const std::string& url, const std::string& api_key)>& work,
+    cache::hooks hooks, std::atomic<bool>* ended) {
   if (url.empty()) {
-    with_own_server(std::move(settings), work);
+    with_own_server(std::move(settings), work, std::move(hooks), ended);
     return;
   }
   const auto key = api_key.empty() ? read_admin_key(settings.server.data_dir) : api_key;

@@ -2,6 +2,7 @@
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
 #include "core/parse.hpp"
+#include "ingest/server_boards.hpp"
 #include "replay/follower.hpp"
 #include "replay/replayer.hpp"
 
@@ -25,6 +26,7 @@ struct replay_flags {
   bool as_json = false;
   bool follow = false;
   std::string state_file;
+  std::string server_name;
 };
 
 // "max" is no limit; "1x" the match's own speed, "10x" ten times that.
@@ -37,11 +39,18 @@ std::optional<double> parse_speed(const std::string& text) {
   return static_cast<double>(*times);
 }
 
+std::string server_name_of(const replay_flags& f) {
+  if (!f.server_name.empty() && !ingest::is_server_name(f.server_name))
+    throw usage_error{"--server takes 1 to 32 of A-Z a-z 0-9 _ . -"};
+  return f.server_name;
+}
+
 replay_plan plan_of(const replay_flags& f) {
   auto plan = plan_for(f.file, f.format);
   const auto origin = ingest::parse_origin(f.origin);
   if (!origin) throw usage_error{"--origin: " + origin.error().message};
   plan.origin = *origin;
+  plan.server = server_name_of(f);
   plan.speed = parse_speed(f.speed);
   plan.show_progress = !f.as_json && isatty(STDERR_FILENO) != 0;
   return plan;
@@ -72,6 +81,7 @@ replay_summary follow_file(const replay_flags& f) {
   const auto origin = ingest::parse_origin(f.origin);
   if (!origin) throw usage_error{"--origin: " + origin.error().message};
   plan.origin = *origin;
+  plan.server = server_name_of(f);
   end_on_signals();
   replay_summary summary;
   with_server(
@@ -105,7 +115,10 @@ void add_replay(CLI::App& app, int& code) {
       "./data\n"
       "  skirmish replay match.log --url http://127.0.0.1:8090 --api-key-file key --speed 10x\n"
       "  skirmish replay games.log --format quake3 --json\n"
-      "  skirmish replay --follow games.log --url http://127.0.0.1:8090 --api-key-file key");
+      "  skirmish replay --follow games.log --url http://127.0.0.1:8090 --api-key-file key\n"
+      "  skirmish replay --follow games.log --server duel --url http://127.0.0.1:8090 "
+      "--api-key-file "
+      "key");
   auto f = std::make_shared<replay_flags>();
   f->settings.add_to(*command);
   f->server.add_to(*command);
@@ -116,6 +129,9 @@ void add_replay(CLI::App& app, int& code) {
       ->capture_default_str();
   command->add_option("--origin", f->origin, "where the map's origin lies: LAT,LON")
       ->capture_default_str();
+  command->add_option("--server", f->server_name,
+                      "the game server's name: also fills the boards server:NAME:kills and others "
+                      "(docs/game-servers.md)");
   command->add_flag("--json", f->as_json, "print one JSON object");
   command->add_flag("--follow", f->follow,
                     "go on with what is written to the log, until SIGINT or SIGTERM; needs --url");

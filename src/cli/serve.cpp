@@ -72,7 +72,9 @@ void play(const config& settings, const std::string& address, const std::atomic<
   simulation_plan plan;
   plan.duration = std::chrono::milliseconds{0};
   try {
-    run_simulation(plan, "http://" + address, read_admin_key(settings.server.data_dir), false,
+    demo_output out(when_full::leave_out, ending);
+    demo_view view(false, out);
+    run_simulation(plan, "http://" + address, read_admin_key(settings.server.data_dir), view,
                    ending);
   } catch (const failure& e) {
     if (!ending) log::warn("demo_ended", {{"error", e.what()}});
@@ -85,7 +87,8 @@ struct set_at_exit {
 };
 
 void serve(const serve_flags& flags) {
-  const auto settings = flags.settings.load();
+  auto settings = flags.settings.load();
+  if (flags.demo) settings.chat.announce = true;
   const auto data_dir = settings.server.data_dir;
   const auto lifetime = parse_duration(flags.lifetime);
   if (!flags.lifetime.empty() && !lifetime) throw usage_error{"--for takes a duration such as 30s"};

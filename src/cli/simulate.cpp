@@ -1,9 +1,11 @@
 // `skirmish simulate`: a small world that plays by itself.
+#include "app.hpp"
 #include "cli/cli.hpp"
 #include "cli/own_server.hpp"
 #include "core/parse.hpp"
 #include "simulation/demo.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -19,6 +21,7 @@ struct simulate_flags {
   std::string rate = "5/s";
   std::string interval = "5s";
   std::string db_delay;
+  bool shows_cache = false;
   bool plain = false;
 };
 
@@ -39,6 +42,29 @@ simulation_plan plan_of(const simulate_flags& f) {
   plan.interval = *interval;
   plan.rate = parse_rate(f.rate);
   return plan;
+}
+
+// What --db-delay and --show-cache want of the server's caches.
+cache::hooks hooks_of(const simulate_flags& f, const config& settings, demo_view& view) {
+  cache::hooks out;
+  if (!f.server.url.empty() && (!f.db_delay.empty() || f.shows_cache))
+    throw usage_error{
+        "--db-delay and --show-cache are for a server of its own; another one tells what its "
+        "caches "
+        "do in its log, with server.log_level=debug"};
+  if (f.shows_cache)
+    out.on_step = [&view](const cache::step& step) { view.line("cache", to_line(step)); };
+  if (f.db_delay.empty()) return out;
+  const auto delay = parse_duration(f.db_delay);
+  const auto database = database_config_of(settings);
+  if (!database) throw usage_error{database.error().message};
+  const auto limit = db::cached_read_limit(database->kind);
+  if (!delay || *delay >= limit)
+    throw usage_error{fmt::format(
+        "--db-delay takes a duration below {}: a request does not wait longer for this database",
+        to_text(limit))};
+  out.around_load = slowed_by(*delay);
+  return out;
 }
 
 std::atomic<bool> interrupted{false};
@@ -68,7 +94,9 @@ void add_simulate(CLI::App& app, int& code) {
   command->add_option("--rate", f->rate, "actions a second, at most")->capture_default_str();
   command->add_option("--interval", f->interval, "between reports")->capture_default_str();
   command->add_option("--db-delay", f->db_delay,
-                      "make loading a profile from SQL take longer, such as 2s");
+                      "make loading a profile or a level from SQL take longer, such as 2s");
+  command->add_flag("--show-cache", f->shows_cache,
+                    "show what the cache does: found, loading from the database, stored");
   command->add_option("--seed", f->plan.seed, "the same choices each time; 0: others")
       ->capture_default_str();
   command->add_flag("--plain", f->plain, "lines also on a terminal");
@@ -79,18 +107,16 @@ void add_simulate(CLI::App& app, int& code) {
     if (!f->server.url.empty()) std::signal(SIGINT, [](int) { interrupted = true; });
     bool agree = false;
     auto settings = f->settings.load();
-    if (!f->db_delay.empty()) {
-      if (!f->server.url.empty())
-        throw usage_error{"--db-delay is for a server of its own; set db.demo_delay at the other"};
-      const auto set_delay = set(settings, "db.demo_delay", f->db_delay);
-      if (!set_delay) throw usage_error{set_delay.error().message};
-    }
-    // A simulation is short: popular levels should be seen to be cached while it runs.
-    settings.levels.popular_refresh = std::chrono::seconds{1};
-    with_server(settings, f->server.url, f->server.api_key,
-                [&](const std::string& url, const std::string& key) {
-                  agree = run_simulation(plan, url, key, live, interrupted);
-                });
+    settings.chat.announce = true;
+    demo_output out(when_full::wait, interrupted);
+    demo_view view(live, out);
+    auto hooks = hooks_of(*f, settings, view);
+    with_server(
+        settings, f->server.url, f->server.api_key,
+        [&](const std::string& url, const std::string& key) {
+          agree = run_simulation(plan, url, key, view, interrupted);
+        },
+        std::move(hooks), &interrupted);
     code = agree ? done : failed;
   });
 }

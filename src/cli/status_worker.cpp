@@ -3,8 +3,9 @@
 #include "cli/cli.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
-#include "http/listener.hpp"
-#include "http/router.hpp"
+#include "core/run_loop.hpp"
+#include "diagnostics/announcement.hpp"
+#include "http/operations_listener.hpp"
 #include "status/status.hpp"
 #include "status/worker.hpp"
 
@@ -19,31 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-template <class T>
-T value_or_usage(result<T> outcome) {
-  if (!outcome) throw usage_error{outcome.error().message};
-  return std::move(*outcome);
-}
-
-void add_routes(http::router& routes, status::worker& worker, const clock& time,
-                metrics::registry& metrics) {
-  auto health = [&worker, &time](http::exchange&) -> awaitable<http::response> {
-    co_return status::health(worker.board(), time);
-  };
-  auto live = [](http::exchange&) -> awaitable<http::response> {
-    co_return http::text_response("ok\n");
-  };
-  auto numbers = [&metrics](http::exchange&) -> awaitable<http::response> {
-    co_return http::text_response(metrics.text(), "text/plain; version=0.0.4");
-  };
-  using http::access;
-  using http::verb;
-  routes.add(
-      {verb::get, "/health", access::anyone, "Is the status fresh: ok, stale or error", health});
-  routes.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
-  routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
-}
-
 // Without redis.url the worker shares the embedded Redis of a `skirmish serve` on the same data
 // directory; it starts none itself.
 void report_missing_redis(const config& settings, const redis::connection_config& redis) {
@@ -57,29 +33,27 @@ void report_missing_redis(const config& settings, const redis::connection_config
 void run_worker(const config& settings) {
   const system_clock time;
   metrics::registry metrics;
-  database db(value_or_usage(database_config_of(settings)));
+  db::database db(value_or_usage(database_config_of(settings)));
   const auto redis = value_or_usage(redis_config_of(settings));
   const auto at = value_or_usage(http::parse_endpoint(settings.status.worker_listen));
   std::error_code ignored;
   std::filesystem::create_directories(settings.server.data_dir, ignored);
   status::worker worker(settings, redis, db, time, metrics, true);
 
-  asio::io_context io{1};
-  task_group group(io);
-  http::router routes(
-      [](const http::request&) -> awaitable<result<http::principal>> {
-        co_return http::principal{};
-      },
-      metrics);
-  add_routes(routes, worker, time, metrics);
-  http::listener listener(http::listen(io, at), settings, routes, metrics);
+  event_loop io{1};
+  http::operations_listener operations(io, at, settings, metrics);
+  auto health = [&worker, &time](http::exchange&) -> awaitable<http::response> {
+    co_return status::health(worker.board(), time);
+  };
+  operations.routes().add({http::verb::get, "/health", http::access::anyone,
+                           "Is the status fresh: ok, stale or error", health});
   asio::signal_set signals(io, SIGINT, SIGTERM);
+  task_group group(io);
   auto wait_for_end = [&]() -> awaitable<void> {
+    const stop_at_exit end{io};
     co_await signals.async_wait(use_awaitable);
     log::info("stopping");
-    listener.stop();
-    group.close();
-    io.stop();
+    co_await operations.stop();
   };
 
   db.start();
@@ -89,12 +63,14 @@ void run_worker(const config& settings) {
                                       {"redis", redis::to_string_masked(redis)},
                                       {"sql", to_string(db.config())}});
   report_missing_redis(settings, redis);
-  listener.start(group);
+  auto keys = value_or_usage(redis::key_space::of_world(settings.server.world));
+  const diagnostics::announcement announced(redis, std::move(keys), "status-worker", 1, metrics);
+  operations.start();
   group.spawn("signals", wait_for_end);
-  const auto port = listener.endpoint().port();
-  fmt::print("ready http://{}:{}\n", at.address().to_string(), port);
+  fmt::print("ready http://{}:{}\n", at.address().to_string(), operations.endpoint().port());
   std::fflush(stdout);
-  io.run();
+  run_loop(io);
+  io.drop_waiting();
   worker.stop();
   db.stop();
 }

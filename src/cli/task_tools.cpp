@@ -3,6 +3,7 @@
 #include "builtin_tasks/builtin_tasks.hpp"
 #include "cli/broker_flags.hpp"
 #include "core/parse.hpp"
+#include "diagnostics/announcement.hpp"
 #include "tasks/admin/dead_letters.hpp"
 #include "tasks/admin/history.hpp"
 #include "tasks/beat/beat.hpp"
@@ -37,7 +38,9 @@ tasks::milliseconds from_seconds(double s) {
   return tasks::milliseconds(static_cast<std::int64_t>(s * 1000));
 }
 
-void print(const json& v) { std::cout << tasks::to_json_text(v) << '\n'; }
+void print(const json& v) {
+  std::cout << tasks::to_json_text(v, tasks::json_dialect::strict) << '\n';
+}
 
 // One line an item, `key=value`, for people; JSON with --json.
 void print_rows(const json_array& rows, bool as_json) {
@@ -352,8 +355,14 @@ void add_beat(CLI::App& app, int& code) {
       "  skirmish beat --schedule beat.toml\n"
       "  skirmish beat --schedule beat.toml --broker redis://10.0.0.5/0");
   c->callback([=, &code] {
-    tasks::app owner(broker->resolve(), builtin_tasks::options_of(broker->keys()));
-    code = tasks::run_beat(owner, read_schedule(*file));
+    auto schedule = read_schedule(*file);
+    const auto url = broker->resolve();
+    const auto redis = redis::parse_url(url);
+    if (!redis) throw usage_error{"bad broker URL: " + redis.error().message};
+    tasks::app owner(url, builtin_tasks::options_of(broker->keys()));
+    metrics::registry metrics;
+    const diagnostics::announcement announced(*redis, broker->keys(), "beat", 1, metrics);
+    code = tasks::run_beat(owner, std::move(schedule));
   });
 }
 

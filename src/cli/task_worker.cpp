@@ -5,61 +5,16 @@
 #include "cli/broker_flags.hpp"
 #include "cli/task_tools.hpp"
 #include "core/log.hpp"
-#include "http/listener.hpp"
-#include "http/router.hpp"
+#include "diagnostics/announcement.hpp"
+#include "http/operations_listener.hpp"
 #include "tasks/worker/worker_main.hpp"
 
+#include <algorithm>
 #include <optional>
+#include <thread>
 
 namespace skirmish::cli {
 namespace {
-
-template <class T>
-T value_or_usage(result<T> outcome) {
-  if (!outcome) throw usage_error{outcome.error().message};
-  return std::move(*outcome);
-}
-
-// /metrics and /healthz of a worker.
-class operations {
- public:
-  operations(asio::io_context& io, const config& settings, metrics::registry& metrics)
-      : group_(io),
-        routes_(
-            [](const http::request&) -> awaitable<result<http::principal>> {
-              co_return http::principal{};
-            },
-            metrics),
-        listener_(
-            http::listen(io, value_or_usage(http::parse_endpoint(settings.tasks.worker_listen))),
-            settings, routes_, metrics) {
-    using http::access;
-    using http::verb;
-    auto live = [](http::exchange&) -> awaitable<http::response> {
-      co_return http::text_response("ok\n");
-    };
-    auto numbers = [&metrics](http::exchange&) -> awaitable<http::response> {
-      co_return http::text_response(metrics.text(), "text/plain; version=0.0.4");
-    };
-    routes_.add({verb::get, "/healthz", access::anyone, "Is the process alive?", live});
-    routes_.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", numbers});
-  }
-
-  void start() {
-    listener_.start(group_);
-    log::info("task_worker_metrics", {{"port", listener_.endpoint().port()}});
-  }
-  awaitable<void> stop() {
-    listener_.stop();
-    group_.close();
-    co_await group_.wait(std::chrono::seconds{2});
-  }
-
- private:
-  task_group group_;
-  http::router routes_;
-  http::listener listener_;
-};
 
 int work(const broker_flags& broker, tasks::worker_arguments given) {
   const auto settings = broker.settings.load();
@@ -69,7 +24,7 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
   const auto keys = broker.keys();
   const system_clock time;
   metrics::registry metrics;
-  database db(value_or_usage(database_config_of(settings)));
+  db::database db(value_or_usage(database_config_of(settings)));
   // On a Redis that somebody named, `celery` may be other programs'.
   const bool is_own_redis = broker.url.empty() && settings.redis.url.empty();
   given.default_queues = std::string(is_own_redis ? "celery," : "") + tasks::builtin::queue;
@@ -85,19 +40,27 @@ int work(const broker_flags& broker, tasks::worker_arguments given) {
                             given.concurrency,
                             {settings.status.webhook_url, settings.status.webhook_secret}});
   game.add_to(owner);
-  std::optional<operations> routes;
-  if (!settings.tasks.worker_listen.empty()) routes.emplace(io, settings, metrics);
+  std::optional<http::operations_listener> operations;
+  if (!settings.tasks.worker_listen.empty())
+    operations.emplace(io, value_or_usage(http::parse_endpoint(settings.tasks.worker_listen)),
+                       settings, metrics);
   db.start();
   tasks::worker_companions beside;
   beside.metrics = &metrics;
   beside.start = [&] {
     game.start();
-    if (routes) routes->start();
+    if (!operations) return;
+    operations->start();
+    log::info("task_worker_metrics", {{"port", operations->endpoint().port()}});
   };
   beside.stop = [&]() -> awaitable<void> {
     co_await game.stop();
-    if (routes) co_await routes->stop();
+    if (operations) co_await operations->stop();
   };
+  const auto threads = given.concurrency != 0
+                           ? given.concurrency
+                           : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  const diagnostics::announcement announced(*redis, keys, "worker", threads, metrics);
   const int code = tasks::run_worker(owner, io, given, std::move(beside));
   db.stop();
   return code;

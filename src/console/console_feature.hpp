@@ -13,8 +13,8 @@ namespace skirmish::console {
 class feature {
  public:
   // `recorder` notes logins.
-  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
-          metrics::registry& metrics, api_key_verifier& verifier, http::change_recorder& recorder,
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          metrics::registry& metrics, apikeys::verifier& verifier, http::change_recorder& recorder,
           site_settings site)
       : store_(db, time),
         sessions_(redis, keys, time, verifier, store_),
@@ -31,9 +31,13 @@ class feature {
   awaitable<std::optional<result<http::principal>>> authenticate(const http::request& r);
 
   [[nodiscard]] session_store& sessions() noexcept { return sessions_; }
+  // The side of the squares on the map for visitors; 0: they see none.
+  [[nodiscard]] double map_cell_km() const {
+    return static_cast<double>(parts_of(site_).map_cell_km);
+  }
 
  private:
-  api_key_store store_;
+  apikeys::store store_;
   session_store sessions_;
   login_guard logins_;
   site_settings site_;

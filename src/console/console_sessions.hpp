@@ -19,7 +19,7 @@ namespace skirmish::console {
 
 struct session {
   std::string key_id;
-  std::string role;    // one of key_roles
+  std::string role;    // one of apikeys::key_roles
   std::string name;    // the key's label
   std::string digest;  // of its token, in hex
   http::principal who;
@@ -34,7 +34,7 @@ struct opened_session {
 class session_store {
  public:
   session_store(redis::client& redis, const redis::key_space& keys, const clock& time,
-                api_key_verifier& verifier, api_key_store& store)
+                apikeys::verifier& verifier, apikeys::store& store)
       : redis_(redis), keys_(keys), clock_(time), verifier_(verifier), store_(store) {}
 
   // Who the key is; unauthenticated for a bad one.
@@ -62,8 +62,8 @@ class session_store {
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;
-  api_key_verifier& verifier_;
-  api_key_store& store_;
+  apikeys::verifier& verifier_;
+  apikeys::store& store_;
   std::map<std::string, known, std::less<>> known_;  // by digest
 };
 

@@ -1,11 +1,14 @@
 #include "console/site.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/ids.hpp"
+#include "core/parse.hpp"
 #include "http/json_schema.hpp"
 
 #include <boost/json/array.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,39 +18,47 @@ namespace {
 namespace json = boost::json;
 using namespace http;
 
-const std::vector<std::string> parts{"status", "history", "boards", "levels", "achievements"};
+const std::vector<std::string> parts{"status", "history",      "boards",
+                                     "levels", "achievements", "map"};
 
-std::vector<std::string> words_of(std::string_view list) {
-  std::vector<std::string> out;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    auto word = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
-    if (!word.empty()) out.emplace_back(word);
-  }
-  return out;
-}
+constexpr std::optional<std::int64_t> map_cell_km_default = 50;
+constexpr std::int64_t map_cell_km_max = 1'000;
 
-json::array to_json(const std::vector<std::string>& words) {
+template <class Words>
+json::array to_json(const Words& words) {
   return json::array(words.begin(), words.end());
 }
 
 }  // namespace
 
-void add_site(router& routes, const site_settings& s) {
-  const auto shows = words_of(s.shows);
-  for (const auto& part : shows)
+site_parts parts_of(const site_settings& s) {
+  site_parts out;
+  for (const auto item : items_of(s.shows)) {
+    std::string part(item);
+    if (part == "map" || part.starts_with("map:")) {
+      const auto km = part == "map" ? map_cell_km_default : parse_integer(part.substr(4));
+      if (!km || *km < 1 || *km > map_cell_km_max)
+        throw failure(errc::invalid_argument,
+                      "site.shows: the squares of `" + part + "` must be 1 to 1000 km");
+      out.map_cell_km = *km;
+      part = "map";
+    }
     if (std::ranges::find(parts, part) == parts.end())
       throw failure(errc::invalid_argument,
                     "site.shows: there is no part `" + part +
-                        "`; there are status, history, boards, levels and achievements");
-  const auto boards = words_of(s.boards);
+                        "`; there are status, history, boards, levels, achievements and map");
+    out.shown.push_back(std::move(part));
+  }
+  return out;
+}
+
+void add_site(router& routes, const site_settings& s) {
+  const auto shows = parts_of(s).shown;
+  const auto boards = items_of(s.boards);
   for (const auto& board : boards)
     if (!is_valid_id(board))
       throw failure(errc::invalid_argument,
-                    "site.boards: `" + board + "` is no leaderboard's name");
+                    "site.boards: `" + std::string(board) + "` is no leaderboard's name");
   const json::object body{
       {"name", s.name}, {"text", s.text}, {"shows", to_json(shows)}, {"boards", to_json(boards)}};
   const auto serve = [body](exchange&) -> awaitable<response> { co_return json_response(body); };

@@ -3,7 +3,9 @@
 
 #include "http/router.hpp"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace skirmish::console {
 
@@ -14,7 +16,15 @@ struct site_settings {
   std::string boards;  // likewise
 };
 
-// GET /api/site. Throws failure{invalid_argument} for a part that there is not.
+struct site_parts {
+  std::vector<std::string> shown;
+  std::int64_t map_cell_km = 0;  // 0: there is no map
+};
+// What `shows` names; the map as `map` or, with the side of its squares, `map:20`. Throws
+// failure{invalid_argument} for a part that there is not.
+site_parts parts_of(const site_settings& s);
+
+// GET /api/site. Throws failure{invalid_argument} for a bad setting.
 void add_site(http::router& routes, const site_settings& s);
 
 }  // namespace skirmish::console

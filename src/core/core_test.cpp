@@ -8,12 +8,14 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <set>
+#include <thread>
 
 namespace skirmish {
 namespace {
@@ -57,6 +59,24 @@ TEST(ids, random_ones_differ) {
   EXPECT_NE(random_hex(32), random_hex(32));
   EXPECT_EQ(random_uuid().size(), 36U);
   EXPECT_EQ(random_uuid()[14], '4');
+}
+
+TEST(ids, sortable_ones_are_in_the_order_of_their_making) {
+  const auto at = [](std::int64_t ms) { return timestamp{std::chrono::milliseconds{ms}}; };
+  std::string last;
+  for (const auto ms : {1'795'230'371'028, 1'795'230'371'029, 1'795'230'371'001}) {
+    for (int i = 0; i < 1'000; ++i) {
+      const auto id = sortable_id(at(ms));
+      EXPECT_EQ(id.size(), 26U);
+      EXPECT_TRUE(is_valid_id(id));
+      EXPECT_LT(last, id) << "also when the clock goes back";
+      last = id;
+    }
+  }
+  // The time as the specification writes it: its example is 01ARYZ6S41 for 1469918176385.
+  std::string of_another_thread;
+  std::thread([&] { of_another_thread = sortable_id(at(1'469'918'176'385)); }).join();
+  EXPECT_EQ(of_another_thread.substr(0, 10), "01ARYZ6S41");
 }
 
 TEST(ids, a_uuid_has_the_form_of_version_4) {
@@ -111,6 +131,16 @@ TEST(log, an_event_has_so_many_lines_per_second_and_the_rest_is_counted) {
   EXPECT_EQ(guard.admit("listening", 7), 0U);
   EXPECT_EQ(guard.admit("request_failed", 8), 2U);
   EXPECT_EQ(guard.admit("request_failed", 8), 0U);
+}
+
+TEST(log, a_problem_that_lasts_is_said_once_in_ten_seconds_and_counted) {
+  log::repeat_guard guard;
+  EXPECT_EQ(guard.admit("commit_lost OOM", 100), 0U);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(guard.admit("commit_lost OOM", 100 + i), std::nullopt);
+  EXPECT_EQ(guard.admit("commit_lost READONLY", 105), 0U);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 110), 7U);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 119), std::nullopt);
+  EXPECT_EQ(guard.admit("commit_lost OOM", 500), 1U);
 }
 
 TEST(task_group, close_ends_what_runs_and_wait_sees_it) {

@@ -79,4 +79,38 @@ std::string random_uuid() {
   return out;
 }
 
+std::string sortable_id(timestamp now) {
+  struct last_one {
+    std::int64_t ms = -1;
+    std::uint64_t high = 0;  // 16 bits of the 80 that are random at first, and then count
+    std::uint64_t low = 0;
+    unsigned forks = 0;
+  };
+  thread_local last_one last;
+  const auto now_ms = std::int64_t{now.time_since_epoch().count()};
+  const auto now_forks = forks.load(std::memory_order_relaxed);
+  if (now_ms > last.ms || now_forks != last.forks) {
+    std::array<unsigned char, 10> random{};
+    fill_random(random.data(), random.size());
+    last.ms = std::max(now_ms, last.ms);
+    last.forks = now_forks;
+    last.high = std::uint64_t{random[8]} << 8 | random[9];
+    std::memcpy(&last.low, random.data(), sizeof(last.low));
+  } else if (++last.low == 0) {
+    ++last.high;
+  }
+  constexpr char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford's base 32
+  std::string out(26, '0');
+  auto ms = static_cast<std::uint64_t>(last.ms);
+  for (std::size_t i = 10; i-- > 0; ms >>= 5) out[i] = digits[ms & 31];
+  auto high = last.high;
+  auto low = last.low;
+  for (std::size_t i = 26; i-- > 10;) {
+    out[i] = digits[low & 31];
+    low = low >> 5 | high << 59;
+    high >>= 5;
+  }
+  return out;
+}
+
 }  // namespace skirmish

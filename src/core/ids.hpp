@@ -1,6 +1,8 @@
 // Identifiers: what a valid one is, and how random ones are made.
 #pragma once
 
+#include "core/clock.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -18,5 +20,9 @@ std::string random_hex(std::size_t bytes);
 
 // A UUID version 4 (RFC 9562) in its usual text form.
 std::string random_uuid();
+
+// A ULID (https://github.com/ulid/spec): 26 of 0-9 A-Z, unique, and sorted by the time they were
+// made; of one thread they are in the order of the calls. Not fit for secrets.
+std::string sortable_id(timestamp now);
 
 }  // namespace skirmish

@@ -47,6 +47,30 @@ std::optional<std::uint64_t> admit(std::string_view event, timestamp now) {
                      std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
 }
 
+std::optional<std::uint64_t> admit_repeated(std::string_view event, std::string_view key,
+                                            timestamp now) {
+  static std::mutex mutex;
+  static repeat_guard guard;
+  const std::lock_guard lock(mutex);
+  return guard.admit(fmt::format("{} {}", event, key),
+                     std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
+}
+
+void put_line(spdlog::logger& out, level at, std::string_view event, fields values, timestamp now,
+              std::uint64_t left_out) {
+  auto line = fmt::format("{} {} {}", to_rfc3339(now), names[static_cast<std::size_t>(at)], event);
+  for (const auto& f : values) line += fmt::format(" {}={}", f.key, quote(f.value));
+  if (left_out > 0) line += fmt::format(" lines_left_out={}", left_out);
+  out.log(native(at), "{}", line);
+}
+
+// Whether the line is for the log; for the list of warnings it may be all the same.
+bool is_for_log(spdlog::logger& out, level at, std::string_view event, fields values,
+                timestamp now) {
+  if (at == level::warn || at == level::error) warnings_of_process().note(at, event, values, now);
+  return out.should_log(native(at));
+}
+
 bool is_plain(unsigned char c) { return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7F; }
 
 }  // namespace
@@ -59,6 +83,8 @@ bool set_level(std::string_view name) {
   set_level(static_cast<level>(found - std::begin(names)));
   return true;
 }
+
+bool is_on(level at) noexcept { return sink().should_log(native(at)); }
 
 std::string quote(std::string_view value) {
   if (!value.empty() && std::all_of(value.begin(), value.end(), is_plain))
@@ -81,20 +107,17 @@ std::string quote(std::string_view value) {
 }
 
 void write(level at, std::string_view event, fields values) {
-  auto& out = sink();
-  const bool is_warning = at == level::warn || at == level::error;
-  if (!is_warning && !out.should_log(native(at))) return;
   const auto now = system_clock{}.now();
-  if (is_warning) {
-    warnings_of_process().note(at, event, values, now);
-    if (!out.should_log(native(at))) return;
-  }
+  if (!is_for_log(sink(), at, event, values, now)) return;
   const auto left_out = admit(event, now);
-  if (!left_out) return;
-  auto line = fmt::format("{} {} {}", to_rfc3339(now), names[static_cast<std::size_t>(at)], event);
-  for (const auto& f : values) line += fmt::format(" {}={}", f.key, quote(f.value));
-  if (*left_out > 0) line += fmt::format(" lines_left_out={}", *left_out);
-  out.log(native(at), "{}", line);
+  if (left_out) put_line(sink(), at, event, values, now, *left_out);
+}
+
+void repeated(level at, std::string_view key, std::string_view event, fields values) {
+  const auto now = system_clock{}.now();
+  if (!is_for_log(sink(), at, event, values, now)) return;
+  const auto left_out = admit_repeated(event, key, now);
+  if (left_out) put_line(sink(), at, event, values, now, *left_out);
 }
 
 }  // namespace skirmish::log

@@ -36,8 +36,16 @@ using fields = std::initializer_list<field>;
 void set_level(level minimum);
 // "debug", "info", "warn", "error" or "off"; false for anything else, which changes nothing.
 bool set_level(std::string_view name);
+// Whether events of this level are written: for those that happen often, so that their fields are
+// not made for nothing.
+bool is_on(level at) noexcept;
 
 void write(level at, std::string_view event, fields values);
+
+// For what goes wrong again and again while a backend is away: the first line of an event and
+// `key` is written at once, then one in ten seconds that says how many were left out since
+// (lines_left_out). `key` tells problems apart: the error's text, for example.
+void repeated(level at, std::string_view key, std::string_view event, fields values);
 
 inline void debug(std::string_view event, fields f = {}) { write(level::debug, event, f); }
 inline void info(std::string_view event, fields f = {}) { write(level::info, event, f); }

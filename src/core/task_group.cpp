@@ -6,8 +6,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -68,9 +67,7 @@ awaitable<void> restart_forever(asio::io_context& io, std::string name,
 
 }  // namespace
 
-task_group::task_group(asio::io_context& io) : io_(io), changed_(io) {
-  changed_.expires_at(asio::steady_timer::time_point::max());
-}
+task_group::task_group(asio::io_context& io) : io_(io), changed_(io) {}
 
 task_group::~task_group() {
   for (const auto& item : running_) item->is_orphan = true;
@@ -84,7 +81,7 @@ bool task_group::spawn(std::string name, std::function<awaitable<void>()> work) 
     report(name, problem);
     if (self->is_orphan) return;
     running_.erase(place);
-    changed_.cancel();
+    changed_.set();
   };
   asio::co_spawn(io_, std::move(work),
                  asio::bind_cancellation_slot(self->signal.slot(), std::move(done)));
@@ -104,20 +101,11 @@ void task_group::close() {
 }
 
 awaitable<bool> task_group::wait(std::chrono::steady_clock::duration deadline) {
-  asio::steady_timer limit(io_, deadline);
-  bool expired = false;
-  limit.async_wait([this, &expired](error_code ec) {
-    if (ec) return;
-    expired = true;
-    changed_.cancel();
-  });
-  while (!running_.empty() && !expired) {
-    error_code ignored;
-    co_await changed_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  const auto limit = steady::now() + deadline;
+  while (!running_.empty()) {
+    const bool has_changed = co_await changed_.wait_until(limit);
+    if (!has_changed) break;
   }
-  limit.cancel();
-  // The cancelled handler refers to this frame: let it run before the frame goes.
-  co_await asio::post(io_, use_awaitable);
   co_return running_.empty();
 }
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <functional>
@@ -55,7 +55,7 @@ class task_group {
 
   asio::io_context& io_;
   std::list<std::shared_ptr<entry>> running_;
-  asio::steady_timer changed_;
+  event changed_;
   bool closed_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "core/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace skirmish {
@@ -12,6 +14,15 @@ constexpr std::string_view control_complaint = "must not contain control charact
 std::size_t count_characters(std::string_view text) noexcept {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string_view first_characters(std::string_view text, std::size_t limit) noexcept {
+  std::size_t at = 0;
+  for (std::size_t count = 0; at < text.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+    if (begins && count++ == limit) break;
+  }
+  return text.substr(0, at);
 }
 
 std::optional<std::string_view> text_fault(std::string_view text, lines allowed) noexcept {
@@ -34,6 +45,14 @@ std::optional<std::string_view> text_fault(std::string_view text, lines allowed)
         return "must not contain characters that override the direction of text";
     }
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> text_fault(std::string_view text, lines allowed, std::size_t min,
+                                      std::size_t max) {
+  const auto count = count_characters(text);
+  if (count < min || count > max) return fmt::format("must have {} to {} characters", min, max);
+  if (const auto fault = text_fault(text, allowed)) return std::string(*fault);
   return std::nullopt;
 }
 

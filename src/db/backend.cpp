@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-namespace skirmish {
+namespace skirmish::db {
 
-const sql_backend& backend_for(sql_kind kind) noexcept {
+const backend& backend_for(sql_kind kind) noexcept {
   switch (kind) {
     case sql_kind::mysql: return mysql_backend();
     case sql_kind::postgresql: return postgresql_backend();
@@ -26,4 +26,4 @@ long long whole_seconds(std::chrono::milliseconds duration) noexcept {
   return std::max<long long>(1, std::chrono::ceil<std::chrono::seconds>(duration).count());
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

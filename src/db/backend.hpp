@@ -7,16 +7,16 @@ namespace soci {
 class session;
 }
 
-namespace skirmish {
+namespace skirmish::db {
 
-class sql_backend {
+class backend {
  public:
-  virtual ~sql_backend() = default;
+  virtual ~backend() = default;
 
   // Both throw soci::soci_error.
-  virtual void connect(soci::session& sql, const database_config& config) const = 0;
+  virtual void connect(soci::session& sql, const db::config& config) const = 0;
   // Makes every session alike: UTC, strict types, autocommit, limits on statements and locks.
-  virtual void prepare(soci::session& sql, const database_config& config) const = 0;
+  virtual void prepare(soci::session& sql, const db::config& config) const = 0;
 
   // The connection's descriptor; -1 when there is none (SQLite).
   [[nodiscard]] virtual int descriptor(soci::session& sql) const = 0;
@@ -32,12 +32,12 @@ class sql_backend {
 };
 
 // Stateless and alive for the whole program.
-const sql_backend& backend_for(sql_kind kind) noexcept;
+const backend& backend_for(sql_kind kind) noexcept;
 
 // One of each, in mysql.cpp, postgresql.cpp and sqlite.cpp.
-const sql_backend& mysql_backend() noexcept;
-const sql_backend& postgresql_backend() noexcept;
-const sql_backend& sqlite_backend() noexcept;
+const backend& mysql_backend() noexcept;
+const backend& postgresql_backend() noexcept;
+const backend& sqlite_backend() noexcept;
 
 // `text` as a value of a connection string: in single quotes, with quotes and backslashes escaped.
 std::string connection_value(std::string_view text);
@@ -45,4 +45,4 @@ std::string connection_value(std::string_view text);
 // Whole seconds, rounded up and at least one.
 long long whole_seconds(std::chrono::milliseconds duration) noexcept;
 
-}  // namespace skirmish
+}  // namespace skirmish::db

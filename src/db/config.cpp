@@ -9,7 +9,7 @@
 #include <charconv>
 #include <optional>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 error invalid(std::string message) { return {errc::invalid_argument, std::move(message)}; }
@@ -49,7 +49,7 @@ std::optional<sql_kind> kind_of(std::string_view scheme) {
   return std::nullopt;
 }
 
-result<void> read_user(std::string_view text, database_config& to) {
+result<void> read_user(std::string_view text, db::config& to) {
   const auto colon = std::min(text.find(':'), text.size());
   const auto user = decode(text.substr(0, colon));
   const auto password = decode(text.substr(std::min(colon + 1, text.size())));
@@ -60,7 +60,7 @@ result<void> read_user(std::string_view text, database_config& to) {
   return {};
 }
 
-result<void> read_host(std::string_view text, database_config& to) {
+result<void> read_host(std::string_view text, db::config& to) {
   const auto parts = split_host(text);
   if (!parts) return invalid("the database URL is wrong: " + parts.error().message);
   if (parts->is_bracketed) {
@@ -78,7 +78,7 @@ result<void> read_host(std::string_view text, database_config& to) {
   return {};
 }
 
-result<void> read_options(std::string_view text, database_config& to) {
+result<void> read_options(std::string_view text, db::config& to) {
   while (true) {
     auto option = cut(text, "&");
     const auto key = cut(option, "=");
@@ -93,7 +93,7 @@ result<void> read_options(std::string_view text, database_config& to) {
   }
 }
 
-result<database_config> parse_sqlite(std::string_view rest) {
+result<db::config> parse_sqlite(std::string_view rest) {
   if (rest.starts_with("//")) {
     rest.remove_prefix(2);
     if (!rest.starts_with('/'))
@@ -104,7 +104,7 @@ result<database_config> parse_sqlite(std::string_view rest) {
   // SOCI's connection string cannot carry a quote.
   if (path->find('"') != std::string::npos)
     return invalid("the database URL's path must not contain a double quote");
-  database_config config;
+  db::config config;
   config.path = *path;
   return config;
 }
@@ -120,7 +120,7 @@ std::string_view to_string(sql_kind kind) noexcept {
   return "sqlite";
 }
 
-result<database_config> parse_database_url(std::string_view url) {
+result<db::config> parse_database_url(std::string_view url) {
   auto rest = url;
   const auto kind = kind_of(cut(rest, ":"));
   if (!kind || rest.empty())
@@ -131,7 +131,7 @@ result<database_config> parse_database_url(std::string_view url) {
   if (!rest.starts_with("//")) return invalid("the database URL lacks '//' after its scheme");
   const auto parts = split_url(url).value();
 
-  database_config config;
+  db::config config;
   config.kind = *kind;
   if (parts.user_info) {
     if (auto read = read_user(*parts.user_info, config); !read) return read.error();
@@ -147,7 +147,7 @@ result<database_config> parse_database_url(std::string_view url) {
   return config;
 }
 
-std::string to_string(const database_config& config) {
+std::string to_string(const db::config& config) {
   if (config.kind == sql_kind::sqlite)
     return (config.path.starts_with('/') ? "sqlite://" : "sqlite:") +
            percent_encode(config.path, "-._~/");
@@ -165,4 +165,4 @@ std::string to_string(const database_config& config) {
   return url;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

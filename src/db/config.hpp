@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace skirmish {
+namespace skirmish::db {
 
 // MariaDB counts as MySQL. Repositories need this only for the few statements that differ
 // (upserts).
@@ -18,7 +18,7 @@ enum class sql_kind { sqlite, mysql, postgresql };
 // "sqlite", "mysql" or "postgresql".
 std::string_view to_string(sql_kind kind) noexcept;
 
-struct database_config {
+struct config {
   sql_kind kind = sql_kind::sqlite;
 
   // SQLite: the file. It is created with mode 0600 when it does not exist.
@@ -61,9 +61,9 @@ struct database_config {
 // Parts are percent-decoded; an IPv6 host stands in brackets; `?unix_socket=/path` replaces host
 // and port. The error names the part that is wrong and never quotes the URL, which may hold a
 // password.
-result<database_config> parse_database_url(std::string_view url);
+result<db::config> parse_database_url(std::string_view url);
 
 // The URL form with the password shown as "***". For logs and `skirmish check`.
-std::string to_string(const database_config& config);
+std::string to_string(const db::config& config);
 
-}  // namespace skirmish
+}  // namespace skirmish::db

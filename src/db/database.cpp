@@ -1,21 +1,21 @@
 #include "db/database.hpp"
 
+#include "core/event.hpp"
 #include "db/backend.hpp"
 #include "db/pool.hpp"
 #include "db/soci.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <random>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 // Tells a job that its caller no longer waits, however the caller's frame ends.
 struct abandon_at_exit {
-  sql_job& job;
+  queued_work& job;
   ~abandon_at_exit() { job.abandon(); }
 };
 
@@ -28,24 +28,22 @@ void pause_before_retry() {
 
 }  // namespace
 
-database::database(database_config config) : pool_(std::make_unique<sql_pool>(std::move(config))) {}
+database::database(db::config config) : pool_(std::make_unique<pool>(std::move(config))) {}
 database::~database() = default;
 
 void database::start() { pool_->start(); }
 void database::stop(std::chrono::milliseconds grace) { pool_->stop(grace); }
 sql_kind database::kind() const noexcept { return pool_->config().kind; }
-const database_config& database::config() const noexcept { return pool_->config(); }
+const db::config& database::config() const noexcept { return pool_->config(); }
 
 awaitable<void> database::execute(std::function<void(soci::session&)> work, retry on_loss) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto wake = std::make_shared<asio::steady_timer>(executor, pool_->config().work_limit());
-  const auto job = std::make_shared<sql_job>(std::move(work), on_loss, wake);
+  const auto wake = std::make_shared<event>(executor);
+  const auto job = std::make_shared<queued_work>(std::move(work), on_loss, wake);
   const abandon_at_exit guard{*job};
   pool_->submit(job);
-  error_code ec;
-  co_await wake->async_wait(asio::redirect_error(use_awaitable, ec));
+  co_await wake->wait_for(pool_->config().work_limit());
   if (job->take()) co_return;
-  if (ec) throw boost::system::system_error(ec);
   throw failure(errc::deadline_exceeded, "SQL: no answer in time");
 }
 
@@ -79,4 +77,4 @@ awaitable<void> database::ping() {
   });
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -24,12 +24,12 @@ namespace soci {
 class session;
 }
 
-namespace skirmish {
+namespace skirmish::db {
 
 // Whether work may be run again when its connection was lost and nobody knows how much was done.
 enum class retry { never, safe };
 
-class sql_pool;
+class pool;
 
 // Thread-safe. Work runs on the database's threads; the caller resumes on its own executor, which
 // must run its coroutines one at a time (a single-threaded io_context or a strand).
@@ -44,7 +44,7 @@ class database {
  public:
   // Does not connect: sessions open for the first work that needs them, and again after a loss.
   // While the server cannot be reached, work fails at once, and every half second one tries again.
-  explicit database(database_config config);
+  explicit database(db::config config);
   ~database();  // stops
   database(const database&) = delete;
   database& operator=(const database&) = delete;
@@ -55,7 +55,7 @@ class database {
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{2});
 
   [[nodiscard]] sql_kind kind() const noexcept;
-  [[nodiscard]] const database_config& config() const noexcept;
+  [[nodiscard]] const db::config& config() const noexcept;
 
   // Runs `work(soci::session&)` and returns what it returned. Each statement commits by itself.
   template <class F>
@@ -112,7 +112,7 @@ class database {
   // Commits when `body` returns true, rolls back when it returns false or throws.
   void transact(soci::session& sql, const std::function<bool()>& body) const;
 
-  std::unique_ptr<sql_pool> pool_;
+  std::unique_ptr<pool> pool_;
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -10,7 +10,7 @@
 #include <atomic>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using namespace std::chrono_literals;
@@ -247,7 +247,7 @@ TEST_P(sql_test, the_victim_of_a_deadlock_is_run_again) {
 TEST(sqlite, the_file_is_private_and_commits_are_synced) {
   auto config = testing::fresh_sqlite();
   asio::io_context io{1};
-  database db(config);
+  db::database db(config);
   db.start();
   const auto work = [](soci::session& sql) {
     std::string journal;
@@ -287,7 +287,7 @@ bool is_locked_by_this_process(const std::string& path) {
 TEST(sqlite, a_session_keeps_its_lock_when_another_opens_the_file) {
   const auto config = testing::fresh_sqlite();
   asio::io_context io{1};
-  database db(config);
+  db::database db(config);
   db.start();
   const auto write = [](soci::session& sql) { sql << "CREATE TABLE t (x INTEGER)"; };
   testing::run(io, [&] { return db.run(write); });
@@ -300,8 +300,8 @@ TEST(sqlite, work_waits_for_another_process_that_writes) {
   auto config = testing::fresh_sqlite();
   testing::execute_sql(config, "CREATE TABLE t (x INTEGER)");
   config.statement_timeout = 2s;
-  database mine(config);
-  database other(config);
+  db::database mine(config);
+  db::database other(config);
   mine.start();
   other.start();
   asio::io_context io{1};
@@ -329,4 +329,4 @@ TEST(sqlite, work_waits_for_another_process_that_writes) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

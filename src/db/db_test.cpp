@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using ::testing::ElementsAre;
@@ -155,4 +155,4 @@ TEST(migrations, our_own_are_well_formed) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

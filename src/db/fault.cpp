@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 // https://mariadb.com/kb/en/mariadb-error-codes/ and the client library's errmsg.h.
@@ -94,4 +94,4 @@ sql_fault fault_of(const soci::soci_error& e) noexcept {
                                                                       : sql_fault::other;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

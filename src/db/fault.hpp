@@ -5,7 +5,7 @@ namespace soci {
 class soci_error;
 }
 
-namespace skirmish {
+namespace skirmish::db {
 
 enum class sql_fault {
   lost,           // the connection broke: whether the statement was done is unknown
@@ -26,4 +26,4 @@ inline bool is_duplicate_key(const soci::soci_error& e) noexcept {
   return fault_of(e) == sql_fault::duplicate_key;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -9,7 +9,7 @@
 
 #include <map>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 constexpr std::chrono::seconds lock_wait{60};
@@ -25,7 +25,7 @@ constexpr auto table_of_migrations =
 // A session with the database held against other migrators, until it is released or goes away.
 class migrator {
  public:
-  explicit migrator(database_config config) : config_(std::move(config)) {
+  explicit migrator(db::config config) : config_(std::move(config)) {
     config_.statement_timeout = statement_limit;
     const auto& backend = backend_for(config_.kind);
     try {
@@ -150,7 +150,7 @@ class migrator {
     }
   }
 
-  database_config config_;
+  db::config config_;
   soci::session sql_;
 };
 
@@ -168,13 +168,13 @@ auto guarded(F step) {
 
 }  // namespace
 
-std::vector<migration> pending_migrations(const database_config& config,
+std::vector<migration> pending_migrations(const db::config& config,
                                           const std::vector<migration>& all) {
   return guarded([&] { return migrator(config).pending(all); });
 }
 
-std::vector<migration> migrate(const database_config& config, const std::vector<migration>& all) {
+std::vector<migration> migrate(const db::config& config, const std::vector<migration>& all) {
   return guarded([&] { return migrator(config).apply(all); });
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

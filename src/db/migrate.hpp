@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::db {
 
 struct migration {
   int version = 0;
@@ -48,16 +48,16 @@ std::vector<std::string> split_statements(std::string_view sql);
 //                         program
 //   failure{internal}     a statement failed
 // What was not applied yet.
-std::vector<migration> pending_migrations(const database_config& config,
+std::vector<migration> pending_migrations(const db::config& config,
                                           const std::vector<migration>& all);
 // Applies what is pending and returns it.
-std::vector<migration> migrate(const database_config& config, const std::vector<migration>& all);
+std::vector<migration> migrate(const db::config& config, const std::vector<migration>& all);
 
-inline std::vector<migration> pending_migrations(const database_config& config) {
+inline std::vector<migration> pending_migrations(const db::config& config) {
   return pending_migrations(config, embedded_migrations(config.kind));
 }
-inline std::vector<migration> migrate(const database_config& config) {
+inline std::vector<migration> migrate(const db::config& config) {
   return migrate(config, embedded_migrations(config.kind));
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

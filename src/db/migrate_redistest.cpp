@@ -9,7 +9,7 @@
 #include <mutex>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using ::testing::HasSubstr;
@@ -152,7 +152,7 @@ TEST_P(migrate_test, the_schema_takes_what_it_is_for) {
 }
 
 TEST(migrate, a_database_that_cannot_be_opened_is_unavailable) {
-  database_config config;
+  db::config config;
   config.path = "/no/such/directory/skirmish.db";
   try {
     migrate(config);
@@ -164,4 +164,4 @@ TEST(migrate, a_database_that_cannot_be_opened_is_unavailable) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -7,14 +7,14 @@
 
 #include <cstring>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 MYSQL* native(soci::session& sql) {
   return static_cast<soci::mysql_session_backend*>(sql.get_backend())->conn_;
 }
 
-std::string connection_string(const database_config& config) {
+std::string connection_string(const db::config& config) {
   const auto connect_s = whole_seconds(config.connect_timeout);
   // The server ends a statement first; these are for a server that does not answer any more.
   const auto io_s = whole_seconds(config.work_limit());
@@ -30,15 +30,15 @@ std::string connection_string(const database_config& config) {
                             config.port == 0 ? 3306 : config.port);
 }
 
-class mysql final : public sql_backend {
+class mysql final : public backend {
  public:
-  void connect(soci::session& sql, const database_config& config) const override {
+  void connect(soci::session& sql, const db::config& config) const override {
     // The client library initialises itself on first use, which two threads must not do at once.
     [[maybe_unused]] static const int initialised = mysql_library_init(0, nullptr, nullptr);
     sql.open(soci::mysql, connection_string(config));
   }
 
-  void prepare(soci::session& sql, const database_config& config) const override {
+  void prepare(soci::session& sql, const db::config& config) const override {
     sql << "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
            "NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, "
            "innodb_lock_wait_timeout = "
@@ -66,9 +66,9 @@ class mysql final : public sql_backend {
 
 }  // namespace
 
-const sql_backend& mysql_backend() noexcept {
+const backend& mysql_backend() noexcept {
   static const mysql instance;
   return instance;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using namespace std::chrono_literals;
@@ -35,7 +35,7 @@ class sql_network : public testing::sql_fixture {
     return testing::query_number(direct_, "SELECT count(*) FROM hits");
   }
 
-  database_config direct_;  // past the proxy
+  db::config direct_;  // past the proxy
   std::unique_ptr<cli::relay> network_;
 };
 
@@ -113,4 +113,4 @@ TEST_P(sql_network, a_retry_keeps_the_time_limit) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

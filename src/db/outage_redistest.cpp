@@ -14,7 +14,7 @@
 #include <atomic>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using namespace std::chrono_literals;
@@ -98,7 +98,7 @@ class sql_outage : public ::testing::TestWithParam<sql_kind> {
 
   testing::sql_server* server_ = nullptr;
   asio::io_context io_{1};
-  database_config config_;
+  db::config config_;
   std::unique_ptr<database> db_;
 };
 
@@ -241,7 +241,7 @@ TEST(mariadb, a_server_that_grants_fewer_sessions_than_we_want_serves_with_those
   config.user = "few";
   config.sessions = 6;
   asio::io_context io{1};
-  database db(config);
+  db::database db(config);
   db.start();
   // A first session, before others are refused: who is refused first of all takes the server for
   // away.
@@ -270,11 +270,11 @@ TEST(mariadb, a_password_with_any_character_works_and_is_never_shown) {
         .value();
   };
   asio::io_context io{1};
-  database right(url("it's%20%5C%20%22p%40ss%22%20%3D%20%2F%3F%23"));
+  db::database right(url("it's%20%5C%20%22p%40ss%22%20%3D%20%2F%3F%23"));
   right.start();
   testing::run(io, [&] { return right.ping(); });
 
-  database wrong(url("hunter2"));
+  db::database wrong(url("hunter2"));
   wrong.start();
   try {
     testing::run(io, [&] { return wrong.ping(); });
@@ -286,4 +286,4 @@ TEST(mariadb, a_password_with_any_character_works_and_is_never_shown) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -1,5 +1,6 @@
 #include "db/pool.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "db/soci.hpp"
 
@@ -7,7 +8,7 @@
 
 #include <algorithm>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using std::chrono::steady_clock;
@@ -36,33 +37,32 @@ std::exception_ptr translate(const soci::soci_error& e, soci::session& sql, bool
 
 }  // namespace
 
-// ---- sql_job
+// ---- job
 
-sql_job::sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake)
+queued_work::queued_work(work_function work, retry on_loss, std::shared_ptr<event> wake)
     : work_(std::move(work)), on_loss_(on_loss), wake_(std::move(wake)) {}
 
-bool sql_job::is_abandoned() {
+bool queued_work::is_abandoned() {
   const std::lock_guard lock(mutex_);
   return wake_ == nullptr;
 }
 
-void sql_job::finish(std::exception_ptr problem) {
+void queued_work::finish(std::exception_ptr problem) {
   const std::lock_guard lock(mutex_);
   if (!wake_) return;
   is_done_ = true;
   problem_ = std::move(problem);
-  // Expiring in the past also ends a wait that has not begun yet.
-  asio::post(wake_->get_executor(), [weak = std::weak_ptr(wake_)] {
-    if (const auto wake = weak.lock()) wake->expires_at(asio::steady_timer::time_point::min());
+  asio::post(wake_->executor(), [weak = std::weak_ptr(wake_)] {
+    if (const auto wake = weak.lock()) wake->set();
   });
 }
 
-void sql_job::abandon() {
+void queued_work::abandon() {
   const std::lock_guard lock(mutex_);
   wake_.reset();
 }
 
-bool sql_job::take() {
+bool queued_work::take() {
   const std::lock_guard lock(mutex_);
   if (problem_) std::rethrow_exception(std::exchange(problem_, nullptr));
   return is_done_;
@@ -90,16 +90,15 @@ bool connect_gate::failed() {
   return !std::exchange(is_down_, true);
 }
 
-// ---- sql_pool
+// ---- pool
 
-sql_pool::sql_pool(database_config config) : config_(std::move(config)) {
+pool::pool(db::config config) : config_(std::move(config)) {
   const auto count =
       config_.kind == sql_kind::sqlite ? 1 : std::max<std::size_t>(1, config_.sessions);
-  for (std::size_t i = 0; i < count; ++i)
-    sessions_.push_back(std::make_unique<sql_session>(config_));
+  for (std::size_t i = 0; i < count; ++i) sessions_.push_back(std::make_unique<session>(config_));
 }
 
-void sql_pool::start() {
+void pool::start() {
   {
     const std::lock_guard lock(mutex_);
     if (is_running_) return;
@@ -110,8 +109,8 @@ void sql_pool::start() {
   threads_.emplace_back([this] { watch(); });
 }
 
-void sql_pool::stop(std::chrono::milliseconds grace) {
-  std::deque<std::shared_ptr<sql_job>> dropped;
+void pool::stop(std::chrono::milliseconds grace) {
+  std::deque<std::shared_ptr<queued_work>> dropped;
   {
     const std::lock_guard lock(mutex_);
     is_running_ = false;
@@ -125,7 +124,7 @@ void sql_pool::stop(std::chrono::milliseconds grace) {
   threads_.clear();
 }
 
-void sql_pool::submit(std::shared_ptr<sql_job> job) {
+void pool::submit(std::shared_ptr<queued_work> job) {
   const std::lock_guard lock(mutex_);
   if (!is_running_) throw failure(errc::unavailable, "SQL: not running");
   if (queue_.size() >= config_.queue_limit) throw failure(errc::unavailable, "SQL: queue is full");
@@ -133,7 +132,7 @@ void sql_pool::submit(std::shared_ptr<sql_job> job) {
   work_arrived_.notify_one();
 }
 
-void sql_pool::serve(sql_session& session) {
+void pool::serve(session& session) {
   while (const auto job = next(session)) {
     // A caller that has gone needs no answer; skipping its work lets the pool catch up after a
     // stall.
@@ -150,7 +149,7 @@ void sql_pool::serve(sql_session& session) {
   state_changed_.notify_all();
 }
 
-bool sql_pool::hand_back(const std::shared_ptr<sql_job>& job) {
+bool pool::hand_back(const std::shared_ptr<queued_work>& job) {
   std::unique_lock lock(mutex_);
   const bool is_any_open = std::any_of(sessions_.begin(), sessions_.end(),
                                        [](const auto& session) { return session->is_open(); });
@@ -161,7 +160,7 @@ bool sql_pool::hand_back(const std::shared_ptr<sql_job>& job) {
   return true;
 }
 
-std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
+std::shared_ptr<queued_work> pool::next(session& session) {
   std::unique_lock lock(mutex_);
   work_arrived_.wait(lock, [this] { return !is_running_ || !queue_.empty(); });
   if (!is_running_) return nullptr;
@@ -172,7 +171,7 @@ std::shared_ptr<sql_job> sql_pool::next(sql_session& session) {
   return job;
 }
 
-std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
+std::exception_ptr pool::perform(session& session, queued_work& job) {
   for (bool may_retry = job.may_retry();; may_retry = false) {
     try {
       job.run(session.native());
@@ -193,7 +192,7 @@ std::exception_ptr sql_pool::perform(sql_session& session, sql_job& job) {
   }
 }
 
-void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
+void pool::clean_up(session& session, bool is_broken) noexcept {
   try {
     // The next user of this session must not find itself inside the remains of a transaction.
     if (!is_broken) session.end_transaction();
@@ -203,7 +202,7 @@ void sql_pool::clean_up(sql_session& session, bool is_broken) noexcept {
   if (is_broken) session.close();
 }
 
-std::exception_ptr sql_pool::connect(sql_session& session) {
+std::exception_ptr pool::connect(session& session) {
   session.close();
   if (!gate_.try_enter()) return failed(errc::unavailable, "SQL: the server cannot be reached");
   try {
@@ -219,7 +218,7 @@ std::exception_ptr sql_pool::connect(sql_session& session) {
   }
 }
 
-void sql_pool::watch() {
+void pool::watch() {
   std::unique_lock lock(mutex_);
   while (is_running_ || serving_ > 0) {
     const auto now = steady_clock::now();
@@ -231,4 +230,4 @@ void sql_pool::watch() {
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

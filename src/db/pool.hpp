@@ -1,11 +1,10 @@
 // The threads behind `database`, for this folder's own use.
 #pragma once
 
+#include "core/event.hpp"
 #include "db/config.hpp"
 #include "db/database.hpp"
 #include "db/session.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <condition_variable>
 #include <deque>
@@ -16,16 +15,15 @@
 #include <thread>
 #include <vector>
 
-namespace skirmish {
+namespace skirmish::db {
 
-using sql_work = std::function<void(soci::session&)>;
+using work_function = std::function<void(soci::session&)>;
 
 // One piece of work and the caller that may still wait for it.
-class sql_job {
+class queued_work {
  public:
-  // `wake` belongs to the caller: it expires when the caller stops waiting, or at once when the
-  // work is done.
-  sql_job(sql_work work, retry on_loss, std::shared_ptr<asio::steady_timer> wake);
+  // `wake` belongs to the caller: it is set on the caller's loop when the work is done.
+  queued_work(work_function work, retry on_loss, std::shared_ptr<event> wake);
 
   // For the pool's threads.
   void run(soci::session& sql) { work_(sql); }
@@ -39,11 +37,11 @@ class sql_job {
   bool take();
 
  private:
-  sql_work work_;
+  work_function work_;
   retry on_loss_;
 
   std::mutex mutex_;  // guards what follows
-  std::shared_ptr<asio::steady_timer> wake_;
+  std::shared_ptr<event> wake_;
   bool is_done_ = false;
   std::exception_ptr problem_;
 };
@@ -65,43 +63,43 @@ class connect_gate {
   std::chrono::steady_clock::time_point refused_until_;
 };
 
-class sql_pool {
+class pool {
  public:
-  explicit sql_pool(database_config config);
-  ~sql_pool() { stop(std::chrono::milliseconds{0}); }
+  explicit pool(db::config config);
+  ~pool() { stop(std::chrono::milliseconds{0}); }
 
   void start();
   void stop(std::chrono::milliseconds grace);
   // Throws failure{unavailable} when the pool does not run or its queue is full.
-  void submit(std::shared_ptr<sql_job> job);
+  void submit(std::shared_ptr<queued_work> job);
 
-  [[nodiscard]] const database_config& config() const noexcept { return config_; }
+  [[nodiscard]] const db::config& config() const noexcept { return config_; }
 
  private:
-  void serve(sql_session& session);
+  void serve(session& session);
   // Waits for work; null when the pool stops.
-  std::shared_ptr<sql_job> next(sql_session& session);
+  std::shared_ptr<queued_work> next(session& session);
   // For a thread that cannot connect while others are connected (a server may limit its sessions):
   // leaves the work to them and rests, for it would fail quickly and so take most of the queue.
-  bool hand_back(const std::shared_ptr<sql_job>& job);
+  bool hand_back(const std::shared_ptr<queued_work>& job);
   // These two return what went wrong.
-  std::exception_ptr perform(sql_session& session, sql_job& job);
-  std::exception_ptr connect(sql_session& session);
-  static void clean_up(sql_session& session, bool is_broken) noexcept;
+  std::exception_ptr perform(session& session, queued_work& job);
+  std::exception_ptr connect(session& session);
+  static void clean_up(session& session, bool is_broken) noexcept;
   // Cuts work that is past its limit.
   void watch();
 
-  const database_config config_;
+  const db::config config_;
   connect_gate gate_;
-  std::vector<std::unique_ptr<sql_session>> sessions_;
+  std::vector<std::unique_ptr<session>> sessions_;
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_arrived_;
   std::condition_variable state_changed_;
-  std::deque<std::shared_ptr<sql_job>> queue_;
+  std::deque<std::shared_ptr<queued_work>> queue_;
   bool is_running_ = false;
   std::size_t serving_ = 0;  // threads that may still run work
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::db

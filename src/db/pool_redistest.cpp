@@ -8,7 +8,7 @@
 #include <atomic>
 #include <thread>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,7 +24,7 @@ class sql_pool_test : public testing::sql_fixture {
       } else if (kind == sql_kind::postgresql) {
         sql << "SELECT pg_sleep(" << seconds << ")";
       } else {
-        // About 20 million rows a second.
+        // About 20 million rows per second.
         const long long rows = 20'000'000LL * seconds;
         long long count = 0;
         sql << "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) "
@@ -198,4 +198,4 @@ TEST_P(sql_pool_test, stopping_cuts_work_that_does_not_end) {
 }
 
 }  // namespace
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -5,14 +5,14 @@
 #include <soci/postgresql/soci-postgresql.h>
 #include <soci/soci.h>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 PGconn* native(soci::session& sql) {
   return static_cast<soci::postgresql_session_backend*>(sql.get_backend())->conn_;
 }
 
-std::string connection_string(const database_config& config) {
+std::string connection_string(const db::config& config) {
   auto text = fmt::format(
       "client_encoding=UTF8 application_name=skirmish connect_timeout={} user={} dbname={} host={}",
       whole_seconds(config.connect_timeout), connection_value(config.user),
@@ -23,13 +23,13 @@ std::string connection_string(const database_config& config) {
   return text;
 }
 
-class postgresql final : public sql_backend {
+class postgresql final : public backend {
  public:
-  void connect(soci::session& sql, const database_config& config) const override {
+  void connect(soci::session& sql, const db::config& config) const override {
     sql.open(soci::postgresql, connection_string(config));
   }
 
-  void prepare(soci::session& sql, const database_config& config) const override {
+  void prepare(soci::session& sql, const db::config& config) const override {
     // One SET each, and not the connection's `options`, which poolers in front of the server
     // refuse.
     sql << "SET statement_timeout = " << config.statement_timeout.count();
@@ -51,9 +51,9 @@ class postgresql final : public sql_backend {
 
 }  // namespace
 
-const sql_backend& postgresql_backend() noexcept {
+const backend& postgresql_backend() noexcept {
   static const postgresql instance;
   return instance;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

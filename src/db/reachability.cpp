@@ -9,9 +9,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
-namespace skirmish {
+namespace skirmish::db {
 
-awaitable<bool> sql_reachability::answers() {
+awaitable<bool> reachability::answers() {
   const auto executor = co_await asio::this_coro::executor;
   const auto ask = [this] { return db_.ping(); };
   try {
@@ -24,7 +24,7 @@ awaitable<bool> sql_reachability::answers() {
   co_return false;
 }
 
-awaitable<void> sql_reachability::run() {
+awaitable<void> reachability::run() {
   if (db_.kind() == sql_kind::sqlite) co_return;
   asio::steady_timer pause(co_await asio::this_coro::executor);
   while (true) {
@@ -38,4 +38,4 @@ awaitable<void> sql_reachability::run() {
   }
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <chrono>
 
-namespace skirmish {
+namespace skirmish::db {
 
 // How long a read with a cache before it waits for SQL, so that callers have their 503 within a
 // second. A file is never away, at most slow.
@@ -16,12 +16,12 @@ constexpr std::chrono::milliseconds cached_read_limit(sql_kind kind) noexcept {
 }
 
 // One a process; one coroutine asks, any thread may look.
-class sql_reachability {
+class reachability {
  public:
   static constexpr std::chrono::milliseconds period{500};
   static constexpr std::chrono::milliseconds patience{2'000};  // then it counts as away
 
-  explicit sql_reachability(database& db) : db_(db) {}
+  explicit reachability(database& db) : db_(db) {}
 
   // Asks the server every `period`, until cancelled; give it to a task_group. An SQLite file is
   // always there: it is not asked.
@@ -37,4 +37,4 @@ class sql_reachability {
   std::atomic<bool> ok_{true};
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 // Lets the kernel notice within about a minute that the other end of an idle connection is gone,
@@ -31,12 +31,11 @@ void watch_peer(int descriptor, std::chrono::milliseconds limit) {
 
 }  // namespace
 
-sql_session::sql_session(const database_config& config)
-    : config_(config), backend_(backend_for(config.kind)) {}
+session::session(const db::config& config) : config_(config), backend_(backend_for(config.kind)) {}
 
-sql_session::~sql_session() { close(); }
+session::~session() { close(); }
 
-bool sql_session::is_usable() const {
+bool session::is_usable() const {
   if (!session_) return false;
   if (descriptor_ < 0) return true;
   // The client library closes its own descriptor when it meets the end of the connection.
@@ -47,12 +46,12 @@ bool sql_session::is_usable() const {
   return ::poll(&waiting, 1, 0) == 0;
 }
 
-bool sql_session::is_open() const {
+bool session::is_open() const {
   const std::lock_guard lock(mutex_);
   return is_open_;
 }
 
-void sql_session::open() {
+void session::open() {
   session_ = std::make_unique<soci::session>();
   try {
     backend_.connect(*session_, config_);
@@ -70,7 +69,7 @@ void sql_session::open() {
   }
 }
 
-void sql_session::close() noexcept {
+void session::close() noexcept {
   {
     const std::lock_guard lock(mutex_);
     is_open_ = false;
@@ -80,23 +79,23 @@ void sql_session::close() noexcept {
   session_.reset();
 }
 
-void sql_session::start(time_point limit) {
+void session::start(time_point limit) {
   const std::lock_guard lock(mutex_);
   was_cut_ = false;
   limit_ = limit;
 }
 
-void sql_session::finish() {
+void session::finish() {
   const std::lock_guard lock(mutex_);
   limit_ = time_point::max();
 }
 
-bool sql_session::was_cut() const {
+bool session::was_cut() const {
   const std::lock_guard lock(mutex_);
   return was_cut_;
 }
 
-sql_session::time_point sql_session::cut_if_late(time_point now) {
+session::time_point session::cut_if_late(time_point now) {
   const std::lock_guard lock(mutex_);
   if (now < limit_) return limit_;
   // While it connects there is nothing to cut; the connect timeout bounds that.
@@ -110,15 +109,15 @@ sql_session::time_point sql_session::cut_if_late(time_point now) {
   return limit_;
 }
 
-void sql_session::hasten(time_point limit) {
+void session::hasten(time_point limit) {
   const std::lock_guard lock(mutex_);
   if (limit_ != time_point::max()) limit_ = std::min(limit_, limit);
 }
 
-bool sql_session::end_transaction() {
+bool session::end_transaction() {
   if (!session_ || !backend_.in_transaction(*session_)) return false;
   session_->rollback();
   return true;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -7,17 +7,17 @@
 #include <memory>
 #include <mutex>
 
-namespace skirmish {
+namespace skirmish::db {
 
 // Used by the thread that owns it, except for cut_if_late().
-class sql_session {
+class session {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  explicit sql_session(const database_config& config);
-  ~sql_session();
-  sql_session(const sql_session&) = delete;
-  sql_session& operator=(const sql_session&) = delete;
+  explicit session(const db::config& config);
+  ~session();
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
 
   // True when there is a connection and the server has not hung up.
   [[nodiscard]] bool is_usable() const;
@@ -46,8 +46,8 @@ class sql_session {
   bool end_transaction();
 
  private:
-  const database_config& config_;
-  const sql_backend& backend_;
+  const db::config& config_;
+  const backend& backend_;
   std::unique_ptr<soci::session> session_;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -59,4 +59,4 @@ class sql_session {
   time_point limit_ = time_point::max();
 };
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -56,7 +56,7 @@ struct type_conversion<std::optional<T>> {
 
 }  // namespace soci
 
-namespace skirmish {
+namespace skirmish::db {
 
 // Runs a statement and says how many rows it inserted, deleted, or matched (an update that changes
 // nothing in a row counts that row, too):
@@ -67,4 +67,4 @@ inline long long affected_rows(const soci::details::prepare_temp_type& prepared)
   return statement.get_affected_rows();
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

@@ -6,7 +6,7 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 #include <sys/stat.h>
 
-namespace skirmish {
+namespace skirmish::db {
 namespace {
 
 sqlite_api::sqlite3* native(soci::session& sql) {
@@ -20,14 +20,14 @@ sqlite_api::sqlite3* native(soci::session& sql) {
 // itself for the last one and deletes the log that is in use.
 void create_private(const std::string& path) { ::mknod(path.c_str(), S_IFREG | 0600, 0); }
 
-class sqlite final : public sql_backend {
+class sqlite final : public backend {
  public:
-  void connect(soci::session& sql, const database_config& config) const override {
+  void connect(soci::session& sql, const db::config& config) const override {
     create_private(config.path);
     sql.open(soci::sqlite3, fmt::format("dbname=\"{}\"", config.path));
   }
 
-  void prepare(soci::session& sql, const database_config& config) const override {
+  void prepare(soci::session& sql, const db::config& config) const override {
     // Tells a duplicate key from other constraints.
     sqlite_api::sqlite3_extended_result_codes(native(sql), 1);
     sqlite_api::sqlite3_busy_timeout(native(sql),
@@ -54,9 +54,9 @@ class sqlite final : public sql_backend {
 
 }  // namespace
 
-const sql_backend& sqlite_backend() noexcept {
+const backend& sqlite_backend() noexcept {
   static const sqlite instance;
   return instance;
 }
 
-}  // namespace skirmish
+}  // namespace skirmish::db

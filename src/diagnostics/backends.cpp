@@ -135,7 +135,7 @@ awaitable<json::object> about_redis(redis::client& redis, bool is_embedded) {
   co_return out;
 }
 
-awaitable<json::object> about_sql(database& db) {
+awaitable<json::object> about_sql(db::database& db) {
   const auto kind = db.kind();
   json::value version = nullptr;
   json::value answer_ms = nullptr;
@@ -144,7 +144,7 @@ awaitable<json::object> about_sql(database& db) {
     const auto start = std::chrono::steady_clock::now();
     auto ask = [kind](soci::session& sql) {
       std::string text;
-      if (kind == sql_kind::sqlite)
+      if (kind == db::sql_kind::sqlite)
         sql << "SELECT sqlite_version()", soci::into(text);
       else
         sql << "SELECT VERSION()", soci::into(text);

@@ -11,6 +11,6 @@ namespace skirmish::diagnostics {
 
 // Neither throws for a backend that is away: is_reachable is false then, and the rest null.
 awaitable<boost::json::object> about_redis(redis::client& redis, bool is_embedded);
-awaitable<boost::json::object> about_sql(database& db);
+awaitable<boost::json::object> about_sql(db::database& db);
 
 }  // namespace skirmish::diagnostics

@@ -16,7 +16,7 @@ namespace skirmish::diagnostics {
 
 class feature {
  public:
-  feature(redis::client& redis, database& db, const redis::key_space& keys, const clock& time,
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
           metrics::registry& metrics, const config& settings, const config_sources& sources,
           std::function<std::size_t()> threads)
       : redis_(redis),
@@ -38,7 +38,7 @@ class feature {
 
  private:
   redis::client& redis_;
-  database& db_;
+  db::database& db_;
   const clock& clock_;
   const config& settings_;
   const config_sources& sources_;

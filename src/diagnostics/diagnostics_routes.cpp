@@ -34,7 +34,7 @@ awaitable<response> list_servers(sources from, exchange& x) {
                                  {"host", s.host},
                                  {"pid", s.pid},
                                  {"version", s.version},
-                                 {"role", "serve"},
+                                 {"role", s.role},
                                  {"state", s.is_lost ? "lost" : "online"},
                                  {"started_at", to_rfc3339(s.started_at)},
                                  {"seen_at", to_rfc3339(s.seen_at)},
@@ -106,7 +106,7 @@ void add_routes(router& routes, sources from) {
                                       {"host", schema::text()},
                                       {"pid", schema::count()},
                                       {"version", schema::text()},
-                                      {"role", schema::word({"serve"})},
+                                      {"role", schema::word({roles.begin(), roles.end()})},
                                       {"state", schema::word({"online", "lost"})},
                                       {"started_at", schema::time()},
                                       {"seen_at", schema::time()},
@@ -116,11 +116,12 @@ void add_routes(router& routes, sources from) {
       .add({verb::get,
             "/api/servers",
             access::admin,
-            "The servers on this Redis",
+            "The processes of Skirmish on this Redis",
             bind(list_servers),
             {},
             {limit_parameter()},
-            "{servers}, the latest seen first. One that fell silent for 15 s without having been "
+            "{servers}, the latest seen first: `serve`, `worker`, `beat` and `status-worker`, by "
+            "`role`. One that fell silent for 15 s without having been "
             "stopped is lost, and listed for an hour."})
       .gives(200, list_form("servers", server));
   const auto slow = schema::object({{"at", schema::time()},

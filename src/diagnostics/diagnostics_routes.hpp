@@ -11,7 +11,7 @@ namespace skirmish::diagnostics {
 // What the routes read; all of it outlives them.
 struct sources {
   redis::client& redis;
-  database& db;
+  db::database& db;
   const clock& time;
   const config& settings;
   const config_sources& where_from;

@@ -1,6 +1,7 @@
 #include "diagnostics/servers.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "diagnostics/diagnostics_keys.hpp"
 
@@ -9,7 +10,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +46,8 @@ std::optional<server> parse(const std::string& id, const std::string& stored, ti
   const auto& o = value.get_object();
   server out;
   out.id = id;
+  out.role = text(o, "role");
+  if (std::ranges::find(roles, out.role) == roles.end()) out.role = "serve";  // as older ones are
   out.host = text(o, "host");
   out.pid = number(o, "pid");
   out.version = text(o, "version");
@@ -60,11 +62,12 @@ std::optional<server> parse(const std::string& id, const std::string& stored, ti
 }  // namespace
 
 servers::servers(redis::client& redis, const redis::key_space& keys, const clock& time,
-                 metrics::registry& metrics, std::function<std::size_t()> threads)
+                 metrics::registry& metrics, std::function<std::size_t()> threads, std::string role)
     : redis_(redis),
       keys_(keys),
       connections_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
       threads_(std::move(threads)),
+      role_(std::move(role)),
       id_(random_hex(8)),
       started_at_(time.now()) {}
 
@@ -79,14 +82,15 @@ awaitable<timestamp> servers::time_of_redis() {
 awaitable<void> servers::beat() {
   const auto now = co_await time_of_redis();
   if (is_leaving_) co_return;
-  json::object about{{"host", host_name()},
+  json::object about{{"role", role_},
+                     {"host", host_name()},
                      {"pid", static_cast<std::int64_t>(::getpid())},
                      {"version", SKIRMISH_VERSION},
                      {"started_at", started_at_.time_since_epoch().count()},
                      {"seen_at", now.time_since_epoch().count()},
                      {"connections", connections_.value()},
                      {"threads", threads_()}};
-  redis::checked(co_await redis_.command("HSET", servers_key(keys_), id_, json::serialize(about)));
+  redis::checked(co_await redis_.command("HSET", servers_key(keys_), id_, json_text_of(about)));
   if (!is_listed_) co_await remove_old(now);
   is_listed_ = true;
 }

@@ -5,10 +5,14 @@
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
+
 namespace skirmish::health {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::chrono::seconds ready_ttl{60};
 
 // "ok", or why not. Runs one check of /readyz.
 template <class Check>
@@ -17,7 +21,7 @@ awaitable<std::string> outcome_of(Check check) {
     co_await check();
     co_return "ok";
   } catch (const failure& e) {
-    log::warn("not_ready", {{"error", e.what()}});
+    log::repeated(log::level::warn, e.what(), "not_ready", {{"error", e.what()}});
     co_return "unavailable";
   }
 }
@@ -27,7 +31,8 @@ awaitable<std::string> outcome_of(Check check) {
 awaitable<void> feature::ask_redis() {
   // Another request may come to another thread.
   if (!all_connected_()) throw failure(errc::unavailable, "a thread has no connection");
-  redis::checked(co_await redis_.command("PING"));
+  // One that is full, a replica, or without its replicas answers PING, and takes no write.
+  redis::checked(co_await redis_.command("SET", key_, "1", "EX", ready_ttl.count()));
 }
 
 awaitable<http::response> feature::ready() {
@@ -66,13 +71,27 @@ void feature::add_to(http::router& routes) {
             [this](http::exchange&) { return ready(); },
             {},
             {},
-            "200 when ready, 503 when not."})
+            "200 when ready, 503 when not. Redis is asked by a small write."})
       .gives(200, state)
       .gives(503, state)
       .costs(0);
   routes.add({verb::get, "/metrics", access::anyone, "Metrics as Prometheus text", metrics})
       .gives_text("text/plain")
       .costs(0);
+  // The same for operators outside, where a proxy passes nothing but /api on.
+  routes
+      .add({verb::get,
+            "/api/readyz",
+            access::admin,
+            "Can it serve? As /readyz, for operators",
+            [this](http::exchange&) { return ready(); },
+            {},
+            {},
+            "200 when ready, 503 when not."})
+      .gives(200, state)
+      .gives(503, state);
+  routes.add({verb::get, "/api/metrics", access::admin, "As /metrics, for operators", metrics})
+      .gives_text("text/plain");
 }
 
 }  // namespace skirmish::health

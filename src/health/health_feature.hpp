@@ -8,17 +8,20 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
 #include <utility>
 
 namespace skirmish::health {
 
 class feature {
  public:
-  // `all_connected`: whether every server thread has its connections to Redis; asked on this
-  // thread. `prepared`: whether the tables are there and the first key is made.
-  feature(redis::client& redis, database& db, metrics::registry& metrics,
+  // `key` is written by /readyz. `all_connected`: whether every server thread has its connections
+  // to Redis; asked on this thread. `prepared`: whether the tables are there and the first key is
+  // made.
+  feature(redis::client& redis, std::string key, db::database& db, metrics::registry& metrics,
           const std::atomic<bool>& prepared, std::function<bool()> all_connected)
       : redis_(redis),
+        key_(std::move(key)),
         db_(db),
         metrics_(metrics),
         prepared_(prepared),
@@ -31,7 +34,8 @@ class feature {
   awaitable<void> ask_redis();
 
   redis::client& redis_;
-  database& db_;
+  std::string key_;
+  db::database& db_;
   metrics::registry& metrics_;
   const std::atomic<bool>& prepared_;
   std::function<bool()> all_connected_;

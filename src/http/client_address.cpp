@@ -1,5 +1,6 @@
 #include "http/client_address.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/parse.hpp"
 
 #include <fmt/format.h>
@@ -10,24 +11,6 @@ namespace skirmish::http {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Items with commas between, without spaces around them.
-std::vector<std::string_view> items_of(std::string_view list) {
-  std::vector<std::string_view> out;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    const auto item = trimmed(list.substr(0, end));
-    if (!item.empty()) out.push_back(item);
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return out;
-}
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "http/gzip.hpp"
 
+#include "core/comma_list.hpp"
+
 #include <zlib.h>
 
 #include <algorithm>
@@ -9,20 +11,6 @@
 
 namespace skirmish::http {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Cuts the first element off a comma-separated list.
-std::string_view next_item(std::string_view& list) {
-  const auto end = std::min(list.find(','), list.size());
-  const auto item = trimmed(list.substr(0, end));
-  list.remove_prefix(std::min(end + 1, list.size()));
-  return item;
-}
 
 // True for "q=0", "q=0.0" and so on.
 bool is_refused(std::string_view parameters) {
@@ -78,7 +66,7 @@ std::string gunzip(std::string_view packed) {
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> any;
   while (!accept_encoding.empty()) {
-    const auto item = next_item(accept_encoding);
+    const auto item = take_item(accept_encoding);
     const auto semicolon = std::min(item.find(';'), item.size());
     const auto coding = trimmed(item.substr(0, semicolon));
     const bool is_taken = !is_refused(item.substr(std::min(semicolon + 1, item.size())));
@@ -93,7 +81,7 @@ bool matches_etag(std::string_view if_none_match, std::string_view etag) {
     return tag.substr(tag.starts_with("W/") ? 2 : 0);
   };
   while (!if_none_match.empty()) {
-    const auto item = next_item(if_none_match);
+    const auto item = take_item(if_none_match);
     if (item == "*" || (!item.empty() && opaque(item) == opaque(etag))) return true;
   }
   return false;

@@ -52,7 +52,7 @@ tcp::acceptor listen(asio::io_context& io, const tcp::endpoint& at) {
 // coroutine, and if it never starts, all of them end together.
 struct listener::connection {
   connection(stream from, std::string counted_peer, const listener& by)
-      : served(std::move(from), by.settings_, by.routes_, by.budget_, by.proxies_),
+      : served(std::move(from), by.settings_, by.routes_, by.budget_, by.proxies_, by.closed_slow_),
         all(by.sessions_),
         here(all->insert(all->end(), &served)),
         open(by.open_),
@@ -112,7 +112,10 @@ listener::listener(tcp::acceptor acceptor, const config& settings, const router&
       sweep_timer_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
       refused_(metrics.add_counter("skirmish_http_connections_refused_total",
-                                   "Connections over the limit.")) {}
+                                   "Connections over the limit.")),
+      closed_slow_(metrics.add_counter("skirmish_connections_closed_slow_total",
+                                       "WebSockets closed because they read or sent too slowly.")) {
+}
 
 listener::~listener() = default;
 

@@ -73,6 +73,7 @@ class listener {
   bool stopping_ = false;
   metrics::gauge& open_;
   metrics::counter& refused_;
+  metrics::counter& closed_slow_;
 };
 
 }  // namespace skirmish::http

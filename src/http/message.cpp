@@ -1,6 +1,6 @@
 #include "http/message.hpp"
 
-#include <boost/json/serialize.hpp>
+#include "core/json_text.hpp"
 
 #include <algorithm>
 
@@ -29,7 +29,7 @@ std::string_view request::header(std::string_view name) const noexcept {
 response json_response(const json::value& body, int status) {
   response r;
   r.status = status;
-  r.body = json::serialize(body);
+  r.body = json_text_of(body);
   return r;
 }
 

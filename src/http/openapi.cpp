@@ -1,12 +1,12 @@
 #include "http/openapi.hpp"
 
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/page_policy.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -127,7 +127,7 @@ std::vector<int> refusals_of(const route& r) {
   // Whom a route refuses counts, also where nobody else does.
   const bool may_refuse = r.who != access::anyone || r.pattern.find('{') != std::string::npos;
   if (r.cost > 0 || may_refuse) out.push_back(429);
-  if (r.body || r.raw_body_limit_bytes != 0) out.push_back(415);
+  if (r.body || (r.raw_body_limit_bytes != 0 && !r.takes_text)) out.push_back(415);
   out.insert(out.end(), r.refusals.begin(), r.refusals.end());
   std::sort(out.begin(), out.end());
   return out;
@@ -178,7 +178,11 @@ json::object operation(const route& r) {
     out["requestBody"] = json::object{{"required", !missing.empty()},
                                       {"content", content("application/json", r.body->schema())}};
   }
-  if (r.raw_body_limit_bytes != 0)
+  if (r.takes_text)
+    out["requestBody"] =
+        json::object{{"required", true},
+                     {"content", json::object{{"text/plain", media(described("any text"))}}}};
+  else if (r.raw_body_limit_bytes != 0)
     out["requestBody"] = json::object{
         {"required", true},
         {"content", json::object{{"application/json", media(described("any JSON value"))},
@@ -277,7 +281,7 @@ void add_documentation(router& routes) {
       .add({verb::get, "/docs/docs.js", access::anyone, "The script of /docs",
             serving(docs_script, "text/javascript; charset=utf-8")})
       .gives_text("text/javascript");
-  *document = json::serialize(openapi_document(routes));
+  *document = json_text_of(openapi_document(routes));
 }
 
 }  // namespace skirmish::http

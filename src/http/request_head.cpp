@@ -1,5 +1,6 @@
 #include "http/request_head.hpp"
 
+#include "core/comma_list.hpp"
 #include "core/url.hpp"
 
 #include <algorithm>
@@ -42,20 +43,11 @@ bool is_ipv6_character(char c) {
          c == '.';
 }
 
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Calls `test` with each element of a comma-separated list until it is true.
 template <class Test>
 bool any_element(std::string_view list, Test test) {
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    if (test(trim(list.substr(0, end)))) return true;
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
+  while (!list.empty())
+    if (test(take_item(list))) return true;
   return false;
 }
 
@@ -138,7 +130,7 @@ std::optional<refusal> check_head(request& r, std::string_view target) {
   if (auto no = check_target(r, target, was_absolute)) return no;
   for (auto& [name, value] : r.headers) {
     if (name == "host" && was_absolute) value = authority;
-    if (name == "transfer-encoding" && !equals_ignoring_case(trim(value), "chunked"))
+    if (name == "transfer-encoding" && !equals_ignoring_case(trimmed(value), "chunked"))
       return bad("chunked is the only transfer coding that is understood here", 501);
   }
   return std::nullopt;

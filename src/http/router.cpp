@@ -2,6 +2,7 @@
 
 #include "core/damaged_data.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "http/problem.hpp"
@@ -11,7 +12,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -80,7 +80,7 @@ result<void> check_query(exchange& x, const route& r) {
     }
     if (const auto* words = words_of(p.form)) {
       if (std::find(words->begin(), words->end(), json::value(x.query(p.name))) == words->end())
-        return invalid(fmt::format("{} must be one of {}", p.name, json::serialize(*words)));
+        return invalid(fmt::format("{} must be one of {}", p.name, json_text_of(*words)));
     }
     if (!p.range) continue;
     const auto number = parse_integer(x.query(p.name));
@@ -218,6 +218,11 @@ route& route::takes_raw_body(std::size_t limit_bytes) {
   return *this;
 }
 
+route& route::takes_text_body(std::size_t limit_bytes) {
+  takes_text = true;
+  return takes_raw_body(limit_bytes);
+}
+
 route& route::costs(std::int64_t tokens) {
   cost = tokens;
   return *this;
@@ -328,7 +333,7 @@ awaitable<std::optional<response>> router::check_head_of(exchange& x, const rout
   if (auto ok = check_query(x, r); !ok) co_return problem(ok.error(), x.request_id);
   if (r.body && !is_json(x.req.header("content-type")) && !leaves_body_out(x.req, *r.body))
     co_return problem(415, invalid("send the body as application/json"), x.request_id);
-  if (r.raw_body_limit_bytes != 0 && !is_json_body(x.req) &&
+  if (r.raw_body_limit_bytes != 0 && !r.takes_text && !is_json_body(x.req) &&
       !is_media_type(x.req.header("content-type"), "application/octet-stream"))
     co_return problem(415, invalid("send the body as application/json or application/octet-stream"),
                       x.request_id);

@@ -64,6 +64,8 @@ struct route {
   // Not 0: the body is JSON or bytes (is_json_body() tells which) of at most so many bytes; the
   // handler reads it as it was sent. Instead of `body`.
   std::size_t raw_body_limit_bytes = 0;
+  // Of such a route: the body is plain text, whatever its Content-Type says.
+  bool takes_text = false;
   scope group = scope::none;  // set by router::add
   // What a request uses up of a caller's rate limits; 0: it is never limited.
   std::int64_t cost = 1;
@@ -75,6 +77,7 @@ struct route {
   route& refuses(std::initializer_list<int> statuses);
   route& takes_header(std::string name, std::string description, json::value form);
   route& takes_raw_body(std::size_t limit_bytes);
+  route& takes_text_body(std::size_t limit_bytes);
   route& costs(std::int64_t tokens);
 };
 

@@ -20,6 +20,7 @@ constexpr std::pair<std::string_view, scope> groups[] = {
     {"/api/chat", scope::chat},
     {"/api/dead-letters", scope::tasks},
     {"/api/doctor", scope::tasks},
+    {"/api/ingest", scope::events},
     {"/api/interactions", scope::events},
     {"/api/jobs", scope::tasks},
     {"/api/leaderboards", scope::events},

@@ -99,13 +99,13 @@ std::string next_request_id() {
   return fmt::format(FMT_COMPILE("{}-{:x}"), prefix, next++);
 }
 
-// The Date field's line (RFC 9110, section 6.6.1), made once a second and thread.
 buffer_share::standing standing_of(const exchange& x, const route* to) {
   if (x.who.as != role::anonymous) return buffer_share::standing::known;
   const bool is_operations = to && to->cost == 0;
   return is_operations ? buffer_share::standing::operations : buffer_share::standing::unknown;
 }
 
+// The Date field's line (RFC 9110, section 6.6.1), made once per second and thread.
 std::string_view date_line() {
   thread_local std::string line;
   thread_local std::time_t made_for = -1;
@@ -132,12 +132,14 @@ struct session::parser {
 };
 
 session::session(stream connection, const config& settings, const router& routes,
-                 buffer_budget budget, std::shared_ptr<const trusted_proxies> proxies)
+                 buffer_budget budget, std::shared_ptr<const trusted_proxies> proxies,
+                 metrics::counter& closed_slow)
     : stream_(std::move(connection)),
       settings_(settings),
       routes_(routes),
       share_(budget),
-      proxies_(std::move(proxies)) {
+      proxies_(std::move(proxies)),
+      closed_slow_(closed_slow) {
   set_deadline(settings_.http.header_timeout);
   error_code ignored;
   stream_.tcp().non_blocking(true, ignored);  // for the writes that need not wait
@@ -570,6 +572,7 @@ awaitable<void> session::upgrade(exchange& x, const websocket_handler& handle) {
       is_known ? settings_.http.websocket_frame_limit_bytes : settings_.http.anonymous_limit_bytes);
   limits.queue_bytes = static_cast<std::size_t>(settings_.http.websocket_queue_limit_bytes);
   limits.patience = settings_.http.body_timeout;
+  limits.closed_slow = &closed_slow_;
   auto leftover = in_.substr(in_start_);
   parser_.reset();
   std::string().swap(in_);

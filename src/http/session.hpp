@@ -21,7 +21,7 @@ class session {
   using time_point = std::chrono::steady_clock::time_point;
 
   session(stream connection, const config& settings, const router& routes, buffer_budget budget,
-          std::shared_ptr<const trusted_proxies> proxies);
+          std::shared_ptr<const trusted_proxies> proxies, metrics::counter& closed_slow);
   ~session();
 
   // Reads who the client is from the header of a proxy that sends one (http.proxy_protocol). False
@@ -74,6 +74,7 @@ class session {
   buffer_share share_;
   std::unique_ptr<parser> parser_;
   std::shared_ptr<const trusted_proxies> proxies_;
+  metrics::counter& closed_slow_;
   asio::ip::address peer_;
   asio::ip::address client_;  // of the request; another one than peer_ behind a proxy
   std::string address_;       // the same as limits count it; empty when it is a proxy's

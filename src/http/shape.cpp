@@ -55,10 +55,7 @@ shape shape::line(std::size_t min_chars, std::size_t max_chars) {
 shape shape::words(std::size_t min_chars, std::size_t max_chars, lines allowed) {
   auto test = [=](const json::value& v) -> std::string {
     if (!v.is_string()) return "must be a string";
-    const auto count = count_characters(v.get_string());
-    if (count < min_chars || count > max_chars)
-      return fmt::format("must have {} to {} characters", min_chars, max_chars);
-    return std::string(text_fault(v.get_string(), allowed).value_or(""));
+    return text_fault(v.get_string(), allowed, min_chars, max_chars).value_or("");
   };
   json::object schema{{"type", "string"},
                       {"minLength", min_chars},

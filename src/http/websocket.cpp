@@ -171,14 +171,13 @@ void websocket::send_encoded(std::string_view frames) {
 
 awaitable<void> websocket::wait_sent() {
   while (!failed_ && queued_bytes() > 0) {
-    drained_.expires_at(std::chrono::steady_clock::time_point::max());
-    error_code ignored;
-    co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await drained_.wait();
   }
 }
 
 void websocket::close(std::uint16_t code, std::string_view reason) {
   if (closing_ || failed_) return;
+  if (code == ws::close_code::too_slow && limits_.closed_slow) limits_.closed_slow->add();
   start_closing();
   ws::encode(pending_, ws::opcode::close, ws::close_payload(code, reason));
   schedule_flush();
@@ -192,7 +191,7 @@ void websocket::start_closing() {
 void websocket::abort() {
   failed_ = true;
   stream_.close();
-  drained_.cancel();
+  drained_.set();
 }
 
 void websocket::tick(time_point now) {
@@ -243,7 +242,7 @@ void websocket::flush() {
                       if (ec) self->abort();
                       self->hold();
                       self->flush();
-                      if (self->queued_bytes() == 0) self->drained_.cancel();
+                      if (self->queued_bytes() == 0) self->drained_.set();
                     });
 }
 
@@ -252,10 +251,9 @@ void websocket::flush() {
 // the peer might never see why.
 awaitable<void> websocket::drain() {
   const auto limit = std::chrono::steady_clock::now() + 2s;
-  while (!failed_ && queued_bytes() > 0 && std::chrono::steady_clock::now() < limit) {
-    drained_.expires_at(limit);
-    error_code ignored;
-    co_await drained_.async_wait(asio::redirect_error(use_awaitable, ignored));
+  while (!failed_ && queued_bytes() > 0) {
+    const bool has_changed = co_await drained_.wait_until(limit);
+    if (!has_changed) break;
   }
   if (!failed_ && queued_bytes() == 0) {
     if (!closing_) start_closing();

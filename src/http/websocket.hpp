@@ -2,11 +2,11 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "http/buffer_budget.hpp"
 #include "http/stream.hpp"
 #include "http/websocket_codec.hpp"
-
-#include <boost/asio/steady_timer.hpp>
+#include "metrics/registry.hpp"
 
 #include <chrono>
 #include <functional>
@@ -23,6 +23,7 @@ struct websocket_limits {
   // How long a message may take from its first byte, and a write without any progress.
   std::chrono::milliseconds patience{30'000};
   std::chrono::milliseconds ping_interval{25'000};
+  metrics::counter* closed_slow = nullptr;  // counts those that are closed with 3008
 };
 
 // Used on its own thread only. Kept alive by shared_ptr while a write is under way.
@@ -98,7 +99,7 @@ class websocket : public std::enable_shared_from_this<websocket> {
   time_point last_read_;
   time_point last_ping_;
   time_point closing_since_;
-  asio::steady_timer drained_;
+  event drained_;
 };
 
 }  // namespace skirmish::http

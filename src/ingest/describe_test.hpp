@@ -27,7 +27,11 @@ struct describe {
     return fmt::format("respawn {} {}", e.player_id, e.hp);
   }
   std::string operator()(const score& e) const {
-    return fmt::format("score {} {} {:+}", e.board, e.player_id, e.value);
+    return fmt::format("score {} {} {}{}", e.board, e.player_id,
+                       e.keeps_best  ? "best "
+                       : e.value < 0 ? ""
+                                     : "+",
+                       e.value);
   }
   std::string operator()(const item& e) const {
     return fmt::format("item {} {} {:+}", e.player_id, e.item, e.quantity);

@@ -20,6 +20,7 @@ struct attack {
   int damage = 0;         // 0 to 99,999,999
   std::string weapon;  // in the form of an id; empty when the log names none: send no weapon then
   std::optional<timestamp> ts;
+  std::string server;  // the game server's name; empty when the log is nobody's (parser_options)
   // Not for the wire: the target's hp after this attack, which is what the server holds once it has
   // applied the events up to this one (see recorder.hpp).
   int health_after = 0;
@@ -32,6 +33,7 @@ struct move {
   double alt = 0;  // metres above the origin
   int ttl_s = 30;
   std::optional<timestamp> ts;
+  std::string server;
 };
 
 struct respawn {
@@ -42,7 +44,8 @@ struct respawn {
 struct score {
   std::string board;
   std::string player_id;
-  int value = 1;  // the operator is always "increment"
+  int value = 1;
+  bool keeps_best = false;  // the operator is "best"; else "increment"
 };
 
 struct item {
@@ -68,7 +71,7 @@ struct chat {
 // events of the stream.
 struct player_seen {
   std::string player_id;
-  std::string name;  // as the game shows it, at most 64 bytes, never empty
+  std::string name;  // as the game shows it, at most 64 characters, never empty
 };
 
 struct level_seen {

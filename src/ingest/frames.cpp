@@ -11,9 +11,10 @@ constexpr std::size_t digest_digits = 48;
 
 }  // namespace
 
-stream_id::stream_id(format f, geo_origin origin, frame_limits limits) : format_(f) {
+stream_id::stream_id(format f, const parser_options& options, frame_limits limits) : format_(f) {
   update(fmt::format("skirmish replay {} {} {} {} {} {}\n", mapping_version, to_string(f),
-                     origin.lat, origin.lon, limits.events, limits.span.count()));
+                     options.origin.lat, options.origin.lon, limits.events, limits.span.count()));
+  if (!options.server.empty()) update(fmt::format("of {}\n", options.server));
 }
 
 void stream_id::update(std::string_view bytes) { digest_.update(bytes); }

@@ -26,11 +26,12 @@ struct frame_limits {
 };
 
 // The id of the stream that a file makes: format, '-', and 48 hex digits of the SHA-256 over the
-// mapping's version, the format, the origin, the limits and every byte of the file. The same file
-// replayed in the same way is the same stream; a file that has grown is another one.
+// mapping's version, the format, the origin, the server's name, the limits and every byte of the
+// file. The same file replayed in the same way is the same stream; a file that has grown is another
+// one.
 class stream_id {
  public:
-  stream_id(format f, geo_origin origin, frame_limits limits);
+  stream_id(format f, const parser_options& options, frame_limits limits);
   void update(std::string_view bytes);
   // Of all bytes so far.
   [[nodiscard]] std::string finish() const;

@@ -109,10 +109,10 @@ void log_parser::finish(std::vector<log_event>& out) {
   if (!partial_.empty() || partial_is_long_) end_line({});
 }
 
-std::unique_ptr<log_parser> make_parser(format f, geo_origin origin) {
-  if (f == format::source) return make_source_parser(origin);
-  if (f == format::quake3) return make_quake3_parser(origin);
-  return make_xonotic_parser(origin);
+std::unique_ptr<log_parser> make_parser(format f, parser_options options) {
+  if (f == format::source) return make_source_parser(std::move(options));
+  if (f == format::quake3) return make_quake3_parser(std::move(options));
+  return make_xonotic_parser(std::move(options));
 }
 
 result<format> detect(std::string_view head) {

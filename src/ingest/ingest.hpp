@@ -19,12 +19,15 @@
 #include "ingest/events.hpp"
 #include "ingest/gps.hpp"
 #include "ingest/recorder.hpp"
+#include "ingest/server_boards.hpp"
+#include "ingest/wire.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace skirmish::ingest {
@@ -54,8 +57,10 @@ inline constexpr std::size_t detect_bytes = 65'536;
 class log_parser {
  public:
   virtual ~log_parser() = default;
-  log_parser(const log_parser&) = delete;
   log_parser& operator=(const log_parser&) = delete;
+
+  // Another one that has read the same. What is tried with it leaves this one as it is.
+  [[nodiscard]] virtual std::unique_ptr<log_parser> clone() const = 0;
 
   // Reads lines from `bytes` and appends their events to `out`, in the order of the log; a line may
   // arrive in pieces. Gives the number of bytes it has read, which can be less than all: it stops
@@ -71,7 +76,8 @@ class log_parser {
   [[nodiscard]] const totals& counted() const noexcept { return record_.counted(); }
 
  protected:
-  explicit log_parser(geo_origin origin) : record_(origin) {}
+  explicit log_parser(parser_options options) : record_(std::move(options)) {}
+  log_parser(const log_parser&) = default;
 
   // One line without its ending and the spaces around it, never empty. Tells `record()` what
   // happened. False when the line is not understood.
@@ -88,7 +94,7 @@ class log_parser {
   bool after_return_ = false;     // a "\n" that comes next belongs to the "\r" before it
 };
 
-std::unique_ptr<log_parser> make_parser(format f, geo_origin origin);
+std::unique_ptr<log_parser> make_parser(format f, parser_options options);
 
 // The format of a log whose first `detect_bytes` (or all of it) are `head`: the one that
 // understands more of its lines. invalid_argument when none understands any.

@@ -70,7 +70,11 @@ std::optional<std::string_view> info_value(std::string_view info, std::string_vi
 
 class quake3_parser final : public log_parser {
  public:
-  explicit quake3_parser(geo_origin origin) : log_parser(origin), clients_(entities) {}
+  explicit quake3_parser(parser_options options)
+      : log_parser(std::move(options)), clients_(entities) {}
+  [[nodiscard]] std::unique_ptr<log_parser> clone() const override {
+    return std::make_unique<quake3_parser>(*this);
+  }
 
  private:
   using player = recorder::player;
@@ -78,6 +82,7 @@ class quake3_parser final : public log_parser {
   bool parse(std::string_view text) override;
   bool parse_userinfo(cursor line);
   bool parse_begin(cursor line);
+  bool parse_leave(cursor line);
   bool parse_kill(cursor line);
   bool kill(int killer, int victim, std::string_view killer_name, std::string_view victim_name,
             std::string_view weapon);
@@ -132,6 +137,7 @@ bool quake3_parser::parse(std::string_view text) {
   if (line.eat("Kill: ")) return parse_kill(line);
   if (line.eat("ClientUserinfoChanged: ")) return parse_userinfo(line);
   if (line.eat("ClientBegin: ")) return parse_begin(line);
+  if (line.eat("ClientDisconnect: ")) return parse_leave(line);
   if (line.eat("score: ")) return parse_score(line);
   if (line.eat("say: ")) return parse_chat(line, false);
   if (line.eat("sayteam: ")) return parse_chat(line, true);
@@ -169,8 +175,17 @@ bool quake3_parser::parse_begin(cursor line) {
   const auto number = eat_entity(line, "");
   if (!number || !line.done()) return false;
   const auto who = see(*number);
-  if (who) record().respawn(*who, recorder::full_hp);
+  if (who) {
+    record().joined(*who);
+    record().respawn(*who, recorder::full_hp);
+  }
   return who.has_value();
+}
+
+bool quake3_parser::parse_leave(cursor line) {
+  const auto number = eat_entity(line, "");
+  if (number) record().left(client_of(*number).id);
+  return true;
 }
 
 bool quake3_parser::parse_kill(cursor line) {
@@ -208,10 +223,14 @@ bool quake3_parser::kill(int killer_number, int victim_number, std::string_view 
   if (record().hp(*victim) == 0) record().respawn(*victim, recorder::full_hp);
   if (by_world) {
     record().respawn(*victim, 0);
+    record().death(*victim);
     return true;
   }
   record().attack({.attacker = *killer, .target = *victim, .damage = 100, .weapon = weapon});
-  if (*killer != *victim) record().kill(*killer);
+  if (*killer == *victim)
+    record().death(*victim);
+  else
+    record().kill({*killer, *victim, weapon, false});
   return true;
 }
 
@@ -303,8 +322,8 @@ bool quake3_parser::parse_chat(cursor line, bool team) {
 
 }  // namespace
 
-std::unique_ptr<log_parser> make_quake3_parser(geo_origin origin) {
-  return std::make_unique<quake3_parser>(origin);
+std::unique_ptr<log_parser> make_quake3_parser(parser_options options) {
+  return std::make_unique<quake3_parser>(std::move(options));
 }
 
 }  // namespace skirmish::ingest

@@ -45,6 +45,6 @@
 
 namespace skirmish::ingest {
 
-std::unique_ptr<log_parser> make_quake3_parser(geo_origin origin);
+std::unique_ptr<log_parser> make_quake3_parser(parser_options options);
 
 }  // namespace skirmish::ingest

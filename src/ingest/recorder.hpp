@@ -12,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace skirmish::ingest {
@@ -39,6 +40,19 @@ struct totals {
   totals& operator+=(const totals& other) noexcept;
 };
 
+// Whose log it is.
+struct parser_options {
+  // NOLINTNEXTLINE(google-explicit-constructor): most logs have nothing but an origin
+  parser_options(geo_origin from = {}, std::string name = {})
+      : origin(from), server(std::move(name)) {}
+
+  geo_origin origin;
+  // The name of the game server that writes it now: attacks and moves carry it, the boards of
+  // server_boards.hpp are kept, and players who have left are forgotten. Empty for the log of a
+  // match that is over.
+  std::string server;
+};
+
 // Turns what a line says into events. Keeps, for each player, the hit points the server will hold
 // once it has applied everything written so far: an attack takes its damage off, never below 0, and
 // a respawn sets them. A player's first event is a respawn to 100 hp, so the outcome does not
@@ -53,8 +67,14 @@ class recorder {
   // Bounds memory and the events of one line. Lines that need one player more are not understood.
   static constexpr std::size_t players_limit = 50'000;
   static constexpr std::size_t levels_limit = 10'000;
+  // The same of a live server, where those who have been away for longest make room.
+  static constexpr std::size_t live_players_limit = 1'000;
+  static constexpr std::size_t weapons_limit = 500;
+  // A player of whom no line speaks for so long has left.
+  static constexpr std::chrono::minutes absence_limit{30};
 
-  explicit recorder(geo_origin origin) : plane_(origin) {}
+  explicit recorder(parser_options options)
+      : options_(std::move(options)), plane_(options_.origin) {}
 
   void write_to(std::vector<log_event>* out) noexcept { out_ = out; }
   void count_line(bool known) noexcept;
@@ -63,7 +83,8 @@ class recorder {
   // The time of what follows: by the log's own clock and, when that is a calendar, as a time stamp.
   void at(std::chrono::milliseconds log_time, std::optional<timestamp> calendar = std::nullopt);
 
-  // The player with this id, known from now on; nothing when there are too many players.
+  // The player with this id, known from now on; nothing when there are too many players. The number
+  // is good until the line ends.
   std::optional<player> see(const std::string& id, std::string_view name);
 
   // The level that is played from now on; an empty name: none.
@@ -80,7 +101,21 @@ class recorder {
   void move(player who, const world_position& to);
   void respawn(player who, int hp);
   void respawn_all();
-  void kill(player killer);
+
+  struct kill_details {
+    player killer = 0;
+    player victim = 0;
+    std::string_view weapon = {};
+    bool is_headshot = false;
+  };
+  void kill(const kill_details& k);
+  // Somebody dies by nobody's hand.
+  void death(player victim);
+  // Somebody begins to play; again on each map.
+  void joined(player who);
+  // Whoever has this id is gone: nobody's number is what it was after this.
+  void left(const std::string& id);
+
   void item(player who, std::string_view name, int quantity);
   void chat(std::string channel, std::string from, std::string_view text);
 
@@ -98,16 +133,31 @@ class recorder {
     std::string id;
     int hp = full_hp;
     int kills = 0;
+    // Of a live server:
+    int streak = 0;                           // kills since the last death
+    bool is_in_session = false;               // its session is counted
+    std::chrono::milliseconds counted_to{0};  // until when its time is counted
+    std::chrono::milliseconds seen_at{0};     // the last line that speaks of it
   };
 
   void emit(event what);
+  [[nodiscard]] bool is_live() const noexcept { return !options_.server.empty(); }
+  void note_presence(player who);
+  void add_to_boards(std::string_view what, player who, int value, bool keeps_best = false);
+  void count_time(player who);
+  void count_time_of_all();
+  void forget(player who);
+  void forget_absent();
+  void make_room();
 
+  parser_options options_;
   local_plane plane_;
   std::vector<log_event>* out_ = nullptr;
   totals totals_;
   std::vector<state> players_;
   std::unordered_map<std::string, player> index_;
   std::unordered_set<std::string> levels_;
+  std::unordered_set<std::string> weapons_;
   std::string level_;
   std::chrono::milliseconds elapsed_{0};
   std::optional<std::chrono::milliseconds> last_time_;

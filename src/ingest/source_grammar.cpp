@@ -114,6 +114,7 @@ bool set_property(source_properties& p, std::string_view key, std::string_view v
   if (key == "attacker_position") return read(value, p.attacker_position);
   if (key == "victim_position") return read(value, p.victim_position);
   if (key == "weapon") p.weapon = value;
+  if (key == "customkill" && value == "headshot") p.is_headshot = true;
   return true;
 }
 
@@ -127,7 +128,9 @@ bool eat_property(cursor& line, source_properties& properties) {
   const auto text = line.rest();
   const auto close = text.find(')');
   if (close == std::string_view::npos) return false;
-  if (text.substr(0, close).find('"') == std::string_view::npos) {
+  const auto flags = text.substr(0, close);
+  if (flags.find('"') == std::string_view::npos) {
+    if (flags.find("headshot") != std::string_view::npos) properties.is_headshot = true;
     line.until(")");
     return true;
   }

@@ -56,7 +56,8 @@ struct source_properties {
   std::optional<std::string_view> weapon;
   std::optional<world_position> attacker_position;
   std::optional<world_position> victim_position;
-  bool ignored = false;  // something else follows, or one of these has a malformed value
+  bool is_headshot = false;  // `(headshot)`, `(headshot penetrated)`, `(customkill "headshot")`
+  bool ignored = false;      // something else follows, or one of these has a malformed value
 };
 source_properties read_properties(cursor& line);
 

@@ -129,7 +129,10 @@ std::optional<std::string_view> chat_text(std::string_view text) {
 
 class source_parser final : public log_parser {
  public:
-  explicit source_parser(geo_origin origin) : log_parser(origin) {}
+  explicit source_parser(parser_options options) : log_parser(std::move(options)) {}
+  [[nodiscard]] std::unique_ptr<log_parser> clone() const override {
+    return std::make_unique<source_parser>(*this);
+  }
 
  private:
   // A player's line behind `"player" [position] `.
@@ -311,7 +314,7 @@ bool source_parser::parse_kill(action& a) {
   const auto target = eat_player(a.rest);
   if (!target) return false;
   const auto target_at = eat_place(a.rest);
-  eat_weapon(a.rest);
+  const auto weapon = eat_weapon(a.rest);
   const auto properties = properties_of(a.rest);
   if (a.who.id == "Console" || !target->is_player()) return false;
   const auto killer = see(a.who);
@@ -319,8 +322,10 @@ bool source_parser::parse_kill(action& a) {
   const auto victim = see(*target);
   if (!victim) return false;
   if (killer) {
-    record().kill(*killer);
+    record().kill({*killer, *victim, weapon, properties.is_headshot});
     move(*killer, a.where ? a.where : properties.attacker_position);
+  } else {
+    record().death(*victim);
   }
   move(*victim, target_at ? target_at : properties.victim_position);
   return true;
@@ -355,7 +360,15 @@ bool source_parser::parse_chat(action& a, bool team) {
 
 bool source_parser::parse_silent(const action& a) {
   if (!starts_with_any(a.rest.rest(), silent_verbs)) return false;
-  return !a.who.is_player() || a.who.is_pending() || see(a.who);
+  if (!a.who.is_player() || a.who.is_pending()) return true;
+  const auto who = see(a.who);
+  if (!who) return false;
+  const auto verb = a.rest.rest();
+  if (verb.starts_with("committed suicide with ") || verb.starts_with("was killed by the bomb."))
+    record().death(*who);
+  if (verb.starts_with("entered the game")) record().joined(*who);
+  if (verb.starts_with("disconnected")) record().left(a.who.player_id());
+  return true;
 }
 
 void source_parser::move(recorder::player who, const std::optional<world_position>& to) {
@@ -364,8 +377,8 @@ void source_parser::move(recorder::player who, const std::optional<world_positio
 
 }  // namespace
 
-std::unique_ptr<log_parser> make_source_parser(geo_origin origin) {
-  return std::make_unique<source_parser>(origin);
+std::unique_ptr<log_parser> make_source_parser(parser_options options) {
+  return std::make_unique<source_parser>(std::move(options));
 }
 
 }  // namespace skirmish::ingest

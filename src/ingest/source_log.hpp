@@ -52,6 +52,6 @@
 
 namespace skirmish::ingest {
 
-std::unique_ptr<log_parser> make_source_parser(geo_origin origin);
+std::unique_ptr<log_parser> make_source_parser(parser_options options);
 
 }  // namespace skirmish::ingest

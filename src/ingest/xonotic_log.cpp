@@ -15,42 +15,14 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array silent_words{"gameinfo"sv,
-                                  "gameover"sv,
-                                  "end"sv,
-                                  "scores"sv,
-                                  "labels"sv,
-                                  "teamscores"sv,
-                                  "team"sv,
-                                  "part"sv,
-                                  "connect"sv,
-                                  "disconnect"sv,
-                                  "vote"sv,
-                                  "ctf"sv,
-                                  "dom"sv,
-                                  "keyhunt"sv,
-                                  "nexball"sv,
-                                  "recordset"sv,
-                                  "logversion"sv,
-                                  "restart"sv,
-                                  "spectate"sv,
-                                  "anticheat"sv,
-                                  "playerinfo"sv,
-                                  "playerid"sv,
-                                  "lms"sv,
-                                  "cts"sv,
-                                  "race"sv,
-                                  "rune"sv,
-                                  "onslaught"sv,
-                                  "assault"sv,
-                                  "warmup"sv,
-                                  "suddendeath"sv,
-                                  "startdelay_ended"sv,
-                                  "overtime"sv,
-                                  "chat_minigame"sv,
-                                  "tell"sv,
-                                  "captimelimit"sv,
-                                  "invasion"sv};
+constexpr std::array silent_words{
+    "gameinfo"sv,   "gameover"sv,      "end"sv,      "scores"sv,       "labels"sv,
+    "teamscores"sv, "team"sv,          "connect"sv,  "disconnect"sv,   "vote"sv,
+    "ctf"sv,        "dom"sv,           "keyhunt"sv,  "nexball"sv,      "recordset"sv,
+    "logversion"sv, "restart"sv,       "spectate"sv, "anticheat"sv,    "playerinfo"sv,
+    "playerid"sv,   "lms"sv,           "cts"sv,      "race"sv,         "rune"sv,
+    "onslaught"sv,  "assault"sv,       "warmup"sv,   "suddendeath"sv,  "startdelay_ended"sv,
+    "overtime"sv,   "chat_minigame"sv, "tell"sv,     "captimelimit"sv, "invasion"sv};
 
 // More than a server gives numbers to in a month.
 constexpr std::size_t numbers_limit = 100'000;
@@ -101,7 +73,10 @@ std::string side(std::string_view team) {
 
 class xonotic_parser final : public log_parser {
  public:
-  explicit xonotic_parser(geo_origin origin) : log_parser(origin) {}
+  explicit xonotic_parser(parser_options options) : log_parser(std::move(options)) {}
+  [[nodiscard]] std::unique_ptr<log_parser> clone() const override {
+    return std::make_unique<xonotic_parser>(*this);
+  }
 
  private:
   using player = recorder::player;
@@ -110,6 +85,7 @@ class xonotic_parser final : public log_parser {
   bool parse_time(cursor line);
   bool parse_start(cursor line);
   bool parse_name(cursor line, bool joins);
+  bool parse_leave(cursor line);
   bool parse_kill(cursor line);
   bool parse_chat(cursor line, std::string_view word);
   bool parse_score(cursor line);
@@ -136,6 +112,7 @@ bool xonotic_parser::parse(std::string_view text) {
   if (word == "gamestart") return parse_start(fields);
   if (word == "join") return parse_name(fields, true);
   if (word == "name") return parse_name(fields, false);
+  if (word == "part") return parse_leave(fields);
   if (word == "kill") return parse_kill(fields);
   if (word == "chat" || word == "chat_spec" || word == "chat_team") return parse_chat(fields, word);
   if (word == "player") return parse_score(fields);
@@ -165,7 +142,17 @@ bool xonotic_parser::parse_name(cursor line, bool joins) {
     if (!line.natural() || !line.eat(":")) return false;
     skip_address(line);
   }
-  return name(*number, line.rest());
+  if (!name(*number, line.rest())) return false;
+  if (const auto who = record().see(name_to_id(line.rest()), line.rest()); who && joins)
+    record().joined(*who);
+  return true;
+}
+
+bool xonotic_parser::parse_leave(cursor line) {
+  const auto number = line.natural();
+  const auto found = number ? names_.find(*number) : names_.end();
+  if (found != names_.end()) record().left(name_to_id(found->second));
+  return true;
 }
 
 bool xonotic_parser::name(int number, std::string_view text) {
@@ -200,10 +187,14 @@ bool xonotic_parser::parse_kill(cursor line) {
   if (record().hp(*victim) == 0) record().respawn(*victim, recorder::full_hp);
   if (*kind == "accident") {
     record().respawn(*victim, 0);
+    record().death(*victim);
     return true;
   }
   record().attack({.attacker = *killer, .target = *victim, .damage = 100, .weapon = weapon});
-  if (*kind == "frag" && *killer != *victim) record().kill(*killer);
+  if (*kind == "frag" && *killer != *victim)
+    record().kill({*killer, *victim, weapon, false});
+  else
+    record().death(*victim);
   return true;
 }
 
@@ -240,8 +231,8 @@ bool xonotic_parser::parse_score(cursor line) {
 
 }  // namespace
 
-std::unique_ptr<log_parser> make_xonotic_parser(geo_origin origin) {
-  return std::make_unique<xonotic_parser>(origin);
+std::unique_ptr<log_parser> make_xonotic_parser(parser_options options) {
+  return std::make_unique<xonotic_parser>(std::move(options));
 }
 
 }  // namespace skirmish::ingest

@@ -36,6 +36,6 @@
 
 namespace skirmish::ingest {
 
-std::unique_ptr<log_parser> make_xonotic_parser(geo_origin origin);
+std::unique_ptr<log_parser> make_xonotic_parser(parser_options options);
 
 }  // namespace skirmish::ingest

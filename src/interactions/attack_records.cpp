@@ -2,41 +2,19 @@
 
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
-#include "redis/lease.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
-#include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace skirmish::interactions {
 namespace {
 
-using namespace std::chrono_literals;
-
-const redis::script file_script{
-    "interactions/file_pending",
-// clang-format off: in this order
-#include "redis/attempt.lua.inc"
-#include "interactions/file_attacks.lua.inc"
-#include "interactions/file_pending.lua.inc"
-    // clang-format on
+const redis::script latest_script{
+    "interactions/latest_attack",
+#include "interactions/latest_attack.lua.inc"
 };
 
-const redis::script oldest_script{
-    "interactions/oldest_pending",
-#include "interactions/oldest_pending.lua.inc"
-};
-
-constexpr auto interval = 1s;
-constexpr int records_a_script = 200;  // about a millisecond
-constexpr int rest = 9;                // times what a script took
-constexpr int texts_a_page = 100;
-
-// Of a line without the pair: '<damage> <ts> <id>', see file_attacks.lua.
+// Of a line without the pair: '<damage> <ts> <id>' (latest_attacks.hpp).
 attack_record read_record(std::string_view text) {
   const auto next = [&text] {
     const auto word = text.substr(0, text.find(' '));
@@ -50,93 +28,34 @@ attack_record read_record(std::string_view text) {
   return out;
 }
 
-struct pending_record {
-  std::int64_t committed_ms = 0;
-  attack_record record;
-};
-
-// The newest of `pair`, which is in a text once at most.
-std::optional<pending_record> find_pending(const std::vector<std::string>& texts,
-                                           const std::string& pair) {
-  const auto begin = '\n' + pair + ' ';
-  for (const std::string_view text : texts | std::views::reverse) {
-    const auto at = text.find(begin);
-    if (at == text.npos) continue;
-    const auto line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
-    return pending_record{parse_integer(text.substr(0, text.find('\n'))).value_or(0),
-                          read_record(line.substr(pair.size() + 1))};
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 awaitable<result<attack_record>> attack_records::latest(std::string attacker_id,
                                                         std::string target_id) {
   const error none{errc::not_found, "no attack of this pair in the last 24 hours"};
-  // Page by page from the end, so that Redis is never kept for long: what is added meanwhile is met
-  // again, and what is filed meanwhile is under its own key when that is read at last.
-  const auto part = pending_key(keys_, attack_part(attacker_id, target_id));
+  const auto hash = attack_hash(attacker_id, target_id);
+  const auto part = attack_part(hash);
+  const std::string names[] = {pending_index_key(keys_, part), pending_key(keys_, part),
+                               attack_key(keys_, attacker_id, target_id)};
   std::string pair;
   append_pair(pair, attacker_id, target_id);
-  bool is_last_page = false;
-  for (int end = -1; !is_last_page; end -= texts_a_page) {
-    const auto page =
-        redis::checked(co_await redis_.command("LRANGE", part, end - texts_a_page + 1, end));
-    is_last_page = page.size() < texts_a_page;
-    auto pending = find_pending(page.as_strings(), pair);
-    if (!pending) continue;
+  std::string fingerprint;
+  append_fingerprint(fingerprint, hash);
+  const std::string_view keys[] = {names[0], names[1], names[2]};
+  const std::string_view args[] = {pair, fingerprint};
+  const auto reply = redis::checked(co_await redis_.eval(latest_script, keys, args));
+  if (const auto committed_ms = reply[0].as_integer()) {
     const auto oldest = (clock_.now() - attack_ttl).time_since_epoch().count();
-    if (pending->committed_ms <= oldest) co_return none;
-    co_return std::move(pending->record);
+    if (*committed_ms <= oldest) co_return none;
+    co_return read_record(reply[1].as_string());
   }
-  const auto filed =
-      redis::checked(co_await redis_.command("HGETALL", attack_key(keys_, attacker_id, target_id)));
-  const auto* ts = filed.find("ts");
+  const auto& stored = reply[1];
+  const auto* ts = stored.find("ts");
   if (!ts) co_return none;
-  const auto* id = filed.find("id");
-  const auto* damage = filed.find("damage");
+  const auto* id = stored.find("id");
+  const auto* damage = stored.find("damage");
   co_return attack_record{id ? id->as_string() : "", damage ? damage->as_integer().value_or(0) : 0,
                           ts->as_string()};
-}
-
-awaitable<std::int64_t> attack_records::file_some() {
-  const auto bytes = pending_bytes_key(keys_);
-  const auto part = pending_key(keys_, next_part_);
-  next_part_ = (next_part_ + 1) % attack_parts;
-  const auto now = std::to_string(clock_.now().time_since_epoch().count());
-  const auto ttl = std::to_string(attack_ttl / 1ms);
-  const auto limit = std::to_string(records_a_script);
-  const auto prefix = keys_.prefix();
-  const std::string_view keys[] = {bytes, part};
-  const std::string_view args[] = {prefix, now, ttl, limit};
-  const auto reply = redis::checked(co_await redis_.eval(file_script, keys, args));
-  damaged_.report(reply[1]);
-  co_return reply[0].as_integer().value_or(0);
-}
-
-awaitable<std::optional<timestamp>> attack_records::oldest_pending() {
-  std::vector<std::string> names;
-  for (std::size_t part = 0; part < attack_parts; ++part) names.push_back(pending_key(keys_, part));
-  const std::vector<std::string_view> keys(names.begin(), names.end());
-  const auto reply = redis::checked(co_await redis_.eval(oldest_script, keys, {}));
-  const auto ms = reply.as_integer();
-  if (!ms) co_return std::nullopt;
-  co_return timestamp{std::chrono::milliseconds{*ms}};
-}
-
-awaitable<void> attack_records::run_filer(asio::io_context& io) {
-  redis::lease mine(redis_, attack_filer_key(keys_), 3 * interval);
-  asio::steady_timer pause(io);
-  const auto work = [&]() -> awaitable<bool> {
-    const auto start = std::chrono::steady_clock::now();
-    const auto pending = co_await file_some();
-    if (pending == 0) co_return false;
-    pause.expires_after(rest * (std::chrono::steady_clock::now() - start));
-    co_await pause.async_wait(use_awaitable);
-    co_return true;
-  };
-  co_await redis::run_led(io, redis_, mine, interval, "attack_filer", work);
 }
 
 }  // namespace skirmish::interactions

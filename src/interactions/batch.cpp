@@ -118,7 +118,7 @@ std::size_t batch::put_streams_in_order() {
       f.duplicate = true;
       f.events.clear();
       f.indices.clear();
-    } else if (at.seq != before.seq + 1) {
+    } else if (at.base() != before.seq) {
       answer(f, refused({errc::conflict, fmt::format("frame {} is due", before.seq + 1)}));
     } else {
       before.seq = at.seq;
@@ -164,24 +164,23 @@ void batch::answer_empty() {
 }
 
 void batch::amend(const amendment& a) {
-  auto due = a.streams;
-  for (auto& [id, committed] : due) ++committed;
+  auto reached = a.streams;  // the last number that is committed, or will be with this batch
   for (auto& f : frames_) {
     if (!f.position) continue;
     if (a.taken_streams.contains(f.position->stream_id)) {
       answer(f, taken_over());
       continue;
     }
-    if (!due.contains(f.position->stream_id)) continue;
-    auto& expected = due[f.position->stream_id];
-    if (f.position->seq == expected && !f.duplicate) {
-      ++expected;
+    if (!reached.contains(f.position->stream_id)) continue;
+    auto& last = reached[f.position->stream_id];
+    if (f.position->seq > last && f.position->base() == last && !f.duplicate) {
+      last = f.position->seq;
       continue;
     }
     outcome out;
-    out.duplicate = f.position->seq < expected;
+    out.duplicate = f.position->seq <= last;
     if (!out.duplicate)
-      out.failed = error{errc::conflict, fmt::format("frame {} is due", expected)};
+      out.failed = error{errc::conflict, fmt::format("frame {} is due", last + 1)};
     answer(f, std::move(out));
   }
   std::erase_if(frames_, [](const frame& f) { return !f.done; });
@@ -220,7 +219,7 @@ commit_request batch::request(const commit_settings& settings, timestamp now) {
   body.add(static_cast<std::int64_t>(streams.size()));
   for (const auto& [first, last] : streams) {
     body.add(first->stream_id);
-    body.add(fmt::format_int(first->seq - 1).c_str());
+    body.add(fmt::format_int(first->base()).c_str());
     body.add(fmt::format_int(last).c_str());
     body.add(fmt::format_int(first->claim).c_str());
     body.add(first->owner);
@@ -253,10 +252,10 @@ commit_request batch::request(const commit_settings& settings, timestamp now) {
                    std::to_string(now.time_since_epoch().count()),
                    std::to_string(settings.game.chat_history_limit),
                    std::to_string(settings.game.chat_history_ttl.count()),
-                   settings.game.achievement_rules,
+                   settings.game.rules(),
                    settings.leaves_pending ? "1" : "0",
                    std::to_string(settings.attacks_pending_limit),
-                   std::to_string(settings.acts_pending_limit),
+                   std::to_string(settings.activity_pending_limit),
                    "0",
                    body.take()};
   std::ranges::move(texts, std::back_inserter(out.arguments));

@@ -1,10 +1,11 @@
-// One commit in the making: frames gathered, their events folded a player, a pair and a board, and
-// the arguments of commit.lua. Pure: it knows neither Redis nor time.
+// One commit in the making: frames gathered, their events aggregated per player, pair and board,
+// and the arguments of commit.lua. Pure: it knows neither Redis nor time.
 #pragma once
 
 #include "game_settings.hpp"
+#include "interactions/domain_events.hpp"
 #include "interactions/events.hpp"
-#include "interactions/game_fold.hpp"
+#include "interactions/flush_pace.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,11 @@ struct stream_position {
   // Of the connection that sent it (stream_claim).
   std::int64_t claim = 0;
   std::string owner = {};
+  // The number that must be committed now; absent: the one before `seq`. Streams whose numbers are
+  // byte offsets leave numbers out.
+  std::optional<std::uint64_t> after = std::nullopt;
+
+  [[nodiscard]] std::uint64_t base() const noexcept { return after.value_or(seq - 1); }
 };
 
 struct frame {
@@ -51,6 +57,7 @@ struct frame {
   std::function<void(outcome)> done;  // called once
   std::size_t repeated = 0;  // events left out because their id has been seen: accepted before
   bool duplicate = false;    // the batch holds this frame already
+  bool has_completions = false;
 };
 
 // What commit.lua says does not hold.
@@ -73,11 +80,12 @@ struct commit_settings {
   std::int64_t event_ids_limit = 1'000'000;
   std::chrono::seconds slice_length{60};  // of the 24-hour window
   // Spares Redis what can wait: renews the profiles that `refreshes_profile` names, not all, and
-  // leaves attack records (attack_records.hpp) and what players did (pending_acts.hpp) pending, up
-  // to so many bytes in all.
+  // leaves attack records (attack_records.hpp) and activity (pending_activity.hpp) pending.
   bool leaves_pending = false;
-  std::int64_t attacks_pending_limit = std::int64_t{1} << 30;
-  std::int64_t acts_pending_limit = std::int64_t{1} << 28;
+  // Bytes of pending attack records from which on a commit is refused, and of pending activity from
+  // which on it is counted at once all the same.
+  std::int64_t attacks_pending_limit = pending_limit_bytes;
+  std::int64_t activity_pending_limit = std::int64_t{1} << 28;
   // See fold_settings.
   std::function<bool(const std::string& player_id)> refreshes_profile;
   game_settings game;
@@ -88,8 +96,9 @@ struct commit_request {
   std::vector<std::string> arguments;
   // The commit's number among them, which its writer fills in.
   [[nodiscard]] std::string& number() { return arguments[1]; }
-  // It was confirmed before, and is sent again to a Redis that has lost it.
-  void mark_as_redo() { arguments[21] = "1"; }
+  // It was confirmed before, and is sent again to a Redis that has lost it. `follows_gap`: one
+  // before it is gone for good, so its streams may be further behind than it knows.
+  void mark_as_redo(bool follows_gap) { arguments[21] = follows_gap ? "2" : "1"; }
   [[nodiscard]] bool empty() const noexcept { return arguments.empty(); }
 };
 
@@ -107,8 +116,8 @@ class batch {
   // Folds the events into what commit.lua is told. `now` is the server's time.
   commit_request request(const commit_settings& settings, timestamp now);
 
-  // Takes out what the commit did not apply: game events by their number (see game_fold.hpp), and
-  // the scores of the last request() by their entry.
+  // Takes out what the commit did not apply: game events by their number (see domain_events.hpp),
+  // and the scores of the last request() by their entry.
   void take_back(const std::vector<verdict_on_event>& verdicts,
                  const std::set<std::size_t>& refused_scores = {});
 

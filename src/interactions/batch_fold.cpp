@@ -1,6 +1,6 @@
 #include "interactions/batch_fold.hpp"
 
-#include "interactions/acts_text.hpp"
+#include "interactions/activity_delta.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "positions/positions.hpp"
 
@@ -137,8 +137,8 @@ void batch_fold::append_players(packed_values& out) const {
   }
 }
 
-void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts,
-                             const fold_settings& settings) const {
+void batch_fold::append_activity(packed_values& out, std::vector<std::string>& texts,
+                                 const fold_settings& settings) const {
   std::string text;
   std::string lines;
   std::size_t place = 0;
@@ -151,7 +151,8 @@ void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts
       if (skipped-- <= 0) lines.append(log_, actions_[at].start, actions_[at].size);
     if (!lines.empty()) lines.pop_back();
     const bool keeps = !settings.refreshes_profile || settings.refreshes_profile(*p.id);
-    append_act(text, {*p.id, p.activity, fmt::format("{:05}", place++), keeps, kept, lines});
+    append_activity_delta(text,
+                          {*p.id, p.activity, fmt::format("{:05}", place++), keeps, kept, lines});
   }
   out.add(std::int64_t{!text.empty()});
   if (!text.empty()) texts.push_back(std::move(text));
@@ -159,12 +160,18 @@ void batch_fold::append_acts(packed_values& out, std::vector<std::string>& texts
 
 void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& texts,
                                 timestamp now) const {
-  std::array<std::string, attack_parts> parts;
+  struct part_texts {
+    std::string records, index;
+  };
+  std::array<part_texts, attack_parts> parts;
   time_text times;
   const auto first_line = fmt::format("{}\n", now.time_since_epoch().count());
   for (const auto* a : pairs_) {
-    auto& text = parts[attack_part(a->attacker_id, a->target_id)];
-    if (text.empty()) text = first_line;
+    const auto hash = attack_hash(a->attacker_id, a->target_id);
+    auto& part = parts[attack_part(hash)];
+    if (part.records.empty()) part = {first_line, first_line};
+    append_fingerprint(part.index, hash);
+    auto& text = part.records;
     const fmt::format_int damage(a->damage);
     append_pair(text, a->attacker_id, a->target_id);
     text += ' ';
@@ -172,11 +179,12 @@ void batch_fold::append_attacks(packed_values& out, std::vector<std::string>& te
     text.append(times(a->ts)) += ' ';
     text.append(a->id) += '\n';
   }
-  out.add(attack_parts - std::ranges::count(parts, std::string()));
+  out.add(std::ranges::count_if(parts, [](auto& p) { return !p.records.empty(); }));
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    if (parts[part].empty()) continue;
+    if (parts[part].records.empty()) continue;
     out.add(fmt::format_int(part).c_str());
-    texts.push_back(std::move(parts[part]));
+    texts.push_back(std::move(parts[part].records));
+    texts.push_back(std::move(parts[part].index));
   }
 }
 
@@ -187,7 +195,7 @@ void batch_fold::append_to(packed_values& out, std::vector<std::string>& texts,
   for (const auto& level : levels) out.add(level);
   append_boards(out);
   append_players(out);
-  append_acts(out, texts, settings);
+  append_activity(out, texts, settings);
   append_attacks(out, texts, settings.now);
   out.add(static_cast<std::int64_t>(scores_.size()));
   for (const auto& s : scores_) {

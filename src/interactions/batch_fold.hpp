@@ -1,10 +1,10 @@
-// A batch's events folded a player, a pair and a board: what commit.lua is told. The events must
+// A batch's events aggregated per player, pair and board: what commit.lua is told. The events must
 // stay where they are while this lives.
 #pragma once
 
+#include "interactions/domain_events.hpp"
 #include "interactions/event_text.hpp"
 #include "interactions/events.hpp"
-#include "interactions/game_fold.hpp"
 #include "interactions/packed_values.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -75,8 +75,8 @@ class batch_fold {
   void add_score(const score& s);
   void append_boards(packed_values& out) const;
   void append_players(packed_values& out) const;
-  void append_acts(packed_values& out, std::vector<std::string>& texts,
-                   const fold_settings& settings) const;
+  void append_activity(packed_values& out, std::vector<std::string>& texts,
+                       const fold_settings& settings) const;
   void append_attacks(packed_values& out, std::vector<std::string>& texts, timestamp now) const;
 
   boost::unordered_flat_map<std::string_view, std::uint32_t> index_;  // player id → players_
@@ -89,7 +89,7 @@ class batch_fold {
   boost::unordered_flat_map<std::string, std::size_t> last_score_;  // board and player → scores_
   std::vector<std::size_t> score_entries_;
   std::vector<const event_key*> ids_;
-  game_fold game_;
+  domain_events game_;
   std::string log_;
   std::size_t line_start_ = 0;  // of the event being added, in log_
   std::size_t event_count_ = 0;

@@ -102,6 +102,24 @@ TEST_F(batch_fixture, frames_of_a_stream_follow_one_another) {
   EXPECT_EQ(answers_[3]->accepted, 1U);
 }
 
+TEST_F(batch_fixture, numbers_of_a_stream_may_be_offsets) {
+  const auto at = [](std::uint64_t after, std::uint64_t seq) {
+    stream_position p{"s", seq};
+    p.after = after;
+    return p;
+  };
+  auto b = gather({{{hit}, at(100, 250)}, {{hit}, at(250, 300)}, {{hit}, at(260, 400)}});
+  ASSERT_TRUE(answers_[2] && answers_[2]->failed);
+  EXPECT_EQ(answers_[2]->failed->code, errc::conflict) << "it does not go on at 300";
+  b.amend({{{"s", 250}}, {}, {}, {}});
+  ASSERT_TRUE(answers_[0]);
+  EXPECT_TRUE(answers_[0]->duplicate);
+  EXPECT_EQ(b.event_count(), 1U);
+  b.amend({{{"s", 290}}, {}, {}, {}});
+  ASSERT_TRUE(answers_[1] && answers_[1]->failed);
+  EXPECT_EQ(answers_[1]->failed->code, errc::conflict) << "a part of it is committed";
+}
+
 TEST_F(batch_fixture, an_amendment_answers_what_was_there_and_refuses_gaps) {
   auto b = gather({{{hit}, stream_position{"s", 4}},
                    {{hit}, stream_position{"s", 5}},

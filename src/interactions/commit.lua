@@ -4,7 +4,7 @@
 -- ARGV    prefix, number of this commit, now (RFC 3339), slice, slice_length_s, commit_ttl_s, attack_ttl_ms, profile_ttl_s,
 --         actions_limit, log_limit, id_period, ids_limit, event count, events (one JSON a line),
 --         now in ms since 1970, history_limit, history_ttl_s, rules   (see chat/deliver.lua, achievements/unlock.lua),
---         leaves_pending, attacks_pending_limit, acts_pending_limit, is_redo, body, text…
+--         leaves_pending, attacks_pending_limit, activity_pending_limit, is_redo, body, text…
 --         body is a MessagePack array of sections, each a count and its items:
 --           streams  id, base, last, claim, owner                 base: the number that must be committed now; claim, owner:
 --                      of its writer (claim_stream.lua), who must not have been taken over
@@ -14,17 +14,19 @@
 --           players  id, dealt, interaction, target, move, ops
 --                      move: '' or lat, lon, alt, ts, ttl_ms, cell (positions/cell.hpp) joined by a space
 --                      ops: a count, then amount, attacker for each; attacker '' means: hp becomes amount
---           acts     (nothing; when the count is above 0, the next text holds them all, without its first line: acts_text.hpp)
---           attacks  part     the next text holds its records (file_attacks.lua)
+--           activity (nothing; when the count is above 0, the next text holds them all, without its first line: activity_delta.hpp)
+--           attacks  part     the next text holds its records (flush_attacks.lua), the one after it their index (latest_attack.lua)
 --           scores   board, player, operator, value
 --           events   see interactions/game.lua
---         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now.
+--         is_redo: '1' when this commit was confirmed before: then it is no matter who writes the streams now. '2': the
+--                  same behind a gap: commits before it are lost for good, so streams may be further behind.
 -- Returns {'ok', deaths…, refused…, verdicts…, damaged…} with each death as 'victim attacker'; refused: '?<n>' for the n-th
 --                  of scores that would have left ±2^53; verdicts as in interactions/game.lua; damaged: '~<key>' for each
 --                  key that was not written, because something else stands there
 --         {'amend', streams, players, ids, levels, damaged, taken}: nothing was changed; streams = id, committed (or
 --                  'taken'), …; players = unknown ones; ids = those seen before; levels = unknown ones; damaged = keys
 --                  (without prefix) that hold something else than a player's state or a board; taken = ids of other events
+--         {'full'}: more attack records are pending than may be; nothing was changed
 --         {'gap', last}: this writer's last commit is not the one before; nothing was changed
 -- Fails when a key that all commits share holds another type than what this commit needs there: then no event is applied.
 --
@@ -38,8 +40,8 @@ local id_period, ids_limit = tonumber(ARGV[11]), tonumber(ARGV[12])
 local event_count, events = ARGV[13], ARGV[14]
 local world = {prefix = prefix, now = now, now_ms = tonumber(ARGV[15]), history_limit = ARGV[16],
                history_ttl_s = ARGV[17], rules = ARGV[18]}
-local leaves_pending, attacks_pending_limit, acts_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
-local is_redo = ARGV[22] == '1'
+local leaves_pending, attacks_pending_limit, activity_pending_limit = ARGV[19] == '1', tonumber(ARGV[20]), tonumber(ARGV[21])
+local is_redo, follows_gap = ARGV[22] ~= '0', ARGV[22] == '2'
 local B, at = cmsgpack.unpack(ARGV[23]), 0
 local function next_arg() at = at + 1; return B[at] end
 local text_at = 23
@@ -75,7 +77,7 @@ for i = 1, next_arg() do
   if not is_redo and (is_newer or its_claim ~= '' and its_owner ~= owner) then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = 'taken'
-  elseif committed ~= base then
+  elseif committed ~= base and not (follows_gap and tonumber(committed) < tonumber(base)) then
     unfit[#unfit + 1] = id
     unfit[#unfit + 1] = committed
   end
@@ -191,13 +193,13 @@ local function number_at(key)
   if string.find(text, '^-?%d+$') and #text < 17 then return tonumber(text) end
   error({err = 'ERR the key ' .. key .. ' holds a text, not a number'})
 end
-local pending = number_at(pending_key)
+if number_at(pending_key) >= attacks_pending_limit and not is_redo then return {'full'} end
 
--- What players did comes as a text. It is filed at once, unless this commit leaves it or older acts are pending: then it is
--- filed together with those of other commits (pending_acts.hpp). With too much pending it is filed at once, too.
-local acts_key = prefix .. 'acts:pending'
-local files_acts = demand('LLEN', acts_key) == 0 and not leaves_pending and call('EXISTS', prefix .. 'acts:filing') == 0
-                   or number_at(prefix .. 'acts:bytes') > acts_pending_limit
+-- What players did comes as a text. It is counted at once, unless this commit leaves it or older activity is pending: then it
+-- is flushed together with that of other commits (pending_activity.hpp). With too much pending it is counted at once, too.
+local activity_key = prefix .. 'acts:pending'
+local counts_at_once = demand('LLEN', activity_key) == 0 and not leaves_pending and call('EXISTS', prefix .. 'acts:filing') == 0
+                   or number_at(prefix .. 'acts:bytes') > activity_pending_limit
 
 if #unfit + #unknown + #seen + #unknown_levels + #unfit_keys + #taken > 0 then
   return {'amend', unfit, unknown, seen, unknown_levels, unfit_keys, taken}
@@ -217,23 +219,23 @@ world.activity = open_slice(prefix, slice, slice_length, event_count)
 for i = 1, #cells, 4000 do demand('ZADD', prefix .. 'positions', unpack(cells, i, math.min(i + 3999, #cells))) end
 world.actions_limit, world.profile_ttl_s = actions_limit, profile_ttl
 
-local function leave_acts(text)
-  if files_acts then
-    local acts = new_acts()
-    add_acts_text(acts, text, actions_limit)
-    file_acts(world, acts)
+local function leave_activity(text)
+  if counts_at_once then
+    local totals = new_totals()
+    add_deltas(totals, text, actions_limit)
+    flush_activity(world, totals)
   else
-    demand('RPUSH', acts_key, text)
+    if demand('RPUSH', activity_key, text) == 1 then call('SET', prefix .. 'acts:since', ARGV[15]) end
     call('INCRBY', prefix .. 'acts:bytes', string.format('%d', #text))
   end
 end
 if next_arg() > 0 then
-  -- The board `active` is written from acts, so its numbers come as a block for each commit: the block's number, and the
+  -- The board `active` is written from activity, so its numbers come as a block for each commit: the block's number, and the
   -- place in it.
   local block = string.sub(string.format('%.0f', demand('INCRBY', world.active .. '@seq', '100000')), 1, -6)
-  leave_acts(block .. '\n' .. next_text())
+  leave_activity(block .. '\n' .. next_text())
 end
-local after_acts = at
+local after_activity = at
 
 local fields = {'updated_at', now}  -- one table for all: making one costs as much as a command
 at = first_player
@@ -282,29 +284,29 @@ for i = 1, player_count do
   end
   call('HSET', player_key .. id, unpack(fields, 1, n))
 end
-at = after_acts
+at = after_activity
 -- Called by trades: `line` is the last that `player` did.
-function world.add_action(player, line) leave_acts('0\n' .. player .. ' 0 00000 0 1 ' .. #line .. '\n' .. line) end
+function world.add_action(player, line) leave_activity('0\n' .. player .. ' 0 00000 0 1 ' .. #line .. '\n' .. line) end
 
--- Attack records likewise, part by part: leaving them pending costs a small part of filing them (attack_records.hpp).
+-- Attack records likewise, part by part: leaving them pending costs a small part of writing their keys (attack_records.hpp).
+-- What else stands there is replaced.
+local function push(list, text)
+  local length = attempt('RPUSH', list, text)
+  if length then return length end
+  call('DEL', list)
+  return call('RPUSH', list, text)
+end
 local ttl, change = tonumber(attack_ttl), 0
 for _ = 1, next_arg() do
-  local part, records = pending_key .. ':' .. next_arg(), next_text()
-  if not leaves_pending and call('EXISTS', part) == 0 then
-    file_attacks(prefix, records, world.now_ms, ttl)
+  local part, records, index = next_arg(), next_text(), next_text()
+  local list, index_list = pending_key .. ':' .. part, prefix .. 'attacks:index:' .. part
+  if not leaves_pending and call('EXISTS', list) == 0 then
+    flush_attacks(prefix, records, world.now_ms, ttl)
   else
-    -- What else stands there is replaced.
-    if not attempt('RPUSH', part, records) then
-      call('DEL', part)
-      call('RPUSH', part, records)
-    end
+    -- An index of what an older version has flushed is of no use.
+    if push(list, records) == 1 then call('DEL', index_list) end
+    push(index_list, index)
     change = change + #records
-    -- Too many: as many as come are filed.
-    if pending + change > attacks_pending_limit then
-      local oldest = call('LPOP', part)
-      change = change - #oldest
-      file_attacks(prefix, oldest, world.now_ms, ttl)
-    end
   end
 end
 if change ~= 0 then call('INCRBY', pending_key, string.format('%d', change)) end
@@ -344,7 +346,8 @@ if #ids > 0 and ids_limit > 0 then
   end
 end
 
-if log_limit ~= '0' then
+-- A commit that only moves streams on is no entry.
+if log_limit ~= '0' and event_count ~= '0' then
   call('XADD', prefix .. 'interactions', 'MAXLEN', '~', log_limit, '*', 'n', event_count, 'events', events)
 end
 for k = 2, #outcome do

@@ -6,6 +6,7 @@
 #include "core/message_of.hpp"
 #include "core/parse.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "redis/backoff.hpp"
 #include "redis/views.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -27,35 +28,23 @@ const redis::script commit_script{
 #include "achievements/unlock.lua.inc"
 #include "interactions/game.lua.inc"
 #include "activity/open_slice.lua.inc"
-#include "interactions/file_acts.lua.inc"
-#include "interactions/file_attacks.lua.inc"
+#include "interactions/flush_activity.lua.inc"
+#include "interactions/flush_attacks.lua.inc"
 #include "interactions/commit.lua.inc"
     // clang-format on
 };
 
 constexpr std::uint64_t in_flight_limit = 2;
-constexpr auto durability_pulse = 50ms;
 constexpr std::chrono::duration<double> load_memory{3};  // an event counts e times less each
 
 const error maybe_done{errc::deadline_exceeded, "not confirmed; it may have been done"};
+const error too_much_pending{errc::unavailable, "too much is waiting to be settled; try again"};
 const error redis_down{errc::unavailable, "the store is down; try again"};
 
-amendment read_amendment(const redis::value& reply) {
-  amendment out;
-  const auto streams = reply[1].as_strings();
-  for (std::size_t i = 0; i + 1 < streams.size(); i += 2) {
-    const auto& committed = streams[i + 1];
-    if (committed == "taken")
-      out.taken_streams.insert(streams[i]);
-    else
-      out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(committed).value_or(0));
-  }
-  for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
-  for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
-  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
-  for (auto& key : reply[5].as_strings()) out.damaged_keys.insert(key);
-  for (auto& id : reply[6].as_strings()) out.claimed_ids.insert(id);
-  return out;
+// A function of its own: g++ 12 miscompiles the list of fields in a coroutine.
+void report_unwritten(const error& why, std::uint64_t number, std::uint64_t connection) {
+  log::repeated(log::level::warn, why.message, "commit_lost",
+                {{"error", why.message}, {"number", number}, {"connection", connection}});
 }
 
 }  // namespace
@@ -76,13 +65,27 @@ committer::committer(asio::io_context& io, redis::client& redis, const redis::ke
       commits_(metrics.add_counter("skirmish_commits_total", "Commits of the interaction engine.")),
       retries_(metrics.add_counter("skirmish_commit_retries_total", "Commits sent again.")),
       redone_(metrics.add_counter("skirmish_commits_redone_total",
-                                  "Confirmed commits sent again to a Redis that had lost them.")) {
+                                  "Confirmed commits sent again to a Redis that had lost them.")),
+      lost_(metrics.add_counter("skirmish_commits_lost_total",
+                                "Confirmed commits that Redis lost and that were kept no longer.")),
+      held_bytes_(metrics.add_gauge("skirmish_commits_held_bytes",
+                                    "Confirmed commits kept until they are safe.")),
+      safe_after_(metrics.add_histogram(
+          "skirmish_commit_safe_seconds",
+          "From a commit's confirmation until it is written and replicated.")) {
   settings_.commit.prefix = keys.prefix();
   settings_.commit.refreshes_profile = [this](const std::string& id) { return keeps_profile(id); };
 }
 
 bool committer::has_room() const noexcept {
-  return in_flight() < in_flight_limit && redo_.bytes() < settings_.redo_limit_bytes;
+  return in_flight() < in_flight_limit && redo_.bytes() < settings_.redo_limit_bytes &&
+         !replicas_are_behind();
+}
+
+bool committer::replicas_are_behind() const noexcept {
+  if (settings_.replicas_acked == 0) return false;
+  const auto* oldest = redo_.oldest();
+  return oldest && steady::now() - oldest->kept_at > settings_.replica_lag_limit;
 }
 
 awaitable<void> committer::write(batch b) {
@@ -148,11 +151,12 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
   attempt out;
   out.number = number;
   out.era = era;
-  out.client = redis_.client_id();
+  redis::exec_options options;
+  options.sent_on = &out.connection;
   const std::string_view keys[] = {key};
   const auto views = redis::views(request.arguments);
   try {
-    out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views));
+    out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views, options));
   } catch (const damaged_data& e) {
     out.lost = error{e.code(), e.what()};
     // What demand() throws, before anything is written (redis/attempt.lua).
@@ -191,8 +195,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
       throw failure(errc::internal, last.lost->message);
     }
     if (last.lost) {
-      log::warn("commit_lost",
-                {{"error", last.lost->message}, {"number", last.number}, {"client", last.client}});
+      report_unwritten(*last.lost, last.number, last.connection);
       retries_.add();
       maybe_applied |= last.lost->code == errc::deadline_exceeded;
       const bool patient = steady::now() - first_try < settings_.patience;
@@ -200,16 +203,21 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
         b.fail(redis_down);
         co_return;
       }
-      co_await settle(last.client);
+      co_await settle(std::move(last));
     } else if (last.reply && is_due && (*last.reply)[0].as_string() == "amend") {
       co_await amend(b, *last.reply);
       request = {};
       maybe_applied = false;
+    } else if (last.reply && is_due && (*last.reply)[0].as_string() == "full") {
+      b.fail(too_much_pending);
+      co_return;
     } else if (last.reply && is_due) {
       const auto found = parse_integer((*last.reply)[1].as_string()).value_or(0);
+      if (std::cmp_greater(found, committed_))
+        throw failure(errc::internal, "the store has commits that were never confirmed");
       const bool redone = co_await redo(static_cast<std::uint64_t>(found));
-      if (!redone && maybe_applied) {
-        b.fail(maybe_done);
+      if (!redone) {
+        b.fail(maybe_applied ? maybe_done : redis_down);
         co_return;
       }
     }
@@ -222,8 +230,30 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
 // For the case that Redis forgets it.
 void committer::keep(commit_request request, const attempt& last) {
   ++committed_;
-  caught_up_ = last.client;
-  redo_.push(committed_, std::move(request));
+  refusals_ = 0;
+  if (caught_up_ != last.connection) marks_.clear();
+  caught_up_ = last.connection;
+  last_commit_at_ = steady::now();
+  redo_.push(committed_, std::move(request), last_commit_at_);
+  note_held();
+}
+
+amendment committer::read_amendment(const redis::value& reply) {
+  amendment out;
+  const auto streams = reply[1].as_strings();
+  for (std::size_t i = 0; i + 1 < streams.size(); i += 2) {
+    const auto& committed = streams[i + 1];
+    if (committed == "taken")
+      out.taken_streams.insert(streams[i]);
+    else
+      out.streams[streams[i]] = static_cast<std::uint64_t>(parse_integer(committed).value_or(0));
+  }
+  for (auto& id : reply[2].as_strings()) out.unknown_players.insert(id);
+  for (auto& id : reply[3].as_strings()) out.seen_ids.insert(id);
+  for (auto& id : reply[4].as_strings()) out.unknown_levels.insert(id);
+  for (auto& key : reply[5].as_strings()) out.damaged_keys.insert(key);
+  for (auto& id : reply[6].as_strings()) out.claimed_ids.insert(id);
+  return out;
 }
 
 void committer::applied(batch& b, const redis::value& reply) {
@@ -238,85 +268,22 @@ void committer::applied(batch& b, const redis::value& reply) {
 
 awaitable<void> committer::amend(batch& b, const redis::value& reply) {
   auto changes = read_amendment(reply);
-  // Players may be missing only because Redis was emptied: those with a profile get their live
-  // state back.
-  std::vector<std::string> unknown(changes.unknown_players.begin(), changes.unknown_players.end());
-  if (!unknown.empty()) unknown = co_await settings_.restore_players(std::move(unknown));
-  changes.unknown_players = {unknown.begin(), unknown.end()};
-  std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
-  if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
-  changes.unknown_levels = {levels.begin(), levels.end()};
+  co_await restore(changes);
   for (const auto& key : changes.damaged_keys) damaged_.report(keys_.key(key));
   const auto before = b.event_count();
   b.amend(changes);
   rejected_.add(before - b.event_count());
 }
 
-// Redis is behind what it has confirmed: it was killed before it had written that to its file.
-// Sends it again. False when that is not known any more.
-awaitable<bool> committer::redo(std::uint64_t found) {
-  log::warn("redis_lost_commits", {{"confirmed", committed_}, {"found", found}});
-  auto caught_up = redis_.client_id();
-  for (auto number = found + 1; number <= committed_; ++number) {
-    const auto* entry = redo_.find(number);
-    if (!entry) {
-      log::error("commit_gap", {{"confirmed", committed_}, {"found", found}});
-      start_anew();
-      co_return false;
-    }
-    auto request = entry->request;
-    request.mark_as_redo();
-    const auto again = co_await send(request, number);
-    if (again.lost) {
-      co_await settle(again.client);
-      --number;
-      if (stopping_) co_return false;
-      continue;
-    }
-    if ((*again.reply)[0].as_string() != "ok")
-      log::error("commit_not_redone", {{"number", number}, {"reply", again.reply->to_text()}});
-    redone_.add();
-    caught_up = again.client;
-  }
-  caught_up_ = caught_up;
-  co_return true;
-}
-
-awaitable<void> committer::catch_up() {
-  if (redo_.empty() || caught_up_ == redis_.client_id()) co_return;
-  const turn mine(*this);
-  troubled_ = true;
-  co_await wait_turn(mine.ticket());
-  const auto client = redis_.client_id();
-  const auto look = [this, key = commit_key(keys_, writer_)] { return redis_.command("GET", key); };
-  const auto reply = redis::checked(co_await on_redis(look));
-  const auto& text = reply.as_string();
-  const auto found = parse_integer(text.substr(0, text.find(' '))).value_or(0);
-  if (static_cast<std::uint64_t>(found) < committed_)
-    co_await redo(static_cast<std::uint64_t>(found));
-  else
-    caught_up_ = client;
-}
-
-awaitable<void> committer::watch_durability() {
-  while (!stopping_) {
-    pulse_.expires_after(durability_pulse);
-    error_code ignored;
-    co_await pulse_.async_wait(asio::redirect_error(use_awaitable, ignored));
-    if (stopping_ || redo_.empty() || caught_up_ != redis_.client_id()) continue;
-    const auto mark = committed_;
-    bool written = false;
-    try {
-      const auto ask = [this] { return redis_.command("INFO", "persistence"); };
-      const auto info = co_await on_redis(ask);
-      // A server that does not tell is taken at its word.
-      written = info.is_error() || says_written(info.as_string());
-    } catch (const failure&) {
-    }
-    if (!written) continue;
-    redo_.release(mark);
-    turn_.cancel();
-  }
+// Players may be missing only because Redis was emptied: those with a profile get their live state
+// back. Leaves in `changes` those that nobody knows.
+awaitable<void> committer::restore(amendment& changes) {
+  std::vector<std::string> unknown(changes.unknown_players.begin(), changes.unknown_players.end());
+  if (!unknown.empty()) unknown = co_await settings_.restore_players(std::move(unknown));
+  changes.unknown_players = {unknown.begin(), unknown.end()};
+  std::vector<std::string> levels(changes.unknown_levels.begin(), changes.unknown_levels.end());
+  if (!levels.empty()) levels = co_await settings_.restore_levels(std::move(levels));
+  changes.unknown_levels = {levels.begin(), levels.end()};
 }
 
 void committer::stop() {
@@ -350,30 +317,45 @@ bool committer::keeps_profile(const std::string& player_id) {
 }
 
 // After a lost reply: waits for a connection and makes sure that the old one executes nothing more.
-awaitable<void> committer::settle(std::int64_t lost_client) {
-  try {
-    const auto work = [this, lost_client] { return kill_when_connected(lost_client); };
-    co_await on_redis(work);
-    co_return;
-  } catch (const failure&) {
+// A server that is there and refuses (it is full, or misses replicas) is given time.
+awaitable<void> committer::settle(attempt lost) {
+  const bool is_refused = lost.lost && lost.lost->code != errc::deadline_exceeded &&
+                          lost.connection != 0 && lost.connection == redis_.connection();
+  auto time = 50ms;
+  if (is_refused) {
+    time = redis::backoff(refusals_++);
+  } else {
+    try {
+      const auto work = [this, number = lost.connection] { return kill_when_connected(number); };
+      co_await on_redis(work);
+      co_return;
+    } catch (const failure&) {
+    }
   }
-  asio::steady_timer pause(io_, 50ms);
-  error_code ignored;
-  co_await pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+  co_await pause(time);
 }
 
-awaitable<bool> committer::kill_when_connected(std::int64_t lost_client) {
+awaitable<bool> committer::kill_when_connected(std::uint64_t lost) {
   co_await redis_.wait_connected(500ms);
-  if (lost_client != 0 && lost_client != redis_.client_id())
-    co_await redis_.command("CLIENT", "KILL", "ID", lost_client);
+  co_await redis_.kill_connection(lost);
   co_return true;
+}
+
+// The gauge is the sum of all threads.
+void committer::note_held() {
+  const auto now = static_cast<std::int64_t>(redo_.bytes());
+  held_bytes_.add(now - std::exchange(held_noted_, now));
 }
 
 void committer::start_anew() {
   writer_ = random_hex(8);
   ++era_;
   committed_ = 0;
+  lost_through_ = 0;
+  caught_up_ = 0;
   redo_.clear();
+  marks_.clear();
+  note_held();
 }
 
 }  // namespace skirmish::interactions

@@ -10,6 +10,7 @@
 #include "core/message_of.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/redo_log.hpp"
+#include "interactions/replica_marks.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
 #include "redis/damaged_keys.hpp"
@@ -40,11 +41,15 @@ struct committer_settings {
   std::int64_t small_commit_limit = 64;
   double busy_from = 90'000;
   // So is one commit with more events than this, of at least so many streams: they wait for Redis.
-  std::int64_t backlog_events = 1'000;
+  std::int64_t backlog_events = 200;
   std::int64_t backlog_streams = 8;
   // How long a batch of which nothing was sent waits for Redis before it is refused.
   std::chrono::milliseconds patience{2'000};
-  // Confirmed commits kept until Redis has written them to its file; then commits wait.
+  // Confirmed commits are kept until Redis has written them to its file and so many replicas have
+  // them. With this many bytes of them, commits wait; when the oldest has waited for so long,
+  // frames are refused.
+  std::size_t replicas_acked = 0;
+  std::chrono::milliseconds replica_lag_limit{30'000};
   std::size_t redo_limit_bytes = 64 << 20;
 };
 
@@ -60,18 +65,26 @@ class committer {
   [[nodiscard]] bool has_room() const noexcept;
   [[nodiscard]] std::uint64_t in_flight() const noexcept { return next_ticket_ - serving_; }
 
+  // Whether the last batch was written under load (committer_settings).
+  [[nodiscard]] bool leaves_pending() const noexcept { return settings_.commit.leaves_pending; }
+
   // Waits until Redis holds everything that was confirmed, after it was away. Throws unavailable.
   awaitable<void> catch_up();
 
-  // Forgets commits that Redis has written to its file, until stop().
+  // Commits that the replicas lack are too old (committer_settings::replica_lag_limit). Always
+  // false when no replica is asked for.
+  [[nodiscard]] bool replicas_are_behind() const noexcept;
+
+  // Forgets commits that are safe, and sends those that Redis lost as soon as it is there again,
+  // until stop().
   awaitable<void> watch_durability();
   void stop();
 
  private:
   struct attempt {
     std::uint64_t number = 0;
-    std::uint64_t era = 0;    // of the writer's name
-    std::int64_t client = 0;  // connection it was sent on
+    std::uint64_t era = 0;         // of the writer's name
+    std::uint64_t connection = 0;  // it was sent on
     std::optional<redis::value> reply;
     std::optional<error> lost;
     bool is_damaged = false;  // a key that all share holds something else
@@ -124,13 +137,23 @@ class committer {
   awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now,
                          bool& is_applied);
   awaitable<void> amend(batch& b, const redis::value& reply);
+  static amendment read_amendment(const redis::value& reply);
+  awaitable<void> restore(amendment& changes);
   awaitable<bool> redo(std::uint64_t found);
-  awaitable<void> settle(std::int64_t lost_client);
-  awaitable<bool> kill_when_connected(std::int64_t lost_client);
+  awaitable<std::uint64_t> redo_one(std::uint64_t number,
+                                    std::chrono::steady_clock::time_point in_order_until);
+  awaitable<bool> skip_to(std::uint64_t number);
+  void count_lost(std::uint64_t first, std::uint64_t last);
+  awaitable<void> settle(attempt lost);
+  awaitable<bool> kill_when_connected(std::uint64_t lost);
+  awaitable<std::uint64_t> ask_what_is_safe(std::uint64_t connection);
+  awaitable<void> release_what_is_safe(std::uint64_t connection);
+  awaitable<void> pause(std::chrono::milliseconds time);
   bool is_busy(const batch& b);
   bool keeps_profile(const std::string& player_id);
   void keep(commit_request request, const attempt& last);
   void applied(batch& b, const redis::value& reply);
+  void note_held();
   void start_anew();
 
   asio::io_context& io_;
@@ -145,8 +168,15 @@ class committer {
   std::uint64_t serving_ = 0;     // ticket of the oldest batch under way
   std::deque<bool> turns_ended_;  // of the tickets from serving_ on
   bool troubled_ = false;         // the oldest one has not gone through at once
-  std::int64_t caught_up_ = 0;    // connection on which Redis is known to hold everything
+  unsigned refusals_ = 0;         // of a server that is there, one after the other
+  // Connection on which Redis is known to hold everything that was confirmed; 0: on none. This
+  // writer has written on it, so that WAIT there waits for all its commits.
+  std::uint64_t caught_up_ = 0;
   redo_log redo_;
+  std::int64_t held_noted_ = 0;     // bytes of it that are in the gauge
+  replica_marks marks_;             // of the server of that connection
+  std::uint64_t lost_through_ = 0;  // commits up to this number that are lost have been counted
+  std::chrono::steady_clock::time_point last_commit_at_{};
   redis::damaged_keys damaged_;
   asio::steady_timer turn_;   // cancelled when serving_ changes
   asio::steady_timer pulse_;  // of watch_durability()
@@ -162,6 +192,9 @@ class committer {
   metrics::counter& commits_;
   metrics::counter& retries_;
   metrics::counter& redone_;
+  metrics::counter& lost_;
+  metrics::gauge& held_bytes_;
+  metrics::histogram& safe_after_;
 };
 
 }  // namespace skirmish::interactions

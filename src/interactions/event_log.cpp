@@ -162,7 +162,7 @@ awaitable<void> event_log::run_trimmer(asio::io_context& io, std::chrono::millis
       co_await redis_.wait_connected(5s);
       co_await trim(age);
     } catch (const failure& e) {
-      log::warn("event_log_not_trimmed", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "event_log_not_trimmed", {{"error", e.what()}});
     }
     pause.expires_after(trim_interval);
     co_await pause.async_wait(use_awaitable);

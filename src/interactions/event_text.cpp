@@ -1,11 +1,11 @@
 #include "interactions/event_text.hpp"
 
 #include "core/asio.hpp"
+#include "core/json_text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
@@ -64,6 +64,12 @@ struct to_object {
   }
 };
 
+// The last member of an attack's or a move's list, and its end.
+void append_server(std::string& out, const std::string& server) {
+  if (!server.empty()) out.append(R"(,")").append(server) += '"';
+  out += "]\n";
+}
+
 }  // namespace
 
 std::string_view word(score_operator op) {
@@ -90,17 +96,17 @@ void append_line(std::string& out, const event& e) {
     out.append(R"(["attack",")").append(a->attacker_id).append(R"(",")").append(a->target_id);
     out.append(R"(",)").append(fmt::format_int(a->damage).c_str()) += ',';
     out.append(fmt::format_int(ms(a->ts)).c_str());
-    if (!a->id.empty() || !a->weapon.empty())
+    if (!a->id.empty() || !a->weapon.empty() || !a->server.empty())
       out.append(R"(,")").append(a->id).append(R"(",")").append(a->weapon) += '"';
-    out += "]\n";
+    append_server(out, a->server);
   } else if (const auto* m = std::get_if<move>(&e)) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"(["move","{}",{},{},{},{}])"),
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(R"(["move","{}",{},{},{},{})"),
                    m->player_id, m->lat, m->lon, m->alt, ms(m->ts));
-    out += '\n';
+    append_server(out, m->server);
   } else {
     std::visit(
         [&](const auto& x) {
-          if constexpr (requires { to_object{}(x); }) out += json::serialize(to_object{}(x));
+          if constexpr (requires { to_object{}(x); }) out += json_text_of(to_object{}(x));
         },
         e);
     out += '\n';
@@ -123,13 +129,15 @@ std::optional<json::object> parse_line(std::string_view line) {
   if (is_attack) {
     out["target_id"] = list->at(2);
     out["damage"] = list->at(3);
-    if (list->size() == 7 && list->at(5) != "") out["id"] = list->at(5);
-    if (list->size() == 7 && list->at(6) != "") out["weapon"] = list->at(6);
+    if (list->size() >= 7 && list->at(5) != "") out["id"] = list->at(5);
+    if (list->size() >= 7 && list->at(6) != "") out["weapon"] = list->at(6);
+    if (list->size() == 8) out["server"] = list->at(7);
     out["ts"] = time(4);
-  } else if (list->size() == 6) {
+  } else if (list->size() >= 6) {
     out["lat"] = list->at(2);
     out["lon"] = list->at(3);
     out["alt"] = list->at(4);
+    if (list->size() == 7) out["server"] = list->at(6);
     out["ts"] = time(5);
   }
   return out;

@@ -25,8 +25,9 @@ class time_text {
 };
 
 // Appends the event as one line. Attacks and moves, the many, are short arrays:
-//   ["attack",attacker,target,damage,ms since 1970] and, when there is one of them, id and weapon
-//   ["move",player,lat,lon,alt,ms since 1970]
+//   ["attack",attacker,target,damage,ms since 1970] and, when there is one of them, id and weapon;
+//       behind these, when it is known, the game server's name
+//   ["move",player,lat,lon,alt,ms since 1970] and, when it is known, the game server's name
 // The others are the objects that parse_line() gives.
 void append_line(std::string& out, const event& e);
 

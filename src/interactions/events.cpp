@@ -2,10 +2,10 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -74,9 +74,8 @@ class reader {
   std::string text(std::string_view name, std::int64_t max_chars) {
     auto v = word(name, "");
     if (!from_.contains(name)) complain(name, "is required");
-    if (static_cast<std::int64_t>(count_characters(v)) > max_chars)
-      complain(name, fmt::format("must have at most {} characters", max_chars));
-    if (const auto fault = text_fault(v, lines::many)) complain(name, *fault);
+    const auto fault = text_fault(v, lines::many, 0, static_cast<std::size_t>(max_chars));
+    if (fault) complain(name, *fault);
     return v;
   }
 
@@ -139,7 +138,8 @@ attack read_attack(reader& r, timestamp now) {
   a.damage = r.integer("damage", 0, damage_max);
   a.weapon = r.id("weapon", false);
   a.ts = r.time("ts").value_or(now);
-  r.only({"id", "attacker_id", "target_id", "damage", "weapon", "ts"});
+  a.server = r.id("server", false);
+  r.only({"id", "attacker_id", "target_id", "damage", "weapon", "ts", "server"});
   return a;
 }
 
@@ -152,7 +152,8 @@ move read_move(reader& r, timestamp now) {
   const auto ttl = r.optional_integer("ttl_s", move_ttl_min.count(), move_ttl_max.count());
   if (ttl) m.ttl = std::chrono::seconds{*ttl};
   m.ts = r.time("ts").value_or(now);
-  r.only({"player_id", "lat", "lon", "alt", "ttl_s", "ts"});
+  m.server = r.id("server", false);
+  r.only({"player_id", "lat", "lon", "alt", "ttl_s", "ts", "server"});
   return m;
 }
 
@@ -229,7 +230,7 @@ chat read_chat(reader& r, timestamp now, const skirmish::chat::channel_rules& ru
 event_key key_of(const std::string& id, const json::object& sent, const http::principal& who) {
   if (id.empty()) return {};
   const char role = who.as == http::role::player ? 'p' : 'k';
-  return {fmt::format("{}:{}@{}", role, who.id, id), digest_of(json::serialize(sent))};
+  return {fmt::format("{}:{}@{}", role, who.id, id), digest_of(json_text_of(sent))};
 }
 
 }  // namespace
@@ -263,7 +264,7 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
   }
   if (!r.complaint().empty()) return error{errc::invalid_argument, r.complaint()};
   if (!is_server(who)) {
-    if (!actor || object.contains("ts")) return only_servers;
+    if (!actor || object.contains("ts") || object.contains("server")) return only_servers;
     if (!who.may_act_as(*actor)) return only_itself;
   }
   if (std::holds_alternative<chat>(*out) && !who.allowed.allow(http::scope::chat, false))
@@ -273,6 +274,13 @@ result<event> decode_event(const json::value& v, const http::principal& who, tim
   else if (auto* t = std::get_if<trade>(&*out))
     t->key = key_of(t->id, object, who);
   return std::move(*out);
+}
+
+const std::string* give_id(event& e, timestamp now) {
+  auto* a = std::get_if<attack>(&e);
+  if (!a || !a->id.empty()) return nullptr;
+  a->id = sortable_id(now);
+  return &a->id;
 }
 
 }  // namespace skirmish::interactions

@@ -28,13 +28,14 @@ struct event_key {
 };
 
 struct attack {
-  std::string id;  // may be empty
+  std::string id;  // empty until it gets one (give_id)
   std::string attacker_id;
   std::string target_id;
   std::int64_t damage = 0;  // 0 to damage_max
   std::string weapon;       // may be empty
   timestamp ts;
   event_key key = {};
+  std::string server = {};  // the game server's name; may be empty
 };
 
 struct move {
@@ -44,6 +45,7 @@ struct move {
   double alt = 0;  // metres
   std::chrono::seconds ttl{30};
   timestamp ts;
+  std::string server = {};  // the game server's name; may be empty
 };
 
 struct respawn {
@@ -108,10 +110,14 @@ inline constexpr std::chrono::seconds move_ttl_max{60};
 
 // Reads one event that `who` sends at `now`. invalid_argument when its form is wrong (the message
 // names the member), forbidden when `who` may not send it: a player may act only as itself, and
-// only a server sets `ts` or reports anything but attacks and moves. A trade binds two players, so
-// a server vouches for both; a player chats by the chat routes, and a key with scopes needs `chat`
-// for chat events. `chats` says which of these are fine.
+// only a server sets `ts` or `server`, or reports anything but attacks and moves. A trade binds two
+// players, so a server vouches for both; a player chats by the chat routes, and a key with scopes
+// needs `chat` for chat events. `chats` says which of these are fine.
 result<event> decode_event(const boost::json::value& v, const http::principal& who, timestamp now,
                            const skirmish::chat::channel_rules& chats = {});
+
+// Gives an attack without an id one that is unique and sorts by time, and returns it; null for
+// other events. It is no event_key: sent again, such an attack is another one.
+const std::string* give_id(event& e, timestamp now);
 
 }  // namespace skirmish::interactions

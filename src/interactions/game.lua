@@ -122,6 +122,8 @@ function game.completion(world, next_arg)
   redis.call('PUBLISH', world.prefix .. 'activity',
              '{"type":"completion","player_id":"' .. player .. '","level_id":"' .. level .. '","score":' .. score ..
              ',"ts":"' .. world.now .. '"}')
+  announce(world, player .. ' completed ' .. level,
+           ',"event":"completion","player_id":"' .. player .. '","level_id":"' .. level .. '","score":' .. score)
 end
 
 function game.chat(world, next_arg)

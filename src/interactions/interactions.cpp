@@ -1,10 +1,11 @@
 #include "interactions/interactions.hpp"
 
+#include "core/event.hpp"
 #include "core/parse.hpp"
+#include "interactions/flush_pace.hpp"
 #include "interactions/interactions_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-
+#include <algorithm>
 #include <utility>
 
 namespace skirmish::interactions {
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
 constexpr auto caller_patience = 10s;
+constexpr steady::duration rest_limit = 500ms;
 constexpr double overlap_after = 0.5;  // of the time that a commit is expected to take
 
 const redis::script claim_script{
@@ -22,6 +24,8 @@ const redis::script claim_script{
 };
 
 const error busy{errc::unavailable, "too much is waiting to be written; try again"};
+const error replicas_behind{errc::unavailable,
+                            "the store's replicas are too far behind; try again"};
 
 }  // namespace
 
@@ -43,33 +47,36 @@ engine::engine(asio::io_context& io, redis::client& redis, redis::client& commit
                                       "Time of a commit, retries included.")) {}
 
 void engine::submit(frame f) {
-  if (stopping_ || queued_events_ + f.events.size() > settings_.queue_limit) {
+  const bool is_behind = committer_.replicas_are_behind();
+  if (stopping_ || is_behind || queued_events_ + f.events.size() > settings_.queue_limit) {
     refused_.add(f.events.size());
-    f.done({0, {}, busy, false});
+    f.done({0, {}, is_behind ? replicas_behind : busy, false});
     return;
+  }
+  const auto now = clock_.now();
+  for (auto& e : f.events) {
+    give_id(e, now);
+    f.has_completions |= std::holds_alternative<completion>(e);
   }
   queued_events_ += f.events.size();
   waiting_.add(static_cast<std::int64_t>(f.events.size()));
   queue_.push_back(std::move(f));
-  wake_.cancel();
+  wake_.set();
 }
 
 awaitable<outcome> engine::commit(frame f) {
   struct waiter {
-    explicit waiter(asio::io_context& io) : timer(io, caller_patience) {}
+    explicit waiter(asio::io_context& io) : answered(io) {}
     std::optional<outcome> answer;
-    asio::steady_timer timer;
+    skirmish::event answered;
   };
   const auto state = std::make_shared<waiter>(io_);
   f.done = [state](outcome o) {
     state->answer = std::move(o);
-    state->timer.cancel();
+    state->answered.set();
   };
   submit(std::move(f));
-  if (!state->answer) {
-    error_code ignored;
-    co_await state->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  if (!state->answer) co_await state->answered.wait_for(caller_patience);
   if (state->answer) co_return std::move(*state->answer);
   co_return outcome{
       0, {}, error{errc::deadline_exceeded, "not confirmed in time; it may have been done"}, false};
@@ -107,22 +114,30 @@ std::vector<frame> engine::take() {
 }
 
 awaitable<void> engine::run() {
-  if (!std::exchange(watches_, true))
-    writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
   while (!stopping_ || committer_.in_flight() > 0) {
     const auto due = next_commit_at();
     if (due > steady::now()) {
-      wake_.expires_at(due);
-      error_code ignored;
-      co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+      co_await wake_.wait_until(due);
       continue;
     }
-    auto b = std::make_shared<batch>(take());
+    auto frames = take();
+    const bool has_completions = std::ranges::any_of(frames, &frame::has_completions);
+    auto b = std::make_shared<batch>(std::move(frames));
     if (b->empty()) continue;
+    if (committer_.replicas_are_behind()) {
+      refused_.add(b->event_count());
+      b->fail(replicas_behind);
+      continue;
+    }
+    // A server that has committed nothing has nothing to watch.
+    if (!std::exchange(watches_, true))
+      writes_.keep_running("commit_durability", [this] { return committer_.watch_durability(); });
     const auto events = b->event_count();
     under_way_.push_back(events);
     if (under_way_.size() == 1) began_ = steady::now();
-    writes_.spawn("commit", [this, b, events] { return write_batch(b, events); });
+    writes_.spawn("commit", [this, b, events, has_completions] {
+      return write_batch(b, events, has_completions);
+    });
   }
   committer_.stop();
   batch left(take());
@@ -130,33 +145,52 @@ awaitable<void> engine::run() {
   co_await writes_.wait(1s);
 }
 
-awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events) {
+awaitable<void> engine::write_batch(std::shared_ptr<batch> b, std::size_t events,
+                                    bool has_completions) {
   const auto start = steady::now();
   co_await committer_.write(std::move(*b));
   const auto now = steady::now();
   duration_.observe(std::chrono::duration<double>(now - start).count());
   pace_ = std::chrono::duration<double>(now - began_) / std::max<std::size_t>(events, 1);
   under_way_.pop_front();
+  if (committer_.leaves_pending()) rest(now - began_);
   began_ = now;
-  wake_.cancel();
+  wake_.set();
+  if (has_completions && completed_) completed_();
+}
+
+// Nothing is committed while too much is pending; otherwise the rest grows with its age.
+void engine::rest(steady::duration after) {
+  if (!pending_) return;
+  pending_->note_load();
+  const auto known = pending_->state();
+  if (!known) return;
+  const auto times = rest_after_commit(pending_->age(), settings_.settle_within, known->bytes());
+  auto wait = std::chrono::duration_cast<steady::duration>(times * after);
+  if (known->bytes() >= pending_limit_bytes) wait = rest_limit;
+  rests_until_ = steady::now() + std::min<steady::duration>(wait, rest_limit);
 }
 
 // A second commit goes when the first has had half of the time that it is expected to take: late
 // enough to take many events along, early enough that Redis never waits.
 steady::time_point engine::next_commit_at() const {
   const auto now = steady::now();
-  if (stopping_ || queue_.empty()) return now + 1h;
+  if (stopping_) return now + 50ms;
+  if (queue_.empty()) return now + 1h;
+  if (committer_.replicas_are_behind()) return now;
   // Room that comes back without a commit's end is found by a look now and then.
   if (!committer_.has_room()) return now + 5ms;
-  if (under_way_.empty()) return now;
+  const auto earliest = std::max(now, rests_until_);
+  if (under_way_.empty()) return earliest;
   if (queued_events_ < settings_.overlap_from) return now + 1h;
   const auto expected = pace_ * static_cast<double>(under_way_.front());
-  return began_ + std::chrono::duration_cast<steady::duration>(overlap_after * expected);
+  return std::max(rests_until_,
+                  began_ + std::chrono::duration_cast<steady::duration>(overlap_after * expected));
 }
 
 void engine::stop() {
   stopping_ = true;
-  wake_.cancel();
+  wake_.set();
 }
 
 }  // namespace skirmish::interactions

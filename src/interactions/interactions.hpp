@@ -3,20 +3,22 @@
 // commits bigger batches.
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "interactions/batch.hpp"
 #include "interactions/committer.hpp"
 #include "interactions/event_text.hpp"
 #include "interactions/events.hpp"
 #include "interactions/interactions_keys.hpp"
+#include "interactions/pending_watch.hpp"
 #include "metrics/registry.hpp"
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +31,8 @@ struct engine_settings {
   // queue is better gathered than sent at once.
   std::size_t overlap_from = 256;
   std::size_t queue_limit = 200'000;  // events waiting; a frame that would pass it is refused
+  // Age of pending writes at which commits give way to the flushers (flush_pace.hpp).
+  std::chrono::milliseconds settle_within{5'000};
 };
 
 struct stream_claim {
@@ -47,6 +51,9 @@ class engine {
   // refuses at once.
   void submit(frame f);
 
+  // Called after each commit that had completions.
+  void on_completions(std::function<void()> handler) { completed_ = std::move(handler); }
+
   // The same for one caller that waits. deadline_exceeded after 10 s: then it is unknown whether it
   // was done.
   awaitable<outcome> commit(frame f);
@@ -55,6 +62,9 @@ class engine {
   // Frames of the writer before are refused from now on. forbidden: it belongs to another owner.
   awaitable<result<stream_claim>> claim(std::string stream_id, std::string owner);
 
+  // Slows down by what this knows, which must outlive the engine.
+  void slow_down_by(pending_watch& pending) { pending_ = &pending; }
+
   // Commits until stop(); give it to a task_group. Frames still queued then are refused.
   awaitable<void> run();
   void stop();
@@ -62,7 +72,8 @@ class engine {
  private:
   std::vector<frame> take();
   [[nodiscard]] std::chrono::steady_clock::time_point next_commit_at() const;
-  awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events);
+  void rest(std::chrono::steady_clock::duration after);
+  awaitable<void> write_batch(std::shared_ptr<batch> b, std::size_t events, bool has_completions);
 
   asio::io_context& io_;
   redis::client& redis_;
@@ -72,13 +83,17 @@ class engine {
   committer committer_;
   std::deque<frame> queue_;
   std::size_t queued_events_ = 0;
-  asio::steady_timer wake_;
+  skirmish::event wake_;
   bool stopping_ = false;
   std::deque<std::size_t> under_way_;            // events of each commit
   std::chrono::steady_clock::time_point began_;  // when Redis could begin with the first of them
   std::chrono::duration<double> pace_{};         // time that the last commit took for each event
+  pending_watch* pending_ = nullptr;
+  std::chrono::steady_clock::time_point
+      rests_until_{};  // so that flushers get their share of Redis
   task_group writes_;
   bool watches_ = false;
+  std::function<void()> completed_;
 
   metrics::counter& refused_;
   metrics::gauge& waiting_;

@@ -3,11 +3,18 @@
 #pragma once
 
 #include "core/task_group.hpp"
+#include "interactions/attack_flusher.hpp"
 #include "interactions/attack_records.hpp"
 #include "interactions/event_log.hpp"
 #include "interactions/interactions.hpp"
 #include "interactions/interactions_routes.hpp"
-#include "interactions/pending_acts.hpp"
+#include "interactions/pending_activity.hpp"
+#include "interactions/pending_watch.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
 
 namespace skirmish::interactions {
 
@@ -19,10 +26,12 @@ struct feature_settings {
 
 class feature {
  public:
-  // Commits go through `commits`, which may run on a thread of its own.
+  // Commits go through `commits` and the flushers through `flushes`, which may run on threads of
+  // their own and are used by nobody else. `flushes` is null on all of a server's threads but the
+  // first.
   feature(asio::io_context& io, redis::client& redis, redis::client& commits,
-          const redis::key_space& keys, const clock& time, metrics::registry& metrics,
-          feature_settings s);
+          redis::client* flushes, const redis::key_space& keys, const clock& time,
+          metrics::registry& metrics, feature_settings s);
 
   void add_to(http::router& routes, realtime::gateway& gateway);
   void start(task_group& group);
@@ -32,7 +41,17 @@ class feature {
   // Refuses what is not committed yet.
   awaitable<void> stop();
 
-  [[nodiscard]] attack_records& attacks() noexcept { return attack_records_; }
+  // Called after each commit that had completions.
+  void on_completions(std::function<void()> handler) { engine_.on_completions(std::move(handler)); }
+
+  // Puts what players did in commits until now where it belongs, whichever server committed it.
+  awaitable<void> flush_activity();
+
+  [[nodiscard]] engine& events() noexcept { return engine_; }
+  // Bytes of the writes of all servers that are pending, and the age of the oldest; nullopt while
+  // Redis does not say. On the first of a server's threads.
+  [[nodiscard]] std::optional<std::pair<std::int64_t, std::chrono::milliseconds>> pending_figures()
+      const;
 
  private:
   asio::io_context& io_;
@@ -42,7 +61,19 @@ class feature {
   engine engine_;
   event_log event_log_;
   attack_records attack_records_;
-  pending_acts pending_acts_;
+  pending_activity activity_;  // of all servers, for flush_activity()
+  pending_watch pending_;
+  struct flushers {
+    flushers(redis::client& client, const redis::key_space& keys, const clock& time,
+             const commit_settings& commit)
+        : redis(client),
+          attacks(client, keys, time),
+          activity(client, keys, time, commit.slice_length, commit.actions_limit) {}
+    redis::client& redis;
+    attack_flusher attacks;
+    pending_activity activity;
+  };
+  std::optional<flushers> flushers_;
 };
 
 }  // namespace skirmish::interactions

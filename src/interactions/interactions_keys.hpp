@@ -34,8 +34,9 @@ inline std::string attack_key(const redis::key_space& keys, std::string_view att
 }
 inline constexpr std::chrono::seconds attack_ttl{86'400};
 
-// attacks:pending:<part>, a list: lines of attack records (see file_attacks.lua) that are not under
-// their own keys yet, and newer than what is there. attacks:pending, a number: their bytes, in all.
+// attacks:pending:<part>, a list: lines of attack records (see flush_attacks.lua) that are not
+// under their own keys yet, and newer than what is there. attacks:pending, a number: their bytes,
+// in all.
 inline std::string pending_bytes_key(const redis::key_space& keys) {
   return keys.key("attacks:pending");
 }
@@ -44,25 +45,44 @@ inline std::string pending_key(const redis::key_space& keys, std::size_t part) {
 }
 inline constexpr std::size_t attack_parts = 32;
 
-// attacks:filer, a string: the token of the server that files them.
-inline std::string attack_filer_key(const redis::key_space& keys) {
+// attacks:index:<part>, a list: for each element of attacks:pending:<part>, in the same order, the
+// same first line and then four bytes for each record (append_fingerprint).
+inline std::string pending_index_key(const redis::key_space& keys, std::size_t part) {
+  return keys.key("attacks:index", std::to_string(part));
+}
+
+// attacks:fence, a number: grows whenever a flusher of attack records begins, or begins again after
+// a failure. Each writes on the condition that nobody has begun since.
+inline std::string attack_fence_key(const redis::key_space& keys) {
+  return keys.key("attacks:fence");
+}
+
+// attacks:filer, a string: the token of the server that flushes them.
+inline std::string attack_flusher_key(const redis::key_space& keys) {
   return keys.key("attacks:filer");
 }
 
-// acts:pending, a list: what players did in commits under load and what is not counted yet
-// (acts_text.hpp), a commit each. acts:filing, a list: the same, taken by the filer. acts:filed, a
-// hash: how many players have been filed ever (`players`), and had been before those (`first`).
-// acts:bytes, a number: bytes of both lists.
-inline std::string acts_key(const redis::key_space& keys, std::string_view what) {
+// acts:pending, a list: activity of commits under load that is not counted yet
+// (activity_delta.hpp), a commit each. acts:filing, a list: the same, taken by the flusher.
+// acts:filed, a hash: how many players have been flushed ever (`players`), and had been before
+// those
+// (`first`), and when the oldest of acts:filing was committed (`since`, ms since 1970). acts:since,
+// a number: the same of acts:pending. acts:bytes, a number: bytes of both lists.
+inline std::string pending_activity_key(const redis::key_space& keys, std::string_view what) {
   return keys.key("acts", what);
 }
 
-// The part of a pair. FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
-inline std::size_t attack_part(std::string_view attacker, std::string_view target) {
+// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+inline std::uint32_t attack_hash(std::string_view attacker, std::string_view target) {
   std::uint32_t hash = 2'166'136'261;
   for (const auto text : {attacker, target})
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16'777'619;
-  return (hash ^ hash >> 16) % attack_parts;
+  return hash;
+}
+// The part of a pair, and what stands for it in the index.
+inline std::size_t attack_part(std::uint32_t hash) { return (hash ^ hash >> 16) % attack_parts; }
+inline void append_fingerprint(std::string& out, std::uint32_t hash) {
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(hash >> shift & 0xFF);
 }
 
 // interactions, a stream, capped: the ordered event log. Each entry is one commit: `n` events,

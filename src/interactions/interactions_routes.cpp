@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace skirmish::interactions {
 namespace {
@@ -29,15 +30,30 @@ std::int64_t counted_chats(const event_limits& limits, role as, const std::vecto
   });
 }
 
+// Ids that attacks without one got, by their events' indices.
+using given_ids = std::vector<std::pair<std::size_t, std::string>>;
+
+// Those of events that were not rejected.
+json::array to_json(const given_ids& ids, const std::vector<rejection>& rejected) {
+  std::set<std::size_t> without;
+  for (const auto& r : rejected) without.insert(r.index);
+  json::array out;
+  for (const auto& [index, id] : ids)
+    if (!without.contains(index)) out.push_back(json::object{{"index", index}, {"id", id}});
+  return out;
+}
+
 // Refuses the whole request when one event has a wrong form, naming each.
 awaitable<response> post(engine& engine, const clock& time, event_limits limits, exchange& x) {
   const auto now = time.now();
   frame f;
   body_errors errors;
   std::optional<error> forbidden;
+  given_ids ids;
   const auto read = [&](const json::value& v, std::size_t index, const std::string& pointer) {
     auto e = decode_event(v, x.who, now, limits.chats);
     if (e) {
+      if (const auto* id = give_id(*e, now)) ids.emplace_back(index, *id);
       f.events.push_back(std::move(*e));
       f.indices.push_back(index);
     } else if (e.error().code == errc::forbidden) {
@@ -73,8 +89,9 @@ awaitable<response> post(engine& engine, const clock& time, event_limits limits,
   for (const auto& r : out.rejected)
     rejected.push_back(json::object{
         {"index", r.index}, {"code", to_string(r.why.code)}, {"detail", r.why.message}});
-  co_return json_response(
-      json::object{{"accepted", out.accepted}, {"rejected", std::move(rejected)}});
+  json::object answer{{"accepted", out.accepted}, {"rejected", std::move(rejected)}};
+  if (!ids.empty()) answer["ids"] = to_json(ids, out.rejected);
+  co_return json_response(std::move(answer));
 }
 
 awaitable<response> latest_attack(attack_records& records, exchange& x) {
@@ -99,6 +116,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
     return schema::object(members);
   };
   const schema::property ts{"ts", schema::time(), optional};
+  const schema::property server{"server", schema::id(), optional};
   const auto points = schema::integer(-score_max, score_max);
   const auto goods = shape::map_of(shape::integer(1, quantity_max), goods_max).schema();
   json::object said{{"type", "string"}, {"maxLength", chats.text_limit_chars}};
@@ -109,6 +127,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
                        {"target_id", schema::id()},
                        {"damage", schema::integer(0, damage_max)},
                        {"weapon", schema::id(), optional},
+                       server,
                        ts}),
        kind("move",
             {{"player_id", schema::id()},
@@ -116,6 +135,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
              {"lon", shape::number(-180, 180).schema()},
              {"alt", shape::number(-100'000, 100'000'000).schema(), optional},
              {"ttl_s", schema::integer(move_ttl_min.count(), move_ttl_max.count()), optional},
+             server,
              ts}),
        kind("respawn", {{"player_id", schema::id()}, {"hp", schema::integer(0, 1'000'000'000)}}),
        kind("score", {{"board", schema::id()},
@@ -143,6 +163,7 @@ json::value event_schema(const skirmish::chat::channel_rules& chats) {
 void add_routes(router& routes, engine& engine, const clock& time, const event_limits& limits) {
   const auto event = event_schema(limits.chats);
   json::object batch{{"type", "array"}, {"items", event}, {"maxItems", limits.batch}};
+  const auto given = schema::object({{"index", schema::count()}, {"id", schema::id()}});
   const auto rejection = schema::object(
       {{"index", schema::count()}, {"code", schema::text()}, {"detail", schema::text()}});
   auto post_events = [&engine, &time, limits](exchange& x) {
@@ -157,10 +178,12 @@ void add_routes(router& routes, engine& engine, const clock& time, const event_l
             shape::documented(schema::any_of({event, std::move(batch)})),
             {},
             fmt::format(
-                "{{accepted, rejected: [{{index, code, detail}}]}}, after it was written. {}",
+                "{{accepted, rejected: [{{index, code, detail}}]}}, after it was written, and "
+                "ids: [{{index, id}}] of attacks that came without one. {}",
                 body_description)})
-      .gives(200, schema::object(
-                      {{"accepted", schema::count()}, {"rejected", schema::array_of(rejection)}}))
+      .gives(200, schema::object({{"accepted", schema::count()},
+                                  {"rejected", schema::array_of(rejection)},
+                                  {"ids", schema::array_of(given), optional}}))
       .refuses({409});
 }
 
@@ -204,9 +227,13 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
     f.indices.reserve(list.get_array().size());
     const auto now = time.now();
     std::size_t index = 0;
+    given_ids ids;
     for (const auto& v : list.get_array()) {
       auto e = decode_event(v, c.who(), now, limits.chats);
       if (e) {
+        // An `ack` says nothing of single events.
+        const auto* id = numbered ? nullptr : give_id(*e, now);
+        if (id) ids.emplace_back(index, *id);
         f.events.push_back(std::move(*e));
         f.indices.push_back(index);
       } else {
@@ -227,7 +254,7 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
       f.position = stream_position{c.stream_id(), static_cast<std::uint64_t>(number), c.claim(),
                                    owner_of(c.who())};
     c.begin_work();
-    f.done = [self = c.shared_from_this(), number, numbered,
+    f.done = [self = c.shared_from_this(), number, numbered, ids = std::move(ids),
               cid = realtime::cid_of(message)](const outcome& out) {
       for (const auto& r : out.rejected) {
         json::object reject{
@@ -241,7 +268,9 @@ void add_messages(realtime::gateway& gateway, engine& engine, const clock& time,
       } else if (numbered) {
         self->acknowledge(number);
       } else {
-        self->reply(cid, {{"accepted", out.accepted}});
+        json::object answer{{"accepted", out.accepted}};
+        if (!ids.empty()) answer["ids"] = to_json(ids, out.rejected);
+        self->reply(cid, std::move(answer));
       }
       self->end_work();
     };

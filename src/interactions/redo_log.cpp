@@ -4,8 +4,9 @@
 
 namespace skirmish::interactions {
 
-void redo_log::push(std::uint64_t number, commit_request request) {
-  entry e{number, std::move(request)};
+void redo_log::push(std::uint64_t number, commit_request request,
+                    std::chrono::steady_clock::time_point now) {
+  entry e{number, std::move(request), now};
   for (const auto& a : e.request.arguments) e.bytes += a.size();
   bytes_ += e.bytes;
   entries_.push_back(std::move(e));
@@ -27,6 +28,11 @@ const redo_log::entry* redo_log::find(std::uint64_t number) const {
   if (entries_.empty() || number < entries_.front().number || number > entries_.back().number)
     return nullptr;
   return &entries_[static_cast<std::size_t>(number - entries_.front().number)];
+}
+
+void redo_log::renew(std::uint64_t number, std::chrono::steady_clock::time_point now) {
+  if (!find(number)) return;
+  entries_[static_cast<std::size_t>(number - entries_.front().number)].kept_at = now;
 }
 
 bool says_written(const std::string& info) {

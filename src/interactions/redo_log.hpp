@@ -1,13 +1,16 @@
-// Commits that Redis has confirmed and may not have written to its append-only file yet.
+// Commits that Redis has confirmed and could still lose: they may not be in its append-only file
+// yet, or not with as many replicas as `redis.replicas_acked` asks for.
 //
 // With `appendfsync everysec` Redis puts a write off for up to 2 s while a sync is under way, and
-// answers all the same: killed then, it forgets what it has confirmed. So its commits are kept
-// until it is known that they have left the process, and are sent again when it comes back without
-// them. Source: flushAppendOnlyFile() in aof.c of Redis 7.0.
+// answers all the same: killed then, it forgets what it has confirmed. Replicas are behind it by
+// nature: one that becomes the master lacks what had not reached it. So commits are kept until it
+// is known that they have left the process and reached the replicas, and are sent again to a Redis
+// that lacks them. Source: flushAppendOnlyFile() in aof.c of Redis 7.0.
 #pragma once
 
 #include "interactions/batch.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -20,16 +23,23 @@ class redo_log {
   struct entry {
     std::uint64_t number = 0;
     commit_request request;
+    std::chrono::steady_clock::time_point kept_at;  // when Redis confirmed it
     std::size_t bytes = 0;
   };
 
-  void push(std::uint64_t number, commit_request request);
+  // `number` follows that of the last one, if there is one.
+  void push(std::uint64_t number, commit_request request,
+            std::chrono::steady_clock::time_point now);
   // Forgets those up to `number`.
   void release(std::uint64_t number);
   void clear();
 
   // The one of that number; null when it is not there.
   [[nodiscard]] const entry* find(std::uint64_t number) const;
+  // Redis has confirmed it anew.
+  void renew(std::uint64_t number, std::chrono::steady_clock::time_point now);
+  // Null when there is none.
+  [[nodiscard]] const entry* oldest() const { return empty() ? nullptr : &entries_.front(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 

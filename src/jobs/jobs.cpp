@@ -103,7 +103,7 @@ awaitable<result<job>> service::assign(std::string job_id, std::string worker_id
     return j;
   };
   // Repeating it is safe: who has the job already gets it again.
-  co_return co_await db_.transaction(std::move(write), retry::safe);
+  co_return co_await db_.transaction(std::move(write), db::retry::safe);
 }
 
 awaitable<result<job>> service::end(std::string job_id, bool succeeded) {
@@ -122,7 +122,7 @@ awaitable<result<job>> service::end(std::string job_id, bool succeeded) {
     j->ended_at = now;
     return std::move(*j);
   };
-  co_return co_await db_.transaction(std::move(write), retry::safe);
+  co_return co_await db_.transaction(std::move(write), db::retry::safe);
 }
 
 }  // namespace skirmish::jobs

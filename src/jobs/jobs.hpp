@@ -26,7 +26,7 @@ struct job {
 
 class service {
  public:
-  service(database& db, const clock& time) : db_(db), clock_(time) {}
+  service(db::database& db, const clock& time) : db_(db), clock_(time) {}
 
   // already_exists when the id is taken.
   awaitable<result<job>> create(job j);
@@ -43,7 +43,7 @@ class service {
   awaitable<result<job>> end(std::string job_id, bool succeeded);
 
  private:
-  database& db_;
+  db::database& db_;
   const clock& clock_;
 };
 

@@ -12,7 +12,7 @@ namespace skirmish::jobs {
 class feature {
  public:
   // Assignments are tasks, which go to the broker `redis` under `keys`.
-  feature(asio::io_context& io, redis::client& redis, database& db, const clock& time,
+  feature(asio::io_context& io, redis::client& redis, db::database& db, const clock& time,
           tasks::key_names keys)
       : io_(io), redis_(redis), keys_(std::move(keys)), jobs_(db, time) {}
 

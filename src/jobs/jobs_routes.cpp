@@ -1,12 +1,12 @@
 #include "jobs/jobs_routes.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 namespace skirmish::jobs {
 namespace {
@@ -36,7 +36,7 @@ awaitable<response> create(service& jobs, exchange& x) {
   j.job_id = x.text("job_id").value_or(random_uuid());
   j.kind = *x.text("kind");
   if (const auto* payload = x.body.as_object().if_contains("payload"))
-    j.payload = json::serialize(*payload);
+    j.payload = json_text_of(*payload);
   if (j.payload.size() > 16'384)
     co_return problem({errc::invalid_argument, "the payload is longer than 16 KiB"}, x.request_id);
   auto made = co_await jobs.create(std::move(j));

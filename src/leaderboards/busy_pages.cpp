@@ -1,8 +1,7 @@
 #include "leaderboards/busy_pages.hpp"
 
+#include "core/json_text.hpp"
 #include "leaderboards/leaderboards_json.hpp"
-
-#include <boost/json/serialize.hpp>
 
 namespace skirmish::leaderboards {
 
@@ -40,7 +39,7 @@ void busy_pages::refresh(name page) {
 awaitable<std::shared_ptr<const std::string>> busy_pages::read(name page) {
   const auto asked = steady::now();
   const auto found = co_await boards_.page(page.first, 1, page.second);
-  auto text = std::make_shared<const std::string>(json::serialize(to_json(found)));
+  auto text = std::make_shared<const std::string>(json_text_of(to_json(found)));
   if (found.unplaced > busy_above)
     keep(std::move(page), {text, asked, false});
   else

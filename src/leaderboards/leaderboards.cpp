@@ -1,6 +1,6 @@
 // Reading boards. Every reading script first puts some moved players in their places; when many are
 // left, the reader helps for a bounded while, and it looks for players who moved untold: both at
-// most ten times a second a thread and board.
+// most ten times per second per thread and board.
 #include "leaderboards/leaderboards.hpp"
 
 #include "core/parse.hpp"

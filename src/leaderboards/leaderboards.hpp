@@ -126,6 +126,12 @@ class service {
   awaitable<bool> claim(std::string board, std::string submission_id, std::string digest);
   awaitable<bool> remove(std::string board, std::string player_id);  // true when it was there
 
+  // A player is deleted: it is taken off every board but `active` (activity/window.hpp). Closed
+  // seasons keep it.
+  awaitable<void> forget_player(std::string player_id);
+  // The board of a level goes, with its seasons.
+  awaitable<void> delete_level_board(std::string level_id);
+
   // Boards. conflict when entries would have to be reordered (order, or to or from dense).
   awaitable<result<board_info>> configure(std::string board, settings chosen);
   awaitable<board_info> info(std::string board);
@@ -154,6 +160,10 @@ class service {
 
  private:
   struct slice;
+  // `base` is the key of a board's scores.
+  awaitable<bool> remove_at(std::string base, std::string player_id);
+  awaitable<bool> delete_at(std::string base, std::string board);
+  awaitable<void> take_off(std::vector<std::string> bases, std::string player_id);
   using times = std::map<std::string, std::chrono::steady_clock::time_point>;
   awaitable<slice> read(std::string board, std::int64_t season, std::int64_t limit,
                         std::string_view from, std::string where);

@@ -65,15 +65,25 @@ inline std::string done_key(const redis::key_space& keys, std::string_view board
 inline constexpr std::array<std::string_view, 9> board_key_suffixes{
     "", "@order", "@entries", "@moved", "@subscores", "@distinct", "@config", "@metadata", "@seq"};
 
+// leaderboard:level:<level_id>. The level's id may be so long that no board's id could hold it.
+inline std::string level_board_key(const redis::key_space& keys, std::string_view level_id) {
+  return keys.key("leaderboard:level", level_id);
+}
+
+// Those of the board whose scores are under `base`.
+inline std::vector<std::string> board_keys_at(const std::string& base) {
+  std::vector<std::string> out;
+  out.reserve(board_key_suffixes.size());
+  for (const auto suffix : board_key_suffixes) out.push_back(base + std::string(suffix));
+  return out;
+}
+
 // `season` 0 is the current one.
 inline std::vector<std::string> board_keys(const redis::key_space& keys, std::string_view board,
                                            std::int64_t season = 0) {
   auto base = board_key(keys, board);
   if (season != 0) base += '@' + std::to_string(season);
-  std::vector<std::string> out;
-  out.reserve(board_key_suffixes.size());
-  for (const auto suffix : board_key_suffixes) out.push_back(base + std::string(suffix));
-  return out;
+  return board_keys_at(base);
 }
 
 }  // namespace skirmish::leaderboards

@@ -117,7 +117,7 @@ class leaderboards_property : public leaderboards_fixture,
     }
   }
 
-  // Each player at most once a batch, as a commit folds them.
+  // Each player at most once per batch, because a commit aggregates them.
   awaitable<void> foreign_step() {
     std::map<std::string, int> changes;
     for (int i = random(1, 5); i > 0; --i) changes[player()] = random(0, 1) == 0 ? 1 : -1;

@@ -2,6 +2,7 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -9,7 +10,6 @@
 #include "leaderboards/leaderboards_json.hpp"
 
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::leaderboards {
@@ -40,6 +40,15 @@ awaitable<response> page(service& boards, busy_pages& pages, exchange& x) {
   else
     found = co_await boards.page(x.path("board"), 1, limit, season);
   co_return json_response(to_json(found));
+}
+
+// As `page`, and other sites' pages may read it.
+awaitable<response> page_for_sites(service& boards, busy_pages& pages, const allowed_sites& sites,
+                                   exchange& x) {
+  auto out = co_await page(boards, pages, x);
+  if (!sites.are_none()) out.with("Vary", "Origin");
+  sites.add_to(out, x.req.header("origin"));
+  co_return out;
 }
 
 awaitable<response> player(service& boards, exchange& x) {
@@ -111,7 +120,7 @@ std::optional<score> read_score(const json::value& body, const std::string& poin
   if (const auto* sub = object.if_contains("subscore")) s.subscore = sub->to_number<double>();
   if (const auto* op = object.if_contains("operator"))
     s.op = from_name<operation>(op->get_string(), operation_names);
-  if (const auto* note = object.if_contains("metadata")) s.metadata = json::serialize(*note);
+  if (const auto* note = object.if_contains("metadata")) s.metadata = json_text_of(*note);
   if (s.metadata.size() > metadata_max_bytes)
     errors.add(pointer + "/metadata", "must not have more than 1024 bytes");
   return s;
@@ -178,7 +187,7 @@ awaitable<response> submit(service& boards, exchange& x) {
   if (auto no = unless_changeable(x)) co_return std::move(*no);
   if (!id.empty()) {
     const bool is_ours = co_await boards.claim(x.path("board"), submission_id_of(x),
-                                               digest_of(json::serialize(x.body)));
+                                               digest_of(json_text_of(x.body)));
     if (!is_ours)
       co_return problem(422, {errc::conflict, "this Idempotency-Key was sent with another body"},
                         x.request_id);
@@ -280,7 +289,7 @@ shape settings_shape() {
 
 }  // namespace
 
-void add_routes(router& routes, service& boards, busy_pages& pages) {
+void add_routes(router& routes, service& boards, busy_pages& pages, const allowed_sites& sites) {
   const auto bind = [&boards](auto handle) {
     return [&boards, handle](exchange& x) { return handle(boards, x); };
   };
@@ -350,7 +359,7 @@ void add_routes(router& routes, service& boards, busy_pages& pages) {
             access::anyone,
             "A page of a leaderboard, best first. The first one of a board on which thousands "
             "move is at most half a second old; `Cache-Control: no-cache` has it read now.",
-            [&boards, &pages](exchange& x) { return page(boards, pages, x); },
+            [&](exchange& x) { return page_for_sites(boards, pages, sites, x); },
             {},
             {limit_parameter(), cursor_parameter(), season}})
       .gives(200, schema::object({{"items", schema::array_of(entry)},

@@ -1,9 +1,8 @@
 #include "leaderboards/live_channel.hpp"
 
+#include "core/json_text.hpp"
 #include "http/websocket_codec.hpp"
 #include "leaderboards/leaderboards_json.hpp"
-
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 
@@ -108,7 +107,7 @@ const std::string& live_channel::encode(const std::string& channel,
                           {"items", std::move(items)}};
   const json::object event{{"event", json::object{{"channel", channel}, {"data", data}}}};
   encoded_.clear();
-  http::ws::encode(encoded_, http::ws::opcode::text, json::serialize(event));
+  http::ws::encode(encoded_, http::ws::opcode::text, json_text_of(event));
   encoded_of_ = top;
   encoded_limit_ = limit;
   return encoded_;

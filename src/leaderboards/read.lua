@@ -1,7 +1,7 @@
 -- Reads entries that stand together. Comes after board.lua.
 -- ARGV: 1 how many moved players to place first, 2 how many entries, 3 from where:
 --       "at" 4 a position (0 is the best), "after" or "before" 4 an entry of @order,
---       "around" 4 a player, with as many entries on each side,
+--       "around" 4 per player, with as many entries on each side,
 --       5 "1" to look for players who moved untold, 6 "1" when the top may be told by parts
 -- Returns {moved players left, seq, players on the board, players in @order, position of the first,
 --          its rank, {entries}, {metadata}, order, rank mode, top}; position -1 when there is nothing.

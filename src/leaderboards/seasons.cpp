@@ -177,7 +177,17 @@ awaitable<void> service::run_closer() {
 }
 
 awaitable<bool> service::delete_board(std::string board) {
-  auto keys = board_keys(keys_, board);
+  auto base = board_key(keys_, board);
+  return delete_at(std::move(base), std::move(board));
+}
+
+awaitable<void> service::delete_level_board(std::string level_id) {
+  auto base = level_board_key(keys_, level_id);
+  co_await delete_at(std::move(base), "level:" + level_id);
+}
+
+awaitable<bool> service::delete_at(std::string base, std::string board) {
+  auto keys = board_keys_at(base);
   keys.push_back(resets_key(keys_));
   keys.push_back(keys[0] + "@seasons");
   keys.push_back(names_key(keys_));

@@ -91,7 +91,11 @@ awaitable<bool> service::claim(std::string board, std::string submission_id, std
 }
 
 awaitable<bool> service::remove(std::string board, std::string player_id) {
-  const auto keys = board_keys(keys_, board);
+  return remove_at(board_key(keys_, board), std::move(player_id));
+}
+
+awaitable<bool> service::remove_at(std::string base, std::string player_id) {
+  const auto keys = board_keys_at(base);
   const auto key_views = redis::views(keys);
   const std::vector<std::string_view> args{player_id};
   const auto reply = redis::checked(co_await redis_.eval(remove_script, key_views, args));

@@ -1,12 +1,14 @@
 #include "levels/levels.hpp"
 
 #include "cache/cache_keys.hpp"
+#include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "db/soci.hpp"
 #include "levels/levels_keys.hpp"
+#include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::levels {
@@ -45,12 +47,12 @@ std::optional<level> select_level(soci::session& sql, const std::string& level_i
 }
 
 std::string to_cached(const level& l) {
-  return json::serialize(json::object{{"level_id", l.level_id},
-                                      {"name", l.name},
-                                      {"difficulty", l.difficulty},
-                                      {"description", l.description},
-                                      {"created_at", to_rfc3339(l.created_at)},
-                                      {"version", l.version}});
+  return json_text_of(json::object{{"level_id", l.level_id},
+                                   {"name", l.name},
+                                   {"difficulty", l.difficulty},
+                                   {"description", l.description},
+                                   {"created_at", to_rfc3339(l.created_at)},
+                                   {"version", l.version}});
 }
 
 // Nothing when the text is not what to_cached() makes.
@@ -72,18 +74,18 @@ std::optional<level> from_cached(const std::string& text) {
 
 // A level is dropped at each change, so it is never wrong for being old: fresh as long as it is
 // there.
-cache_policy level_policy(sql_kind kind) {
-  cache_policy policy;
+cache::policy level_policy(db::sql_kind kind) {
+  cache::policy policy;
   policy.ttl = level_ttl;
-  policy.load_timeout = cached_read_limit(kind);
+  policy.load_timeout = db::cached_read_limit(kind);
   policy.wait_limit = policy.load_timeout;
   return policy;
 }
 
 }  // namespace
 
-service::service(database& db, const sql_reachability& sql, redis::client& redis,
-                 cache_store& caches, const redis::key_space& keys, const clock& time)
+service::service(db::database& db, const db::reachability& sql, redis::client& redis,
+                 cache::store& caches, const redis::key_space& keys, const clock& time)
     : db_(db),
       sql_(sql),
       redis_(redis),
@@ -91,7 +93,7 @@ service::service(database& db, const sql_reachability& sql, redis::client& redis
       keys_(keys),
       clock_(time) {}
 
-awaitable<std::optional<cache_content>> service::load_for_cache(std::string level_id) {
+awaitable<std::optional<cache::content>> service::load_for_cache(std::string level_id) {
   auto select = [level_id](soci::session& sql) { return select_level(sql, level_id); };
   const auto found = co_await db_.read(std::move(select));
   if (!found) co_return std::nullopt;
@@ -118,15 +120,15 @@ awaitable<result<level>> service::create(level l) {
   co_return l;
 }
 
-awaitable<result<std::pair<level, cache_source>>> service::get(std::string level_id) {
+awaitable<result<std::pair<level, cache::source>>> service::get(std::string level_id) {
   const auto name = level_name(level_id);
   const auto load = [this, level_id] { return load_for_cache(level_id); };
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto found = co_await levels_.get_or_load(name, load);
     if (!found.value) co_return unknown_level;
     if (auto l = from_cached(found.text())) {
-      const bool is_sure = found.from != cache_source::hit || sql_.ok();
-      co_return std::pair{std::move(*l), is_sure ? found.from : cache_source::stale};
+      const bool is_sure = found.from != cache::source::hit || sql_.ok();
+      co_return std::pair{std::move(*l), is_sure ? found.from : cache::source::stale};
     }
     co_await levels_.invalidate_cache(name);
   }
@@ -168,10 +170,15 @@ awaitable<result<void>> service::remove(std::string level_id) {
     sql << "DELETE FROM levels WHERE level_id = :id", soci::use(level_id);
     return found;
   };
-  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  const bool found = co_await db_.transaction(std::move(erase), db::retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
   co_await levels_.invalidate_cache(level_name(level_id));
   redis::checked(co_await redis_.command("ZREM", popular_key(keys_), level_id));
+  redis::request forget;
+  forget.push("SREM", cached_key(keys_), level_id);
+  redis::without_damaged(co_await redis_.exec(std::move(forget)));
+  if (removed_) co_await removed_(level_id);
+  popularity_changed();  // another level takes its place
   if (!found) co_return unknown_level;
   co_return result<void>{};
 }
@@ -190,8 +197,8 @@ awaitable<std::vector<level>> service::list(std::string after, std::int64_t limi
 }
 
 awaitable<std::vector<std::pair<level, std::int64_t>>> service::popular(std::int64_t limit) {
-  const auto top = redis::checked(
-      co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, limit - 1, "WITHSCORES"));
+  const auto top = redis::checked(co_await redis_.command(
+      "ZREVRANGEBYSCORE", popular_key(keys_), "+inf", 1, "WITHSCORES", "LIMIT", 0, limit));
   std::vector<std::pair<level, std::int64_t>> out;
   for (const auto& pair : top.elements()) {
     auto found = co_await get(pair[0].as_string());
@@ -224,39 +231,57 @@ awaitable<std::vector<level>> service::select_all(std::vector<std::string> ids) 
   co_return co_await db_.read(std::move(select));
 }
 
+awaitable<std::vector<std::string>> service::most_completed(std::int64_t count) {
+  const auto found = redis::checked(co_await redis_.command("ZREVRANGEBYSCORE", popular_key(keys_),
+                                                            "+inf", 1, "LIMIT", 0, count));
+  co_return found.as_strings();
+}
+
 awaitable<bool> service::refresh_popular(std::int64_t count, std::string token,
                                          const game_settings& game) {
   constexpr int tries = 3;
   for (int left = tries; left > 0; --left) {
-    const auto outcome = co_await try_refresh(count, token, game, left > 1);
+    refresh what{.count = count, .token = token, .needs_lease = true, .all_or_none = left > 1};
+    what.ids = co_await most_completed(count);
+    const auto outcome = co_await try_refresh(std::move(what), game);
     if (outcome != "again") co_return outcome == "done";
   }
   co_return false;
 }
 
-awaitable<std::string> service::try_refresh(std::int64_t count, std::string token,
-                                            const game_settings& game, bool all_or_none) {
-  auto ids = redis::checked(co_await redis_.command("ZREVRANGE", popular_key(keys_), 0, count - 1))
-                 .as_strings();
-  if (!ids.empty()) co_await claim(ids, token);
-  const auto top = co_await select_all(std::move(ids));
-  std::string names;
-  std::string listed;
-  for (const auto& l : top) {
-    names += (names.empty() ? "" : ", ") + l.level_id;
-    listed += (listed.empty() ? "\"" : ",\"") + l.level_id + "\"";
-  }
-  std::vector<std::string> args{token,
+awaitable<bool> service::cache_entrants(std::int64_t count, const game_settings& game) {
+  const auto ids = co_await most_completed(count);
+  if (ids.empty()) co_return true;
+  redis::request ask;
+  std::vector<std::string> command{cached_key(keys_)};
+  command.insert(command.end(), ids.begin(), ids.end());
+  ask.push_range("SMISMEMBER", command);
+  const auto replies = co_await redis_.exec(std::move(ask));
+  // What else may stand under the key is replaced by the refresh.
+  const auto is_known = redis::without_damaged(replies).at(0);
+  refresh what{.count = count, .token = random_hex(8)};
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (i >= is_known.size() || !is_known[i].as_bool()) what.ids.push_back(ids[i]);
+  if (what.ids.empty()) co_return true;
+  const auto outcome = co_await try_refresh(std::move(what), game);
+  co_return outcome == "done";
+}
+
+awaitable<std::string> service::try_refresh(refresh what, const game_settings& game) {
+  if (!what.ids.empty()) co_await claim(what.ids, what.token);
+  const auto levels = co_await select_all(std::move(what.ids));
+  std::vector<std::string> args{what.token,
                                 keys_.prefix(),
                                 to_rfc3339(clock_.now()),
                                 std::to_string(game.chat_history_limit),
                                 std::to_string(game.chat_history_ttl.count()),
                                 std::to_string(popular_ttl.count()),
-                                "popular levels refreshed: " + (names.empty() ? "none" : names),
-                                R"(,"event":"popular_refresh","levels":[)" + listed + "]",
-                                all_or_none ? "1" : "0"};
-  for (const auto& l : top) {
+                                std::to_string(what.count),
+                                what.needs_lease ? "1" : "0",
+                                what.all_or_none ? "1" : "0"};
+  for (const auto& l : levels) {
     args.push_back(l.level_id);
+    args.push_back(l.name);
     args.push_back(to_cached(l));
   }
   const auto lease = popular_lease_key(keys_);
@@ -269,7 +294,7 @@ awaitable<std::string> service::try_refresh(std::int64_t count, std::string toke
 // Who loads a value for the cache first puts a token where an invalidation deletes it
 // (docs/cache.md).
 awaitable<void> service::claim(std::vector<std::string> ids, std::string token) {
-  const auto lifetime = cached_read_limit(db_.kind()) + std::chrono::seconds{1};
+  const auto lifetime = db::cached_read_limit(db_.kind()) + std::chrono::seconds{1};
   redis::request r;
   for (const auto& id : ids)
     r.push("SET", cache_keys::load(keys_, level_name(id)), token, "PX", lifetime.count());

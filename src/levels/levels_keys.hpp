@@ -20,6 +20,9 @@ inline constexpr std::chrono::seconds level_ttl{3600};
 // accepted only for members.
 inline std::string popular_key(const redis::key_space& keys) { return keys.key("levels:popular"); }
 
+// levels:cached, a set: the levels that are among the most popular ones and were cached for that.
+inline std::string cached_key(const redis::key_space& keys) { return keys.key("levels:cached"); }
+
 // How long the most popular levels are cached by the refresher.
 inline constexpr std::chrono::seconds popular_ttl{7200};
 

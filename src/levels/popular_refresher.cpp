@@ -1,8 +1,19 @@
 #include "levels/popular_refresher.hpp"
 
+#include "core/log.hpp"
 #include "levels/levels_keys.hpp"
 
+#include <boost/asio/redirect_error.hpp>
+
 namespace skirmish::levels {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Between two looks for levels that have become popular, so that they cost little under load.
+constexpr auto entrants_pause = 250ms;
+
+}  // namespace
 
 popular_refresher::popular_refresher(asio::io_context& io, redis::client& redis,
                                      const redis::key_space& keys, service& levels,
@@ -12,7 +23,8 @@ popular_refresher::popular_refresher(asio::io_context& io, redis::client& redis,
       levels_(levels),
       interval_(interval),
       game_(std::move(game)),
-      lease_(redis, popular_lease_key(keys), 3 * interval) {}
+      lease_(redis, popular_lease_key(keys), 3 * interval),
+      woken_(io) {}
 
 awaitable<void> popular_refresher::run() {
   auto refresh = [this]() -> awaitable<bool> {
@@ -20,6 +32,34 @@ awaitable<void> popular_refresher::run() {
     co_return false;
   };
   co_await redis::run_led(io_, redis_, lease_, interval_, "popular_levels", refresh);
+}
+
+void popular_refresher::wake() {
+  is_due_ = true;
+  woken_.cancel();
+}
+
+awaitable<void> popular_refresher::run_entrants() {
+  asio::steady_timer pause(io_);
+  while (true) {
+    if (!is_due_) {
+      woken_.expires_after(24h);
+      error_code ignored;
+      co_await woken_.async_wait(asio::redirect_error(use_awaitable, ignored));
+      continue;
+    }
+    is_due_ = false;
+    try {
+      const bool all_done = co_await levels_.cache_entrants(count, game_);
+      if (!all_done) is_due_ = true;
+    } catch (const failure& e) {
+      // The leader's cycle makes it good.
+      log::debug("entrants_failed", {{"error", e.what()}});
+    }
+    // What comes meanwhile is done together.
+    pause.expires_after(entrants_pause);
+    co_await pause.async_wait(use_awaitable);
+  }
 }
 
 }  // namespace skirmish::levels

@@ -1,9 +1,13 @@
-// Keeps the most popular levels cached: one leader among many servers, by a lease.
+// Keeps the most popular levels cached. A level that becomes popular is cached at once by the
+// server that learns of it; one leader among all servers, by a lease, looks after all of them now
+// and then.
 #pragma once
 
 #include "core/asio.hpp"
 #include "levels/levels.hpp"
 #include "redis/lease.hpp"
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 
@@ -16,8 +20,11 @@ class popular_refresher {
   popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
                     service& levels, std::chrono::milliseconds interval, game_settings game);
 
-  // Until cancelled; give it to a task_group.
+  // Both until cancelled; give them to a task_group. run(): the leader's cycle.
   awaitable<void> run();
+  awaitable<void> run_entrants();
+  // Levels may have become popular.
+  void wake();
 
  private:
   asio::io_context& io_;
@@ -26,6 +33,8 @@ class popular_refresher {
   std::chrono::milliseconds interval_;
   game_settings game_;
   redis::lease lease_;
+  asio::steady_timer woken_;
+  bool is_due_ = false;
 };
 
 }  // namespace skirmish::levels

@@ -39,28 +39,18 @@ awaitable<void> recorder::run() {
 
 void recorder::add_answer(values& to) const {
   if (steady::now() - answer_.at > known_for) return;
-  to[unfiled_mb] = answer_.pending_mb;
-  to[unfiled_age_s] = answer_.pending_age_s;
+  to[pending_mb] = answer_.pending_mb;
+  to[pending_age_s] = answer_.pending_age_s;
   to[online] = answer_.online;
 }
 
 awaitable<void> recorder::ask_redis() {
-  redis::request commands;
-  for (const auto& key : sources_.pending_bytes) commands.push("GET", key);
-  commands.push("ZCARD", sources_.online);
-  const auto replies = co_await redis_.exec(std::move(commands));
+  const auto count = redis::checked(co_await redis_.command("ZCARD", sources_.online));
   answer next;
-  double bytes = 0;
-  for (std::size_t i = 0; i < sources_.pending_bytes.size(); ++i)
-    bytes += static_cast<double>(replies[i].as_integer().value_or(0));
-  next.pending_mb = bytes / (1 << 20);
-  if (const auto n = replies[sources_.pending_bytes.size()].as_integer())
-    next.online = static_cast<double>(*n);
-  next.pending_age_s = 0;
-  if (bytes > 0) {
-    const auto oldest = co_await sources_.oldest_pending();
-    const std::chrono::duration<double> age = clock_.now() - oldest.value_or(clock_.now());
-    next.pending_age_s = std::max(0.0, age.count());
+  if (const auto n = count.as_integer()) next.online = static_cast<double>(*n);
+  if (const auto pending = sources_.pending()) {
+    next.pending_mb = static_cast<double>(pending->first) / (1 << 20);
+    next.pending_age_s = std::chrono::duration<double>(pending->second).count();
   }
   next.at = steady::now();
   answer_ = next;

@@ -10,19 +10,18 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace skirmish::live_metrics {
 
 // Where Redis holds what all servers share.
 struct redis_sources {
-  std::vector<std::string> pending_bytes;  // numbers: bytes of writes that are not under their keys
-  // When the oldest of those was committed; nullopt when there is none.
-  std::function<awaitable<std::optional<timestamp>>()> oldest_pending;
+  // Bytes of writes that are not under their keys, and the age of the oldest; nullopt: unknown.
+  std::function<std::optional<std::pair<std::int64_t, std::chrono::milliseconds>>()> pending;
   std::string online;  // a sorted set: the players who are online
 };
 

@@ -1,5 +1,7 @@
 #include "live_metrics/series.hpp"
 
+#include "core/json_text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,10 +24,7 @@ std::optional<buckets> difference(const std::optional<buckets>& before,
 
 // Rounded so that a whole ring stays small.
 void append(std::string& out, double value) {
-  if (std::isfinite(value))
-    fmt::format_to(std::back_inserter(out), "{}", std::round(value * 1'000) / 1'000);
-  else
-    out += "null";
+  append_json_number(out, std::round(value * 1'000) / 1'000);
 }
 
 }  // namespace

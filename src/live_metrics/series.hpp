@@ -26,8 +26,8 @@ enum series : std::size_t {
   tasks_started_per_s,
   tasks_failed_per_s,
   task_p99_ms,
-  unfiled_mb,
-  unfiled_age_s,
+  pending_mb,
+  pending_age_s,
   window_lag_s,
   online,
   series_count
@@ -41,8 +41,8 @@ inline constexpr std::array<const char*, series_count> names{"interactions_per_s
                                                              "tasks_started_per_s",
                                                              "tasks_failed_per_s",
                                                              "task_p99_ms",
-                                                             "unfiled_mb",
-                                                             "unfiled_age_s",
+                                                             "pending_mb",
+                                                             "pending_age_s",
                                                              "window_lag_s",
                                                              "online"};
 

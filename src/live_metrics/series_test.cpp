@@ -101,7 +101,7 @@ TEST(live_metrics, a_second_as_text) {
   const auto body = parsed(to_json_text(with_online(start, 12.34567)));
   EXPECT_EQ(body.at("at").as_string(), to_rfc3339(start));
   EXPECT_EQ(body.at("values").at("online").to_number<double>(), 12.346);
-  EXPECT_TRUE(body.at("values").at("unfiled_age_s").is_null());
+  EXPECT_TRUE(body.at("values").at("pending_age_s").is_null());
 }
 
 }  // namespace

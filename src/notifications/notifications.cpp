@@ -21,12 +21,9 @@ boost::json::object to_json(const notification& n) {
 
 awaitable<result<std::string>> service::send(std::string player_id, std::string text,
                                              std::string once) {
-  const auto length = static_cast<std::int64_t>(count_characters(text));
-  if (length < 1 || length > settings_.text_limit_chars)
-    co_return error{errc::invalid_argument, fmt::format("a notification has 1 to {} characters",
-                                                        settings_.text_limit_chars)};
-  if (const auto fault = text_fault(text, lines::many))
-    co_return error{errc::invalid_argument, fmt::format("a notification {}", *fault)};
+  const auto limit = static_cast<std::size_t>(settings_.text_limit_chars);
+  if (const auto fault = text_fault(text, lines::many, 1, limit))
+    co_return error{errc::invalid_argument, "a notification " + *fault};
   const auto key = unread_key(keys_, player_id);
   const auto known = notified_key(keys_, once);
   const auto ts = to_rfc3339(clock_.now());

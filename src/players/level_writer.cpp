@@ -25,7 +25,7 @@ awaitable<void> level_writer::run() {
     try {
       if (redis_.connected()) written = co_await write_some();
     } catch (const failure& e) {
-      log::warn("levels_not_written", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "levels_not_written", {{"error", e.what()}});
     }
     if (written == batch_players) continue;
     pause.expires_after(period);
@@ -57,7 +57,7 @@ awaitable<std::size_t> level_writer::write_some() {
              ":below",
           soci::use(level), soci::use(at), soci::use(id), soci::use(level);
   };
-  co_await db_.transaction(std::move(update), retry::safe);
+  co_await db_.transaction(std::move(update), db::retry::safe);
   const std::string_view keys[] = {key};
   const auto views = redis::views(args);
   redis::checked(co_await redis_.eval(levels_written_script, keys, views));

@@ -23,7 +23,7 @@ class level_writer {
   static constexpr std::chrono::milliseconds period{500};
   static constexpr int batch_players = 500;
 
-  level_writer(asio::io_context& io, database& db, redis::client& redis,
+  level_writer(asio::io_context& io, db::database& db, redis::client& redis,
                const redis::key_space& keys, const clock& time)
       : io_(io), db_(db), redis_(redis), keys_(keys), clock_(time) {}
 
@@ -34,7 +34,7 @@ class level_writer {
 
  private:
   asio::io_context& io_;
-  database& db_;
+  db::database& db_;
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;

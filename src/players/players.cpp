@@ -8,8 +8,6 @@
 #include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,7 +45,7 @@ std::optional<profile> select_profile(soci::session& sql, const std::string& pla
   return p;
 }
 
-cache_fields to_cached(const profile& p) {
+cache::fields to_cached(const profile& p) {
   return {{"name", p.name},
           {"email", p.email},
           {"level", std::to_string(p.level)},
@@ -56,7 +54,7 @@ cache_fields to_cached(const profile& p) {
 }
 
 // Nothing when the hash is not what to_cached() makes: somebody else wrote it.
-std::optional<profile> from_cached(const std::string& player_id, const cache_answer& cached) {
+std::optional<profile> from_cached(const std::string& player_id, const cache::answer& cached) {
   const auto text = [&](const char* name) {
     return std::string(cached.field(name).value_or(std::string_view()));
   };
@@ -69,44 +67,38 @@ std::optional<profile> from_cached(const std::string& player_id, const cache_ans
 
 // A profile is dropped at each change, so it is never wrong for being old: fresh as long as it is
 // there.
-cache_policy profile_policy(sql_kind kind, std::chrono::milliseconds load_delay) {
-  cache_policy policy;
+cache::policy profile_policy(db::sql_kind kind) {
+  cache::policy policy;
   policy.ttl = profile_ttl;
-  policy.as = stored_as::hash;
+  policy.as = cache::stored_as::hash;
   policy.sliding = true;
-  policy.load_timeout = cached_read_limit(kind) + load_delay;
+  policy.load_timeout = db::cached_read_limit(kind);
   policy.wait_limit = policy.load_timeout;
-  cache_growing_field level{
+  cache::growing_field level{
       "level", [](std::string_view name) {
         return std::string("player:").append(redis::id_part(name.substr(name.find(':') + 1)));
       }};
-  policy.growing = std::make_shared<const cache_growing_field>(std::move(level));
+  policy.growing = std::make_shared<const cache::growing_field>(std::move(level));
   return policy;
 }
 
 }  // namespace
 
-service::service(database& db, const sql_reachability& sql, redis::client& redis,
-                 cache_store& caches, const redis::key_space& keys, const clock& time,
-                 std::chrono::milliseconds load_delay)
+service::service(db::database& db, const db::reachability& sql, redis::client& redis,
+                 cache::store& caches, const redis::key_space& keys, const clock& time)
     : db_(db),
       sql_(sql),
       redis_(redis),
-      profiles_(caches, "profiles", profile_policy(db.kind(), load_delay)),
+      profiles_(caches, "profiles", profile_policy(db.kind())),
       keys_(keys),
-      clock_(time),
-      load_delay_(load_delay) {}
+      clock_(time) {}
 
 awaitable<std::optional<profile>> service::load(std::string player_id) {
   auto select = [player_id](soci::session& sql) { return select_profile(sql, player_id); };
   co_return co_await db_.read(std::move(select));
 }
 
-awaitable<std::optional<cache_content>> service::load_for_cache(std::string player_id) {
-  if (load_delay_.count() > 0) {
-    asio::steady_timer pause(co_await asio::this_coro::executor, load_delay_);
-    co_await pause.async_wait(use_awaitable);
-  }
+awaitable<std::optional<cache::content>> service::load_for_cache(std::string player_id) {
   auto found = co_await load(std::move(player_id));
   if (!found) co_return std::nullopt;
   co_return to_cached(*found);
@@ -168,15 +160,15 @@ awaitable<result<profile>> service::create(profile p, std::string password_hash)
   co_return p;
 }
 
-awaitable<result<std::pair<profile, cache_source>>> service::get(std::string player_id) {
+awaitable<result<std::pair<profile, cache::source>>> service::get(std::string player_id) {
   const auto name = profile_name(player_id);
   const auto load = [this, player_id] { return load_for_cache(player_id); };
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto found = co_await profiles_.get_or_load(name, load);
     if (!found.value) co_return unknown_player;
     if (auto p = from_cached(player_id, found)) {
-      const bool is_sure = found.from != cache_source::hit || sql_.ok();
-      co_return std::pair{std::move(*p), is_sure ? found.from : cache_source::stale};
+      const bool is_sure = found.from != cache::source::hit || sql_.ok();
+      co_return std::pair{std::move(*p), is_sure ? found.from : cache::source::stale};
     }
     co_await profiles_.invalidate_cache(name);
   }
@@ -227,13 +219,15 @@ awaitable<result<void>> service::remove(std::string player_id) {
     const bool found = select_profile(sql, player_id).has_value();
     sql << "DELETE FROM players WHERE player_id = :id", soci::use(player_id);
     sql << "DELETE FROM player_devices WHERE player_id = :id", soci::use(player_id);
+    sql << "DELETE FROM player_notes WHERE player_id = :id", soci::use(player_id);
     return found;
   };
-  const bool found = co_await db_.transaction(std::move(erase), retry::safe);
+  const bool found = co_await db_.transaction(std::move(erase), db::retry::safe);
   // Also when it was not found: a removal that was cut short is completed by a repeat.
   if (removed_) co_await removed_(player_id);
   co_await profiles_.invalidate_cache(profile_name(player_id));
   co_await remove_live(player_id);
+  if (forgotten_) co_await forgotten_(player_id);
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }

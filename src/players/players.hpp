@@ -63,10 +63,8 @@ inline constexpr std::int64_t stat_at_birth = 100;
 
 class service {
  public:
-  // `load_delay` makes the loading of a profile from SQL slower, for demonstrations.
-  service(database& db, const sql_reachability& sql, redis::client& redis, cache_store& caches,
-          const redis::key_space& keys, const clock& time,
-          std::chrono::milliseconds load_delay = {});
+  service(db::database& db, const db::reachability& sql, redis::client& redis, cache::store& caches,
+          const redis::key_space& keys, const clock& time);
 
   // already_exists when the id is taken. `password_hash` is empty when the player has no password.
   awaitable<result<profile>> create(profile p, std::string password_hash = {});
@@ -76,7 +74,7 @@ class service {
   // The profile and where it came from (the X-Cache header): `stale` is from the cache while SQL
   // cannot be asked whether it still holds. Throws unavailable within a second when it is in no
   // cache and SQL does not answer.
-  awaitable<result<std::pair<profile, cache_source>>> get(std::string player_id);
+  awaitable<result<std::pair<profile, cache::source>>> get(std::string player_id);
   // `if_version` set: conflict unless the profile still has that version.
   awaitable<result<profile>> update(std::string player_id, profile_change change,
                                     std::optional<std::int64_t> if_version);
@@ -85,9 +83,14 @@ class service {
   void on_removed(std::function<awaitable<void>(std::string player_id)> handler) {
     removed_ = std::move(handler);
   }
+  // Called behind that, when no event can name the player any more.
+  void on_forgotten(std::function<awaitable<void>(std::string player_id)> handler) {
+    forgotten_ = std::move(handler);
+  }
   // Removes profile, devices and all that is the player's own in Redis: live state, inventory,
-  // achievements, notifications, its conversations (`dm:`). Records of the past (boards, attacks,
-  // what it said to others) and bans from channels stay.
+  // achievements, notifications, its conversations (`dm:`). Records of the past (attacks, what it
+  // said to others, closed seasons) and bans from channels stay. docs/api.md#deleting has the
+  // order.
   awaitable<result<void>> remove(std::string player_id);
 
   awaitable<result<live_state>> state(std::string player_id);
@@ -100,20 +103,20 @@ class service {
 
  private:
   awaitable<std::optional<profile>> load(std::string player_id);
-  awaitable<std::optional<cache_content>> load_for_cache(std::string player_id);
+  awaitable<std::optional<cache::content>> load_for_cache(std::string player_id);
   awaitable<void> create_live(const std::vector<profile>& players);
 
   awaitable<void> remove_live(const std::string& player_id);
 
   std::function<awaitable<void>(std::string)> removed_;
+  std::function<awaitable<void>(std::string)> forgotten_;
   std::int64_t actions_limit_ = 20;
-  database& db_;
-  const sql_reachability& sql_;
+  db::database& db_;
+  const db::reachability& sql_;
   redis::client& redis_;
-  cache profiles_;
+  cache::named_cache profiles_;
   const redis::key_space& keys_;
   const clock& clock_;
-  std::chrono::milliseconds load_delay_;
 };
 
 // Runs `ask`, and once more when the player was missing only because Redis had been emptied.

@@ -4,23 +4,26 @@
 
 namespace skirmish::players {
 
-feature::feature(asio::io_context& io, database& db, const sql_reachability& sql,
-                 redis::client& redis, cache_store& caches, const redis::key_space& keys,
-                 const clock& time, password_hash hash, action_parser parse, feature_settings s)
+feature::feature(asio::io_context& io, db::database& db, const db::reachability& sql,
+                 redis::client& redis, cache::store& caches, const redis::key_space& keys,
+                 const clock& time, password_hash hash, action_parser parse,
+                 std::int64_t actions_limit)
     : io_(io),
       redis_(redis),
       keys_(keys),
       hash_(std::move(hash)),
       parse_(parse),
-      players_(db, sql, redis, caches, keys, time, s.load_delay),
+      players_(db, sql, redis, caches, keys, time),
       search_(db, redis, keys, time),
+      notes_(db, time),
       level_writer_(io, db, redis, keys, time) {
-  players_.set_actions_limit(s.actions_limit);
+  players_.set_actions_limit(actions_limit);
 }
 
 void feature::add_to(http::router& routes) {
   add_routes(routes, players_, search_, hash_, parse_,
              [this](std::string id) { return removing(std::move(id)); });
+  notes_.add_to(routes);
 }
 
 void feature::start_on_first(task_group& group) {

@@ -4,6 +4,7 @@
 #include "core/task_group.hpp"
 #include "http/router.hpp"
 #include "players/level_writer.hpp"
+#include "players/notes.hpp"
 #include "players/players.hpp"
 #include "players/players_routes.hpp"
 #include "players/search.hpp"
@@ -13,16 +14,12 @@
 
 namespace skirmish::players {
 
-struct feature_settings {
-  std::int64_t actions_limit = 20;  // last actions that a state shows
-  std::chrono::milliseconds load_delay{};
-};
-
 class feature {
  public:
-  feature(asio::io_context& io, database& db, const sql_reachability& sql, redis::client& redis,
-          cache_store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
-          action_parser parse, feature_settings s);
+  // `actions_limit`: last actions that a state shows.
+  feature(asio::io_context& io, db::database& db, const db::reachability& sql, redis::client& redis,
+          cache::store& caches, const redis::key_space& keys, const clock& time, password_hash hash,
+          action_parser parse, std::int64_t actions_limit);
 
   void add_to(http::router& routes);
   // One thread is enough: both loops send commands in batches and wait for Redis and SQL. They may
@@ -47,6 +44,7 @@ class feature {
   player_hook removing_;
   service players_;
   searcher search_;
+  note_book notes_;
   level_writer level_writer_;
 };
 

@@ -126,12 +126,12 @@ awaitable<response> read_actions(service& players, action_parser parse, exchange
       json::object{{"items", std::move(state["last_actions"])}, {"next_cursor", nullptr}});
 }
 
-constexpr std::size_t query_max_bytes = 254;
+constexpr std::size_t query_max_chars = 254;
 
 result<player_search> search_of(const exchange& x) {
   player_search out;
   out.query = x.query("query");
-  if (out.query.size() > query_max_bytes || text_fault(out.query, lines::one))
+  if (text_fault(out.query, lines::one, 0, query_max_chars))
     return error{errc::invalid_argument, "query must be the beginning of an id, name or e-mail"};
   if (x.has_query("online")) out.is_online = x.query("online") == "true";
   out.limit = x.query_integer("limit");

@@ -56,7 +56,7 @@ class searcher {
   static constexpr std::int64_t rows_max = 5'000;
   static constexpr std::int64_t online_max = 10'000;
 
-  searcher(database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
+  searcher(db::database& db, redis::client& redis, const redis::key_space& keys, const clock& time)
       : db_(db), redis_(redis), keys_(keys), clock_(time) {}
 
   awaitable<search_page> find(player_search s);
@@ -69,7 +69,7 @@ class searcher {
                                    std::int64_t count);
   awaitable<void> mark_online(std::vector<row>& rows);
 
-  database& db_;
+  db::database& db_;
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;

@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <unordered_set>
 
 namespace skirmish::positions {
@@ -46,6 +47,7 @@ double age_of(std::string_view ts, timestamp now) {
 
 struct map_reader::sample {
   std::vector<std::string> players;  // whose cell is in the box
+  std::vector<place> places;         // of each of them: the middle of its cell
   std::int64_t looked_at = 0;
   std::int64_t in_cover = 0;
 };
@@ -71,8 +73,9 @@ awaitable<map_reader::sample> map_reader::take_sample(box part, std::int64_t mos
     for (std::size_t i = 2; i + 1 < found.size(); i += 2) {
       ++out.looked_at;
       const auto at = middle_of(static_cast<std::uint64_t>(number(found[i + 1])));
-      if (part.holds(at) && known.insert(found[i].as_string()).second)
-        out.players.push_back(found[i].as_string());
+      if (!part.holds(at) || !known.insert(found[i].as_string()).second) continue;
+      out.players.push_back(found[i].as_string());
+      out.places.push_back(at);
     }
     next += blocks_per_page;
   } while (next < blocks);
@@ -110,6 +113,35 @@ awaitable<map_view> map_reader::look_at(box part, std::int64_t limit) {
     out.total = std::llround(in_box * alive * (is_sampled ? weight : 1.0));
   }
   co_return out;
+}
+
+density density_of(const std::vector<place>& places, double cell_deg, double weight) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> squares;
+  do {
+    squares.clear();
+    for (const auto& at : places)
+      ++squares[{std::llround(std::floor(at.lat / cell_deg)),
+                 std::llround(std::floor(at.lon / cell_deg))}];
+    cell_deg *= 2;
+  } while (squares.size() > density_cells_max);
+  density out;
+  out.cell_deg = cell_deg / 2;
+  out.total = std::llround(static_cast<double>(places.size()) * weight);
+  const auto middle = [&out](std::int64_t number, double most) {
+    return std::clamp((static_cast<double>(number) + 0.5) * out.cell_deg, -most, most);
+  };
+  for (const auto& [square, players] : squares)
+    out.cells.push_back({{middle(square.first, 90), middle(square.second, 180)},
+                         std::llround(static_cast<double>(players) * weight)});
+  return out;
+}
+
+awaitable<density> map_reader::count(double cell_deg) {
+  const box everywhere;
+  const auto found = co_await take_sample(everywhere, sample_max);
+  const auto looked_at = static_cast<double>(std::max<std::int64_t>(1, found.looked_at));
+  const auto in_cover = static_cast<double>(found.in_cover);
+  co_return density_of(found.places, cell_deg, std::max(1.0, in_cover / looked_at));
 }
 
 std::optional<box> checked_box(double west, double south, double east, double north) {

@@ -29,6 +29,21 @@ struct map_view {
   bool is_partial = false;  // there are more: the points are an even sample of them
 };
 
+// How many players are where, in squares of a grid: without who they are.
+struct density {
+  struct cell {
+    place middle;
+    std::int64_t players = 0;  // an estimate when very many are there
+  };
+  double cell_deg = 0;      // side of a square, degrees
+  std::vector<cell> cells;  // from the south-west on; at most density_cells_max
+  std::int64_t total = 0;
+};
+inline constexpr std::size_t density_cells_max = 4'000;
+
+// Each place stands for `weight` players. The squares are doubled until they are few enough.
+density density_of(const std::vector<place>& places, double cell_deg, double weight = 1);
+
 class map_reader {
  public:
   map_reader(redis::client& redis, const redis::key_space& keys, const clock& time)
@@ -37,6 +52,10 @@ class map_reader {
   // Reads at most 20,000 entries of the index and `limit` positions, whatever is there. Expired
   // positions are left out. `limit` is at most map_limit_max.
   awaitable<map_view> look_at(box part, std::int64_t limit);
+
+  // Of the whole map, from at most 20,000 entries of the index. A position counts until it is
+  // pruned, up to two minutes after it expired.
+  awaitable<density> count(double cell_deg);
 
  private:
   struct sample;

@@ -1,11 +1,13 @@
 #include "positions/map_channel.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <map>
 #include <tuple>
@@ -38,6 +40,11 @@ std::optional<std::int64_t> limit_of(const json::object& body) {
   return v->get_int64();
 }
 
+// `n` to the nearest part of one that `scale` names.
+void append_rounded(std::string& out, double n, double scale) {
+  append_json_number(out, std::round(n * scale) / scale);
+}
+
 // Columns: a quarter of the size of as many objects. Ids hold nothing that JSON escapes.
 std::string packed(const map_view& view) {
   std::string ids;
@@ -47,9 +54,9 @@ std::string packed(const map_view& view) {
   for (const auto& p : view.points) {
     const auto* comma = ids.empty() ? "" : ",";
     fmt::format_to(std::back_inserter(ids), R"({}"{}")", comma, p.player_id);
-    fmt::format_to(std::back_inserter(lat), "{}{:.5f}", comma, p.at.lat);
-    fmt::format_to(std::back_inserter(lon), "{}{:.5f}", comma, p.at.lon);
-    fmt::format_to(std::back_inserter(age), "{}{:.1f}", comma, p.age_s);
+    append_rounded(lat.append(comma), p.at.lat, 1e5);
+    append_rounded(lon.append(comma), p.at.lon, 1e5);
+    append_rounded(age.append(comma), p.age_s, 10);
   }
   return fmt::format(
       R"({{"event":{{"channel":"positions","data":{{"player_ids":[{}],"lat":[{}],"lon":[{}],"age_s":[{}],"total":{},"is_partial":{}}}}}}})",

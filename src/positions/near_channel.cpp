@@ -1,10 +1,10 @@
 #include "positions/near_channel.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "positions/near_json.hpp"
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/json/serialize.hpp>
 
 #include <map>
 #include <tuple>
@@ -119,7 +119,7 @@ awaitable<std::shared_ptr<const std::string>> near_channel::view(std::string cha
     data["players"] = to_json(found);
   }
   const json::object push{{"event", json::object{{"channel", channel}, {"data", std::move(data)}}}};
-  co_return std::make_shared<const std::string>(json::serialize(push));
+  co_return std::make_shared<const std::string>(json_text_of(push));
 }
 
 }  // namespace skirmish::positions

@@ -29,7 +29,7 @@ constexpr std::int64_t page_players = 2'000;  // a script: about a millisecond
 constexpr auto prune_interval = 1s;
 constexpr std::int64_t prune_share = 60;  // of the index, each second
 constexpr std::int64_t prune_min = 1'000;
-constexpr std::int64_t prune_step = 100;  // players a script
+constexpr std::int64_t prune_step = 100;  // players per script
 // Of a cell's middle, and of what rounding takes from a stored position.
 constexpr double cell_error_m = 1.0;
 

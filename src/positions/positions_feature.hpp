@@ -8,21 +8,25 @@
 #include "positions/near_channel.hpp"
 #include "positions/positions.hpp"
 #include "positions/positions_routes.hpp"
+#include "positions/public_map.hpp"
 
 namespace skirmish::positions {
 
 class feature {
  public:
+  // `public_cell_km`: the squares of the map for visitors; 0: they see none.
   feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-          const clock& time)
+          const clock& time, double public_cell_km)
       : io_(io),
         positions_(redis, keys),
         map_(redis, keys, time),
+        public_map_(io, map_, public_cell_km),
         near_(io, positions_),
         map_channel_(io, map_) {}
 
   void add_to(http::router& routes, realtime::gateway& gateway) {
     add_routes(routes, positions_, map_);
+    public_map_.add_to(routes);
     gateway.on_channel("near:", near_.kind());
     gateway.on_channel("positions", map_channel_.kind());
   }
@@ -40,6 +44,7 @@ class feature {
   asio::io_context& io_;
   service positions_;
   map_reader map_;
+  public_map public_map_;
   near_channel near_;
   map_channel map_channel_;
 };

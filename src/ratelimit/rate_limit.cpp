@@ -1,14 +1,13 @@
 #include "skirmish/rate_limit.hpp"
 
 #include "core/error.hpp"
+#include "core/event.hpp"
 #include "core/ids.hpp"
 #include "metrics/registry.hpp"
 #include "ratelimit/gcra.hpp"
 #include "ratelimit/ratelimit_keys.hpp"
 #include "redis/client.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
 
@@ -95,7 +94,7 @@ struct question {
   std::int64_t more_us;  // of a lease
   bool is_done = false;
   std::optional<std::int64_t> room_us;  // before; nullopt: Redis is away
-  asio::steady_timer answered;          // cancelled when it is, or when it is its turn to ask
+  event answered;                       // set when it is, or when it is its turn to ask
 };
 
 struct counters {
@@ -157,10 +156,10 @@ class rate_limiter::state::batch {
     --of_.batches_under_way;
     for (const auto& q : questions_) {
       q->is_done = true;
-      q->answered.cancel();
+      q->answered.set();
     }
     // The next one that waits asks for all the others.
-    if (!of_.waiting.empty()) of_.waiting.front()->answered.cancel();
+    if (!of_.waiting.empty()) of_.waiting.front()->answered.set();
   }
   batch(const batch&) = delete;
   batch& operator=(const batch&) = delete;
@@ -353,10 +352,8 @@ awaitable<rate_decision> rate_limiter::take(rate_policy policy, std::string subj
       co_await state_->ask();
       continue;
     }
-    q->answered.expires_at(until);
-    error_code ignored;
-    co_await q->answered.async_wait(asio::redirect_error(use_awaitable, ignored));
-    if (q->is_done || steady::now() < until) continue;
+    const bool has_changed = co_await q->answered.wait_until(until);
+    if (q->is_done || has_changed) continue;
     std::erase(state_->waiting, q);
     break;
   }

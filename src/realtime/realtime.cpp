@@ -2,12 +2,12 @@
 
 #include "core/damaged_data.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <map>
@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto confirm_patience = 2s;
-// Together with revocation_watch::period well below a second.
+// Together with apikeys::revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
 constexpr int pauses_between_logins = 2;
 // How many of those until it is told which keys are in use.
@@ -79,7 +79,7 @@ connection::connection(asio::io_context& io, http::websocket& socket, http::prin
       caller_(http::caller_of(who_, remote_address)),
       room_(io, asio::steady_timer::time_point::max()) {}
 
-void connection::push(const json::object& message) { push_text(json::serialize(message)); }
+void connection::push(const json::object& message) { push_text(json_text_of(message)); }
 
 void connection::push_text(std::string_view text) {
   if (socket_) socket_->send(text);
@@ -157,7 +157,8 @@ void connection::closed() {
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-                 const revoked_keys& revoked, const clock& time, metrics::registry& metrics)
+                 const apikeys::revoked_keys& revoked, const clock& time,
+                 metrics::registry& metrics)
     : io_(io),
       subscriber_(subscriber),
       prefix_(std::move(prefix)),

@@ -155,7 +155,7 @@ class gateway {
 
   // `prefix` stands before each channel's name in Redis: the world's tag.
   gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
-          const revoked_keys& revoked, const clock& time, metrics::registry& metrics);
+          const apikeys::revoked_keys& revoked, const clock& time, metrics::registry& metrics);
 
   // `group`: the scope that a key needs for it.
   void on_message(std::string type, http::access who, http::scope group, message_handler handle);
@@ -251,7 +251,7 @@ class gateway {
   asio::io_context& io_;
   redis::subscriber& subscriber_;
   std::string prefix_;
-  const revoked_keys& revoked_;
+  const apikeys::revoked_keys& revoked_;
   const clock& clock_;
   http::caller_check still_admitted_;
   use_handler used_ = [](const http::principal&, bool) {};

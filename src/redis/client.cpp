@@ -1,7 +1,9 @@
 #include "redis/client.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
+#include "redis/backoff.hpp"
 #include "redis/link.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -14,29 +16,45 @@
 
 #include <algorithm>
 #include <atomic>
-#include <random>
+#include <deque>
 #include <utility>
 
 namespace skirmish::redis {
 namespace {
 
+using boost::redis::any_adapter;
 using namespace std::chrono_literals;
 using namespace asio::experimental::awaitable_operators;
 
-constexpr auto backoff_first = 50ms;
-constexpr auto backoff_limit = 1'000ms;
 constexpr auto loading_poll_interval = 100ms;
-// While the server stays away, one log line in so many attempts.
-constexpr unsigned attempts_per_log_line = 30;
+constexpr auto role_interval = 2s;
+// Connections that are remembered, to be killed after a lost reply.
+constexpr std::size_t connections_kept = 64;
 
-// Doubles with each failed attempt, and is spread so that many clients do not come back at the same
-// instant.
-std::chrono::milliseconds backoff(unsigned failed_attempts) {
-  const auto doubled = backoff_first * (1U << std::min(failed_attempts, 5U));
-  const auto longest = std::min<std::chrono::milliseconds>(doubled, backoff_limit);
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return std::chrono::milliseconds(
-      std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count())(random));
+const std::string not_master = "the server is a replica";
+
+// `name` of a line `name=value` or `name:value`; empty when it is not there.
+std::string word_after(const std::string& text, std::string_view name) {
+  const auto at = text.find(name);
+  if (at == std::string::npos) return {};
+  const auto begin = at + name.size();
+  return text.substr(begin, text.find_first_of(" \r\n", begin) - begin);
+}
+
+bool says_replica(const value& hello) {
+  const auto* role = hello.find("role");
+  return role != nullptr && (role->as_string() == "replica" || role->as_string() == "slave");
+}
+
+// What a replica answers to a write, also to one inside EXEC.
+bool says_read_only(const std::vector<value>& replies) {
+  const auto is_refusal = [](const value& v) {
+    return v.is_error() && v.as_string().starts_with("READONLY");
+  };
+  return std::ranges::any_of(replies, [&](const value& reply) {
+    return is_refusal(reply) || (reply.is_aggregate() && reply.size() > 0 && reply.size() < 100 &&
+                                 std::ranges::any_of(reply.elements(), is_refusal));
+  });
 }
 
 awaitable<bool> is_cancelled() {
@@ -73,10 +91,8 @@ struct client::core {
       : io(loop),
         config(std::move(configuration)),
         name(std::move(own_name)),
-        pause(loop),
-        changed(loop) {
-    changed.expires_at(asio::steady_timer::time_point::max());
-  }
+        stopped(loop),
+        changed(loop) {}
 
   // Each of these may outlive the client.
   static awaitable<void> run(std::shared_ptr<core> self);
@@ -90,6 +106,7 @@ struct client::core {
                                    exec_options options);
   static awaitable<value> eval(std::shared_ptr<core> self, const script& code, string_views keys,
                                string_views args, exec_options options);
+  static awaitable<void> kill_connection(std::shared_ptr<core> self, std::uint64_t lost);
 
   void stop();
   void abandon();
@@ -99,12 +116,23 @@ struct client::core {
   std::string name;
   events handlers;
   client_stats stats;
-  std::shared_ptr<link> at;    // the current attempt; null before the first
-  asio::steady_timer pause;    // between attempts
-  asio::steady_timer changed;  // cancelled whenever `connected` changes
+  std::shared_ptr<link> at;  // the current attempt; null before the first
+  event stopped;             // ends the pause between attempts
+  event changed;             // set whenever `connected` changes
+  // How the server knows a connection.
+  struct known_connection {
+    std::uint64_t number = 0;  // ours
+    std::string id;            // CLIENT ID; empty when the server hides it
+    std::string address;       // of our end, as the server sees it
+    std::string process;       // run_id of the server
+  };
   std::atomic<bool> connected{false};
-  std::atomic<std::int64_t> client_id{0};
+  std::atomic<std::uint64_t> connection{0};
+  std::uint64_t connections_made = 0;
+  std::deque<known_connection> known;  // the newest last
+  std::string server_process;
   std::string last_problem;
+  std::string left_because;  // the current connection was ended by us
   unsigned failed_attempts = 0;
   bool stopping = false;
   bool abandoned = false;  // the client is gone, and maybe its owner
@@ -113,7 +141,11 @@ struct client::core {
   awaitable<void> attempt();
   awaitable<void> attend(std::shared_ptr<link> current);
   awaitable<void> greet(std::shared_ptr<link> current);
+  void take_over(const std::vector<value>& greeting);
+  void report_connected();
   awaitable<void> relay_pushes(std::shared_ptr<link> current);
+  awaitable<void> watch_role(std::shared_ptr<link> current);
+  void leave(std::uint64_t number, const std::string& why);
   void call(const std::function<void()>& handler);
   void report_loss(std::string problem);
   [[noreturn]] void fail(errc code, std::string_view what);
@@ -129,7 +161,11 @@ void client::set_events(events handlers) { core_->handlers = std::move(handlers)
 awaitable<void> client::run() { return core::run(core_); }
 void client::stop() { core_->stop(); }
 bool client::connected() const noexcept { return core_->connected; }
-std::int64_t client::client_id() const noexcept { return core_->client_id; }
+std::uint64_t client::connection() const noexcept { return core_->connection; }
+const std::string& client::server_process() const noexcept { return core_->server_process; }
+awaitable<void> client::kill_connection(std::uint64_t lost) {
+  return core::kill_connection(core_, lost);
+}
 asio::io_context& client::context() const noexcept { return core_->io; }
 const client_stats& client::stats() const noexcept { return core_->stats; }
 const connection_config& client::config() const noexcept { return core_->config; }
@@ -137,11 +173,6 @@ const std::string& client::name() const noexcept { return core_->name; }
 
 awaitable<void> client::wait_connected(std::chrono::steady_clock::duration deadline) {
   return core::wait_connected(core_, deadline);
-}
-
-awaitable<void> client::exec_adapted(const request& commands, any_adapter adapter,
-                                     exec_options options) {
-  return core::exec_adapted(core_, commands, std::move(adapter), options);
 }
 
 awaitable<std::vector<value>> client::exec(request commands, exec_options options) {
@@ -159,7 +190,7 @@ awaitable<value> client::eval(const script& code, string_views keys, string_view
 
 void client::core::stop() {
   stopping = true;
-  pause.cancel();
+  stopped.set();
   if (at) at->connection.cancel();
 }
 
@@ -170,7 +201,7 @@ void client::core::abandon() {
   stopping = true;
   if (io.stopped()) return;
   stop();
-  changed.cancel();
+  changed.set();
 }
 
 awaitable<void> client::core::run(std::shared_ptr<core> self) {
@@ -179,10 +210,9 @@ awaitable<void> client::core::run(std::shared_ptr<core> self) {
     co_await self->attempt();
     if (self->stopping) break;
     if (co_await is_cancelled()) break;
-    self->pause.expires_after(backoff(self->failed_attempts));
+    const auto pause = backoff(self->failed_attempts);
     ++self->failed_attempts;
-    error_code ignored;
-    co_await self->pause.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await self->stopped.wait_for(pause);
     if (co_await is_cancelled()) break;
   }
 }
@@ -200,11 +230,11 @@ awaitable<void> client::core::attempt() {
   at = current;
   co_await (current->run() || attend(current));
   const bool was_ready = connected.exchange(false);
-  client_id = 0;
+  connection = 0;
   // Whoever waits for a reply learns now that none will come.
   current->connection.cancel();
-  changed.cancel();
-  report_loss(current->problem());
+  changed.set();
+  report_loss(left_because.empty() ? current->problem() : std::exchange(left_because, {}));
   if (was_ready) call(handlers.on_lost);
 }
 
@@ -221,32 +251,39 @@ void client::core::call(const std::function<void()>& handler) {
 
 void client::core::report_loss(std::string problem) {
   last_problem = std::move(problem);
-  const bool is_news = failed_attempts % attempts_per_log_line == 0;
-  if (stopping || !is_news) return;
-  log::warn("redis_unavailable",
-            {{"client", name}, {"server", to_string_masked(config)}, {"error", last_problem}});
+  if (stopping) return;
+  // All clients of a process lose a server at once.
+  const auto server = to_string_masked(config);
+  log::repeated(log::level::warn, server + last_problem, "redis_unavailable",
+                {{"client", name}, {"server", server}, {"error", last_problem}});
 }
 
 awaitable<void> client::core::attend(std::shared_ptr<link> current) {
   co_await greet(current);
   if (!connected) co_return;
-  co_await relay_pushes(current);
+  co_await (relay_pushes(current) || watch_role(current));
 }
 
-// Learns the connection's number and waits until the server has loaded its data.
+// Learns who serves the connection, and waits until the server has loaded its data. A replica is
+// left again: where a name or Sentinel leads may be another server by then.
 awaitable<void> client::core::greet(std::shared_ptr<link> current) {
   request hello;
-  hello.push("CLIENT", "ID");
+  hello.push("HELLO");
+  hello.push("CLIENT", "INFO");
+  hello.push("INFO", "server");
   hello.push("PING");
-  std::int64_t number = 0;
+  std::vector<value> replies;
   while (true) {
-    std::vector<value> replies;
+    replies.clear();
     any_adapter adapter(replies);
     const auto [problem, bytes] = co_await current->connection.async_exec(
         hello, std::move(adapter), asio::as_tuple(use_awaitable));
     if (problem) co_return;
-    number = replies.at(0).as_integer().value_or(0);
-    const auto& answer = replies.at(1).as_string();
+    if (says_replica(replies.at(0))) {
+      left_because = not_master;
+      co_return;
+    }
+    const auto& answer = replies.at(3).as_string();
     if (answer == "PONG") break;
     last_problem = answer;  // LOADING, for example
     asio::steady_timer timer(io, loading_poll_interval);
@@ -254,13 +291,75 @@ awaitable<void> client::core::greet(std::shared_ptr<link> current) {
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
   current->set_no_delay();
-  client_id = number;
+  take_over(replies);
+  report_connected();
+  changed.set();
+  call(handlers.on_connected);
+}
+
+// A function of its own: g++ 12 miscompiles the list of fields in a coroutine.
+void client::core::report_connected() {
+  const auto server = to_string_masked(config);
+  if (connections_made == 1)
+    log::info("redis_connected", {{"client", name}, {"server", server}});
+  else
+    log::repeated(log::level::info, server, "redis_connected",
+                  {{"client", name}, {"server", server}, {"again", true}});
+}
+
+void client::core::take_over(const std::vector<value>& greeting) {
+  const auto& mine = greeting.at(1).as_string();  // id=7 addr=127.0.0.1:40000 laddr=…
+  known_connection at{++connections_made, word_after(mine, "id="), word_after(mine, " addr="),
+                      word_after(greeting.at(2).as_string(), "run_id:")};
+  server_process = at.process;
+  known.push_back(std::move(at));
+  if (known.size() > connections_kept) known.pop_front();
+  connection = connections_made;
   connected = true;
   failed_attempts = 0;
   stats.connections += 1;
-  log::info("redis_connected", {{"client", name}, {"server", to_string_masked(config)}});
-  changed.cancel();
-  call(handlers.on_connected);
+}
+
+// A master that was made a replica tells nobody, and a subscriber would never notice.
+awaitable<void> client::core::watch_role(std::shared_ptr<link> current) {
+  request ask;
+  ask.push("HELLO");
+  asio::steady_timer timer(io);
+  while (true) {
+    timer.expires_after(role_interval);
+    error_code ended;
+    co_await timer.async_wait(asio::redirect_error(use_awaitable, ended));
+    if (ended) co_return;
+    std::vector<value> replies;
+    any_adapter adapter(replies);
+    const auto [problem, bytes] = co_await current->connection.async_exec(
+        ask, std::move(adapter), asio::as_tuple(use_awaitable));
+    if (problem) co_return;
+    if (says_replica(replies.at(0))) {
+      left_because = not_master;
+      co_return;
+    }
+  }
+}
+
+// Ends the connection, so that another server can be found.
+void client::core::leave(std::uint64_t number, const std::string& why) {
+  if (connection != number || !at) return;
+  left_because = why;
+  at->connection.cancel();
+}
+
+awaitable<void> client::core::kill_connection(std::shared_ptr<core> self, std::uint64_t lost) {
+  if (lost == 0 || lost == self->connection) co_return;
+  const auto is_it = [lost](const known_connection& c) { return c.number == lost; };
+  const auto found = std::ranges::find_if(self->known, is_it);
+  // Another process has never seen that connection, and may have given its number to a stranger.
+  if (found == self->known.end() || found->id.empty() || found->process != self->server_process)
+    co_return;
+  request kill;
+  kill.push("CLIENT", "KILL", "ID", found->id, "ADDR", found->address);
+  const exec_options options;
+  co_await exec(self, std::move(kill), options);
 }
 
 // Boost.Redis stops reading when pushes are not taken away, so they always are.
@@ -280,9 +379,7 @@ awaitable<void> client::core::wait_connected(std::shared_ptr<core> self,
   while (!self->connected) {
     if (self->stopping || std::chrono::steady_clock::now() >= limit)
       self->fail(errc::unavailable, self->why_not_connected());
-    error_code ignored;
-    co_await self->changed.async_wait(
-        asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
+    co_await self->changed.wait_until(limit);
   }
 }
 
@@ -297,6 +394,7 @@ std::string_view client::core::why_not_connected() const {
 
 awaitable<void> client::core::exec_adapted(std::shared_ptr<core> self, const request& commands,
                                            any_adapter adapter, exec_options options) {
+  if (options.sent_on) *options.sent_on = 0;
   if (commands.get_commands() == 0) co_return;
   if (!self->connected) self->fail(errc::unavailable, self->why_not_connected());
   const auto bytes = commands.payload().size();
@@ -307,6 +405,7 @@ awaitable<void> client::core::exec_adapted(std::shared_ptr<core> self, const req
     self->fail(errc::unavailable, "too many requests are outstanding");
 
   const auto at = self->at;
+  if (options.sent_on) *options.sent_on = self->connection;
   const admission counted(self->stats, commands);
   const auto timeout = options.timeout.value_or(self->config.command_timeout);
   const auto limit = std::chrono::steady_clock::now() + timeout;
@@ -326,7 +425,10 @@ awaitable<std::vector<value>> client::core::exec(std::shared_ptr<core> self, req
   std::vector<value> replies;
   replies.reserve(commands.get_expected_responses());
   any_adapter adapter(replies);
+  std::uint64_t sent_on = 0;
+  if (!options.sent_on) options.sent_on = &sent_on;
   co_await exec_adapted(self, commands, std::move(adapter), options);
+  if (says_read_only(replies)) self->leave(*options.sent_on, not_master);
   co_return replies;
 }
 

@@ -10,6 +10,9 @@
 // - too_large: the request was not executed. It alone exceeds what may be outstanding.
 // - deadline_exceeded: no reply came, in time or at all. Whether it was executed is unknown.
 // Nothing is sent a second time by the client. An error reply is not a failure: see value.hpp.
+//
+// Only a master is served from: a replica counts as "not connected", and a connection whose server
+// becomes a replica is left (at once when a reply says so, else within two seconds).
 #pragma once
 
 #include "core/asio.hpp"
@@ -19,7 +22,6 @@
 #include "redis/value.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/redis/adapter/any_adapter.hpp>
 #include <boost/redis/request.hpp>
 
 #include <chrono>
@@ -31,11 +33,12 @@
 
 namespace skirmish::redis {
 
-using boost::redis::any_adapter;
-
 struct exec_options {
   // Nothing: the configuration's command_timeout.
   std::optional<std::chrono::milliseconds> timeout = std::nullopt;
+  // Receives the number of the connection that the request was sent on (client::connection()), 0
+  // when it was not sent. Must live until the call is done.
+  std::uint64_t* sent_on = nullptr;
 };
 
 class client {
@@ -87,22 +90,18 @@ class client {
   awaitable<value> eval(const script& code, string_views keys, string_views args,
                         exec_options options = {});
 
-  // For hot paths: decodes the replies straight into `response`, a response type of Boost.Redis or
-  // anything with a boost_redis_adapt(). Never `boost::redis::ignore`, and no type that cannot hold
-  // what the server may answer: an adapter that reports an error closes the connection. Both
-  // references must live until this is done.
-  template <class Response>
-  awaitable<void> exec_into(const request& commands, Response& response,
-                            exec_options options = {}) {
-    return exec_adapted(commands, any_adapter(response), options);
-  }
-  awaitable<void> exec_adapted(const request& commands, any_adapter adapter,
-                               exec_options options = {});
-
-  // The server's number for the current connection (CLIENT ID); 0 when not connected or when the
-  // server hides it. After a lost reply, CLIENT KILL ID of the old number makes sure that nothing
-  // sent on it is still to be executed. This one may be asked on any thread.
-  [[nodiscard]] std::int64_t client_id() const noexcept;
+  // The number of the current connection, counted by this client from 1, so that no two
+  // connections have the same, whatever servers they reach (CLIENT ID starts again with each
+  // server process); 0 when not connected. May be asked on any thread.
+  [[nodiscard]] std::uint64_t connection() const noexcept;
+  // After a lost reply: makes sure that nothing that was sent on the connection `lost` is still to
+  // be executed by the server that this client is connected to now. Does nothing when that is the
+  // current connection, 0, or one to a server process that is not the current one. Throws as
+  // command().
+  awaitable<void> kill_connection(std::uint64_t lost);
+  // The process (run_id of INFO) that serves the current connection, or served the last one; empty
+  // when the server hides it. Ask on the client's thread.
+  [[nodiscard]] const std::string& server_process() const noexcept;
   [[nodiscard]] asio::io_context& context() const noexcept;
   [[nodiscard]] const client_stats& stats() const noexcept;
   [[nodiscard]] const connection_config& config() const noexcept;

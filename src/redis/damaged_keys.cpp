@@ -6,7 +6,7 @@ namespace skirmish::redis {
 namespace {
 
 constexpr std::chrono::minutes quiet{1};
-constexpr std::size_t limit = 1'000;  // keys a minute
+constexpr std::size_t limit = 1'000;  // keys per minute
 
 }  // namespace
 

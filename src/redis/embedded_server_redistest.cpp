@@ -212,11 +212,14 @@ TEST_F(redis_embedded, a_leftover_that_does_not_end_is_killed) {
 TEST_F(redis_embedded, a_stubborn_server_is_killed_at_the_deadline) {
   auto how = options();
   how.stop_timeout = 200ms;
-  const auto freeze = [](embedded_server& server, client&) -> awaitable<void> {
-    kill(server.pid(), SIGSTOP);
+  pid_t pid = 0;
+  const auto freeze = [&pid](embedded_server& server, client&) -> awaitable<void> {
+    pid = server.pid();
+    kill(pid, SIGSTOP);
     co_return;
   };
   with_server(how, freeze);
+  EXPECT_FALSE(is_alive(pid));
 }
 
 TEST_F(redis_embedded, a_path_too_long_for_a_socket) {

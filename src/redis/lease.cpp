@@ -4,6 +4,10 @@
 #include "core/log.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <exception>
 
 namespace skirmish::redis {
 namespace {
@@ -20,6 +24,16 @@ const script release_script{
 #include "redis/release.lua.inc"
 };
 
+// Asked at the end of a server, which does not wait for long.
+constexpr std::chrono::milliseconds farewell_limit = 1s;
+
+// While Redis is away, every leader of the process fails.
+void report(const std::string& work, const failure& problem) {
+  const auto key = problem.code() == errc::unavailable ? std::string() : work;
+  log::repeated(log::level::warn, key, "leader_failed",
+                {{"work", work}, {"error", problem.what()}});
+}
+
 }  // namespace
 
 lease::lease(client& redis, std::string key, std::chrono::milliseconds ttl, exec_options options)
@@ -32,19 +46,48 @@ lease::lease(client& redis, std::string key, std::chrono::milliseconds ttl, exec
 awaitable<bool> lease::hold() {
   const std::string_view keys[] = {key_};
   const std::string_view args[] = {token_, ttl_ms_};
+  may_be_held_ = true;
   const auto reply = checked(co_await redis_.eval(lease_script, keys, args, options_));
-  co_return reply.as_bool();
+  may_be_held_ = reply.as_bool();
+  co_return may_be_held_;
 }
 
 awaitable<void> lease::release() {
   const std::string_view keys[] = {key_};
   const std::string_view args[] = {token_};
   checked(co_await redis_.eval(release_script, keys, args, options_));
+  may_be_held_ = false;
 }
 
-awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
-                        std::chrono::milliseconds interval, std::string name,
-                        std::function<awaitable<bool>()> work) {
+awaitable<void> lease::give_back() {
+  if (!may_be_held_) co_return;
+  options_.timeout = std::min(options_.timeout.value_or(farewell_limit), farewell_limit);
+  try {
+    co_await release();
+  } catch (const std::exception&) {
+    // A cancelled caller gets an error of Asio's for a lost connection.
+  }
+}
+
+awaitable<void> give_back_after(lease& mine, std::function<awaitable<void>()> work) {
+  std::exception_ptr problem;
+  try {
+    co_await work();
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  // After a cancellation too, there is one more thing to wait for.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await mine.give_back();
+  co_await asio::this_coro::throw_if_cancelled(true);
+  if (problem) std::rethrow_exception(problem);
+}
+
+namespace {
+
+awaitable<void> lead(asio::io_context& io, client& redis, lease& mine,
+                     std::chrono::milliseconds interval, std::string name,
+                     std::function<awaitable<bool>()> work) {
   asio::steady_timer pause(io);
   while (true) {
     try {
@@ -57,11 +100,20 @@ awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
         if (again) again = co_await mine.hold();
       }
     } catch (const failure& e) {
-      log::warn("leader_failed", {{"work", name}, {"error", e.what()}});
+      report(name, e);
     }
     pause.expires_after(interval);
     co_await pause.async_wait(use_awaitable);
   }
+}
+
+}  // namespace
+
+awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
+                        std::chrono::milliseconds interval, std::string name,
+                        std::function<awaitable<bool>()> work) {
+  const auto led = [&] { return lead(io, redis, mine, interval, name, work); };
+  co_await give_back_after(mine, led);
 }
 
 }  // namespace skirmish::redis

@@ -21,6 +21,9 @@ class lease {
   awaitable<bool> hold();
   // Gives it back, if it is still held, so that the next leader need not wait. Throws as hold().
   awaitable<void> release();
+  // The same at the end of a leader, which has no use for a failure: then it runs out by itself.
+  // Asks nothing when it has not been held.
+  awaitable<void> give_back();
   [[nodiscard]] const std::string& token() const noexcept { return token_; }
 
  private:
@@ -29,11 +32,17 @@ class lease {
   std::string ttl_ms_;
   exec_options options_;
   std::string token_;
+  bool may_be_held_ = false;  // also when the answer is not known
 };
+
+// Awaits `work`, and gives the lease back whatever ends that, a cancellation too: so end it before
+// the client.
+awaitable<void> give_back_after(lease& mine, std::function<awaitable<void>()> work);
 
 // Calls `work` every `interval` while `mine` is held, until cancelled; `work` that returns true has
 // more to do and is called again at once. What `work` throws as a `failure` is logged under `name`,
-// and the next turn tries again. `mine` should live for about three intervals.
+// and the next turn tries again. `mine` should live for about three intervals; it is given back at
+// the end.
 awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
                         std::chrono::milliseconds interval, std::string name,
                         std::function<awaitable<bool>()> work);

@@ -44,5 +44,28 @@ TEST_F(redis_lease, passes_on_when_it_is_not_renewed) {
   });
 }
 
+TEST_F(redis_lease, a_leader_that_is_cancelled_gives_it_back) {
+  redis::lease mine(redis, "leader", 1h);
+  redis::lease another(redis, "leader", 1h);
+  int turns = 0;
+  task_group leaders{io};
+  const auto work = [&turns]() -> awaitable<bool> {
+    ++turns;
+    co_return false;
+  };
+  leaders.spawn("leader", [&] { return redis::run_led(io, redis, mine, 10ms, "test", work); });
+  run([&]() -> awaitable<void> {
+    co_await testing::eventually([&] { return turns >= 3; });
+    EXPECT_FALSE(co_await another.hold());
+    leaders.close();
+    EXPECT_TRUE(co_await leaders.wait(10s));
+    EXPECT_EQ((co_await redis.command("EXISTS", "leader")).as_integer(), 0);
+    EXPECT_TRUE(co_await another.hold());
+    // What it does not hold any more, it does not take away.
+    co_await mine.give_back();
+    EXPECT_EQ((co_await redis.command("GET", "leader")).as_string(), another.token());
+  });
+}
+
 }  // namespace
 }  // namespace skirmish

@@ -4,6 +4,8 @@
 #include "support/redis_fixture.hpp"
 #include "testing/relay.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace skirmish {
@@ -75,7 +77,7 @@ TEST_F(redis_outage, a_killed_server_fails_fast_and_comes_back_by_itself) {
     const auto begin = steady_clock::now();
     EXPECT_EQ(co_await failure_of(redis, "INCR", "n"), errc::unavailable);
     EXPECT_LT(steady_clock::now() - begin, patience / 2) << "it did not fail fast";
-    EXPECT_EQ(redis.client_id(), 0);
+    EXPECT_EQ(redis.connection(), 0U);
   });
   server.start();
   run([&]() -> awaitable<void> {
@@ -182,7 +184,7 @@ TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
       EXPECT_LT(steady_clock::now() - begin, 5s);
     }
   });
-  const auto id = redis.client_id();
+  const auto id = redis.connection();
   server.thaw();
   run([&]() -> awaitable<void> {
     for (int i = 0; i < 100; ++i) {
@@ -191,7 +193,7 @@ TEST_F(redis_outage, a_frozen_server_meets_the_deadline_and_thaws_in_step) {
     }
     // What timed out was executed nevertheless: "unknown" is the right word.
     EXPECT_EQ((co_await redis.command("GET", "n")).as_integer(), 3);
-    EXPECT_EQ(redis.client_id(), id) << "a deadline tore the connection down";
+    EXPECT_EQ(redis.connection(), id) << "a deadline tore the connection down";
   });
 }
 
@@ -285,12 +287,93 @@ TEST_F(redis_outage, a_killed_connection_is_replaced) {
   auto& killer = this->redis(server.config());
   run([&]() -> awaitable<void> {
     for (int round = 0; round < 5; ++round) {
-      const auto id = redis.client_id();
+      const auto before = redis.connection();
+      const auto id = (co_await redis.command("CLIENT", "ID")).as_integer().value_or(0);
       EXPECT_EQ((co_await killer.command("CLIENT", "KILL", "ID", id)).as_integer(), 1);
-      const auto replaced = [&] { return redis.connected() && redis.client_id() != id; };
+      const auto replaced = [&] { return redis.connected() && redis.connection() != before; };
       co_await testing::eventually(replaced);
       EXPECT_EQ((co_await redis.command("ECHO", round)).as_integer(), round);
     }
+  });
+}
+
+// Numbers of CLIENT ID start again with each server process, so strangers get those of the past.
+TEST_F(redis_outage, only_the_clients_own_lost_connection_is_killed) {
+  auto& redis = this->redis(server.config());
+  std::string first_id;
+  run([&]() -> awaitable<void> {
+    first_id = (co_await redis.command("CLIENT", "ID")).as_string();
+    EXPECT_EQ(redis.connection(), 1U);
+  });
+  server.restart();
+  run([&]() -> awaitable<void> {
+    const auto again = [&] { return redis.connection() == 2; };
+    co_await testing::eventually(again);
+  });
+  // Until one of them has the number that the client's first connection had.
+  std::vector<client*> strangers;
+  run([&]() -> awaitable<void> { co_await redis.command("SET", "x", "y"); });
+  for (int i = 0; i < 10; ++i) strangers.push_back(&this->redis(server.config()));
+  run([&]() -> awaitable<void> {
+    co_await redis.kill_connection(1);
+    for (auto* one : strangers) {
+      EXPECT_EQ((co_await one->command("PING")).as_string(), "PONG");
+      EXPECT_EQ(one->connection(), 1U) << "a stranger was killed";
+    }
+    EXPECT_EQ(redis.connection(), 2U);
+  });
+}
+
+TEST_F(redis_outage, what_a_lost_connection_sent_is_not_executed_after_it_was_killed) {
+  cli::relay proxy(server.socket());
+  auto config = through(proxy);
+  auto& redis = this->redis(config);
+  auto& other = this->redis(server.config());
+  run([&]() -> awaitable<void> {
+    // The server's end stays open: the client alone believes that it is lost.
+    proxy.abandon();
+    const auto again = [&] { return redis.connection() == 2; };
+    co_await testing::eventually(again);
+    const auto connections = [&]() -> awaitable<std::int64_t> {
+      const auto list = (co_await other.command("CLIENT", "LIST")).as_string();
+      std::int64_t count = 0;
+      for (auto at = list.find(" name=test"); at != std::string::npos;
+           at = list.find(" name=test", at + 1))
+        ++count;
+      co_return count;
+    };
+    const auto before = co_await connections();
+    EXPECT_EQ(before, 3);
+    co_await redis.kill_connection(1);
+    const auto after = co_await connections();
+    EXPECT_EQ(after, 2);
+    EXPECT_EQ(redis.connection(), 2U);
+  });
+}
+
+TEST_F(redis_outage, a_replica_is_left_and_its_master_is_found_again) {
+  auto config = server.config();
+  config.health_check_interval = patience;
+  auto& writer = this->redis(config);
+  auto& reader = this->redis(config);
+  server.tell(fmt::format("REPLICAOF 127.0.0.1 {}", testing::free_port()));
+  run([&]() -> awaitable<void> {
+    const auto begin = steady_clock::now();
+    const auto reply = co_await writer.command("SET", "k", "v");
+    EXPECT_TRUE(reply.as_string().starts_with("READONLY")) << reply.to_text();
+    const auto left = [&] { return !writer.connected(); };
+    co_await testing::eventually(left);
+    // One that only reads looks at its server's role now and then.
+    const auto left_too = [&] { return !reader.connected(); };
+    co_await testing::eventually(left_too);
+    EXPECT_LT(steady_clock::now() - begin, patience);
+    EXPECT_EQ(co_await failure_of(writer, "GET", "k"), errc::unavailable);
+  });
+  server.tell("REPLICAOF NO ONE");
+  run([&]() -> awaitable<void> {
+    co_await writer.wait_connected(20s);
+    co_await reader.wait_connected(20s);
+    redis::checked(co_await writer.command("SET", "k", "v"));
   });
 }
 

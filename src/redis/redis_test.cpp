@@ -158,6 +158,25 @@ TEST(redis_script, noscript) {
   EXPECT_FALSE(redis::is_noscript(one("+NOSCRIPT\r\n")));
 }
 
+TEST(redis_value, refusals_that_pass_are_unavailable) {
+  const auto code_of = [](const char* reply) {
+    try {
+      redis::checked(one(reply));
+    } catch (const failure& e) {
+      return e.code();
+    }
+    return errc::not_found;
+  };
+  for (const auto* reply :
+       {"-READONLY You can't write against a read only replica.\r\n",
+        "-OOM command not allowed\r\n", "-NOREPLICAS Not enough good replicas to write.\r\n",
+        "-MOVED 3999 127.0.0.1:6381\r\n", "-ASK 3999 127.0.0.1:6381\r\n",
+        "-LOADING Redis is loading\r\n"})
+    EXPECT_EQ(code_of(reply), errc::unavailable) << reply;
+  for (const auto* reply : {"-ERR no\r\n", "-MOVEDX 1\r\n", "-WRONGTYPE Operation\r\n"})
+    EXPECT_EQ(code_of(reply), errc::internal) << reply;
+}
+
 TEST(redis_key_space, the_default_world_has_no_prefix) {
   const key_space keys;
   EXPECT_EQ(keys.key("interactions"), "interactions");

@@ -3,9 +3,7 @@
 #include "core/log.hpp"
 #include "redis/subscription_table.hpp"
 
-#include <boost/asio/cancel_at.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <utility>
@@ -48,9 +46,7 @@ awaitable<void> subscription::confirmed(std::chrono::steady_clock::duration dead
   while (!at->confirmed()) {
     if (std::chrono::steady_clock::now() >= limit)
       throw failure(errc::unavailable, "Redis did not confirm the subscription to " + at->name);
-    error_code ignored;
-    co_await table->progress.async_wait(
-        asio::cancel_at(limit, asio::redirect_error(use_awaitable, ignored)));
+    co_await table->progress.wait_until(limit);
   }
 }
 
@@ -93,8 +89,7 @@ awaitable<void> subscriber::keep_in_step() {
       co_await send_changes();
       continue;
     }
-    error_code ignored;
-    co_await table_->work_arrived.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await table_->work_arrived.wait();
   }
 }
 

@@ -12,9 +12,7 @@ bool topic::wanted() const noexcept {
                      [](const auto& one) { return !one.ended; });
 }
 
-subscription_table::subscription_table(asio::io_context& io)
-    : work_arrived(io, asio::steady_timer::time_point::max()),
-      progress(io, asio::steady_timer::time_point::max()) {}
+subscription_table::subscription_table(asio::io_context& io) : work_arrived(io), progress(io) {}
 
 std::shared_ptr<topic> subscription_table::find(std::string_view name, bool is_pattern) const {
   const auto& all = is_pattern ? patterns_ : channels_;
@@ -34,7 +32,7 @@ std::shared_ptr<topic> subscription_table::find_or_add(std::string name, bool is
 void subscription_table::queue(const std::shared_ptr<topic>& at) {
   if (std::exchange(at->queued, true)) return;
   changed_topics.push_back(at);
-  work_arrived.cancel();
+  work_arrived.set();
 }
 
 void subscription_table::end(const std::shared_ptr<topic>& at,
@@ -72,8 +70,8 @@ void subscription_table::push_changes(request& to, std::size_t limit) {
 void subscription_table::on_connected() {
   for (const auto* all : {&channels_, &patterns_})
     for (const auto& [name, one] : *all) queue(one);
-  progress.cancel();
-  work_arrived.cancel();
+  progress.set();
+  work_arrived.set();
 }
 
 void subscription_table::on_lost() {
@@ -84,7 +82,7 @@ void subscription_table::on_lost() {
       one->subscribed = false;
       one->unconfirmed = 0;
     }
-  progress.cancel();
+  progress.set();
 }
 
 void subscription_table::for_each_listener(topic& at,
@@ -115,7 +113,7 @@ void subscription_table::confirm(const std::shared_ptr<topic>& at) {
   at->unconfirmed -= 1;
   if (!at->subscribed) return queue(at);  // to be forgotten
   if (!at->confirmed()) return;
-  progress.cancel();
+  progress.set();
   for_each_listener(*at, [](listener_entry& entry) {
     if (std::exchange(entry.missed_messages, false) && entry.who.on_reconnected)
       entry.who.on_reconnected();

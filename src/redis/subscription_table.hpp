@@ -2,9 +2,8 @@
 // subscriber.cpp includes this.
 #pragma once
 
+#include "core/event.hpp"
 #include "redis/subscriber.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <list>
 #include <memory>
@@ -49,9 +48,8 @@ struct subscription_table {
   void on_push(const value& push);
 
   std::vector<std::shared_ptr<topic>> changed_topics;
-  asio::steady_timer work_arrived;  // cancelled when there are changed topics to send
-  asio::steady_timer
-      progress;  // cancelled when a subscription is confirmed, or the connection comes or goes
+  event work_arrived;  // set when there are changed topics to send
+  event progress;      // set when a subscription is confirmed, or the connection comes or goes
 
  private:
   struct hash {

@@ -74,9 +74,9 @@ std::string plain(const value& v) {
 
 // Errors which say that the command was not executed and that a later try may succeed.
 bool is_passing(std::string_view message) {
-  static constexpr std::array<std::string_view, 9> words{"LOADING",    "BUSY",     "OOM",
-                                                         "READONLY",   "MISCONF",  "MASTERDOWN",
-                                                         "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN"};
+  static constexpr std::array<std::string_view, 11> words{
+      "LOADING",    "BUSY",     "OOM",         "READONLY", "MISCONF", "MASTERDOWN",
+      "NOREPLICAS", "TRYAGAIN", "CLUSTERDOWN", "MOVED",    "ASK"};
   const auto word = message.substr(0, message.find(' '));
   return std::find(words.begin(), words.end(), word) != words.end();
 }

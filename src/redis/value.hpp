@@ -77,8 +77,8 @@ class value {
 };
 
 // The value itself, or, when it is an error reply, a `failure` with its text: unavailable when the
-// error says that nothing was executed and a later try may succeed (LOADING, BUSY, OOM, READONLY…),
-// internal otherwise.
+// error says that nothing was executed and a later try may succeed (LOADING, BUSY, OOM, READONLY,
+// NOREPLICAS, MOVED, ASK…), internal otherwise.
 value checked(value reply);
 // The same for every reply of a pipeline, also inside the reply of EXEC.
 std::vector<value> checked(std::vector<value> replies);

@@ -1,11 +1,11 @@
 #include "replay/follow_state.hpp"
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "ingest/frames.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -55,7 +55,9 @@ std::optional<follow_state> load_follow_state(const std::string& path) {
                         "apply the log from its beginning (again)");
     const auto form = ingest::parse_format(o.at("format").as_string());
     if (!form) throw failure(errc::invalid_argument, path + " names a format that nobody knows");
+    const auto* server = o.as_object().if_contains("server");
     return follow_state{.stream = std::string(o.at("stream").as_string()),
+                        .server = server ? std::string(server->as_string()) : std::string(),
                         .format = *form,
                         .inode = o.at("inode").to_number<std::uint64_t>(),
                         .size_bytes = o.at("size_bytes").to_number<std::uint64_t>(),
@@ -67,12 +69,13 @@ std::optional<follow_state> load_follow_state(const std::string& path) {
 }
 
 void save_follow_state(const std::string& path, const follow_state& state) {
-  const auto text = json::serialize(json::object{{"mapping", ingest::mapping_version},
-                                                 {"stream", state.stream},
-                                                 {"format", ingest::to_string(state.format)},
-                                                 {"inode", state.inode},
-                                                 {"size_bytes", state.size_bytes},
-                                                 {"sha256", state.digest}}) +
+  const auto text = json_text_of(json::object{{"mapping", ingest::mapping_version},
+                                              {"stream", state.stream},
+                                              {"server", state.server},
+                                              {"format", ingest::to_string(state.format)},
+                                              {"inode", state.inode},
+                                              {"size_bytes", state.size_bytes},
+                                              {"sha256", state.digest}}) +
                     "\n";
   const auto fresh = path + ".new";
   const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

@@ -27,6 +27,7 @@ class file_prefix {
 
 struct follow_state {
   std::string stream;
+  std::string server;  // the game server's name; may be empty
   ingest::format format = ingest::format::source;
   std::uint64_t inode = 0;
   // Everything that was ever sent in the stream stands before this byte.

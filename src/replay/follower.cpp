@@ -92,7 +92,7 @@ class followed_file {
         state_(std::move(state)),
         timer_(io),
         file_(path_),
-        parser_(ingest::make_parser(state_.format, plan_.origin)),
+        parser_(ingest::make_parser(state_.format, {plan_.origin, state_.server})),
         sender_(io, server, api_key, state_.stream, {.patience = no_end, .stop = plan_.stop}) {}
 
   awaitable<ending> run() {
@@ -241,6 +241,13 @@ class follower {
   awaitable<replay_summary> run() {
     const auto started = std::chrono::steady_clock::now();
     auto state = load_follow_state(plan_.state_file);
+    if (state && state->server != plan_.server)
+      throw failure(errc::invalid_argument,
+                    fmt::format("{} is of a log that was followed {}: go on so, or remove it to "
+                                "apply the log from its beginning (again)",
+                                plan_.state_file,
+                                state->server.empty() ? std::string("without --server")
+                                                      : "with --server " + state->server));
     auto path = state ? find_file(plan_, *state) : std::nullopt;
     while (!is_stopped()) {
       if (!path) {
@@ -273,6 +280,7 @@ class follower {
       if (const auto format = tell_format()) {
         follow_state state;
         state.stream = "follow-" + random_hex(16);
+        state.server = plan_.server;
         state.format = *format;
         state.digest = file_prefix{}.digest();
         if (const auto found = identity_of(plan_.file)) state.inode = found->inode;

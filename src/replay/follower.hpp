@@ -12,6 +12,7 @@ struct follow_plan {
   std::string file;                      // may not exist yet
   std::optional<ingest::format> format;  // nothing: recognised by its first lines
   ingest::geo_origin origin;
+  std::string server;  // the game server's name (ingest::parser_options); may be empty
   // Where what a restart needs is kept; empty: beside the log, with ".follow" behind its name.
   std::string state_file;
   const std::atomic<bool>* stop = nullptr;  // ends it, once everything that was read is applied

@@ -1,13 +1,13 @@
 #include "replay/replayer.hpp"
 
 #include "core/clock.hpp"
+#include "core/json_text.hpp"
 #include "core/run.hpp"
 #include "core/usage_error.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -28,7 +28,7 @@ class replayer {
            const std::string& api_key)
       : plan_(std::move(plan)),
         timer_(io),
-        parser_(ingest::make_parser(plan_.format, plan_.origin)),
+        parser_(ingest::make_parser(plan_.format, {plan_.origin, plan_.server})),
         frames_(limits_),
         sender_(io, server, api_key, hash_file(), {.patience = plan_.patience}) {}
 
@@ -64,7 +64,7 @@ class replayer {
   std::string hash_file() {
     std::ifstream in(plan_.file, std::ios::binary);
     if (!in) throw failure(errc::not_found, "cannot read " + plan_.file);
-    ingest::stream_id id(plan_.format, plan_.origin, limits_);
+    ingest::stream_id id(plan_.format, {plan_.origin, plan_.server}, limits_);
     std::string chunk(chunk_bytes, '\0');
     while (in) {
       in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
@@ -156,22 +156,22 @@ replay_summary replay_into(const replay_plan& plan, const std::string& url,
 }
 
 std::string to_json(const replay_summary& s) {
-  return json::serialize(json::object{{"lines", s.file.lines},
-                                      {"events", s.file.events},
-                                      {"unknown_lines", s.file.unknown_lines},
-                                      {"lines_in_part", s.file.lines_in_part},
-                                      {"attacks", s.file.attacks},
-                                      {"damage", s.file.damage},
-                                      {"kills", s.file.kills},
-                                      {"moves", s.file.moves},
-                                      {"items", s.file.items},
-                                      {"chat", s.file.chat},
-                                      {"levels", s.file.levels},
-                                      {"players", s.file.players},
-                                      {"accepted", s.sent.accepted},
-                                      {"duplicate", s.sent.duplicate},
-                                      {"rejected", s.sent.rejected},
-                                      {"seconds", s.seconds}});
+  return json_text_of(json::object{{"lines", s.file.lines},
+                                   {"events", s.file.events},
+                                   {"unknown_lines", s.file.unknown_lines},
+                                   {"lines_in_part", s.file.lines_in_part},
+                                   {"attacks", s.file.attacks},
+                                   {"damage", s.file.damage},
+                                   {"kills", s.file.kills},
+                                   {"moves", s.file.moves},
+                                   {"items", s.file.items},
+                                   {"chat", s.file.chat},
+                                   {"levels", s.file.levels},
+                                   {"players", s.file.players},
+                                   {"accepted", s.sent.accepted},
+                                   {"duplicate", s.sent.duplicate},
+                                   {"rejected", s.sent.rejected},
+                                   {"seconds", s.seconds}});
 }
 
 std::string to_table(const replay_summary& s) {

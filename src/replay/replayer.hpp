@@ -17,6 +17,7 @@ struct replay_plan {
   std::string file;
   ingest::format format = ingest::format::source;
   ingest::geo_origin origin;
+  std::string server;           // the game server's name (ingest::parser_options); may be empty
   std::optional<double> speed;  // times the match's own; nothing: as fast as it goes
   bool show_progress = false;   // a bar on standard error
   // How long a server that does not answer is waited for before the replay gives up.

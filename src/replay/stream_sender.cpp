@@ -1,11 +1,11 @@
 #include "replay/stream_sender.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -148,11 +148,11 @@ bool stream_sender::understand(std::string_view text) {
   } else if (const auto* reject = o.if_contains("reject")) {
     ++counted_.rejected;
     ++rejected_in_flight_;
-    warn_once("event_rejected", json::serialize(*reject));
+    warn_once("event_rejected", json_text_of(*reject));
   } else if (const auto* e = o.if_contains("error")) {
     const auto& code = e->at("code").as_string();
     if (!e->at("temporary").as_bool() && code != "conflict")
-      throw failure(errc::invalid_argument, json::serialize(*e));
+      throw failure(errc::invalid_argument, json_text_of(*e));
     return false;
   }
   return true;

@@ -1,12 +1,12 @@
 #include "request_limits/request_limits.hpp"
 
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
 #include "request_limits/request_limits_keys.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -199,7 +199,7 @@ awaitable<result<known_policy>> service::put(std::string name, json::object memb
   const bool is_known = live_.contains(name) || configured(name) != nullptr;
   if (!is_known && list().size() >= policies_max)
     co_return error{errc::conflict, fmt::format("there may be {} policies", policies_max)};
-  const auto text = json::serialize(to_json(*made));
+  const auto text = json_text_of(to_json(*made));
   redis::checked(co_await redis_.command("HSET", policies_key(keys_), name, text));
   const auto in_force = co_await follow_once();
   if (!in_force) co_return in_force.error();

@@ -56,7 +56,7 @@ awaitable<result<void>> credentials::set_password(std::string player_id, std::st
     st.execute(true);
     return st.get_affected_rows() == 1;
   };
-  const bool found = co_await db_.run(std::move(update), retry::safe);
+  const bool found = co_await db_.run(std::move(update), db::retry::safe);
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }
@@ -68,7 +68,7 @@ awaitable<void> credentials::replace_hash(std::string player_id, std::string old
            ":old",
         soci::use(hash), soci::use(player_id), soci::use(old_hash);
   };
-  co_await db_.run(std::move(update), retry::safe);
+  co_await db_.run(std::move(update), db::retry::safe);
 }
 
 awaitable<result<new_device>> credentials::add_device(std::string player_id, std::string name) {
@@ -117,7 +117,7 @@ awaitable<result<void>> credentials::remove_device(std::string player_id, std::s
     st.execute(true);
     return st.get_affected_rows() == 1;
   };
-  const bool found = co_await db_.run(std::move(erase), retry::safe);
+  const bool found = co_await db_.run(std::move(erase), db::retry::safe);
   if (!found) co_return error{errc::not_found, "the player has no such device"};
   co_return result<void>{};
 }

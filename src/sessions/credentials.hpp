@@ -36,7 +36,7 @@ class credentials {
   // Devices that a player may have registered.
   static constexpr int devices_limit = 16;
 
-  credentials(database& db, const clock& time) : db_(db), clock_(time) {}
+  credentials(db::database& db, const clock& time) : db_(db), clock_(time) {}
 
   awaitable<std::optional<account>> find(std::string player_id);
   // Nullopt also when several players share the address: then a login names the player.
@@ -56,7 +56,7 @@ class credentials {
   awaitable<std::optional<account>> find_by_device(std::string device_id, std::string secret);
 
  private:
-  database& db_;
+  db::database& db_;
   const clock& clock_;
 };
 

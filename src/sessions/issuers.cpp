@@ -59,8 +59,7 @@ std::string player_id_of(std::string_view issuer, std::string_view subject) {
 }
 
 bool may_be_shown(std::string_view name) {
-  return !name.empty() && !text_fault(name, lines::one) &&
-         count_characters(name) <= player_name_max_chars;
+  return !text_fault(name, lines::one, 1, player_name_max_chars);
 }
 
 // A text, or a list of texts that is not empty.

@@ -69,7 +69,7 @@ std::optional<session> session_of(std::string digest, const redis::value& reply)
 
 }  // namespace
 
-service::service(asio::io_context& io, redis::client& redis, database& db,
+service::service(asio::io_context& io, redis::client& redis, db::database& db,
                  const redis::key_space& keys, const clock& time, settings s)
     : redis_(redis),
       db_(db),

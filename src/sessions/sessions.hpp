@@ -69,8 +69,8 @@ class service {
   // Players of whom it is remembered that sessions were ended while others are read.
   static constexpr std::size_t ended_limit = 10'000;
 
-  service(asio::io_context& io, redis::client& redis, database& db, const redis::key_space& keys,
-          const clock& time, settings s);
+  service(asio::io_context& io, redis::client& redis, db::database& db,
+          const redis::key_space& keys, const clock& time, settings s);
 
   // Called on this thread for each revocation that another one, or this one, has made.
   void on_revoked(std::function<void(const revocation&)> handler) { revoked_ = std::move(handler); }
@@ -140,7 +140,7 @@ class service {
   [[nodiscard]] bool follows() const;
 
   redis::client& redis_;
-  database& db_;
+  db::database& db_;
   const redis::key_space& keys_;
   const clock& clock_;
   settings settings_;

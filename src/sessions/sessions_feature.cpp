@@ -22,7 +22,7 @@ std::optional<std::string> bearer_token(std::string_view header) {
 
 }  // namespace
 
-feature::feature(asio::io_context& io, redis::client& redis, database& db,
+feature::feature(asio::io_context& io, redis::client& redis, db::database& db,
                  const redis::key_space& keys, const clock& time, password_hasher& hasher,
                  settings s, issuers trusted, player_creator create_player)
     : hasher_(hasher),

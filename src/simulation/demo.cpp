@@ -7,8 +7,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 namespace skirmish::cli {
 namespace {
 
@@ -25,10 +23,10 @@ simulation_view demo_view::callbacks() {
 }
 
 void demo_view::line(const std::string& channel, const std::string& text) {
+  const std::lock_guard lock(mutex_);
   const auto shown = channel.empty() ? text : fmt::format("[{}] {}", channel, text);
   if (!live_) {
-    fmt::print("{}\n", shown);
-    std::fflush(stdout);
+    out_.write(shown + '\n');
     return;
   }
   if (channel.empty()) {
@@ -41,16 +39,18 @@ void demo_view::line(const std::string& channel, const std::string& text) {
 }
 
 void demo_view::report(const std::vector<screen_section>& sections) {
+  const std::lock_guard lock(mutex_);
   report_ = sections;
   if (live_) {
     draw();
     return;
   }
+  std::string text;
   for (const auto& section : sections) {
-    fmt::print("{}\n", section.title);
-    for (const auto& l : section.lines) fmt::print("  {}\n", l);
+    text += section.title + '\n';
+    for (const auto& l : section.lines) text += "  " + l + '\n';
   }
-  std::fflush(stdout);
+  out_.write(text);
 }
 
 void demo_view::draw() {
@@ -61,20 +61,17 @@ void demo_view::draw() {
     size = {window.ws_row, window.ws_col};
   auto sections = report_;
   sections.push_back({"Channels", {feed_.begin(), feed_.end()}, true});
-  fmt::print("{}{}", home_and_clear, to_screen(notes_, sections, size));
-  std::fflush(stdout);
+  out_.write(home_and_clear + to_screen(notes_, sections, size));
 }
 
 bool run_simulation(const simulation_plan& plan, const std::string& url, const std::string& api_key,
-                    bool live, const std::atomic<bool>& stop) {
+                    demo_view& view, const std::atomic<bool>& stop) {
   const auto server = parse_server_url(url);
   if (!server) throw usage_error{server.error().message};
-  demo_view view(live);
   const auto callbacks = view.callbacks();
   const auto totals = run(
       [&](asio::io_context& io) { return simulate(io, plan, *server, api_key, callbacks, stop); });
-  fmt::print("\n{}", to_table(totals));
-  std::fflush(stdout);
+  view.print('\n' + to_table(totals));
   return all_agree(totals);
 }
 

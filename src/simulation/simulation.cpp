@@ -9,7 +9,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <deque>
 #include <random>
 #include <set>
+#include <unordered_map>
 
 namespace skirmish::cli {
 namespace {
@@ -108,16 +108,20 @@ class simulation {
     for (std::int64_t i = 0; i < plan_.players; ++i) {
       const auto at = static_cast<std::size_t>(i);
       players_.push_back(fmt::format("sim-{}-p{:02}", run_, i + 1));
+      auto name = std::string(names[at % names.size()]);
+      if (at >= names.size()) name += fmt::format(" {}", at / names.size() + 1);
+      names_.insert_or_assign(players_.back(), name);
       json::object body{{"player_id", players_.back()},
-                        {"name", names[at % names.size()]},
+                        {"name", std::move(name)},
                         {"email", fmt::format("player{}@example.com", i + 1)}};
       co_await ask("POST", "/api/players", std::move(body), created);
     }
     for (std::int64_t i = 0; i < plan_.levels; ++i) {
       const auto at = static_cast<std::size_t>(i);
       levels_.push_back(fmt::format("sim-{}-l{:02}", run_, i + 1));
-      json::object body{{"level_id", levels_.back()},
-                        {"name", fmt::format("{} {}", places[at % places.size()], i + 1)}};
+      auto name = fmt::format("{} {}", places[at % places.size()], i + 1);
+      names_.insert_or_assign(levels_.back(), name);
+      json::object body{{"level_id", levels_.back()}, {"name", std::move(name)}};
       if (i % 3 != 0) body["difficulty"] = i % 3 == 1 ? "Easy" : "Hard";
       co_await ask("POST", "/api/levels", std::move(body), created);
     }
@@ -132,21 +136,59 @@ class simulation {
     say("", fmt::format("{} players, {} levels; run {}", plan_.players, plan_.levels, run_));
   }
 
-  // What the cache is worth: a changed profile is loaded from SQL once, then it is in the cache.
+  // What the cache is worth: what was changed is loaded from SQL once, then it is in the cache.
   awaitable<void> show_cache() {
-    const auto target = "/api/players/" + players_.front();
+    const auto player = "/api/players/" + players_.front();
     const std::vector<int> ok{200};
-    json::object change{{"name", "Ada Lovelace"}};
-    co_await ask("PATCH", target, std::move(change), ok);
+    names_.insert_or_assign(players_.front(), "Ada Lovelace");
+    json::object new_name{{"name", "Ada Lovelace"}};
+    co_await ask("PATCH", player, std::move(new_name), ok);
+    co_await compare("profile", player);
+    const auto level = "/api/levels/" + levels_.front();
+    json::object new_description{{"description", "where it all begins"}};
+    co_await ask("PATCH", level, std::move(new_description), ok);
+    co_await compare("level", level);
+  }
+
+  awaitable<void> compare(std::string what, std::string target) {
     std::string times;
     for (const auto* which : {"from SQL", "from the cache"}) {
       const auto start = steady::now();
       co_await get_object(reader_, target);
       const std::chrono::duration<double, std::milli> took = steady::now() - start;
-      times +=
-          fmt::format("{}{}: {:.1f} ms", times.empty() ? "a profile " : ", ", which, took.count());
+      times += fmt::format("{}{}: {:.1f} ms", times.empty() ? "" : ", ", which, took.count());
     }
-    say("", times);
+    say("", fmt::format("a {} {}", what, times));
+  }
+
+  // Names of players and levels; of what is not known, the id.
+  [[nodiscard]] std::string name_of(const std::string& id) const {
+    const auto found = names_.find(id);
+    return found == names_.end() ? id : found->second;
+  }
+
+  // Learns the names of what other runs have left on the server.
+  awaitable<void> learn(std::string id) {
+    constexpr std::size_t names_limit = 10'000;
+    if (names_.contains(id) || names_.size() >= names_limit) co_return;
+    const auto found = co_await reader_.send("GET", "/api/players/" + id, nullptr);
+    auto name = id;
+    if (found.status == 200) name = std::string(found.body.at("name").as_string());
+    names_.emplace(std::move(id), std::move(name));
+  }
+
+  // A message for people: names instead of ids.
+  [[nodiscard]] std::string words_of(const json::object& message) const {
+    const auto text_of = [&](const char* name) {
+      const auto* v = message.if_contains(name);
+      return v && v->is_string() ? std::string(v->get_string()) : std::string();
+    };
+    const auto player = name_of(text_of("player_id"));
+    if (const auto what = text_of("achievement"); !what.empty())
+      return fmt::format("{} unlocked {}", player, what);
+    if (const auto level = text_of("level_id"); !level.empty())
+      return fmt::format("{} completed {}", player, name_of(level));
+    return fmt::format("{}: {}", name_of(text_of("from")), text_of("text"));
   }
 
   awaitable<void> listen() {
@@ -180,17 +222,16 @@ class simulation {
         early_.insert(id);
       const bool ours = text_of(body, "player_id").starts_with("sim-" + run_);
       if (text_of(body, "channel") == "achievement" && ours) ++announced_;
-      say(text_of(body, "channel"),
-          fmt::format("{}: {}", text_of(body, "from"), text_of(body, "text")));
+      say(text_of(body, "channel"), words_of(body));
     } else if (const auto* e = o.if_contains("event")) {
       const auto& data = e->at("data").as_object();
       const auto type = text_of(data, "type");
       if (type != "death" && type != "completion") return;
       if (type == "death") fallen_.push_back(text_of(data, "player_id"));
-      const auto text = type == "death" ? fmt::format("{} falls to {}", text_of(data, "player_id"),
-                                                      text_of(data, "killer_id"))
-                                        : fmt::format("{} completes {}", text_of(data, "player_id"),
-                                                      text_of(data, "level_id"));
+      const auto who = name_of(text_of(data, "player_id"));
+      const auto text =
+          type == "death" ? fmt::format("{} falls to {}", who, name_of(text_of(data, "killer_id")))
+                          : fmt::format("{} completes {}", who, name_of(text_of(data, "level_id")));
       recent_.push_front(text);
       if (recent_.size() > recent_limit) recent_.pop_back();
       say("activity", text);
@@ -314,17 +355,19 @@ class simulation {
   awaitable<void> report() {
     screen_section scores{.title = "Leaderboard (global)", .lines = {}};
     const auto board = co_await get_object(reader_, "/api/leaderboards/global?limit=10");
-    for (const auto& e : board.at("items").as_array())
-      scores.lines.push_back(fmt::format(
-          "{:>3}  {:<24}{:>10}", e.at("rank").to_number<std::int64_t>(),
-          std::string(e.at("player_id").as_string()), e.at("score").to_number<double>()));
+    for (const auto& e : board.at("items").as_array()) {
+      const std::string id(e.at("player_id").as_string());
+      co_await learn(id);
+      scores.lines.push_back(fmt::format("{:>3}  {:<24}{:>10}",
+                                         e.at("rank").to_number<std::int64_t>(), name_of(id),
+                                         e.at("score").to_number<double>()));
+    }
     screen_section levels{.title = "Popular levels", .lines = {}};
     const auto popular = co_await get_object(reader_, "/api/levels?sort=popular&limit=10");
     for (const auto& e : popular.at("items").as_array())
-      levels.lines.push_back(fmt::format(
-          "{:<20}{:<20}{:<8}{:>6}", std::string(e.at("level_id").as_string()),
-          std::string(e.at("name").as_string()), std::string(e.at("difficulty").as_string()),
-          e.at("completions").to_number<std::int64_t>()));
+      levels.lines.push_back(fmt::format("{:<24}{:<8}{:>6}", std::string(e.at("name").as_string()),
+                                         std::string(e.at("difficulty").as_string()),
+                                         e.at("completions").to_number<std::int64_t>()));
     screen_section recent{.title = "Recent activity", .lines = {recent_.begin(), recent_.end()}};
     const std::vector<screen_section> out{std::move(scores), std::move(levels), std::move(recent)};
     if (view_.report) view_.report(out);
@@ -366,6 +409,7 @@ class simulation {
   std::string run_;
   std::vector<std::string> players_;
   std::vector<std::string> levels_;
+  std::unordered_map<std::string, std::string> names_;  // of players and levels, by their ids
   std::deque<std::string> recent_;
   std::deque<std::string> fallen_;
   std::set<std::string> mine_;   // ids of chat messages said and not yet heard

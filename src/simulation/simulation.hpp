@@ -4,6 +4,7 @@
 
 #include "api_client/api_client.hpp"
 #include "simulation/demo_screen.hpp"
+#include "skirmish/cache.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -22,6 +23,11 @@ struct simulation_plan {
   std::chrono::milliseconds interval{5'000};   // between reports
   std::uint64_t seed = 0;                      // 0: another world each time
 };
+
+// What a cache does, as a line: "user:ada found in memory, 0.01 ms".
+std::string to_line(const cache::step& step);
+// Makes every load take that much longer, so that the effect of a cache shows.
+std::function<cache::loader(cache::loader)> slowed_by(std::chrono::milliseconds delay);
 
 // One line of the summary: what was done, and what the API says of it.
 struct total {

@@ -32,7 +32,7 @@ bool says_no_such_table(std::string_view message) {
 
 }  // namespace
 
-awaitable<constants_table> load_constants(database& db) {
+awaitable<constants_table> load_constants(db::database& db) {
   return db.read([](soci::session& sql) {
     constants_table out;
     try {

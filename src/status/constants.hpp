@@ -15,6 +15,6 @@ struct constants_table {
 
 // One statement: SELECT Name, Value, Description FROM constants. Whatever types the columns have,
 // they arrive as texts. Throws `failure` when the database does not answer.
-awaitable<constants_table> load_constants(database& db);
+awaitable<constants_table> load_constants(db::database& db);
 
 }  // namespace skirmish::status

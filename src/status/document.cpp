@@ -1,7 +1,8 @@
 #include "status/document.hpp"
 
+#include "core/json_text.hpp"
+
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
@@ -50,14 +51,13 @@ std::string shown(std::string_view text) {
   return "`" + clean_text(text.substr(0, 40)) + (text.size() > 40 ? "…`" : "`");
 }
 
-// 1.0 is written as 1.0, not as 1 or 1E0, so that readers with types see a fraction.
+// 1.0 is written as 1.0, not as 1, so that readers with types see a fraction.
 std::string number(double value) {
-  auto out = fmt::format("{}", value);
+  std::string out;
+  append_json_number(out, value);
   if (out.find_first_of(".en") == std::string::npos) out += ".0";
   return out;
 }
-
-std::string json_text(std::string_view text) { return json::serialize(json::string(text)); }
 
 std::string time_text(timestamp t) {
   return t == timestamp{} ? std::string("null") : "\"" + to_rfc3339(t) + "\"";
@@ -174,7 +174,7 @@ std::string to_json(const document& d, std::string_view tail) {
   bool is_first = true;
   for (const auto& [name, description] : d.meta) {
     if (!std::exchange(is_first, false)) out += ',';
-    out += json_text(name) + ":" + json_text(description);
+    out += json_string_of(name) + ":" + json_string_of(description);
   }
   out += '}';
   if (d.game) out += game_members(*d.game);
@@ -219,13 +219,14 @@ std::string game_members(const observation& game) {
   const auto whole = [](const std::optional<std::int64_t>& n) {
     return n ? std::to_string(*n) : std::string("null");
   };
-  const auto latency = game.latency_ms ? fmt::format("{:.3f}", *game.latency_ms) : "null";
+  const auto latency = game.latency_ms ? rounded_json_number(*game.latency_ms, 3) : "null";
   return fmt::format(
       R"(,"online":{},"players":{},"max_players":{},"map":{},"name":{},"version":{},"latency_ms":{})"
       R"(,"observed_at":{},"checked_at":{},"changed_at":{})",
       game.is_online, whole(game.info.players), whole(game.info.max_players),
-      json_text(game.info.map), json_text(game.info.name), json_text(game.info.version), latency,
-      time_text(game.observed_at), time_text(game.checked_at), time_text(game.changed_at));
+      json_string_of(game.info.map), json_string_of(game.info.name),
+      json_string_of(game.info.version), latency, time_text(game.observed_at),
+      time_text(game.checked_at), time_text(game.changed_at));
 }
 
 std::optional<observation> read_game(const json::object& in) {

@@ -1,11 +1,11 @@
 #include "status/fleet.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "status/document.hpp"
 #include "status/probe.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 namespace skirmish::status {
@@ -31,7 +31,7 @@ history_point point_of(const observation& game) {
 }  // namespace
 
 std::string server_json(std::string_view name, const observation& game) {
-  return R"({"server":)" + json::serialize(json::string(name)) + game_members(game) + "}";
+  return R"({"server":)" + json_string_of(name) + game_members(game) + "}";
 }
 
 fleet::fleet(task_group& tasks, redis::client& redis, const redis::key_space& keys,

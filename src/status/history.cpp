@@ -1,5 +1,7 @@
 #include "status/history.hpp"
 
+#include "core/json_text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,7 +68,7 @@ std::string history_json(const std::vector<history_point>& points, std::int64_t 
   const auto uptime = uptime_percent(points, until);
   return fmt::format(
       R"({{"hours":{},"points":[{}],"samples":{},"uptime_percent":{},"players_peak":{}}})", hours,
-      list, points.size(), uptime ? fmt::format("{:.2f}", *uptime) : "null", whole(peak));
+      list, points.size(), uptime ? rounded_json_number(*uptime, 2) : "null", whole(peak));
 }
 
 std::string badge_svg(std::optional<bool> is_online, std::optional<double> uptime) {

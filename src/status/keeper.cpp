@@ -52,7 +52,7 @@ void log_complaints(const std::vector<std::string>& complaints) {
 
 }  // namespace
 
-keeper::keeper(task_group& tasks, redis::client& redis, unsigned redis_database, database& db,
+keeper::keeper(task_group& tasks, redis::client& redis, unsigned redis_database, db::database& db,
                const config& settings, const clock& time, metrics::registry& metrics, bool may_lead)
     : tasks_(tasks),
       db_(db),
@@ -138,7 +138,7 @@ awaitable<void> keeper::watch() {
   try {
     co_await store_.wait_connected(connect_patience);
   } catch (const failure& e) {
-    log::warn("status_redis_down", {{"error", e.what()}});
+    log::repeated(log::level::warn, e.what(), "status_redis_down", {{"error", e.what()}});
   }
   while (true) {
     co_await look();
@@ -166,13 +166,14 @@ void keeper::lose_redis(const std::string& why) {
   is_in_redis_ = false;
   board_.ttl_ms = 0;
   if (!board_.is_redis_up.exchange(false)) return;
-  log::warn("status_redis_down", {{"error", why}});
+  log::repeated(log::level::warn, why, "status_redis_down", {{"error", why}});
   polled_text_.clear();
   board_.invalidate();
 }
 
 void keeper::see(const store::polled& seen) {
-  if (!board_.is_redis_up.exchange(true)) log::info("status_redis_up");
+  if (!board_.is_redis_up.exchange(true))
+    log::repeated(log::level::info, {}, "status_redis_up", {});
   take_interval(seen.interval);
   board_.ttl_ms = seen.ttl.count();
   const auto current = board_.get();
@@ -204,10 +205,12 @@ void keeper::see(const store::polled& seen) {
 
 void keeper::take_interval(const std::optional<std::string>& text) {
   auto wanted = settings_.status.update_interval;
+  bool is_set = false;
   if (text) {
     const auto seconds = parse_integer(*text);
     if (seconds && *seconds >= interval_min_s && *seconds <= interval_max_s) {
       wanted = std::chrono::seconds{*seconds};
+      is_set = true;
     } else if (*text != refused_interval_) {
       refused_interval_ = text->substr(0, 256);
       log::warn("status_interval_refused", {{"key", "config:status_interval"},
@@ -216,11 +219,18 @@ void keeper::take_interval(const std::optional<std::string>& text) {
                                             {"in_force", to_text(wanted)}});
     }
   }
+  board_.is_interval_set = is_set;
   if (!text) refused_interval_.clear();
   if (wanted == interval_) return;
   log::info("status_interval_changed", {{"from", to_text(interval_)}, {"to", to_text(wanted)}});
   interval_ = wanted;
   board_.interval_ms = interval_.count();
+}
+
+awaitable<void> keeper::set_interval(std::optional<std::int64_t> seconds) {
+  co_await store_.set_interval(seconds);
+  auto text = seconds ? std::optional(std::to_string(*seconds)) : std::nullopt;
+  take_interval(text);
 }
 
 bool keeper::is_due() const {

@@ -35,7 +35,7 @@ class keeper {
  public:
   // `may_lead` false: it watches and fills an empty cache, but never refreshes by the clock.
   // Throws failure{invalid_argument} for a bad probe URL, webhook URL or world.
-  keeper(task_group& tasks, redis::client& redis, unsigned redis_database, database& db,
+  keeper(task_group& tasks, redis::client& redis, unsigned redis_database, db::database& db,
          const config& settings, const clock& time, metrics::registry& metrics, bool may_lead);
 
   // Loads the last known document and starts the watch in the task group.
@@ -52,6 +52,8 @@ class keeper {
   awaitable<void> resolve();
   // Reads the database and asks the game server now.
   awaitable<refresh_outcome> refresh();
+  // The live interval in Redis; nullopt takes it back. Throws failure when Redis does not answer.
+  awaitable<void> set_interval(std::optional<std::int64_t> seconds);
   // What the history holds since then, at most `limit` points, oldest first.
   // `server` is empty for the first game server.
   awaitable<std::vector<history_point>> history(const std::string& server, timestamp since,
@@ -84,7 +86,7 @@ class keeper {
   [[nodiscard]] history_point point() const;
 
   task_group& tasks_;
-  database& db_;
+  db::database& db_;
   const config& settings_;
   const clock& clock_;
   store store_;

@@ -1,11 +1,8 @@
 // Many callers, one execution: who asks while the work is under way waits for that one.
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
-
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <memory>
 #include <string>
@@ -30,17 +27,13 @@ class single_flight {
   // Returns when what is under way has ended: a join() after it begins after this call.
   awaitable<void> settle() {
     const auto done = done_;
-    if (!done) co_return;
-    error_code ec;
-    while (done->expiry() == asio::steady_timer::time_point::max())
-      co_await done->async_wait(asio::redirect_error(use_awaitable, ec));
+    if (done) co_await done->wait();
   }
 
   // Starts the work unless it is under way.
   bool start() {
     if (done_) return true;
-    done_ = std::make_shared<asio::steady_timer>(tasks_.context(),
-                                                 asio::steady_timer::time_point::max());
+    done_ = std::make_shared<event>(tasks_.context());
     auto run = [this, done = done_]() -> awaitable<void> {
       const ender at_exit{*this, *done};
       co_await work_();
@@ -53,9 +46,9 @@ class single_flight {
  private:
   struct ender {
     single_flight& self;
-    asio::steady_timer& done;
+    event& done;
     ~ender() {
-      done.expires_at(asio::steady_timer::time_point::min());  // wakes all who wait
+      done.set();
       self.done_.reset();
     }
   };
@@ -63,7 +56,7 @@ class single_flight {
   task_group& tasks_;
   std::string name_;
   std::function<awaitable<void>()> work_;
-  std::shared_ptr<asio::steady_timer> done_;  // set while under way
+  std::shared_ptr<event> done_;  // set while under way
 };
 
 }  // namespace skirmish::status

@@ -1,5 +1,7 @@
 #include "status/single_flight.hpp"
 
+#include "core/event.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -12,14 +14,12 @@ class single_flight_test : public ::testing::Test {
  protected:
   awaitable<void> work() {
     ++begun_;
-    gate_.expires_at(asio::steady_timer::time_point::max());
-    error_code ec;
-    co_await gate_.async_wait(asio::redirect_error(use_awaitable, ec));
+    co_await gate_.wait();
     ++ended_;
   }
 
   void let_go() {
-    gate_.cancel();
+    gate_.set();
     poll();
   }
 
@@ -35,7 +35,7 @@ class single_flight_test : public ::testing::Test {
 
   asio::io_context io_{1};
   task_group tasks_{io_};
-  asio::steady_timer gate_{io_};
+  event gate_{io_};
   int begun_ = 0;
   int ended_ = 0;
   int answered_ = 0;

@@ -1,12 +1,12 @@
 #include "status/status.hpp"
 
+#include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "http/gzip.hpp"
 #include "http/problem.hpp"
 #include "status/history.hpp"
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 namespace skirmish::status {
@@ -29,19 +29,6 @@ constexpr std::int64_t history_points_max = 100'000;
 // While everything is down, proxies and browsers may keep what they have for a day.
 constexpr auto stale_if_error = 86'400s;
 
-std::vector<std::string> split_origins(std::string_view list) {
-  std::vector<std::string> out;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    auto item = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('/')) item.remove_suffix(1);
-    if (!item.empty()) out.emplace_back(item);
-  }
-  return out;
-}
-
 // The numbers of `skirmish_status_ready`: null without a view.
 json::value or_null(bool is_known, std::int64_t value) {
   return is_known ? json::value(value) : json::value(nullptr);
@@ -50,7 +37,7 @@ json::value or_null(bool is_known, std::int64_t value) {
 }  // namespace
 
 std::string render(const view& seen, std::int64_t age_s) {
-  const auto problem = json::serialize(json::value(seen.problem));
+  const auto problem = json_text_of(json::value(seen.problem));
   switch (seen.from) {
     case origin::cache:
       return to_json(seen.doc,
@@ -123,8 +110,7 @@ service::service(worker& source, const config& settings, const clock& time,
     : worker_(source),
       clock_(time),
       max_age_(std::chrono::duration_cast<std::chrono::seconds>(settings.status.max_age)),
-      origins_(split_origins(settings.status.cors_origins)),
-      is_open_to_all_(std::find(origins_.begin(), origins_.end(), "*") != origins_.end()),
+      sites_(settings.status.cors_origins),
       first_name_(first_server_name(settings)),
       others_(other_servers(settings)),
       waits_(
@@ -136,17 +122,9 @@ std::int64_t service::age_of(const view& seen) const {
   return std::max<std::int64_t>(age.count(), 0);
 }
 
-void service::allow_origin(http::response& r, std::string_view origin) const {
-  if (origins_.empty()) return;
-  const bool is_listed = std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
-  if (!is_open_to_all_ && !is_listed) return;
-  r.with("Access-Control-Allow-Origin", is_open_to_all_ ? "*" : std::string(origin));
-  r.with("Access-Control-Expose-Headers", "ETag, X-Request-Id");
-}
-
 http::response service::preflight(const http::exchange& x) const {
   auto r = http::no_content();
-  allow_origin(r, x.req.header("origin"));
+  sites_.add_to(r, x.req.header("origin"));
   r.with("Access-Control-Allow-Methods", "GET, HEAD");
   r.with("Access-Control-Allow-Headers", "If-None-Match");
   r.with("Access-Control-Max-Age", "86400");
@@ -174,7 +152,7 @@ void service::prepare(std::int64_t age_s) {
   ready_.gzip.shared_body = std::make_shared<const std::string>(http::gzip(*body));
   ready_.gzip.with("Content-Encoding", "gzip");
   const auto freeze = [this](http::response r) {
-    if (is_open_to_all_) allow_origin(r, "*");
+    if (sites_.are_all()) sites_.add_to(r, "*");
     return http::freeze(r);
   };
   ready_.frozen_plain = freeze(ready_.plain);
@@ -190,7 +168,7 @@ const service::ready* service::current(steady::time_point now) {
     aged_at_ = {};
   }
   if (!view_) return nullptr;
-  // The age is told in whole seconds; looking ten times a second at it is enough.
+  // The age is told in whole seconds; looking ten times per second at it is enough.
   if (now >= aged_at_ + 100ms) {
     aged_at_ = now;
     const auto age = age_of(*view_);
@@ -200,7 +178,7 @@ const service::ready* service::current(steady::time_point now) {
 }
 
 const http::frozen_response* service::fast(const http::fast_request& asked) {
-  if (asked.is_conditional || (asked.has_origin && !is_open_to_all_)) return nullptr;
+  if (asked.is_conditional || (asked.has_origin && !sites_.are_all())) return nullptr;
   const auto now = steady::now();
   if (now >= worker_.board().good_until()) return nullptr;
   const auto* made = current(now);
@@ -233,7 +211,7 @@ awaitable<http::response> service::status(http::exchange& x) {
     http::response r;
     r.body = render(nothing, 0);
     r.with("Cache-Control", "no-cache");
-    allow_origin(r, x.req.header("origin"));
+    sites_.add_to(r, x.req.header("origin"));
     if (x.query("strict") == "1") r.status = 503;
     co_return r;
   }
@@ -246,7 +224,7 @@ awaitable<http::response> service::status(http::exchange& x) {
   } else {
     r = http::accepts_gzip(x.req.header("accept-encoding")) ? made->gzip : made->plain;
   }
-  allow_origin(r, x.req.header("origin"));
+  sites_.add_to(r, x.req.header("origin"));
   if (made->of->from == origin::defaults && x.query("strict") == "1") {
     r.status = 503;
     r.with("Retry-After", "1");
@@ -268,6 +246,7 @@ awaitable<http::response> service::debug() {
                     {"ttl", or_null(is_cached, board.ttl_ms / 1000)},
                     {"is_fresh", is_cached && std::chrono::seconds{age} < board.fresh_limit()},
                     {"interval_seconds", board.interval_ms / 1000},
+                    {"is_interval_set", board.is_interval_set.load()},
                     {"redis", board.is_redis_up ? "up" : "down"},
                     {"leader", board.is_leader.load()}};
   auto r = http::json_response(body);
@@ -291,6 +270,25 @@ awaitable<http::response> service::refresh() {
   const auto seen = worker_.board().get();
   co_return http::json_response(
       json::object{{"refreshed", true}, {"updated_at", to_rfc3339(seen->doc.updated_at)}});
+}
+
+// PUT has a body, DELETE has none.
+awaitable<http::response> service::set_interval(http::exchange& x) {
+  const auto seconds = x.req.method == http::verb::put ? x.integer("interval_seconds")
+                                                       : std::optional<std::int64_t>();
+  const auto problem = std::make_shared<std::string>();
+  auto work = [seconds, problem](keeper& k) -> awaitable<void> {
+    try {
+      co_await k.set_interval(seconds);
+    } catch (const failure& e) {
+      *problem = e.what();
+    }
+  };
+  const bool is_done = co_await worker_.ask(work, refresh_patience);
+  if (!is_done) throw failure(errc::deadline_exceeded, "Redis does not answer");
+  if (!problem->empty()) throw failure(errc::unavailable, *problem);
+  if (!seconds) co_return http::no_content();
+  co_return http::json_response(json::object{{"interval_seconds", *seconds}});
 }
 
 // The points of the last hours; from memory for some seconds, and for longer when Redis is down.
@@ -329,7 +327,7 @@ awaitable<http::response> service::history_answer(http::exchange& x, std::string
   r.with("Cache-Control",
          fmt::format("public, max-age={}", std::chrono::seconds(history_life).count()));
   r.with("Vary", "Origin, Accept-Encoding");
-  allow_origin(r, x.req.header("origin"));
+  sites_.add_to(r, x.req.header("origin"));
   if (http::accepts_gzip(x.req.header("accept-encoding"))) {
     r.body = http::gzip(r.body);
     r.with("Content-Encoding", "gzip");
@@ -354,10 +352,10 @@ awaitable<http::response> service::server(http::exchange& x) {
   if (documents && found != documents->end())
     r.body = found->second;
   else
-    r.body = json::serialize(json::object{{"server", name}, {"online", nullptr}});
+    r.body = json_text_of(json::object{{"server", name}, {"online", nullptr}});
   r.with("Cache-Control", fmt::format("public, max-age={}", max_age_.count()));
   r.with("Vary", "Origin");
-  allow_origin(r, x.req.header("origin"));
+  sites_.add_to(r, x.req.header("origin"));
   co_return r;
 }
 
@@ -382,7 +380,7 @@ awaitable<http::response> service::badge(http::exchange& x) {
       badge_svg(is_online, kept ? uptime_percent(kept->list, clock_.now()) : std::nullopt),
       "image/svg+xml; charset=utf-8");
   r.with("Cache-Control", "public, max-age=60, stale-if-error=86400");
-  allow_origin(r, x.req.header("origin"));
+  sites_.add_to(r, x.req.header("origin"));
   co_return r;
 }
 

@@ -1,8 +1,9 @@
-// The status as readers get it: one a server thread.
+// The status as readers get it: one per server thread.
 #pragma once
 
 #include "config.hpp"
 #include "core/clock.hpp"
+#include "http/allowed_sites.hpp"
 #include "http/exchange.hpp"
 #include "http/fast_path.hpp"
 #include "metrics/registry.hpp"
@@ -27,6 +28,10 @@ std::string render(const view& seen, std::int64_t age_s);
 // document comes from nowhere but memory; `error` when nothing is known. `message` says which.
 http::response health(const view_board& board, const clock& time);
 
+// What PUT /api/status/interval takes.
+inline constexpr std::int64_t interval_set_min_s = 10;
+inline constexpr std::int64_t interval_set_max_s = 3'600;
+
 class service {
  public:
   service(worker& source, const config& settings, const clock& time, metrics::registry& metrics);
@@ -35,6 +40,7 @@ class service {
   awaitable<http::response> debug();
   awaitable<http::response> health();
   awaitable<http::response> refresh();
+  awaitable<http::response> set_interval(http::exchange& x);
   awaitable<http::response> history(http::exchange& x);
   awaitable<http::response> badge(http::exchange& x);
   // The same for one of status.probes, by its name.
@@ -66,7 +72,6 @@ class service {
   const ready* current(std::chrono::steady_clock::time_point now);
   void prepare(std::int64_t age_s);
   [[nodiscard]] std::int64_t age_of(const view& seen) const;
-  void allow_origin(http::response& r, std::string_view origin) const;
   [[nodiscard]] std::string cache_control(origin from) const;
   // `server` is empty for the first one.
   awaitable<const points*> history_of(std::string server, std::int64_t hours);
@@ -77,8 +82,7 @@ class service {
   worker& worker_;
   const clock& clock_;
   std::chrono::seconds max_age_;
-  std::vector<std::string> origins_;
-  bool is_open_to_all_ = false;
+  http::allowed_sites sites_;
 
   std::shared_ptr<const view> view_;
   std::uint64_t version_ = 0;

@@ -41,8 +41,8 @@ inline constexpr std::chrono::milliseconds lease_ttl{10'000};
 inline std::string lock_key(const redis::key_space& keys) { return keys.key("server:status:lock"); }
 inline constexpr std::chrono::milliseconds lock_ttl{10'000};
 
-// config:status_interval, a string: seconds, 5 to 86400. Written by operators; overrides
-// status.update_interval while it exists.
+// config:status_interval, a string: seconds, 5 to 86400. Written by operators, by the API (10 to
+// 3600) or by themselves; overrides status.update_interval while it exists.
 inline std::string interval_key(const redis::key_space& keys) {
   return keys.key("config:status_interval");
 }

@@ -135,6 +135,7 @@ void add_routes(http::router& routes, service& status) {
                                     {"ttl", schema::nullable(schema::count())},
                                     {"is_fresh", schema::boolean()},
                                     {"interval_seconds", schema::count()},
+                                    {"is_interval_set", schema::boolean()},
                                     {"redis", schema::word({"up", "down"})},
                                     {"leader", schema::boolean()}}));
     routes
@@ -210,6 +211,29 @@ void add_routes(http::router& routes, service& status) {
             "The document was read from the database just now; 503 when that was not possible."})
       .gives(200,
              schema::object({{"refreshed", schema::boolean()}, {"updated_at", schema::time()}}));
+  const auto interval = schema::object({{"interval_seconds", schema::count()}});
+  routes
+      .add({verb::put,
+            "/api/status/interval",
+            access::admin,
+            "Set how often the status is refreshed",
+            [&status](exchange& x) { return status.set_interval(x); },
+            http::shape::object({{"interval_seconds",
+                                  http::shape::integer(interval_set_min_s, interval_set_max_s)}}),
+            {},
+            "In force within half a second in every process, instead of the setting "
+            "`status.update_interval`, until it is taken back."})
+      .gives(200, interval);
+  routes
+      .add({verb::delete_,
+            "/api/status/interval",
+            access::admin,
+            "Refresh the status as often as the setting says, again",
+            [&status](exchange& x) { return status.set_interval(x); },
+            {},
+            {},
+            "204, also when no other interval was set."})
+      .gives_nothing();
 }
 
 }  // namespace skirmish::status

@@ -61,6 +61,15 @@ awaitable<store::polled> store::poll() {
   co_return out;
 }
 
+awaitable<void> store::set_interval(std::optional<std::int64_t> seconds) {
+  request pipeline;
+  if (seconds)
+    pipeline.push("SET", interval_key(keys_), *seconds);
+  else
+    pipeline.push("DEL", interval_key(keys_));
+  checked(co_await redis_.exec(std::move(pipeline), quick));
+}
+
 awaitable<void> store::write(const document& d, std::chrono::milliseconds ttl) {
   const auto json = to_json(d);
   request pipeline;

@@ -40,6 +40,9 @@ class store {
   };
   awaitable<polled> poll();
 
+  // The live interval; nullopt removes it.
+  awaitable<void> set_interval(std::optional<std::int64_t> seconds);
+
   // Writes the document and tells the channel. `ttl` counts from now.
   awaitable<void> write(const document& d, std::chrono::milliseconds ttl);
   // Replaces a document that is still there and keeps its TTL; false when it is not there.

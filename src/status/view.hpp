@@ -61,6 +61,7 @@ class view_board {
   // What else the keeper knows, for debug and health.
   std::atomic<std::int64_t> ttl_ms{0};       // of server:status; 0 when it is not there
   std::atomic<std::int64_t> interval_ms{0};  // in force now
+  std::atomic<bool> is_interval_set{false};  // live, instead of the setting
   std::atomic<bool> is_redis_up{false};
   std::atomic<bool> is_leader{false};
 

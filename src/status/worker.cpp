@@ -1,10 +1,10 @@
 #include "status/worker.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "core/message_of.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <atomic>
@@ -22,7 +22,7 @@ void log_left(const task_group& tasks) {
 
 }  // namespace
 
-worker::worker(const config& settings, const redis::connection_config& redis, database& db,
+worker::worker(const config& settings, const redis::connection_config& redis, db::database& db,
                const clock& time, metrics::registry& metrics, bool may_lead)
     : redis_(io_, redis, "skirmish-status"),
       keeper_(tasks_, redis_, redis.database, db, settings, time, metrics, may_lead) {}
@@ -57,30 +57,19 @@ awaitable<void> worker::shut_down() {
 
 awaitable<bool> worker::ask(std::function<awaitable<void>(keeper&)> work,
                             std::chrono::milliseconds patience) {
-  // The caller waits on a timer of its own loop, so nothing of one thread is touched by the other.
+  // The caller waits on its own loop, so nothing of one thread is touched by the other.
   const auto executor = co_await asio::this_coro::executor;
-  struct waiting {
-    explicit waiting(const asio::any_io_executor& on) : timer(on) {}
-    asio::steady_timer timer;
-    bool is_done = false;
-  };
-  const auto wait = std::make_shared<waiting>(executor);
-  wait->timer.expires_after(patience);
-  auto job = [work = std::move(work), executor, wait](keeper& k) -> awaitable<void> {
+  const auto done = std::make_shared<event>(executor);
+  auto job = [work = std::move(work), executor, done](keeper& k) -> awaitable<void> {
     try {
       co_await work(k);
     } catch (...) {
       log::warn("status_request_failed", {{"error", message_of(std::current_exception())}});
     }
-    asio::post(executor, [wait] {
-      wait->is_done = true;
-      wait->timer.cancel();
-    });
+    asio::post(executor, [done] { done->set(); });
   };
   tell(std::move(job));
-  error_code ignored;
-  co_await wait->timer.async_wait(asio::redirect_error(use_awaitable, ignored));
-  co_return wait->is_done;
+  co_return co_await done->wait_for(patience);
 }
 
 void worker::tell(std::function<awaitable<void>(keeper&)> work) {

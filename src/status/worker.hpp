@@ -17,7 +17,7 @@ namespace skirmish::status {
 class worker {
  public:
   // `db` must be started before start(), and outlive this.
-  worker(const config& settings, const redis::connection_config& redis, database& db,
+  worker(const config& settings, const redis::connection_config& redis, db::database& db,
          const clock& time, metrics::registry& metrics, bool may_lead);
   ~worker();  // stops
 

@@ -3,6 +3,8 @@
 
 #include "support/tasks_fixture.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
 #include <stdexcept>

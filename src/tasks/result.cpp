@@ -1,4 +1,5 @@
 // Waiting for results, and reading them.
+#include "core/event.hpp"
 #include "core/log.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/client_loop.hpp"
@@ -6,9 +7,6 @@
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
 #include "tasks/protocol/python_repr.hpp"
-
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::tasks {
 namespace {
@@ -61,18 +59,18 @@ awaitable<json> await_document(app::impl& in, client_loop& loop, std::string key
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   json found = co_await read_document(in, loop, key);
   if (is_final(state_of(found))) co_return found;
-  asio::steady_timer arrival(loop.io(), deadline);
+  event arrival(loop.io());
   bool read_again = false;
   redis::listener who;
   who.on_message = [&](std::string_view, std::string_view payload) {
     auto document = parse_document(payload);
     if (!is_final(state_of(document))) return;
     found = std::move(document);
-    arrival.cancel();
+    arrival.set();
   };
   who.on_reconnected = [&] {
     read_again = true;
-    arrival.cancel();
+    arrival.set();
   };
   auto subscription = loop.subscriber().subscribe(key, std::move(who));
   co_await subscription.confirmed(in.options.operation_timeout);
@@ -86,8 +84,7 @@ awaitable<json> await_document(app::impl& in, client_loop& loop, std::string key
       continue;
     }
     if (std::chrono::steady_clock::now() >= deadline) throw timed_out("no result in time");
-    error_code ignored;
-    co_await arrival.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await arrival.wait_until(deadline);
   }
 }
 

@@ -41,7 +41,8 @@ awaitable<response> list_letters(shared r, exchange& x) {
   auto page = co_await read_dead_letters(r->view(), limit, older);
   json next;
   if (page.next) next = std::to_string(*page.next);
-  const json_object body{{"items", std::move(page.items)}, {"next_cursor", std::move(next)}};
+  const json_object body{
+      {"items", std::move(page.items)}, {"next_cursor", std::move(next)}, {"total", page.total}};
   co_return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
 
@@ -138,8 +139,11 @@ void add_dead_letter_routes(http::router& to, const std::shared_ptr<route_contex
           "Messages that could not be processed, newest first",
           [r](exchange& x) { return list_letters(r, x); },
           {},
-          {http::limit_parameter(), http::cursor_parameter()}})
-      .gives(200, schema::page_of(schema::open_object()));
+          {http::limit_parameter(), http::cursor_parameter()},
+          "{items, next_cursor, total}."})
+      .gives(200, schema::object({{"items", schema::array_of(schema::open_object())},
+                                  {"next_cursor", schema::nullable(schema::text())},
+                                  {"total", schema::count()}}));
   to.add({verb::post, "/api/dead-letters/requeue", access::admin,
           "Put dead letters back on their queues", [r](exchange& x) { return requeue(r, x); },
           shape::object(letters_members())})

@@ -2,6 +2,7 @@
 
 #include "core/digest.hpp"
 #include "core/ids.hpp"
+#include "core/json_text.hpp"
 #include "core/text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -13,7 +14,6 @@
 #include "tasks/protocol/wall_time.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,15 +42,13 @@ constexpr auto retry_limit = 30s;  // a caller does not wait for longer
 response exact_response(const json& body) {
   return http::text_response(to_json_text(body, json_dialect::strict), "application/json");
 }
-constexpr std::size_t search_max_bytes = 255;
+constexpr std::size_t search_max_chars = 255;
 
 // A text to search for, as people may type it.
 result<std::string> search_text(const exchange& x, std::string_view name) {
   const auto text = x.query(name);
-  if (text.size() > search_max_bytes || text_fault(text, lines::one))
-    return error{
-        errc::invalid_argument,
-        fmt::format("{} must be a text of one line, at most {} bytes", name, search_max_bytes)};
+  if (const auto fault = text_fault(text, lines::one, 0, search_max_chars))
+    return error{errc::invalid_argument, fmt::format("{} {}", name, *fault)};
   return std::string(text);
 }
 
@@ -182,7 +180,7 @@ once_key once_key_of(const exchange& x, const outgoing& m) {
   const auto sent = x.req.header("idempotency-key");
   auto what = x.body.as_object();
   for (const auto* how : {"retry", "retry_policy"}) what.erase(how);
-  const auto digest = digest_of(boost::json::serialize(what));
+  const auto digest = digest_of(json_text_of(what));
   if (sent.empty()) return {"request:" + m.id, digest, 1min};
   return {fmt::format("request:{}@{}", x.who.id, sent), digest, 24h};
 }

@@ -33,10 +33,11 @@ struct relay::link {
   void close() {
     error_code ignored;
     near.close(ignored);
-    far.close(ignored);
+    if (!is_abandoned) far.close(ignored);
   }
   tcp::socket near;
   stream_protocol::socket far;
+  bool is_abandoned = false;
 };
 
 relay::relay(std::string upstream)
@@ -53,12 +54,30 @@ relay::~relay() {
   io_.drop_waiting();
 }
 
-void relay::cut() {
+void relay::lead_to(std::string upstream) {
+  std::promise<void> done;
+  asio::post(io_, [this, &done, &upstream] {
+    upstream_ = std::move(upstream);
+    done.set_value();
+  });
+  done.get_future().wait();
+  cut();
+}
+
+void relay::cut() { close_all(false); }
+void relay::abandon() { close_all(true); }
+
+void relay::close_all(bool keeps_servers_ends) {
   // The caller goes on when it has happened: what it sends next must not slip through before.
   std::promise<void> done;
-  asio::post(io_, [this, &done] {
-    for (const auto& one : links_)
-      if (const auto at = one.lock()) at->close();
+  asio::post(io_, [this, &done, keeps_servers_ends] {
+    for (const auto& one : links_) {
+      const auto at = one.lock();
+      if (!at) continue;
+      at->is_abandoned = keeps_servers_ends;
+      at->close();
+      if (keeps_servers_ends) abandoned_.push_back(at);
+    }
     links_.clear();
     done.set_value();
   });
@@ -101,7 +120,9 @@ awaitable<void> relay::pass_replies(std::shared_ptr<link> at) {
     const auto [problem, read] = co_await at->far.async_read_some(asio::buffer(buffer, piece),
                                                                   asio::as_tuple(use_awaitable));
     if (problem) break;
-    while (held_ && at->near.is_open()) co_await breathe();
+    const auto due = std::chrono::steady_clock::now() + delay_.load();
+    while (at->near.is_open() && (held_ || std::chrono::steady_clock::now() < due))
+      co_await breathe();
     auto size = read;
     if (const auto budget = budget_bytes_.load(); budget >= 0) {
       size = std::min(size, static_cast<std::size_t>(budget));

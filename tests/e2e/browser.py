@@ -41,10 +41,10 @@ def build_pages():
 
 
 class Browser:
-    def __init__(self):
+    def __init__(self, *more_arguments):
         options = webdriver.ChromeOptions()
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                         "--lang=en-US", "--enable-precise-memory-info"):
+                         "--lang=en-US", "--enable-precise-memory-info", *more_arguments):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)

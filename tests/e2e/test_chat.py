@@ -393,3 +393,34 @@ def test_channels_are_listed(server):
 
     asyncio.run(run())
     assert server.http("GET", "/api/chat?cursor=x").status == 400
+
+
+def test_completions_and_achievements_are_announced_on_general_when_asked(short_tmp):
+    loud = Server(short_tmp / unique("own"), {"SKIRMISH_CHAT_ANNOUNCE": "1"}).start()
+    quiet = Server(short_tmp / unique("own")).start()
+    said = {}
+    try:
+        for server in (loud, quiet):
+            player, level = server.new_player(), unique("level")
+            assert server.http("POST", "/api/levels", {"level_id": level, "name": "x"}).status == 201
+            body = {"player_id": player, "score": 25}
+            assert server.http("POST", f"/api/levels/{level}/completions", body).status == 201
+            assert server.http("PUT", f"/api/players/{player}/achievements/collector").status == 201
+            messages = server.http("GET", "/api/chat/general/messages").json["items"]
+            said[server] = [{k: v for k, v in m.items() if k not in ("id", "ts")} for m in messages]
+            always = server.http("GET", "/api/chat/achievement/messages").json["items"]
+            assert [m["achievement"] for m in always] == ["first-steps", "collector"]
+            if server is loud:
+                common = {"channel": "general", "from": "skirmish", "player_id": player}
+                completion = {**common, "text": f"{player} completed {level}", "event": "completion", "level_id": level,
+                              "score": 25}
+                unlocks = [{**common, "text": f"{player} unlocked {x}", "event": "achievement", "achievement": x}
+                           for x in ("first-steps", "collector")]
+                assert len(said[loud]) == 3 and all(m in said[loud] for m in (completion, *unlocks)), said[loud]
+        assert said[quiet] == []
+    finally:
+        for server in (loud, quiet):
+            server.stop()
+    refused = loud.run("serve", "--listen", "127.0.0.1:0", "--data-dir", str(short_tmp / unique("own")),
+                       "--set", "chat.announce=1", "--set", "chat.channels=lobby", check=False)
+    assert refused.returncode != 0 and "chat.announce needs the channel general" in refused.stderr

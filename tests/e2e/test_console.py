@@ -8,6 +8,7 @@ import pytest
 from browser import DIST, WEB, Browser, Keys, build_pages, needs_browser
 from conftest import Server, unique, wait_until
 from console_front import ConsoleFront
+from raw_client import TEXT, RawClient, frame
 
 pytestmark = needs_browser
 
@@ -336,6 +337,40 @@ def test_a_lost_connection_is_said_and_the_last_values_stay(short_tmp, browser):
             server.stop()
 
 
+def test_the_interval_of_the_status_is_set_live(site, browser):
+    site.log_in(page="status")
+    debug = lambda: site.server.http("GET", "/server/status/debug", key=None).json  # noqa: E731
+    for text, seconds, is_set in (("120", 120, True), ("", 600, False)):
+        browser.button("Change the interval")
+        wait_until(lambda: browser.all("dialog [name=seconds]"), 10, "the question")
+        field = browser.all("dialog [name=seconds]")[0]
+        field.clear()
+        field.send_keys(text, Keys.ENTER)
+        wait_until(lambda: (debug()["interval_seconds"], debug()["is_interval_set"]) == (seconds, is_set), 20, f"{seconds} s")
+        wait_until(lambda: ("set live" in browser.text("main")) == is_set, 20, "the page saying so")
+    assert site.complaints() == []
+
+
+def test_slow_readers_are_told_of_on_the_first_page(short_tmp, browser):
+    server = Server(short_tmp / unique("slow"), {"SKIRMISH_HTTP_BODY_TIMEOUT": "1s"}).start()
+    own = Site(server, browser)
+    try:
+        own.log_in()
+        browser.wait_text("Slow readers (5 min)", ".checks")
+        wait_until(lambda: "not known" not in slow_line(browser), 20, "a figure")
+        with RawClient(server) as peer:  # it begins a message and does not end it
+            peer.open_websocket().send(frame(TEXT, b"{", final=False))
+            assert peer.close_code() == 3008
+        wait_until(lambda: slow_line(browser).endswith("1"), 30, "the slow one")
+    finally:
+        own.close()
+        server.stop()
+
+
+def slow_line(browser):
+    return next((one.text.strip() for one in browser.all(".checks li") if one.text.startswith("Slow readers")), "not known")
+
+
 def test_an_error_stays_in_its_panel(site, browser):
     site.log_in()
     # The answer of one route is broken on its way; the rest of the page lives.
@@ -374,31 +409,97 @@ def test_the_public_page_needs_no_key_and_is_live(site, browser):
     assert [one.get_attribute("href") for one in browser.all(".hero a")] == [f"{site.url}/console"]
 
 
-def test_the_widget_stands_in_another_site(site, browser):
-    page = f"""<!doctype html><html lang=en><title>A site</title><body>
-        <script src="{site.url}/widget.js" async></script><skirmish-widget show="status"></skirmish-widget>"""
-
+@pytest.fixture
+def other_site():
+    """A page of another origin; its `body` is what the test wants."""
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
+            self.send_response(200 if self.path == "/" else 204)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
-            self.wfile.write(page.encode())
+            if self.path == "/":
+                self.wfile.write(f"<!doctype html><html lang=en><title>A site</title><body>{self.server.body}".encode())
 
         def log_message(self, *_):
             pass
 
     other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    other.url = f"http://localhost:{other.server_address[1]}"
     threading.Thread(target=other.serve_forever, daemon=True).start()
+    yield other
+    other.shutdown()
+    other.server_close()
+
+
+def in_widget(browser, n=0):
+    return browser.run("return document.querySelectorAll('skirmish-widget')[arguments[0]]?.shadowRoot?.textContent", n) or ""
+
+
+WIDGETS = """<script src="{}/widget.js" async></script><skirmish-widget show="status"></skirmish-widget>
+<skirmish-widget show="board" board="global" limit="3"></skirmish-widget>"""
+
+
+def test_the_widget_stands_in_another_site(short_tmp, browser, other_site):
+    """Only in those that are named, with the status and with boards; and it may use no key there."""
+    server = Server(short_tmp / unique("wid"), {"SKIRMISH_STATUS_CORS_ORIGINS": f"https://fans.example, {other_site.url}"}).start()
+    player = server.new_player()
+    assert server.http("POST", "/api/leaderboards/global/scores", {"player_id": player, "score": 7}).status == 200
+    other_site.body = WIDGETS.format(server.url)
     try:
         browser.complaints()
-        browser.open(f"http://localhost:{other.server_address[1]}/")
-        wait_until(lambda: "online" in (browser.run("return document.querySelector('skirmish-widget').shadowRoot?.textContent") or ""), 10, "the status")
+        browser.open(f"{other_site.url}/")
+        wait_until(lambda: "online" in in_widget(browser), 10, "the status")
+        wait_until(lambda: player in in_widget(browser, 1), 10, "the board")
         assert len((DIST / "widget.js").read_bytes()) < 10_000
-        assert browser.complaints(("favicon",)) == []
+        assert browser.run("return document.cookie") == ""
+        refused = browser.driver.execute_async_script("""
+            const done = arguments[arguments.length - 1];
+            fetch(arguments[0] + '/api/leaderboards/global', {headers: {'X-API-Key': 'x'}}).then(() => done('read'), () => done('refused'));""", server.url)
+        assert refused == "refused"
+        browser.complaints()
+        # Another origin is not named.
+        browser.open(f"{other_site.url.replace('localhost', '127.0.0.1')}/")
+        wait_until(lambda: "not known" in in_widget(browser) and "not known" in in_widget(browser, 1), 20, "what a widget says without leave")
     finally:
-        other.shutdown()
-        other.server_close()
+        browser.complaints()
+        server.stop()
+
+
+def test_visitors_see_the_map_where_the_operator_allows_it(short_tmp, browser):
+    server = Server(short_tmp / unique("map"), {"SKIRMISH_SITE_SHOWS": "status, map, boards"}).start()
+    own = Site(server, browser)
+    try:
+        for lat, lon in ((48.86, 2.35), (48.87, 2.36), (40.7, -74.0), (-33.9, 151.2), (35.7, 139.7)):
+            event = {"type": "move", "player_id": server.new_player(), "lat": lat, "lon": lon}
+            assert server.http("POST", "/api/interactions", event).status == 200
+        browser.forget(f"{own.url}/")
+        browser.prefer(language="en")
+        found = {}
+        for theme in ("light", "dark"):
+            browser.prefer(theme=theme)
+            browser.open(f"{own.url}/")
+            wait_until(lambda: browser.run("return document.querySelector('.world-map canvas')?.dataset.drawn") == "4", 30, "the map")
+            assert browser.all(".world-map canvas")[0].get_attribute("aria-label") == "Map: 5 players now"
+            for width in (360, 1400):
+                browser.size(width)
+                browser.settle()
+                assert browser.overflow() <= 0
+                browser.shoot(f"public_map-{width}-{theme}")
+            if wrong := browser.violations():
+                found[theme] = wrong
+        assert found == {} and own.complaints() == []
+    finally:
+        browser.size(1400)
+        own.close()
+        server.stop()
+
+
+def test_visitors_see_no_map_otherwise(site, browser):
+    browser.open(f"{site.url}/")
+    browser.wait_text("Top players")
+    assert not browser.all(".world-map")
+    loaded = browser.run("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert not [one for one in loaded if "map" in one], "what shows no map loads none"
 
 
 def test_everything_works_below_a_path(site, browser):

@@ -77,6 +77,29 @@ def test_a_profile_shows_what_a_player_has_and_does(site, browser):  # noqa: F81
     wait_until(lambda: browser.all(".event-list li"), 15, "its actions")
 
 
+def test_notes_are_written_for_other_operators(site, browser):  # noqa: F811
+    player = site.server.new_player("Noted")
+    site.go(f"players/{player}")
+    browser.wait_text("No operator has noted anything.", "main")
+    browser.button("Add a note")
+    dialog(browser, "Save", text="Was warned.\nTwice. <b>bold</b>")
+    browser.wait_text("Was warned.\nTwice. <b>bold</b>", "main .message")
+    browser.wait_text("first start", "main .message")  # the label of the key
+    site.log_in(site.key("viewer"))
+    try:
+        site.go(f"players/{player}")
+        browser.wait_text("Twice.", "main .message")
+        assert not {"Add a note", "Delete"} & {one.text for one in browser.all("main button")}
+    finally:
+        browser.complaints()
+        site.log_in()
+    site.go(f"players/{player}")
+    browser.wait_text("Twice.", "main .message")
+    press_in(browser.all("main .message")[0], "Delete")
+    dialog(browser, "Delete")
+    browser.wait_text("No operator has noted anything.", "main")
+
+
 def test_a_player_is_banned_and_deleted(site, browser):  # noqa: F811
     player = site.server.new_player("Rude")
     site.go(f"players/{player}")

@@ -14,6 +14,7 @@ import urllib.request
 
 import pytest
 import yaml
+from browser import DIST, Browser, Keys, build_pages, needs_browser
 from conftest import BINARY, ROOT, Server, free_port, unique, wait_until
 from redis_process import RedisProcess
 
@@ -466,6 +467,37 @@ def test_a_websocket_passes_through_nginx(proxied):
                         break
 
     asyncio.run(run())
+
+
+@needs_browser
+@pytest.mark.parametrize("prefix", ["", "/skirmish"])
+def test_the_console_works_behind_nginx(proxied, prefix):
+    """Over TLS, below a sub-path too, and it misses nothing of what stays inside."""
+    server, nginx = proxied
+    if not (DIST / "console.html").exists():
+        build_pages()
+    browser = Browser(f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{nginx.https}", "--ignore-certificate-errors")
+    try:
+        browser.open(f"https://{HOST}{prefix}/console")
+        wait_until(lambda: browser.all("input[name=key]"), 20, "the login")
+        browser.all("input[name=key]")[0].send_keys(server.key, Keys.ENTER)
+        wait_until(lambda: browser.all("nav.side"), 20, "the console")
+        browser.wait_text("Live", ".connection", 20)
+        wait_until(lambda: browser.all(".checks li") and "not known" not in browser.text(".checks"), 40,
+                   f"all checks; there is {browser.text('.checks')!r}")
+        cookies = browser.driver.get_cookies()
+        assert [(one["name"], one["secure"], one["httpOnly"], one["sameSite"]) for one in cookies] == [("skirmish_console", True, True, "Strict")]
+        for page in ("status", "players", "queues", "system", "access"):
+            browser.driver.get(f"https://{HOST}{prefix}/console#/{page}")
+            browser.settle(20)
+            assert not browser.all("main .problem"), page
+        browser.open(f"https://{HOST}{prefix}/")
+        browser.wait_text("Top players", "main", 20)
+        loaded = browser.run("return performance.getEntriesByType('resource').map((one) => new URL(one.name).pathname)")
+        assert loaded and all(path.startswith(f"{prefix}/") for path in loaded), loaded
+        assert browser.complaints(("/api/console/session", "Password forms should have")) == []
+    finally:
+        browser.quit()
 
 
 def test_nginx_refuses_unknown_hosts(proxied):

@@ -106,6 +106,7 @@ def test_who_never_reads_is_closed(impatient):
 
 
 def test_who_stalls_in_the_middle_is_told_why(impatient):
+    closed = metric(impatient, "skirmish_connections_closed_slow_total")
     with RawClient(impatient, receive_buffer=1 << 19).open_websocket() as peer:
         wrong = frame(TEXT, json.dumps({"cid": "x" * 64, "nothing": 1}).encode()) * 500
 
@@ -120,6 +121,7 @@ def test_who_stalls_in_the_middle_is_told_why(impatient):
         peak = max(held() for _ in range(20))
         wait_until(lambda: held() < peak - 100_000, 10, "the drop of what waits")
         assert peer.close_code() == 3008
+    assert metric(impatient, "skirmish_connections_closed_slow_total") == closed + 1
 
 
 def test_the_head_decides_before_the_body(impatient):
@@ -333,7 +335,7 @@ def new_connections(target, mix, stop, made):
         try:
             with target.open(sources[n % len(sources)]) as peer:
                 peer.send(kinds[n % len(kinds)])
-            made.value += 1
+            made[0] += 1
         except OSError:
             pass
         time.sleep(max(0.0, begun + (n + 1) * mix.seconds / mix.connections - time.monotonic()))
@@ -346,7 +348,7 @@ def slow_heads(target, mix, stop, made):
         while len(peers) < mix.slow_heads and not stop.is_set():
             try:
                 peers.append(target.open(sources[len(peers) % len(sources)]).send(b"GET / HTTP/1.1\r\nHost: a\r\nX: "))
-                made.value = max(made.value, len(peers))
+                made[0] = max(made[0], len(peers))
             except OSError:
                 break
         for peer in list(peers):
@@ -370,7 +372,7 @@ def slow_readers(target, mix, stop, made):
                 else:
                     peer.open_websocket().send(frame(PING, b"x" * 125) * 512)
                 peers.append(peer)
-                made.value = max(made.value, len(peers))
+                made[0] = max(made[0], len(peers))
             except (OSError, AssertionError):
                 break
         for peer in list(peers):
@@ -407,6 +409,7 @@ def bad_requests(target, mix, stop, made):
             try:
                 peer.socket.sendall(block)
                 sent += size
+                made[1] = sent
             except BlockingIOError:  # a part of it has left: the connection is of no use any more
                 peer.socket.close()
                 peers.remove(peer)
@@ -414,7 +417,7 @@ def bad_requests(target, mix, stop, made):
             for other in peers:
                 try:
                     while chunk := other.socket.recv(1 << 18):
-                        made.value += chunk.count(b"HTTP/1.1 ")
+                        made[0] += chunk.count(b"HTTP/1.1 ")
                     raise ConnectionError
                 except BlockingIOError:
                     pass
@@ -460,7 +463,8 @@ def test_all_floods_together(short_tmp, mix):
     processes = multiprocessing.get_context("fork")
     s = Server(short_tmp / unique("flooded"), SMALL_ASAN).start()
     stop = processes.Event()
-    roles = {role: processes.Value("q", 0) for role in (new_connections, slow_heads, slow_readers, bad_requests)}
+    roles = {role: processes.Array("q", 2) for role in  # what came about, what was sent
+             (new_connections, slow_heads, slow_readers, bad_requests)}
     attackers = [processes.Process(target=attacker, args=(role, Target(s.listen), mix, stop, made), daemon=True)
                  for role, made in roles.items()]
     seen, peak_mb = [], 0.0
@@ -484,9 +488,11 @@ def test_all_floods_together(short_tmp, mix):
         latencies = sorted(latency for latency, _ in seen)
         p99_ms = 1000 * latencies[math.floor(0.99 * len(latencies))]
         success = sum(is_good for _, is_good in seen) / len(seen)
-        connections, heads, readers, bad = (made.value for made in roles.values())
+        connections, heads, readers, bad = (made[0] for made in roles.values())
+        offered = roles[bad_requests][1]
         print(f"\n{took:.0f} s: {connections} new connections, {heads} slow heads, {readers} slow readers, "
-              f"{bad / took:.0f} bad requests/s answered; a well-behaved client at {len(seen) / took:.0f} requests/s: "
+              f"{offered / took:.0f} bad requests/s sent, of which {bad / took:.0f}/s were answered before the sender was cut "
+              f"off; a well-behaved client at {len(seen) / took:.0f} requests/s: "
               f"{100 * success:.2f} % answered, p99 {p99_ms:.1f} ms; server {peak_mb:.0f} MB at most")
         assert success >= 0.999
         # The attack took place.

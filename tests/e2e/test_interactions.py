@@ -33,6 +33,26 @@ def test_an_attack_leaves_everything_it_should(server):
     assert server.http("GET", f"/api/attacks/{b}/{a}").status == 404
 
 
+def test_an_attack_without_an_id_gets_one(server):
+    a, b, nobody = server.new_player(), server.new_player(), unique("nobody")
+    own = unique("own")
+    sent = [attack(a, b, 1), attack(a, b, 2, id=own), attack(a, nobody, 3), {"type": "respawn", "player_id": b, "hp": 9},
+            attack(b, a, 4), attack(a, b, 5)]
+    answer = post(server, *sent)
+    assert [x["index"] for x in answer["ids"]] == [0, 4, 5], "those that had none and were applied"
+    ids = [x["id"] for x in answer["ids"]]
+    assert all(len(x) == 26 for x in ids) and ids == sorted(set(ids))
+    assert server.http("GET", f"/api/attacks/{a}/{b}").json["id"] == ids[2]
+    assert server.http("GET", f"/api/attacks/{b}/{a}").json["id"] == ids[1]
+    actions = server.http("GET", f"/api/players/{a}/state").json["last_actions"]
+    assert [x["id"] for x in actions[:3]] == [ids[2], own, ids[0]]
+    log = server.http("GET", f"/api/interactions?player={a}&type=attack&order=newest&limit=4").json["items"]
+    assert {x["id"] for x in log} == {own, *ids}
+    # Sent again, it is another attack.
+    first, again = (post(server, attack(a, b, 1))["ids"][0]["id"] for _ in range(2))
+    assert ids[2] < first < again
+
+
 def test_order_within_a_batch_is_kept(server):
     a, b = server.new_player(), server.new_player()
     post(server, attack(a, b, 60), {"type": "respawn", "player_id": b, "hp": 80}, attack(a, b, 30))

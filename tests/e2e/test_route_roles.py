@@ -59,6 +59,8 @@ TABLE = {
     "OPTIONS /api/servers/{name}/status": row(PUBLIC),
     "GET /api/servers/{name}/status/history": row(PUBLIC),
     "POST /api/status/refresh": row(ADMIN),
+    "PUT /api/status/interval": row(ADMIN, body={"interval_seconds": 600}),
+    "DELETE /api/status/interval": row(ADMIN),
 
     "POST /api/sessions": row(PUBLIC, body={}),
     "GET /api/sessions/current": row(SESSION, "players"),
@@ -83,7 +85,11 @@ TABLE = {
     "PATCH /api/players/{id}/state": row(SERVER, "players", {"hp": 5}),
     "GET /api/players/{id}/position": row(OWN, "players"),
     "GET /api/players/{id}/nearby": row(OWN, "events"),
+    "GET /api/players/{id}/notes": row(ADMIN, "players"),
+    "POST /api/players/{id}/notes": row(ADMIN, "players", {"text": "x"}),
+    "DELETE /api/players/{id}/notes/{note_id}": row(ADMIN, "players"),
     "GET /api/positions": row(ADMIN, "events"),
+    "GET /api/positions/density": row(PUBLIC),
     "GET /api/nearby": row(SERVER, "events", query="?lat=1&lon=1"),
     "GET /api/players/{id}/inventory": row(OWN, "events"),
     "POST /api/players/{id}/inventory": row(SERVER, "events", {"item": "sword", "quantity": 1}),
@@ -112,6 +118,7 @@ TABLE = {
 
     "POST /api/interactions": row(PLAYER, "events", []),
     "GET /api/interactions": row(SERVER, "events"),
+    "POST /api/ingest/source-log": row(SERVER, "events", {}, query="?server=duel"),
     "GET /api/attacks/{attacker}/{target}": row(SERVER, "events"),
 
     "POST /api/chat/{channel}/messages": row(PLAYER, "chat", {"text": "x"}, channel="general"),
@@ -184,6 +191,8 @@ TABLE = {
     "GET /api/keys": row(ADMIN),
     "DELETE /api/keys/{key_id}": row(ADMIN),
     "GET /api/audit": row(ADMIN),
+    "GET /api/readyz": row(ADMIN),
+    "GET /api/metrics": row(ADMIN),
     "GET /api/servers": row(ADMIN),
     "GET /api/slow-requests": row(ADMIN),
     "GET /api/warnings": row(ADMIN),

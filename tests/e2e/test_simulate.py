@@ -5,7 +5,9 @@ import os
 import pathlib
 import pty
 import re
+import select
 import struct
+import subprocess
 import termios
 
 from conftest import BINARY, Server, unique, wait_until
@@ -32,10 +34,21 @@ def test_the_totals_agree(own_server):
 def test_a_server_of_its_own_and_the_default_world(short_tmp):
     server = Server(short_tmp / unique("sim"))
     text = server.run("simulate", "--data-dir", str(server.data_dir), "--duration", "2s", "--rate", "20/s",
-                      "--db-delay", "400ms").stdout
-    slow, quick = re.search(r"a profile from SQL: ([\d.]+) ms, from the cache: ([\d.]+) ms", text).groups()
-    assert float(slow) >= 400 > float(quick)
+                      "--db-delay", "400ms", "--show-cache").stdout
+    for what in ("profile", "level"):
+        slow, quick = re.search(rf"a {what} from SQL: ([\d.]+) ms, from the cache: ([\d.]+) ms", text).groups()
+        assert float(slow) >= 400 > float(quick), what
     assert "20 players, 20 levels" in text and "differs" not in text and "[cache] skirmish: popular" in text
+    for key in ("user", "level"):
+        story = re.search(rf"^\[cache\] ({key}:\S+) not cached: loading from the database\n(.*)", text, re.M | re.S)
+        name = re.escape(story[1])
+        assert re.search(rf"^\[cache\] {name} loaded from the database, [4-9]\d\d\.\d\d ms$", story[2], re.M), key
+        assert re.search(rf"^\[cache\] {name} stored for 3600 s, [\d.]+ ms$", story[2], re.M), key
+        assert re.search(rf"^\[cache\] {name} found in (Redis|memory), [\d.]+ ms$", story[2], re.M), key
+    # People read names: ids stand only in what the cache tells, and in no line of the others.
+    others = [line for line in text.splitlines() if not line.startswith("[cache] ")]
+    assert not [line for line in others if re.search(r"\bsim-[0-9a-f]{6}-", line)], others
+    assert re.search(r"^\[general\] .+ (completed|unlocked) .+$", text, re.M), "announced to all"
 
 
 def run_on_terminal(args, rows, columns):
@@ -75,7 +88,7 @@ def test_the_live_view_fits_its_terminal(own_server):
 
 def test_bad_usage(short_tmp):
     server = Server(short_tmp / unique("sim"))
-    for args in (["--rate", "fast"], ["--duration", "soon"], ["--players", "1"], ["--interval", "0"]):
+    for args in (["--db-delay", "10s"], ["--url", "http://127.0.0.1:1", "--api-key", "x", "--show-cache"], ["--rate", "fast"], ["--duration", "soon"], ["--players", "1"], ["--interval", "0"]):
         done = server.run("simulate", "--data-dir", str(server.data_dir), *args, check=False)
         assert done.returncode == 2 and done.stderr.strip(), args
 
@@ -84,7 +97,27 @@ def test_serve_demo_plays_until_it_is_stopped(short_tmp):
     server = Server(short_tmp / unique("demo"), args=["--demo"]).start()
     try:
         wait_until(lambda: server.http("GET", "/api/leaderboards/active", key=None).json["items"], what="activity")
-        assert server.http("GET", "/api/levels?sort=popular", key=None).json["items"]
+        wait_until(lambda: server.http("GET", "/api/levels?sort=popular", key=None).json["items"], what="popular levels")
     finally:
         server.stop()
     assert pathlib.Path(server.data_dir / "admin.key").exists()
+
+
+def test_serve_demo_stops_though_nobody_reads_its_output(short_tmp):
+    server = Server(short_tmp / unique("demo"), args=["--demo"])
+    unread, out = os.pipe()
+    fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, 4096)
+    log = open(short_tmp / f"{server.data_dir.name}.log", "wb")
+    server.process = subprocess.Popen([BINARY, "serve", "--data-dir", str(server.data_dir), "--listen", server.listen, "--demo"],
+                                      stdout=out, stderr=log, env=server.env)
+    try:
+        server.url = f"http://{server.listen}"
+        full = lambda: not select.select([], [out], [], 0)[1]  # noqa: E731
+        wait_until(full, 60, "a full pipe")
+        played = lambda: sum(one["score"] for one in server.http("GET", "/api/leaderboards/active", key=None).json["items"])  # noqa: E731
+        before = played()
+        wait_until(lambda: played() > before, 30, "a world that plays on")
+    finally:
+        server.stop()
+        os.close(out)
+        os.close(unread)

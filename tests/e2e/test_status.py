@@ -153,6 +153,25 @@ def test_the_interval_changes_live(world):
     wait_until(lambda: server.http("GET", "/server/status/debug", key=None).json["interval_seconds"] == 600)
 
 
+def test_the_interval_is_set_by_the_api(world):
+    apis = [world.start(), world.start()]
+    api = apis[0]
+    debug = lambda of: of.http("GET", "/server/status/debug", key=None).json  # noqa: E731
+    setting = debug(api)["interval_seconds"]
+    assert debug(api)["is_interval_set"] is False
+    for bad in (9, 3601, 1.5, "60", None):
+        assert api.http("PUT", "/api/status/interval", {"interval_seconds": bad}).status == 400, bad
+    assert debug(api)["interval_seconds"] == setting
+    assert api.http("PUT", "/api/status/interval", {"interval_seconds": 60}).json == {"interval_seconds": 60}
+    for of in apis:
+        wait_until(lambda of=of: (debug(of)["interval_seconds"], debug(of)["is_interval_set"]) == (60, True), 20, "the interval everywhere")
+    assert api.redis().get("config:status_interval") == "60"
+    assert api.http("DELETE", "/api/status/interval").status == 204
+    assert api.http("DELETE", "/api/status/interval").status == 204
+    for of in apis:
+        wait_until(lambda of=of: (debug(of)["interval_seconds"], debug(of)["is_interval_set"]) == (setting, False), 20, "the setting again")
+
+
 def test_refresh_now(world):
     server = world.start()
     before = status(server)["updated_at"]

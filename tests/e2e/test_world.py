@@ -1,6 +1,7 @@
 """The list that people go through to accept a game backend: players, levels, completions, popularity, achievements,
 inventories, trades, activity."""
 
+import asyncio
 import json
 import random
 import threading
@@ -160,26 +161,64 @@ def test_levels_reached_get_to_sql_neither_lost_nor_doubled(server):
     assert server.http("GET", f"/api/players/{player}").json["level"] == 7
 
 
-def test_popular_levels_are_ordered_cached_for_two_hours_and_announced(own_server_quick):
-    server = own_server_quick
-    player = server.new_player()
-    levels = [new_level(server) for _ in range(12)]
-    for times, level in enumerate(levels):
-        for _ in range(times):
-            complete(server, level, player)
-    answer = server.http("GET", "/api/levels?sort=popular&limit=3", key=None)
-    assert [x["level_id"] for x in answer.json["items"]] == levels[:-4:-1]
-    assert [x["completions"] for x in answer.json["items"]] == [11, 10, 9]
-    listener = Listener(server, "cache")
-    wanted = levels[:1:-1]
-    said = listener.read(lambda m: m.get("event") == "popular_refresh" and m["levels"] == wanted)
-    assert said["channel"] == "cache" and said["id"]
+def announced(server):
+    """The levels that were announced as popular, in order."""
+    messages = server.http("GET", "/api/chat/cache/messages?limit=1000").json["items"]
+    assert all(m["event"] == "popular_refresh" and len(m["levels"]) == 1 for m in messages)
+    return [m["levels"][0] for m in messages]
+
+
+def test_a_level_that_becomes_popular_is_cached_for_two_hours_at_once(own_server):
+    # The cycle of this server is a minute: nothing here waits for it.
+    server = own_server
     r = server.redis()
-    assert all(r.ttl(f"level:{x}") > 7_100 for x in wanted)
+    player = server.new_player()
+    wait_until(lambda: r.get("lease:popular"), what="the cycle's first turn")
+    levels = [new_level(server, name=f"Level {n}") for n in range(13)]
+    assert server.http("GET", "/api/levels?sort=popular").json["items"] == [], "nobody has completed any"
+    listener = Listener(server, "cache")
+    # The first level is not completed at all, the second once and so on: two of those fall out again.
+    for times, level in enumerate(levels):
+        for n in range(times):
+            complete(server, level, player)
+        if times:
+            said = listener.read(lambda m, level=level: m["levels"] == [level])
+            assert said["channel"] == "cache" and said["id"] and f"Level {times}" in said["text"]
+            assert r.ttl(f"level:{level}") > 7_100
+    answer = server.http("GET", "/api/levels?sort=popular&limit=100", key=None)
+    assert [x["level_id"] for x in answer.json["items"]] == levels[:0:-1]
+    assert [x["completions"] for x in answer.json["items"]] == list(range(12, 0, -1))
+    assert announced(server) == levels[1:], "one message a level"
+    wait_until(lambda: r.smembers("levels:cached") == set(levels[3:]), what="the ten that are popular now")
+    # One more completion brings the first back, ahead of the one in its place.
+    for _ in range(4):
+        complete(server, levels[1], player)
+    listener.read(lambda m: m["levels"] == [levels[1]])
+    # When a popular level goes, the next one is popular.
+    assert server.http("DELETE", f"/api/levels/{levels[-1]}").status == 204
+    assert listener.read(lambda m: True)["levels"] == [levels[3]]
+    assert r.ttl(f"level:{levels[3]}") > 7_100
+
+
+def test_the_cycle_repairs_and_announces_only_changes(own_server_quick):
+    server = own_server_quick
+    r = server.redis()
+    player, level, other = server.new_player(), new_level(server), new_level(server)
+    complete(server, level, player)
+    complete(server, other, player)
+    wait_until(lambda: r.smembers("levels:cached") == {level, other}, what="both to be cached")
+    assert sorted(announced(server)) == sorted([level, other])
+    for _ in range(3):
+        r.expire(f"level:{level}", 60)
+        wait_until(lambda: r.ttl(f"level:{level}") > 7_100, what="the cycle to give it two hours again")
+    assert len(announced(server)) == 2, "nothing has changed"
+    r.delete(f"level:{other}")
+    wait_until(lambda: announced(server)[2:] == [other], what="the message of the one that had to be loaded")
     # A changed level is not served stale, although the refresher writes the cache too.
     for n in range(20):
-        server.http("PATCH", f"/api/levels/{levels[-1]}", {"description": f"{n}"})
-        assert server.http("GET", f"/api/levels/{levels[-1]}").json["description"] == f"{n}"
+        server.http("PATCH", f"/api/levels/{level}", {"description": f"{n}"})
+        assert server.http("GET", f"/api/levels/{level}").json["description"] == f"{n}"
+    wait_until(lambda: r.ttl(f"level:{level}") > 7_100, what="the changed one to be cached for two hours")
     assert server.http("GET", "/api/levels?sort=sideways").status == 400
 
 
@@ -201,13 +240,13 @@ def test_one_of_two_servers_refreshes_and_the_other_takes_over(short_tmp, mariad
         listener = Listener(second, "cache")
         begin = time.monotonic()
         for _ in range(10):
+            r.delete(f"level:{level}")
             listener.read(lambda m: m.get("levels") == [level])
         assert time.monotonic() - begin > 7 * interval_s, "one of them refreshes, not both"
         assert r.get("lease:popular") == leader
         first.kill()
         r.expire(f"level:{level}", 60)
         wait_until(lambda: r.get("lease:popular") not in (None, leader), what="the second to lead")
-        listener.read(lambda m: m.get("event") == "popular_refresh" and m["levels"] == [level])
         wait_until(lambda: r.ttl(f"level:{level}") > 7_100, what="the level to be cached for 2 hours again")
     finally:
         for server in (first, second):
@@ -366,3 +405,83 @@ def test_a_stream_applies_every_kind_of_event_once(server):
     assert r.xlen(f"chat:{channel}") == 1
     state = server.http("GET", f"/api/players/{a}/state").json
     assert state["interaction"] == "attack", "the trade came before"
+
+
+def boards_of(server, player):
+    """The boards that show the player, as Redis has them."""
+    r = server.redis()
+    return {key for key in r.scan_iter("leaderboard:*", count=1000)
+            if "@" not in key and r.type(key) == "zset" and r.zscore(key, player) is not None}
+
+
+def test_a_deleted_player_is_on_no_board_or_list_any_more(own_server):
+    server = own_server
+    r = server.redis()
+    a, b, level, board = server.new_player(), server.new_player(), new_level(server), unique("board")
+    for player in (a, b):
+        complete(server, level, player)
+        post(server, {"type": "score", "board": board, "player_id": player, "value": 5},
+             {"type": "move", "player_id": player, "lat": 48.8566, "lon": 2.3522},
+             {"type": "attack", "attacker_id": player, "target_id": player, "damage": 100})
+    boards = {f"leaderboard:{x}" for x in ("global", "active", "kills", board, f"level:{level}")}
+    assert boards_of(server, a) == boards_of(server, b) == boards
+
+    async def run():
+        async with server.ws() as socket:
+            await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": "general", "as": a}}))
+            assert "subscribed" in json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert r.zscore("presence:general", a) and r.zscore("presence@players", a)
+            # Something pending of somebody else keeps what is done now pending, while nobody flushes it.
+            r.set("acts:filer", "somebody", px=60_000)
+            entry = f"1\n{b} 1 00000 0 0 0\n"
+            r.rpush("acts:pending", entry)
+            r.incrby("acts:bytes", len(entry))
+            post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2})
+            assert r.llen("acts:pending") == 2 and r.zscore("leaderboard:active", a) == 2
+            assert (await asyncio.to_thread(server.http, "DELETE", f"/api/players/{a}")).status == 204
+            pushed = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert pushed == {"unsubscribed": {"channel": "general", "reason": "removed"}}
+
+    asyncio.run(run())
+    r.delete("acts:filer")
+    wait_until(lambda: not r.exists("acts:pending", "acts:filing"), what="what was pending to be flushed")
+    assert r.zscore("leaderboard:active", b) == 3, "nothing of the others is lost"
+    assert boards_of(server, a) == set() and boards_of(server, b) == boards
+    for item in boards:
+        name = item.removeprefix("leaderboard:")
+        shown = server.http("GET", f"/api/leaderboards/{name}", key=None).json
+        assert [x["player_id"] for x in shown["items"]] == [b], name
+    assert r.zscore("positions", a) is None and r.zscore("positions", b) is not None
+    assert r.zscore("presence:general", a) is None and r.zscore("presence@players", a) is None
+    assert r.exists(f"presence:general@{a}", f"actions:{a}", f"move:{a}", f"player:{a}") == 0
+    # Again is no harm, and a new player of the same id begins with nothing.
+    assert server.http("DELETE", f"/api/players/{a}").status == 404
+    assert server.http("POST", "/api/players", {"player_id": a, "name": "new"}).status == 201
+    assert boards_of(server, a) == set()
+    post(server, {"type": "move", "player_id": a, "lat": 1, "lon": 2})
+    wait_until(lambda: r.zscore("leaderboard:active", a) == 1, what="the new one's first interaction")
+
+
+def test_a_deleted_level_is_on_no_board_or_list_any_more(server):
+    r = server.redis()
+    player, level = server.new_player(), new_level(server)
+    complete(server, level, player)
+    channel = f"level:{level}"
+    assert server.http("POST", f"/api/chat/{channel}/messages", {"from": player, "text": "hi"}).status == 201
+    assert server.http("PUT", f"/api/chat/{channel}/mutes/{player}", {"seconds": 600}).status in (200, 204)
+
+    async def run():
+        async with server.ws() as socket:
+            await socket.send(json.dumps({"cid": "1", "subscribe": {"channel": channel, "as": player}}))
+            assert "subscribed" in json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert (await asyncio.to_thread(server.http, "DELETE", f"/api/levels/{level}")).status == 204
+            pushed = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            assert pushed == {"unsubscribed": {"channel": channel, "reason": "removed"}}
+
+    asyncio.run(run())
+    left = [key for key in r.scan_iter(f"*{level}*", count=1000)]
+    assert left == [], "no key is the level's"
+    for key in ("levels:popular", "levels:cached", "chat@channels"):
+        assert all(level not in x for x in r.zrange(key, 0, -1)) if r.type(key) == "zset" else not r.sismember(key, level)
+    assert complete(server, level, player).status == 404
+    assert server.http("DELETE", f"/api/levels/{level}").status == 404

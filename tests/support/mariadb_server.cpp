@@ -64,16 +64,16 @@ void mariadb_server::kill() {
   process_.wait(10s);
 }
 
-database_config mariadb_server::root() const {
-  database_config config;
-  config.kind = sql_kind::mysql;
+db::config mariadb_server::root() const {
+  db::config config;
+  config.kind = db::sql_kind::mysql;
   config.unix_socket = socket();
   config.user = "root";
   config.name = "mysql";
   return config;
 }
 
-database_config mariadb_server::fresh_database() {
+db::config mariadb_server::fresh_database() {
   auto config = root();
   config.name = fmt::format("t{}", ++databases_);
   execute_sql(root(), "CREATE DATABASE " + config.name);

@@ -15,7 +15,7 @@ class mariadb_server final : public sql_server {
   mariadb_server();  // installs and starts, in about five seconds
   ~mariadb_server() override { kill(); }
 
-  database_config fresh_database() override;
+  db::config fresh_database() override;
   void kill() override;
   void start() override;
   void freeze() override { testing::freeze(process_); }
@@ -23,7 +23,7 @@ class mariadb_server final : public sql_server {
 
   [[nodiscard]] std::string socket() const { return (dir_.path() / "mariadb.sock").string(); }
   // The server's administrator, in its own database.
-  [[nodiscard]] database_config root() const;
+  [[nodiscard]] db::config root() const;
 
  private:
   temp_dir dir_;

@@ -72,16 +72,16 @@ void postgresql_server::thaw() {
   process_.signal(SIGCONT);
 }
 
-database_config postgresql_server::administrator() const {
-  database_config config;
-  config.kind = sql_kind::postgresql;
+db::config postgresql_server::administrator() const {
+  db::config config;
+  config.kind = db::sql_kind::postgresql;
   config.unix_socket = dir_.path().string();
   config.user = "admin";
   config.name = "postgres";
   return config;
 }
 
-database_config postgresql_server::fresh_database() {
+db::config postgresql_server::fresh_database() {
   auto config = administrator();
   config.name = fmt::format("t{}", ++databases_);
   execute_sql(administrator(), "CREATE DATABASE " + config.name);

@@ -17,7 +17,7 @@ class postgresql_server final : public sql_server {
   postgresql_server();
   ~postgresql_server() override { kill_family(process_); }
 
-  database_config fresh_database() override;
+  db::config fresh_database() override;
   // A process of the old server that still runs would keep the new one from starting.
   void kill() override { kill_family(process_); }
   void start() override;
@@ -25,7 +25,7 @@ class postgresql_server final : public sql_server {
   void thaw() override;
 
  private:
-  [[nodiscard]] database_config administrator() const;
+  [[nodiscard]] db::config administrator() const;
 
   temp_dir dir_;
   redis::child_process process_;

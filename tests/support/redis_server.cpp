@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <fcntl.h>
@@ -46,7 +47,7 @@ void make_certificate(const std::filesystem::path& dir) {
     throw std::runtime_error("openssl made no certificate: " + process.ending());
 }
 
-// The first line of the answer; empty when there is none.
+// The first line of the answer, or the whole of a bulk string; empty when there is none.
 std::string reply_to(const std::string& unix_socket, const std::string& command) {
   asio::io_context io{1};
   asio::local::stream_protocol::socket socket(io);
@@ -55,8 +56,14 @@ std::string reply_to(const std::string& unix_socket, const std::string& command)
   if (problem) return {};
   asio::write(socket, asio::buffer(command + "\r\n"), problem);
   std::string line;
-  asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
-  return line.ends_with("\r\n") ? line : "";
+  const auto size = asio::read_until(socket, asio::dynamic_buffer(line), "\r\n", problem);
+  if (problem) return {};
+  if (line.starts_with('$') && !line.starts_with("$-")) {
+    const auto wanted = size + std::stoul(line.substr(1)) + 2;
+    while (line.size() < wanted && !problem)
+      asio::read(socket, asio::dynamic_buffer(line), asio::transfer_at_least(1), problem);
+  }
+  return line;
 }
 
 }  // namespace
@@ -132,6 +139,10 @@ void redis_server::thaw() { process_.signal(SIGCONT); }
 void redis_server::tell(const std::string& command) const {
   const auto reply = reply_to(socket(), command);
   if (!reply.starts_with("+OK")) throw std::runtime_error(command + ": " + reply);
+}
+
+bool redis_server::says(const std::string& command, const std::string& text) const {
+  return reply_to(socket(), command).find(text) != std::string::npos;
 }
 
 void redis_server::restart() {

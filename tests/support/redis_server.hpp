@@ -56,6 +56,8 @@ class redis_server {
   void restart();  // kill() and start()
   // Sends a command past every client; it must be answered with OK.
   void tell(const std::string& command) const;
+  // The same for a question: whether the answer, as it is on the wire, holds `text`.
+  [[nodiscard]] bool says(const std::string& command, const std::string& text) const;
 
  private:
   temp_dir dir_;

@@ -17,18 +17,18 @@
 namespace skirmish::testing {
 
 inline auto every_database() {
-  return ::testing::Values(sql_kind::sqlite, sql_kind::mysql, sql_kind::postgresql);
+  return ::testing::Values(db::sql_kind::sqlite, db::sql_kind::mysql, db::sql_kind::postgresql);
 }
 
-inline std::string database_name(const ::testing::TestParamInfo<sql_kind>& info) {
+inline std::string database_name(const ::testing::TestParamInfo<db::sql_kind>& info) {
   return std::string(to_string(info.param));
 }
 
 // A database of its own for each test, on each kind of server.
-class sql_fixture : public ::testing::TestWithParam<sql_kind> {
+class sql_fixture : public ::testing::TestWithParam<db::sql_kind> {
  protected:
   void SetUp() override {
-    if (GetParam() == sql_kind::sqlite) {
+    if (GetParam() == db::sql_kind::sqlite) {
       config_ = fresh_sqlite();
     } else if (auto* server = shared_sql_server(GetParam())) {
       config_ = server->fresh_database();
@@ -39,7 +39,7 @@ class sql_fixture : public ::testing::TestWithParam<sql_kind> {
 
   // Starts `db_` with what stands in `config_`. The database is empty: migrate(config_) fills it.
   void open() {
-    db_ = std::make_unique<database>(config_);
+    db_ = std::make_unique<db::database>(config_);
     db_->start();
   }
 
@@ -68,8 +68,8 @@ class sql_fixture : public ::testing::TestWithParam<sql_kind> {
   }
 
   asio::io_context io_{1};
-  database_config config_;
-  std::unique_ptr<database> db_;
+  db::config config_;
+  std::unique_ptr<db::database> db_;
   std::string problem_;
 };
 

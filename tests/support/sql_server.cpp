@@ -16,40 +16,40 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void open(soci::session& sql, const database_config& config) {
+void open(soci::session& sql, const db::config& config) {
   backend_for(config.kind).connect(sql, config);
   backend_for(config.kind).prepare(sql, config);
 }
 
 }  // namespace
 
-sql_server* shared_sql_server(sql_kind kind) {
-  if (kind == sql_kind::mysql) {
+sql_server* shared_sql_server(db::sql_kind kind) {
+  if (kind == db::sql_kind::mysql) {
     static mariadb_server mariadb;
     return &mariadb;
   }
-  if (kind == sql_kind::postgresql && postgresql_server::is_installed()) {
+  if (kind == db::sql_kind::postgresql && postgresql_server::is_installed()) {
     static postgresql_server postgresql;
     return &postgresql;
   }
   return nullptr;
 }
 
-database_config fresh_sqlite() {
+db::config fresh_sqlite() {
   static const temp_dir dir;
   static int count = 0;
-  database_config config;
+  db::config config;
   config.path = (dir.path() / fmt::format("{}.db", ++count)).string();
   return config;
 }
 
-void execute_sql(const database_config& config, const std::string& statement) {
+void execute_sql(const db::config& config, const std::string& statement) {
   soci::session sql;
   open(sql, config);
   sql << statement;
 }
 
-long long query_number(const database_config& config, const std::string& query) {
+long long query_number(const db::config& config, const std::string& query) {
   soci::session sql;
   open(sql, config);
   long long number = 0;
@@ -57,7 +57,7 @@ long long query_number(const database_config& config, const std::string& query) 
   return number;
 }
 
-void wait_until_answering(const database_config& config, redis::child_process& process) {
+void wait_until_answering(const db::config& config, redis::child_process& process) {
   const auto limit = std::chrono::steady_clock::now() + 30s;
   for (;;) {
     try {

@@ -14,7 +14,7 @@ class sql_server {
   virtual ~sql_server() = default;
 
   // Creates an empty database. The user of the configuration may do everything.
-  virtual database_config fresh_database() = 0;
+  virtual db::config fresh_database() = 0;
 
   virtual void kill() = 0;    // SIGKILL, and waits for the end
   virtual void start() = 0;   // after kill(); waits until it answers
@@ -24,17 +24,17 @@ class sql_server {
 
 // Tests leave it running and thawed. Null when the kind is not installed here (PostgreSQL only;
 // MariaDB must be). SQLite has no server: see fresh_sqlite().
-sql_server* shared_sql_server(sql_kind kind);
+sql_server* shared_sql_server(db::sql_kind kind);
 
 // An SQLite file that does not exist yet, in a directory that lives as long as the test binary.
-database_config fresh_sqlite();
+db::config fresh_sqlite();
 
 // Runs statements of a test on a session of its own.
-void execute_sql(const database_config& config, const std::string& statement);
+void execute_sql(const db::config& config, const std::string& statement);
 // The same for a query that gives one number.
-long long query_number(const database_config& config, const std::string& query);
+long long query_number(const db::config& config, const std::string& query);
 
 // Waits until the server answers; throws when its process ends first or it takes too long.
-void wait_until_answering(const database_config& config, redis::child_process& process);
+void wait_until_answering(const db::config& config, redis::child_process& process);
 
 }  // namespace skirmish::testing

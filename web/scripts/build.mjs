@@ -12,15 +12,38 @@ const dist = join(root, 'dist');
 const budget_bytes = 100 * 1024; // gzip'd, of everything
 const widget_budget_bytes = 10 * 1024; // not compressed
 
-// The texts of a language repeat the keys of English: in dist they are a list in the same order.
+// In dist, keys of texts are two or three letters. Those that a page puts together (`check.${name}`) stay as they are; they
+// come first.
+async function textKeys() {
+  const sources = (await filesUnder(join(root, 'src'))).filter((path) => /\.tsx?$/.test(path) && !/[/\\]widget[/\\]/.test(path));
+  const made = new Set();
+  for (const path of sources)
+    for (const [, prefix] of (await readFile(path, 'utf8')).matchAll(/`([a-z_]+\.[a-z_.]*)\$\{/g)) made.add(prefix);
+  const isMade = (key) => [...made].some((prefix) => key.startsWith(prefix));
+  const all = Object.keys((await evaluate(join(root, 'src/i18n/en.ts'))).en);
+  const short = all.filter((key) => !isMade(key));
+  return {sources, made: all.filter(isMade), short: new Map(short.map((key, i) => [key, `k${i.toString(36)}`]))};
+}
+
+// The texts of a language repeat the keys of English: in dist they are a list in the same order. The keys of English itself
+// are counted.
 const texts = {
   name: 'texts',
   setup({onLoad}) {
+    onLoad({filter: /src[/\\]i18n[/\\]en\.ts$/}, async ({path}) => {
+      const {en} = await evaluate(path);
+      const {made, short} = await textKeys();
+      const kept = JSON.stringify(Object.fromEntries(made.map((key) => [key, en[key]])));
+      const list = JSON.stringify([...short.keys()].map((key) => en[key]));
+      const contents = `export const en = ${kept}; ${list}.forEach((text, i) => (en['k' + i.toString(36)] = text));`;
+      return {contents, loader: 'js', resolveDir: dirname(path), watchFiles: (await filesUnder(dirname(path))).filter((one) => one.endsWith('.ts'))};
+    });
     onLoad({filter: /src[/\\]i18n[/\\](fr|ru)\.ts$/}, async ({path}) => {
       const language = /(fr|ru)\.ts$/.exec(path)[1];
       const folder = dirname(path);
       const values = (await evaluate(path))[language];
-      const english = Object.keys((await evaluate(join(folder, 'en.ts'))).en);
+      const {made, short} = await textKeys();
+      const english = [...made, ...short.keys()];
       const missing = english.filter((key) => !(key in values));
       if (missing.length > 0) throw new Error(`${path} lacks ${missing.join(', ')}`);
       const list = JSON.stringify(english.map((key) => values[key]));
@@ -31,16 +54,10 @@ const texts = {
   },
 };
 
-// In dist, keys of texts are two or three letters. Those that a page puts together (`check.${name}`) stay as they are.
 const keys = {
   name: 'keys',
   async setup({onLoad}) {
-    const sources = (await filesUnder(join(root, 'src'))).filter((path) => /\.tsx?$/.test(path) && !/[/\\]widget[/\\]/.test(path));
-    const made = new Set();
-    for (const path of sources)
-      for (const [, prefix] of (await readFile(path, 'utf8')).matchAll(/`([a-z_]+\.[a-z_.]*)\$\{/g)) made.add(prefix);
-    const english = Object.keys((await evaluate(join(root, 'src/i18n/en.ts'))).en);
-    const short = new Map(english.filter((key) => ![...made].some((prefix) => key.startsWith(prefix))).map((key, i) => [key, `k${i.toString(36)}`]));
+    const {sources, short} = await textKeys();
     onLoad({filter: /src[/\\].*\.tsx?$/}, async ({path}) => {
       if (!sources.includes(path) || /i18n[/\\](fr|ru)\.ts$/.test(path)) return undefined;
       const contents = (await readFile(path, 'utf8')).replace(/'([a-z_]+\.[a-zA-Z0-9_.]+)'/g, (whole, key) => (short.has(key) ? `'${short.get(key)}'` : whole));
@@ -142,7 +159,7 @@ async function once() {
 if (process.argv.includes('--watch')) {
   await once();
   const rewrite = {name: 'html', setup: ({onEnd}) => onEnd(({metafile}) => (metafile ? writeHtml(metafile) : undefined))};
-  for (const options of [{...pages, minify: false, plugins: [texts, outline, rewrite]}, widget]) await (await context(options)).watch();
+  for (const options of [{...pages, minify: false, plugins: [outline, rewrite]}, widget]) await (await context(options)).watch();
 } else {
   await once().catch((problem) => {
     console.error(problem.message);

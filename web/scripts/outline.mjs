@@ -7,7 +7,7 @@ import {feature} from 'topojson-client';
 
 const require = createRequire(import.meta.url);
 const steps_per_degree = 2;
-const tolerance = 0.3; // degrees
+const tolerance = 0.5; // degrees
 
 // Without the points that are nearly on the line between their neighbours.
 function simplify(points) {

@@ -1,7 +1,6 @@
 // What a visitor sees without a key: the server's status, boards, levels and achievements, live.
-import './style/public.css';
 import {effect} from '@preact/signals';
-import {render} from 'preact';
+import {render, type JSX} from 'preact';
 import {useEffect, useState} from 'preact/hooks';
 import type {ChatMessage} from 'skirmish-client';
 import {isKey, loadLanguage, t, type Key} from './i18n';
@@ -65,6 +64,7 @@ function Public() {
       </header>
       <main id="main" class="public">
         {shows('history') && <Past />}
+        {shows('map') && <LazyMap />}
         <div class="grid">
           {shows('boards') && site.boards!.slice(0, 6).map((board) => <Board key={board} board={board} />)}
           {shows('levels') && <Levels />}
@@ -95,6 +95,15 @@ function Now({status, problem}: {status: StatusDocument | undefined; problem: un
       )}
     </div>
   );
+}
+
+// Its own file, because few sites show it.
+function LazyMap() {
+  const [Shown, setShown] = useState<() => JSX.Element>();
+  useEffect(() => {
+    void import('./map/public_map').then(({default: map}) => setShown(() => map));
+  }, []);
+  return Shown ? <Shown /> : <Skeleton lines={10} />;
 }
 
 function Past() {

@@ -4,12 +4,12 @@ import {growth} from '../src/lib/counters';
 import {advance, sumOfLast, timesOf} from '../src/lib/metrics';
 import {parseMetrics, quantile, sumOf} from '../src/lib/prometheus';
 import {checksOf, worstOf, type Facts} from '../src/lib/verdict';
-import {isOperators, merged} from '../src/pages/now';
+import {firstFailures, isOperators, merged} from '../src/pages/now';
 
 const well: Facts = {
   ready: {ready: true, redis: 'ok', sql: 'ok'},
   status: {age_seconds: 11, is_fresh: true, interval_seconds: 600, redis: 'up'},
-  commit_p99_ms: 2, events_waiting: 0, unfiled_mb: 0, unfiled_age_s: 0, queues: [], failures: 0, dead_letters: 0, workers: [], window_lag_s: 0, load_failures: 0, slow_readers: 0,
+  commit_p99_ms: 2, events_waiting: 0, pending_mb: 0, pending_age_s: 0, queues: [], failures: 0, dead_letters: 0, workers: [], window_lag_s: 0, load_failures: 0, slow_readers: 0,
 };
 const worst = (changes: Facts) => worstOf(checksOf({...well, ...changes}));
 
@@ -22,7 +22,7 @@ test('what is not known is neither well nor wrong', () => {
   assert.equal(worstOf(checksOf({})), undefined);
 });
 test('the checks stand in the order of the night shift', () => {
-  assert.deepEqual(checksOf(well).map(({name}) => name.slice(6)), ['backends', 'status', 'commits', 'waiting', 'unfiled', 'queues', 'failures', 'dead_letters', 'workers', 'window', 'loads', 'readers']);
+  assert.deepEqual(checksOf(well).map(({name}) => name.slice(6)), ['backends', 'status', 'commits', 'waiting', 'pending', 'queues', 'failures', 'dead_letters', 'workers', 'window', 'loads', 'readers']);
 });
 test('a backend that is down comes first, with its name', () => {
   const found = worst({ready: {ready: false, redis: 'unavailable', sql: 'ok'}, dead_letters: 5000})!;
@@ -79,4 +79,14 @@ test('what game servers report is not an operator’s action', () => {
 });
 test('the same thing done again is one line', () => {
   assert.deepEqual(merged([{at: '2', text: 'a'}, {at: '1', text: 'a'}, {at: '0', text: 'b'}]), [{at: '2', text: 'a', times: 2}, {at: '0', text: 'b'}]);
+});
+test('of failures of one kind the first is told', () => {
+  const found = firstFailures([
+    {name: 'mail', exception: "TimeoutError('x')", ended: '2026-01-01T00:00:09Z'},
+    {name: 'mail', exception: "ValueError('y')", ended: '2026-01-01T00:00:05Z'},
+    {name: 'mail', exception: "TimeoutError('z')", date_done: '2026-01-01T00:00:02Z'},
+    {name: 'mail', exception: 'no time'},
+  ]);
+  assert.deepEqual(found.map(({at}) => at), ['2026-01-01T00:00:02Z', '2026-01-01T00:00:05Z']);
+  assert.ok(found[0]!.text.includes('mail') && found[0]!.text.includes('TimeoutError'));
 });

@@ -60,9 +60,15 @@ class Rejected(TypedDict):
     detail: str
 
 
+class GivenId(TypedDict):
+    index: int
+    id: str
+
+
 class Committed(TypedDict):
     accepted: int
     rejected: list[Rejected]
+    ids: NotRequired[list[GivenId]]  # of attacks that came without one
 
 
 class EventLog(TypedDict):

@@ -39,6 +39,7 @@ awaitable<dead_letter_page> read_dead_letters(broker_view at, std::size_t limit,
   dead_letter_page out;
   const auto length =
       redis::checked(co_await at.redis.command("LLEN", dead)).as_integer().value_or(0);
+  out.total = length;
   const auto left = std::min(older.value_or(length), length);
   if (left == 0) co_return out;
   // Counted from the old end, because new ones come at the other.

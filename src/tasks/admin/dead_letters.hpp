@@ -13,6 +13,7 @@ namespace skirmish::tasks {
 struct dead_letter_page {
   json_array items;                  // newest first
   std::optional<std::int64_t> next;  // how many older ones there are; nullopt at the end
+  std::int64_t total = 0;            // on all pages
 };
 // `older`: `next` of the page before. New ones do not shift the pages.
 awaitable<dead_letter_page> read_dead_letters(broker_view at, std::size_t limit,

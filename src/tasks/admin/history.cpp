@@ -151,19 +151,24 @@ awaitable<void> history_recorder::run() {
   who.on_message = [this](std::string_view, std::string_view envelope) { on_event(envelope); };
   const auto subscription =
       subscriber_.subscribe_pattern(keys_.event_channel("task.*"), std::move(who));
-  asio::steady_timer timer(io_);
   try {
     co_await redis_.wait_connected(batch_interval);  // not connected yet at a start
   } catch (const failure&) {
     // write() logs it.
   }
+  const auto work = [this] { return lead(); };
+  co_await redis::give_back_after(lease_, work);
+}
+
+awaitable<void> history_recorder::lead() {
+  asio::steady_timer timer(io_);
   while (true) {
     try {
       co_await write();
       co_await show_changes();
     } catch (const failure& e) {
       leading_ = false;
-      log::warn("task_history_failed", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "task_history_failed", {{"error", e.what()}});
     }
     timer.expires_after(batch_interval);
     co_await timer.async_wait(use_awaitable);

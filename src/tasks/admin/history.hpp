@@ -44,6 +44,7 @@ class history_recorder {
  private:
   void on_event(std::string_view envelope);
   void note(const json_object& event);
+  awaitable<void> lead();
   awaitable<void> write();
   // Puts the tasks that have changed on the board, at most once per second.
   awaitable<void> show_changes();

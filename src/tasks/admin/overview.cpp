@@ -97,7 +97,7 @@ awaitable<void> overview_keeper::run() {
     try {
       co_await compute();
     } catch (const failure& e) {
-      log::warn("task_overview_failed", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "task_overview_failed", {{"error", e.what()}});
     }
     for (auto waited = 0ms; waited < interval && !board_.take_asked(); waited += poll) {
       timer.expires_after(poll);

@@ -9,7 +9,6 @@
 #include "tasks/scripts.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
 
@@ -124,11 +123,11 @@ beat::beat(app::impl& owner, asio::io_context& io, std::vector<periodic_task> fi
       fixed_(std::move(fixed)),
       lease_time_(lease),
       lease_(redis_, owner.keys.own("beat:leader"), lease),
-      wake_(io, std::chrono::steady_clock::time_point::max()) {}
+      wake_(io) {}
 
 void beat::stop() {
   stopping_ = true;
-  wake_.cancel();
+  wake_.set();
 }
 
 awaitable<bool> beat::lead() {
@@ -264,12 +263,10 @@ awaitable<void> beat::run() {
       pause = co_await tick();
     } catch (const failure& e) {
       leading_ = false;
-      log::warn("beat_failed", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "beat_failed", {{"error", e.what()}});
     }
     if (stopping_) break;
-    wake_.expires_after(pause);
-    error_code ignored;
-    co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
+    co_await wake_.wait_for(pause);
   }
   // So that the next leader need not wait for the lease to expire.
   try {

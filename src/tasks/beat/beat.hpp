@@ -5,6 +5,7 @@
 #include "core/asio.hpp"
 #include "core/cron.hpp"
 #include "core/error.hpp"
+#include "core/event.hpp"
 #include "redis/lease.hpp"
 #include "tasks/app_impl.hpp"
 #include "tasks/protocol/wall_time.hpp"
@@ -61,7 +62,7 @@ class beat {
   redis::lease lease_;
   std::map<std::string, periodic_task> entries_;
   std::map<std::string, std::string> refused_;  // invalid entries in Redis, and why
-  asio::steady_timer wake_;
+  event wake_;
   std::optional<std::chrono::steady_clock::time_point> shown_at_;
   bool stopping_ = false;
   bool leading_ = false;

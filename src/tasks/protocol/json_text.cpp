@@ -1,5 +1,6 @@
 #include "tasks/protocol/json_text.hpp"
 
+#include "core/json_text.hpp"
 #include "skirmish/tasks/values.hpp"
 
 #include <charconv>
@@ -142,12 +143,13 @@ void append_double(std::string& out, double d, json_dialect dialect) {
                                            : "-Infinity";
     return;
   }
-  char text[32];
-  const auto [end, ec] = std::to_chars(std::begin(text), std::end(text), d);
-  const std::string_view shortest(text, static_cast<std::size_t>(end - text));
-  out += shortest;
+  const auto begin = out.size();
+  // To Python -0.0 is another number than 0.0.
+  if (dialect == json_dialect::python && d == 0 && std::signbit(d)) out += '-';
+  skirmish::append_json_number(out, d);
   // So that Python reads a float.
-  if (shortest.find_first_of(".e") == std::string_view::npos) out += ".0";
+  if (dialect == json_dialect::python && out.find_first_of(".e", begin) == std::string::npos)
+    out += ".0";
 }
 
 template <class Integer>

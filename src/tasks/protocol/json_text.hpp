@@ -21,9 +21,11 @@ bool unescape_json(std::string_view inner, std::string& out);
 // The text under a name; empty when there is none.
 std::string_view text_at(const boost::json::object& in, std::string_view name) noexcept;
 
-// How numbers that JSON cannot represent are written: as Python does (NaN, Infinity), or as null.
+// How numbers are written. python: fractions stay fractions (5.0), and what JSON cannot represent
+// is written as Python does (NaN, Infinity). strict: the shortest way (core/json_text.hpp), null
+// for the latter.
 enum class json_dialect { python, strict };
-// Appends `v` as text from which parse_json() and Python read the same value again.
+// Appends `v` as text; in Python's dialect parse_json() and Python read the same value again.
 void append_json(std::string& out, const boost::json::value& v,
                  json_dialect dialect = json_dialect::python);
 std::string to_json_text(const boost::json::value& v, json_dialect dialect = json_dialect::python);

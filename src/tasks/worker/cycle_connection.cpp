@@ -1,10 +1,13 @@
 #include "tasks/worker/cycle_connection.hpp"
 
 #include "core/log.hpp"
+#include "redis/backoff.hpp"
 #include "redis/views.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/scripts.hpp"
 #include "tasks/worker/unacked.hpp"
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +20,23 @@ using namespace std::chrono_literals;
 
 bool has_noscript(const std::vector<redis::value>& replies) {
   return std::any_of(replies.begin(), replies.end(), redis::is_noscript);
+}
+
+// What a server answers that will not write now: it is full, a replica, or misses its replicas.
+// That command was not executed. Empty when there is none.
+std::string refusal_in(const std::vector<redis::value>& replies) {
+  for (const auto& reply : replies) {
+    try {
+      redis::checked(reply);
+    } catch (const failure& e) {
+      if (e.code() == errc::unavailable) return e.what();
+    }
+  }
+  return {};
+}
+
+void report_retry(std::string_view problem) {
+  log::repeated(log::level::warn, problem, "task_cycle_retried", {{"error", problem}});
 }
 
 // Positions of lost starts as flags.
@@ -148,17 +168,24 @@ awaitable<void> cycle_connection::load_scripts(redis::client& at) {
 
 // Waits for a new connection after a lost reply, and makes sure that nothing sent on the lost one
 // is still to be executed.
-awaitable<void> cycle_connection::replace_connection(std::int64_t lost) {
+awaitable<void> cycle_connection::replace_connection(std::uint64_t lost) {
   while (true) {
     try {
       co_await redis_.wait_connected(1s);
-      if (lost != 0 && redis_.client_id() != lost)
-        co_await redis_.command("CLIENT", "KILL", "ID", lost);
+      co_await redis_.kill_connection(lost);
       co_return;
     } catch (const failure&) {
       if (gives_up_) throw;
     }
   }
+}
+
+// For a server that is there and will not write now.
+awaitable<void> cycle_connection::back_off(std::string problem, unsigned failed_attempts) {
+  report_retry(problem);
+  if (gives_up_) throw failure(errc::unavailable, problem);
+  asio::steady_timer pause(context_.io, redis::backoff(failed_attempts));
+  co_await pause.async_wait(use_awaitable);
 }
 
 awaitable<cycle_connection::reply> cycle_connection::send(const worker_cycle& cycle,
@@ -197,13 +224,15 @@ awaitable<std::vector<redis::value>> cycle_connection::exec_once(const worker_cy
   }
   std::vector<redis::value> replies;
   bool fetched = want == 0;
-  while (true) {
-    const auto connection = redis_.client_id();
+  for (unsigned refusals = 0;;) {
+    std::uint64_t connection = 0;
+    redis::exec_options options;
+    options.sent_on = &connection;
     bool lost = false;
     try {
-      replies = co_await redis_.exec(pipeline);
+      replies = co_await redis_.exec(pipeline, options);
     } catch (const failure& e) {
-      log::warn("task_cycle_retried", {{"error", e.what()}});
+      report_retry(e.what());
       lost = true;
     }
     if (lost) {
@@ -212,9 +241,13 @@ awaitable<std::vector<redis::value>> cycle_connection::exec_once(const worker_cy
       co_await reclaim(first_tag, want);
       may_have_messages_ = true;
     } else {
-      if (!has_noscript(replies)) co_return replies;
-      co_await load_scripts(redis_);
-      if (fetched || redis::is_noscript(replies.back())) continue;
+      auto refusal = refusal_in(replies);
+      if (refusal.empty() && !has_noscript(replies)) co_return replies;
+      if (refusal.empty())
+        co_await load_scripts(redis_);
+      else
+        co_await back_off(std::move(refusal), refusals++);
+      if (fetched || replies.back().is_error()) continue;
       accept({{}, replies.back(), want});
     }
     fetched = true;
@@ -240,7 +273,7 @@ awaitable<void> cycle_connection::send_results(const worker_cycle& cycle) {
       else
         report_chords(cycle.chord_parts, replies);
     } catch (const failure& e) {
-      log::warn("task_results_retried", {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), "task_results_retried", {{"error", e.what()}});
       // Nothing is acknowledged without its result: another worker recovers it.
       if (gives_up_) throw;
       again = true;
@@ -262,12 +295,23 @@ awaitable<void> cycle_connection::reclaim(std::uint64_t after_tag, std::size_t c
   std::vector<std::string> tags;
   for (std::size_t i = 1; i <= count; ++i)
     tags.push_back(tag_prefix_ + std::to_string(after_tag + i));
-  redis::request ask;
-  ask.push_range("HMGET", context_.keys().unacked(), tags);
-  const auto reply = redis::checked((co_await redis_.exec(std::move(ask))).at(0));
-  for (std::size_t i = 0; i < reply.size(); ++i) {
-    if (reply[i].is_nil()) continue;
-    if (auto found = read_held(reply[i].as_string()))
+  redis::value held;
+  for (bool is_read = false; !is_read;) {
+    try {
+      co_await redis_.wait_connected(1s);
+      redis::request ask;
+      ask.push_range("HMGET", context_.keys().unacked(), tags);
+      auto replies = redis::checked(co_await redis_.exec(std::move(ask)));
+      held = std::move(replies.at(0));
+      is_read = true;
+    } catch (const failure& e) {
+      if (gives_up_ || e.code() == errc::internal) throw;
+      report_retry(e.what());
+    }
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (held[i].is_nil()) continue;
+    if (auto found = read_held(held[i].as_string()))
       on_.on_message(std::move(found->envelope), std::move(tags[i]), std::move(found->queue));
   }
 }

@@ -64,7 +64,8 @@ class cycle_connection {
   void report_chords(const std::vector<chord_part>& parts,
                      const std::vector<redis::value>& replies) const;
   awaitable<void> load_scripts(redis::client& at);
-  awaitable<void> replace_connection(std::int64_t lost);
+  awaitable<void> replace_connection(std::uint64_t lost);
+  awaitable<void> back_off(std::string problem, unsigned failed_attempts);
   awaitable<void> reclaim(std::uint64_t after_tag, std::size_t count);
 
   worker_context& context_;

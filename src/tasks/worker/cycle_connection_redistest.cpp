@@ -128,6 +128,36 @@ TEST_F(cycle_connections, a_cycle_is_executed_once_though_its_connection_is_kill
   }
 }
 
+// One that is full, for example: nothing of the cycle is done, and it is not asked in a hurry.
+TEST_F(cycle_connections, a_cycle_waits_for_a_redis_that_refuses_to_write) {
+  command("LPUSH", "q", envelope_of(call_of("add", "a")));
+  messages.clear();
+  worker_cycle cycle;
+  cycle.pushes.push_back({"list", "message"});
+  command("CONFIG", "SET", "min-replicas-to-write", 9);
+  bool sent = false;
+  tasks.spawn("send", [&]() -> awaitable<void> {
+    const auto reply = co_await cycles->send(cycle, 1);
+    cycles->accept(reply);
+    sent = true;
+  });
+  const auto calls = [this] {
+    const auto stats = command("INFO", "commandstats").as_string();
+    const auto at = stats.find("cmdstat_evalsha:calls=");
+    return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 22));
+  };
+  run([&]() -> awaitable<void> { co_await testing::pause(100ms); });
+  const auto before = calls();
+  run([&]() -> awaitable<void> { co_await testing::pause(1s); });
+  EXPECT_LT(calls() - before, 50);
+  EXPECT_FALSE(sent);
+  command("CONFIG", "SET", "min-replicas-to-write", 0);
+  run([&]() -> awaitable<void> { co_await testing::eventually([&] { return sent; }); });
+  EXPECT_EQ(integer("LLEN", "list"), 1);
+  EXPECT_EQ(messages.size(), 1U);
+  EXPECT_EQ(integer("HLEN", "unacked"), 1);
+}
+
 TEST_F(cycle_connections, scripts_that_redis_forgot_are_loaded) {
   const auto j = fetch_one();
   command("SCRIPT", "FLUSH");

@@ -1,11 +1,12 @@
 #include "tasks/worker/eta_store.hpp"
 
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "redis/views.hpp"
 #include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +24,7 @@ constexpr std::chrono::milliseconds longest_sleep = 1s;
 }  // namespace
 
 eta_store::eta_store(worker_context& context, held_jobs& held)
-    : context_(context), held_(held), wake_(context.io, asio::steady_timer::time_point::max()) {}
+    : context_(context), held_(held), wake_(context.io) {}
 
 awaitable<void> eta_store::store() {
   while (held_.count(job_stage::scheduling) > 0) {
@@ -35,7 +36,7 @@ awaitable<void> eta_store::store() {
     co_await timer.async_wait(use_awaitable);
     co_return;
   }
-  wake_.cancel();
+  wake_.set();
 }
 
 awaitable<bool> eta_store::store_part(const std::vector<job_ptr>& jobs) {
@@ -54,7 +55,7 @@ awaitable<bool> eta_store::store_part(const std::vector<job_ptr>& jobs) {
   } catch (const failure& e) {
     // They are still held, or were moved and only the reply was lost: moving them again is
     // harmless.
-    log::warn("task_schedule_failed", {{"error", e.what()}});
+    log::repeated(log::level::warn, e.what(), "task_schedule_failed", {{"error", e.what()}});
     co_return false;
   }
 }
@@ -84,15 +85,14 @@ awaitable<void> eta_store::run() {
     } catch (const failure&) {
       // The connection logs what is wrong.
     }
-    wake_.expires_after(next);
-    error_code cancelled;
-    co_await wake_.async_wait(asio::redirect_error(use_awaitable, cancelled));
+    const auto now = std::chrono::steady_clock::now();
+    co_await wake_.wait_until(std::min(now + next, next_tick(now, longest_sleep)));
   }
 }
 
 void eta_store::stop() {
   stopping_ = true;
-  wake_.cancel();
+  wake_.set();
 }
 
 }  // namespace skirmish::tasks

@@ -2,10 +2,9 @@
 // puts those back on their queues whose time has come.
 #pragma once
 
+#include "core/event.hpp"
 #include "tasks/worker/held_jobs.hpp"
 #include "tasks/worker/worker_context.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::tasks {
 
@@ -27,7 +26,7 @@ class eta_store {
 
   worker_context& context_;
   held_jobs& held_;
-  asio::steady_timer wake_;
+  event wake_;
   bool stopping_ = false;
 };
 

@@ -111,7 +111,7 @@ awaitable<void> worker::repeat(const char* failure_event, std::chrono::milliseco
     try {
       co_await (this->*work)();
     } catch (const failure& e) {
-      log::warn(failure_event, {{"error", e.what()}});
+      log::repeated(log::level::warn, e.what(), failure_event, {{"error", e.what()}});
     }
   }
 }

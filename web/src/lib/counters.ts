@@ -35,8 +35,8 @@ export function growth(before: {values: Record<string, number>}[], name: string)
 }
 
 export function useCounters(every_s = 10): Resource<Reading> & {grown(name: string): number | undefined} {
-  const resource = useLoad<Reading>('/metrics', async (signal) => {
-    const {body} = await api.raw<string>('GET', '/metrics', {signal});
+  const resource = useLoad<Reading>('metrics', async (signal) => {
+    const {body} = await api.raw<string>('GET', '/api/metrics', {signal});
     const samples = parseMetrics(String(body)), at = Date.now();
     readings.push({at, values: valuesOf(samples)});
     while (readings.length > 1 && at - readings[0]!.at > window_ms) readings.shift();

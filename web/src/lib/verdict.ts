@@ -9,8 +9,8 @@ export interface Facts {
   status?: {age_seconds: number | null; is_fresh: boolean; interval_seconds: number; redis: string} | undefined;
   commit_p99_ms?: number | undefined;
   events_waiting?: number | undefined;
-  unfiled_mb?: number | undefined;
-  unfiled_age_s?: number | undefined;
+  pending_mb?: number | undefined;
+  pending_age_s?: number | undefined;
   queues?: {name: string; depth: number; oldest_age_s?: number | null; consumers: number; paused?: boolean}[] | undefined;
   failures?: number | undefined;
   dead_letters?: number | undefined;
@@ -72,7 +72,7 @@ export function checksOf(facts: Facts): Check[] {
 
   measured('check.commits', facts.commit_p99_ms, [100, 1_000], 'ms', ['system'], 'cause.commits');
   measured('check.waiting', facts.events_waiting, [10_000, 100_000], 'count', ['system'], 'cause.waiting');
-  measured('check.unfiled', facts.unfiled_age_s, [5, 30], 's', ['system'], 'cause.unfiled', {mb: Math.round((facts.unfiled_mb ?? 0) * 10) / 10});
+  measured('check.pending', facts.pending_age_s, [5, 30], 's', ['system'], 'cause.pending', {mb: Math.round((facts.pending_mb ?? 0) * 10) / 10});
 
   const busy = (queues ?? []).filter(({depth}) => depth > 0);
   const oldest = [...busy].sort((a, b) => (b.oldest_age_s ?? 0) - (a.oldest_age_s ?? 0))[0];

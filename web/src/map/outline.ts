@@ -1,6 +1,6 @@
 // The land's outline as the build has packed it (scripts/outline.mjs).
 import land from 'outline:land';
-import {project} from './projection';
+import {project, toScreen, type View} from './projection';
 
 const steps_per_degree = 2;
 
@@ -66,4 +66,28 @@ export function landPath(): Path2D {
     }
   }
   return path;
+}
+
+/** Makes the canvas as large as the window, in pixels of the screen; how many of them one of the page has. */
+export function fitCanvas(context: CanvasRenderingContext2D, {width, height}: View): number {
+  const {canvas} = context;
+  const ratio = Math.min(2, devicePixelRatio || 1);
+  const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return ratio;
+}
+
+export function drawLand(context: CanvasRenderingContext2D, view: View, ratio: number, colours: {sea: string; land: string; line: string}): void {
+  context.fillStyle = colours.sea;
+  context.fillRect(0, 0, view.width, view.height);
+  context.save();
+  const [left, top] = toScreen(view, 0, 0);
+  context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * left, ratio * top);
+  context.lineWidth = 1 / view.scale;
+  context.fillStyle = colours.land;
+  context.strokeStyle = colours.line;
+  context.fill(landPath(), 'evenodd');
+  context.stroke(landPath());
+  context.restore();
 }

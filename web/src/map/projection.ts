@@ -47,8 +47,8 @@ export function moveBy(view: View, left: number, top: number): View {
   return clampView({...view, x: view.x - left / view.scale, y: view.y - top / view.scale});
 }
 
-/** The view that shows all points, not closer than some 2 km. */
-export function fitView(view: View, xs: ArrayLike<number>, ys: ArrayLike<number>): View {
+/** The view that shows all points, not closer than some 2 km, or than `most` allows. */
+export function fitView(view: View, xs: ArrayLike<number>, ys: ArrayLike<number>, most = 2 ** 23): View {
   if (xs.length === 0) return clampView({...view, x: 0.5, y: 0.42, scale: 0});
   let west = Infinity, east = -Infinity, north = Infinity, south = -Infinity;
   for (let i = 0; i < xs.length; i++) {
@@ -57,7 +57,7 @@ export function fitView(view: View, xs: ArrayLike<number>, ys: ArrayLike<number>
     north = Math.min(north, ys[i]!);
     south = Math.max(south, ys[i]!);
   }
-  const scale = Math.min((0.85 * view.width) / (east - west || 1e-9), (0.85 * view.height) / (south - north || 1e-9), 2 ** 23);
+  const scale = Math.min((0.85 * view.width) / (east - west || 1e-9), (0.85 * view.height) / (south - north || 1e-9), most);
   return clampView({...view, x: (west + east) / 2, y: (north + south) / 2, scale});
 }
 

@@ -6,7 +6,7 @@ import {language, theme} from '../lib/preferences';
 import {number} from '../lib/format';
 import {Icon} from '../ui/icons';
 import {cell_px, densityOf, paintDensity, type Colour, type Grid} from './density';
-import {landPath} from './outline';
+import {drawLand, fitCanvas} from './outline';
 import {nearest, no_points, strength, visible, type Points} from './points';
 import {clampView, fitView, moveBy, project, scaleBar, toScreen, zoomAt, type View} from './projection';
 
@@ -95,15 +95,9 @@ class Painter {
     const context = canvas.getContext('2d');
     if (!context || view.width === 0) return;
     const colours = (this.#colours ??= readColours(canvas));
-    const ratio = Math.min(2, devicePixelRatio || 1);
-    if (canvas.width !== Math.round(view.width * ratio) || canvas.height !== Math.round(view.height * ratio)) {
-      canvas.width = Math.round(view.width * ratio);
-      canvas.height = Math.round(view.height * ratio);
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.fillStyle = colours.sea;
-    context.fillRect(0, 0, view.width, view.height);
-    this.#land(context, colours, ratio);
+    const ratio = fitCanvas(context, view);
+    drawLand(context, view, ratio, colours);
+    this.#lines(context, colours);
     const shown = points.is_partial ? undefined : visible(points, view, single_max);
     if (shown) this.#single(context, colours, shown);
     else this.#density(context, colours);
@@ -113,18 +107,9 @@ class Painter {
     this.#scale(context, colours);
   }
 
-  #land(context: CanvasRenderingContext2D, colours: Colours, ratio: number): void {
+  // A grid where the outline says little.
+  #lines(context: CanvasRenderingContext2D, colours: Colours): void {
     const {view} = this;
-    context.save();
-    const [left, top] = toScreen(view, 0, 0);
-    context.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * left, ratio * top);
-    context.lineWidth = 1 / view.scale;
-    context.fillStyle = colours.land;
-    context.strokeStyle = colours.line;
-    context.fill(landPath(), 'evenodd');
-    context.stroke(landPath());
-    context.restore();
-    // A grid where the outline says little.
     const step = 2 ** -Math.floor(Math.log2(view.scale / 220));
     if (step > 1 / 16) return;
     context.beginPath();

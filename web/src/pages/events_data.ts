@@ -24,11 +24,12 @@ function things(of: unknown): string {
 /** What happened, without names of fields where the order says it. */
 export function eventText(event: GameEvent): string {
   const text = (name: string) => String(event[name] ?? '–');
+  const server = event.server ? ` @ ${text('server')}` : '';
   switch (event.type) {
     case 'attack':
-      return `${text('attacker_id')} → ${text('target_id')} −${number(Number(event.damage ?? 0))}${event.weapon ? ` (${text('weapon')})` : ''}`;
+      return `${text('attacker_id')} → ${text('target_id')} −${number(Number(event.damage ?? 0))}${event.weapon ? ` (${text('weapon')})` : ''}${server}`;
     case 'move':
-      return `${text('player_id')} → ${Number(event.lat).toFixed(4)}, ${Number(event.lon).toFixed(4)}`;
+      return `${text('player_id')} → ${Number(event.lat).toFixed(4)}, ${Number(event.lon).toFixed(4)}${server}`;
     case 'trade':
       return `${text('from')} ⇄ ${text('to')}: ${things(event.give) || '–'} / ${things(event.take) || '–'}`;
     case 'item':

@@ -42,7 +42,7 @@ export default function Now() {
 // 503 says what is down in its body; the client turns it into an error without.
 async function readiness(signal: AbortSignal): Promise<Facts['ready']> {
   try {
-    return (await api.raw<Facts['ready']>('GET', '/readyz', {signal})).body;
+    return (await api.raw<Facts['ready']>('GET', '/api/readyz', {signal})).body;
   } catch (problem) {
     if (!(problem instanceof ApiError) || problem.status !== 503) throw problem;
     const names = problem.detail.toLowerCase();
@@ -51,11 +51,11 @@ async function readiness(signal: AbortSignal): Promise<Facts['ready']> {
 }
 
 function useFacts(ring: Ring | undefined): Facts {
-  const ready = useLoad('/readyz', readiness, {every_s: 5});
+  const ready = useLoad('ready', readiness, {every_s: 5});
   const status = useApi<NonNullable<Facts['status']>>('/api/server/status/debug', {every_s: 10});
   const queues = useApi<unknown>('/api/queues', {every_s: 5});
   const workers = useApi<unknown>('/api/workers', {every_s: 10});
-  const dead = useApi<{total?: number}>('/api/dead-letters', {query: {limit: 100}, every_s: 10});
+  const dead = useApi<{total?: number}>('/api/dead-letters', {query: {limit: 1}, every_s: 10});
   const counters = useCounters();
   const samples = counters.data?.samples;
   const latest = (name: string) => (ring ? (lastOf((ring.series[name] ?? []).slice(-15)) ?? undefined) : undefined);
@@ -68,8 +68,8 @@ function useFacts(ring: Ring | undefined): Facts {
     status: fresh(status),
     commit_p99_ms: latest('commit_p99_ms') ?? (ring ? 0 : undefined),
     events_waiting: metric('skirmish_events_waiting'),
-    unfiled_mb: latest('unfiled_mb'),
-    unfiled_age_s: latest('unfiled_age_s'),
+    pending_mb: latest('pending_mb'),
+    pending_age_s: latest('pending_age_s'),
     queues: fresh(queues) === undefined ? undefined : listOf<NonNullable<Facts['queues']>[number]>(queues.data).rows,
     failures: rounded(ring && sumOfLast(ring, 'tasks_failed_per_s', 300)) ?? counters.grown('skirmish_tasks_failed'),
     dead_letters: deadLetters && (deadLetters.total ?? listOf(deadLetters).rows.length),
@@ -174,7 +174,8 @@ export interface Change {
   times?: number;
 }
 interface AuditRow { at: string; label: string; method: string; route: string; target: Record<string, string>; status: number; reason?: string }
-interface ServerRow { server: string; started_at: string; version: string }
+interface ServerRow { server: string; role: string; started_at: string; version: string }
+interface FailureRow { name?: string; exception?: string; ended?: string; date_done?: string }
 interface WarningRow { at: string; first_at?: string; event: string; message: string; count: number }
 
 // What game servers report is the game's work, not an operator's.
@@ -192,20 +193,34 @@ export function merged(changes: readonly Change[]): Change[] {
   return out;
 }
 
+/** The first failure of each kind (task and exception) among rows of which the newest come first. */
+export function firstFailures(rows: readonly FailureRow[]): Change[] {
+  const first = new Map<string, Change>();
+  for (const {name = '?', exception = '?', ended, date_done} of rows) {
+    const at = ended ?? date_done;
+    const error = exception.split('(')[0]!;
+    if (at) first.set(`${name} ${error}`, {at, text: t('change.failed', {name, error}), href: link('tasks', {name, state: 'FAILURE'})});
+  }
+  return [...first.values()];
+}
+
 function Changes() {
   const changes = useLoad<Change[]>('changes', async (signal) => {
-    const read = async <T,>(path: string, query: Record<string, number>, map: (row: T) => Change | undefined) => {
+    const read = async <T,>(path: string, query: Record<string, string | number>, map: (rows: T[], hasMore: boolean) => (Change | undefined)[]) => {
       try {
-        return listOf<T>((await api.raw('GET', path, {query, signal})).body).rows.flatMap((row) => map(row) ?? []);
+        const {rows, next} = listOf<T>((await api.raw('GET', path, {query, signal})).body);
+        return map(rows, next !== undefined).flatMap((one) => one ?? []);
       } catch (problem) {
         if (isNotOffered(problem)) return [];
         throw problem;
       }
     };
     const lists = await Promise.all([
-      read<AuditRow>('/api/audit', {limit: 200}, (row) => (isOperators(row) ? {at: row.at, text: actionText(row), href: link('access', {tab: 'audit'})} : undefined)),
-      read<ServerRow>('/api/servers', {limit: 100}, (row) => ({at: row.started_at, text: t('change.started', {name: row.server, version: row.version}), href: link('system')})),
-      read<WarningRow>('/api/warnings', {limit: 100}, (row) => ({at: row.first_at ?? row.at, text: t('change.warning', {event: row.event, message: row.message}), href: link('system')})),
+      read<AuditRow>('/api/audit', {limit: 200}, (rows) => rows.filter(isOperators).map((row) => ({at: row.at, text: actionText(row), href: link('access', {tab: 'audit'})}))),
+      read<ServerRow>('/api/servers', {limit: 100}, (rows) => rows.map((row) => ({at: row.started_at, text: t('change.started', {name: `${row.role} ${row.server}`, version: row.version}), href: link('system')}))),
+      read<WarningRow>('/api/warnings', {limit: 100}, (rows) => rows.map((row) => ({at: row.first_at ?? row.at, text: t('change.warning', {event: row.event, message: row.message}), href: link('system')}))),
+      // What was first is not known when there are more than these.
+      read<FailureRow>('/api/tasks', {state: 'FAILURE', since: new Date(Date.now() - 3_600_000).toISOString(), limit: 500}, (rows, hasMore) => (hasMore ? [] : firstFailures(rows))),
     ]);
     return merged(lists.flat().sort((a, b) => (a.at < b.at ? 1 : -1))).slice(0, 12);
   }, {every_s: 15});

@@ -70,6 +70,7 @@ export function PlayerProfile({id}: {id: string}) {
         <Boards id={id} />
         <Actions id={id} path={path} />
         <Notifications path={path} />
+        <Notes path={path} />
       </div>
     </div>
   );
@@ -225,6 +226,53 @@ function Banned({ban, reload}: {ban: Ban; reload(): void}) {
   );
 }
 
+// ---- notes --------------------------------------------------------------------------------------------------------------
+interface Note { note_id: string; text: string; author: string; label: string; created_at: string }
+
+function Notes({path}: {path: string}) {
+  const notes = useList<Note>(`${path}/notes`, {every_s: 30});
+  const add = async () => {
+    // What is sent again from the same window is written once.
+    const key = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    const isDone = await ask({
+      title: t('players.note'),
+      verb: t('players.save'),
+      fields: [{name: 'text', label: t('players.text'), type: 'textarea'}],
+      run: ({text}) => api.raw('POST', `${path}/notes`, {body: {text: text!.replace(/\r/g, '')}, headers: {'Idempotency-Key': key}}),
+    });
+    if (isDone) notes.reload();
+  };
+  const remove = async ({note_id, text}: Note) => {
+    const isDone = await ask({title: t('players.note_delete'), text: <p>{text}</p>, verb: t('players.delete'), isDangerous: true, run: () => api.raw('DELETE', `${path}/notes/${note_id}`)});
+    if (isDone) notes.reload();
+  };
+  return (
+    <Panel title={t('players.notes')} wide actions={<Action kind="plain" onClick={add}>{t('players.note')}</Action>}>
+      <Loaded from={notes} lines={2} isEmpty={(rows) => rows.length === 0} empty={t('players.notes_empty')}>
+        {(rows) => (
+          <>
+            <ul>
+              {rows.map((note) => (
+                <li class="message" key={note.note_id}>
+                  <header>
+                    <strong>{note.label || note.author}</strong>
+                    <Time at={note.created_at} />
+                    <span class="row-actions">
+                      <Action onClick={() => remove(note)}>{t('players.delete')}</Action>
+                    </span>
+                  </header>
+                  <p dir="auto">{note.text}</p>
+                </li>
+              ))}
+            </ul>
+            {notes.next && <button type="button" onClick={notes.more}>{t('table.more')}</button>}
+          </>
+        )}
+      </Loaded>
+    </Panel>
+  );
+}
+
 // ---- now ----------------------------------------------------------------------------------------------------------------
 function LiveState({id, path}: {id: string; path: string}) {
   const state = useApi<Live>(`${path}/state`, {every_s: 2});
@@ -326,7 +374,7 @@ function Achievements({path}: {path: string}) {
 }
 
 interface Standing { board: string; rank: number; score: number }
-const boards_max = 50;
+const boards_max = 200;
 
 function Boards({id}: {id: string}) {
   const boards = useLoad<{rows: Standing[]; is_partial: boolean}>(`boards of ${id}`, async (signal) => {

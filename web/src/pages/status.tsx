@@ -30,7 +30,7 @@ export interface StatusDocument {
   changed_at?: string | null;
   _meta: Record<string, string>;
 }
-interface Debug { cached: boolean; updated_at: string | null; age_seconds: number | null; ttl: number; is_fresh: boolean; interval_seconds: number; redis: string; leader: boolean }
+interface Debug { cached: boolean; updated_at: string | null; age_seconds: number | null; ttl: number; is_fresh: boolean; interval_seconds: number; is_interval_set: boolean; redis: string; leader: boolean }
 const spans = ['1', '24', '168', '720'] as const;
 
 export default function Status() {
@@ -65,7 +65,7 @@ export default function Status() {
             {(data) => <Server of={pushed ?? data} />}
           </Loaded>
         </Panel>
-        <Panel title={t('status.freshness')}>
+        <Panel title={t('status.freshness')} actions={debug.data && <Action kind="plain" onClick={() => setInterval(debug.data!, debug.reload)}>{t('status.interval_set')}</Action>}>
           <Loaded from={debug} lines={6}>
             {(data) => (
               <Facts
@@ -73,7 +73,7 @@ export default function Status() {
                   [t('status.is'), <State level={data.is_fresh ? 'ok' : 'warn'}>{t(data.is_fresh ? 'status.fresh' : 'status.overdue')}</State>],
                   [t('status.age'), data.age_seconds === null ? '–' : duration(data.age_seconds)],
                   [t('status.updated'), <Time at={data.updated_at} />],
-                  [t('status.interval'), duration(data.interval_seconds)],
+                  [t('status.interval'), <>{duration(data.interval_seconds)} {data.is_interval_set && <span class="tag">{t('status.interval_live')}</span>}</>],
                   [t('status.kept'), data.ttl > 0 ? duration(data.ttl) : '–'],
                   [t('status.leader'), t(data.leader ? 'status.this' : 'status.other')],
                   ['Redis', <State level={data.redis === 'up' ? 'ok' : 'bad'}>{data.redis === 'up' ? t('check.up') : t('check.down')}</State>],
@@ -99,6 +99,17 @@ export default function Status() {
       </div>
     </div>
   );
+}
+
+async function setInterval({interval_seconds}: Debug, done: () => void): Promise<void> {
+  const isDone = await ask({
+    title: t('status.interval_set'),
+    verb: t('players.save'),
+    fields: [{name: 'seconds', label: t('status.interval'), type: 'number', value: String(interval_seconds), isOptional: true, hint: t('status.interval_hint')}],
+    run: ({seconds}) => (seconds ? api.raw('PUT', '/api/status/interval', {body: {interval_seconds: Number(seconds)}}) : api.raw('DELETE', '/api/status/interval')),
+  });
+  // It is in force within half a second.
+  if (isDone) setTimeout(done, 600);
 }
 
 function probed(of: StatusDocument) {

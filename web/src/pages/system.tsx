@@ -38,7 +38,7 @@ function Servers() {
   const servers = useList<Server>('/api/servers', {every_s: 5});
   const columns: Column<Server>[] = [
     {name: 'server', title: t('system.server'), cell: ({server}) => <code>{server}</code>, by: ({server}) => server},
-    {name: 'role', title: t('system.role'), cell: ({role, state}) => (state === 'lost' ? <State level="bad">{t('system.lost')}</State> : role), by: ({role}) => role},
+    {name: 'role', title: t('system.role'), cell: ({role, state}) => <>{role} {state === 'lost' && <State level="bad">{t('system.lost')}</State>}</>, by: ({role}) => role},
     {name: 'version', title: t('status.version'), cell: ({version}) => version, isExtra: true},
     {name: 'up', title: t('system.up'), cell: ({started_at}) => duration(Math.max(0, Math.floor((now.value - (toMs(started_at) ?? now.value)) / 1000))), by: ({started_at}) => started_at, isNumber: true},
     {name: 'connections', title: t('system.connections'), cell: ({connections}) => number(connections), by: ({connections}) => connections, isNumber: true},
