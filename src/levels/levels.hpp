@@ -84,7 +84,7 @@ class service {
   struct refresh {
     std::vector<std::string> ids = {};
     std::int64_t count = 0;  // of popular levels
-    std::string token;
+    std::string token = {};
     bool needs_lease = false;
     bool all_or_none = false;
   };
