@@ -31,6 +31,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -118,13 +119,13 @@ void app_thread::add_features(const shared_parts& shared) {
     return hasher.hash(std::move(password));
   };
 
-  auto& limits = f.add<request_limits::feature>(io_, redis_, keys, metrics, c.rate_limits).limits();
+  auto& limits = f.add<request_limits::feature>(redis_, keys, metrics, c.rate_limits).limits();
   auto& accounts = f.add<players::feature>(
       io_, db, sql_, redis_, caches_, keys, time, hash, interactions::parse_line,
       players::feature_settings{c.interactions.actions_limit, c.db.demo_delay});
   auto& players = accounts.players();
   sessions_ = &f.add<sessions::feature>(
-      io_, redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),
+      redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),
       [&accounts](std::string player_id, std::string name) {
         return accounts.ensure(std::move(player_id), std::move(name));
       });
@@ -139,12 +140,12 @@ void app_thread::add_features(const shared_parts& shared) {
       console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
                               [&threads = shared.threads] { return threads.size(); });
-  f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
-  auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
+  f.add<apikeys::feature>(redis_, db, keys, time, verifier_);
+  auto& changes = f.add<audit::feature>(redis_, db, keys, time, c.audit.keep).changes();
   f.add<positions::feature>(io_, redis_, keys, time);
-  auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
-                                        c.levels.popular_refresh, game)
-                     .levels();
+  auto& levels =
+      f.add<levels::feature>(db, sql_, redis_, caches_, keys, time, c.levels.popular_refresh, game)
+          .levels();
   f.add<leaderboards::feature>(io_, redis_, keys, time, group_);
   f.add<inventory::feature>(redis_, keys, players);
   f.add<achievements::feature>(redis_, keys, time, players, game);

@@ -261,14 +261,14 @@ awaitable<void> log::drop_old(std::chrono::milliseconds keep) {
   co_await db_.run(std::move(drop), retry::safe);
 }
 
-awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds keep) {
+awaitable<void> log::run_mover(std::chrono::milliseconds keep) {
   redis::lease mine(redis_, lease_key(keys_), lease_ttl);
   int turns = 1;  // at the start the table may not be there yet
   auto work = [this, keep, &turns]() -> awaitable<bool> {
     if (turns++ % turns_between_drops == 0) co_await drop_old(keep);
     co_return co_await move_some();
   };
-  co_await redis::run_led(io, redis_, mine, move_interval, "audit_mover", work);
+  co_await redis::run_led(redis_, mine, move_interval, "audit_mover", work);
 }
 
 }  // namespace skirmish::audit

@@ -71,7 +71,7 @@ class log final : public http::change_recorder {
 
   // Moves notes to SQL, and drops those older than `keep`; until cancelled. For one thread of each
   // server.
-  awaitable<void> run_mover(asio::io_context& io, std::chrono::milliseconds keep);
+  awaitable<void> run_mover(std::chrono::milliseconds keep);
 
  private:
   awaitable<std::string> note(change c);

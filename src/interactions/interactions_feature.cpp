@@ -32,8 +32,9 @@ void feature::start(task_group& group) {
 }
 
 void feature::start_on_first(task_group& group) {
-  group.keep_running("event_log_trimmer",
-                     [this] { return event_log_.run_trimmer(io_, settings_.log_age); });
+  if (settings_.log_age.count() > 0)
+    group.keep_running("event_log_trimmer",
+                       [this] { return event_log_.run_trimmer(settings_.log_age); });
   group.keep_running("acts_filer", [this] { return pending_acts_.run_filer(); });
   group.keep_running("attack_filer", [this] { return attack_records_.run_filer(io_); });
 }

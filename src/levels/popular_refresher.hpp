@@ -13,14 +13,13 @@ class popular_refresher {
  public:
   static constexpr std::int64_t count = 10;
 
-  popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                    service& levels, std::chrono::milliseconds interval, game_settings game);
+  popular_refresher(redis::client& redis, const redis::key_space& keys, service& levels,
+                    std::chrono::milliseconds interval, game_settings game);
 
   // Until cancelled; give it to a task_group.
   awaitable<void> run();
 
  private:
-  asio::io_context& io_;
   redis::client& redis_;
   service& levels_;
   std::chrono::milliseconds interval_;

@@ -14,7 +14,7 @@ feature::feature(asio::io_context& io, database& db, const sql_reachability& sql
       parse_(parse),
       players_(db, sql, redis, caches, keys, time, s.load_delay),
       search_(db, redis, keys, time),
-      level_writer_(io, db, redis, keys, time) {
+      level_writer_(db, redis, keys, time) {
   players_.set_actions_limit(s.actions_limit);
 }
 

@@ -15,8 +15,7 @@ class feature {
  public:
   feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
           const clock& time)
-      : io_(io),
-        positions_(redis, keys),
+      : positions_(redis, keys),
         map_(redis, keys, time),
         near_(io, positions_),
         map_channel_(io, map_) {}
@@ -33,11 +32,10 @@ class feature {
   }
   // One thread is enough: a lease lets one of all servers prune at a time.
   void start_on_first(task_group& group) {
-    group.keep_running("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group.keep_running("positions_pruner", [this] { return positions_.run_pruner(); });
   }
 
  private:
-  asio::io_context& io_;
   service positions_;
   map_reader map_;
   near_channel near_;

@@ -1,9 +1,7 @@
 #include "redis/lease.hpp"
 
 #include "core/ids.hpp"
-#include "core/log.hpp"
-
-#include <boost/asio/steady_timer.hpp>
+#include "core/repeat.hpp"
 
 namespace skirmish::redis {
 namespace {
@@ -42,26 +40,23 @@ awaitable<void> lease::release() {
   checked(co_await redis_.eval(release_script, keys, args, options_));
 }
 
-awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
-                        std::chrono::milliseconds interval, std::string name,
-                        std::function<awaitable<bool>()> work) {
-  asio::steady_timer pause(io);
-  while (true) {
-    try {
-      // At the start the connection is still being made; the first turn should not wait for the
-      // second.
-      co_await redis.wait_connected(5s);
-      bool again = co_await mine.hold();
-      while (again) {
-        again = co_await work();
-        if (again) again = co_await mine.hold();
-      }
-    } catch (const failure& e) {
-      log::warn("leader_failed", {{"work", name}, {"error", e.what()}});
+awaitable<void> run_led(client& redis, lease& mine, std::chrono::milliseconds interval,
+                        std::string name, std::function<awaitable<bool>()> work) {
+  repeat how{.interval = interval,
+             .failed = "leader_failed",
+             .level = log::level::warn,
+             .work = std::move(name)};
+  auto round = [&redis, &mine, work = std::move(work)]() -> awaitable<void> {
+    // At the start the connection is still being made; the first round should not wait for the
+    // second.
+    co_await redis.wait_connected(5s);
+    bool again = co_await mine.hold();
+    while (again) {
+      again = co_await work();
+      if (again) again = co_await mine.hold();
     }
-    pause.expires_after(interval);
-    co_await pause.async_wait(use_awaitable);
-  }
+  };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 }  // namespace skirmish::redis

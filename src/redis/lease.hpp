@@ -33,9 +33,16 @@ class lease {
 
 // Calls `work` every `interval` while `mine` is held, until cancelled; `work` that returns true has
 // more to do and is called again at once. What `work` throws as a `failure` is logged under `name`,
-// and the next turn tries again. `mine` should live for about three intervals.
-awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
-                        std::chrono::milliseconds interval, std::string name,
-                        std::function<awaitable<bool>()> work);
+// and the next round tries again. `mine` should live for about three intervals; await this while it
+// lives.
+awaitable<void> run_led(client& redis, lease& mine, std::chrono::milliseconds interval,
+                        std::string name, std::function<awaitable<bool>()> work);
+
+// The same, for callers that name their loop.
+inline awaitable<void> run_led(asio::io_context&, client& redis, lease& mine,
+                               std::chrono::milliseconds interval, std::string name,
+                               std::function<awaitable<bool>()> work) {
+  return run_led(redis, mine, interval, std::move(name), std::move(work));
+}
 
 }  // namespace skirmish::redis
