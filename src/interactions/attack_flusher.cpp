@@ -246,7 +246,7 @@ awaitable<void> attack_flusher::run() {
       throw;
     }
   };
-  co_await redis::run_led(redis_.context(), redis_, mine, interval, "attack_flusher", work);
+  co_await redis::run_led(redis_, mine, interval, "attack_flusher", work);
 }
 
 }  // namespace skirmish::interactions

@@ -15,11 +15,10 @@ constexpr auto entrants_pause = 250ms;
 
 }  // namespace
 
-popular_refresher::popular_refresher(asio::io_context& io, redis::client& redis,
-                                     const redis::key_space& keys, service& levels,
-                                     std::chrono::milliseconds interval, game_settings game)
-    : io_(io),
-      redis_(redis),
+popular_refresher::popular_refresher(redis::client& redis, const redis::key_space& keys,
+                                     service& levels, std::chrono::milliseconds interval,
+                                     game_settings game)
+    : redis_(redis),
       levels_(levels),
       interval_(interval),
       game_(std::move(game)),
@@ -31,7 +30,7 @@ awaitable<void> popular_refresher::run() {
     co_await levels_.refresh_popular(count, lease_.token(), game_);
     co_return false;
   };
-  co_await redis::run_led(io_, redis_, lease_, interval_, "popular_levels", refresh);
+  co_await redis::run_led(redis_, lease_, interval_, "popular_levels", refresh);
 }
 
 void popular_refresher::wake() {

@@ -17,8 +17,8 @@ class popular_refresher {
  public:
   static constexpr std::int64_t count = 10;
 
-  popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                    service& levels, std::chrono::milliseconds interval, game_settings game);
+  popular_refresher(redis::client& redis, const redis::key_space& keys, service& levels,
+                    std::chrono::milliseconds interval, game_settings game);
 
   // Both until cancelled; give them to a task_group. run(): the leader's cycle.
   awaitable<void> run();
@@ -27,7 +27,6 @@ class popular_refresher {
   void wake();
 
  private:
-  asio::io_context& io_;
   redis::client& redis_;
   service& levels_;
   std::chrono::milliseconds interval_;
