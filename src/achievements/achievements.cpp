@@ -59,7 +59,8 @@ awaitable<std::vector<service::unlocked>> service::list(std::string player_id) {
   const auto reply =
       redis::checked(co_await redis_.command("HGETALL", achievements_key(keys_, player_id)));
   std::vector<unlocked> out;
-  for (auto& [achievement, at] : reply.as_pairs()) out.push_back({achievement, at});
+  for (auto& [achievement, at] : reply.as_pairs())
+    if (is_valid_id(achievement)) out.push_back({achievement, at});
   std::sort(out.begin(), out.end(), [](const unlocked& a, const unlocked& b) {
     return std::tie(a.at, a.achievement) < std::tie(b.at, b.achievement);
   });

@@ -9,6 +9,7 @@
 #include "players/players.hpp"
 #include "redis/damaged_keys.hpp"
 
+#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -45,13 +46,21 @@ std::string field(const redis::value& entry, std::string_view name) {
   return v ? v->as_string() : std::string();
 }
 
-// The text that chat/deliver.lua publishes.
+// The text that chat/deliver.lua publishes; JSON whatever else somebody has written there.
 message to_message(const std::string& channel, const redis::value& entry) {
   const auto id = entry[0].as_string();
+  const auto quoted = [&](std::string_view name) {
+    return json_string_of(field(entry, name));
+  };
+  auto extra = field(entry, "extra");
+  if (!extra.empty()) {
+    error_code ec;
+    json::parse(R"({"":0)" + extra + "}", ec);
+    if (ec) extra.clear();
+  }
   return {parse_stream_id(id).value_or(message_id{}),
-          fmt::format(R"({{"channel":"{}","id":"{}","from":"{}","text":{},"ts":"{}"{}}})", channel,
-                      id, field(entry, "from"), json_string_of(field(entry, "text")),
-                      field(entry, "ts"), field(entry, "extra"))};
+          fmt::format(R"({{"channel":"{}","id":"{}","from":{},"text":{},"ts":{}{}}})", channel, id,
+                      quoted("from"), quoted("text"), quoted("ts"), extra)};
 }
 
 }  // namespace

@@ -16,6 +16,9 @@
 namespace skirmish::chat {
 namespace {
 
+// The end of the year 9999: no time of ours is later.
+constexpr double latest_ms = 253'402'300'799'999;
+
 namespace json = boost::json;
 
 timestamp from_ms(std::int64_t ms) { return timestamp{std::chrono::milliseconds{ms}}; }
@@ -54,7 +57,9 @@ awaitable<std::vector<lists::scored>> lists::newest(std::string key, std::int64_
                                                               "WITHSCORES", "LIMIT", skip, count));
     for (const auto& pair : found.elements()) {  // RESP3: [player, score]
       const auto& name = pair[0].as_string();
-      const auto ms = static_cast<std::int64_t>(pair[1].as_double().value_or(0));
+      if (!is_valid_id(name)) continue;  // somebody else has written it
+      const auto score = pair[1].as_double().value_or(0);
+      const auto ms = static_cast<std::int64_t>(std::clamp(score, 0.0, latest_ms));
       if (behind && ms == behind->ms && name >= behind->name) continue;
       if (static_cast<std::int64_t>(out.size()) <= limit) out.push_back({name, ms});
     }

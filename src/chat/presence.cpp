@@ -61,6 +61,7 @@ awaitable<std::vector<std::string>> presence::on(std::string channel, std::size_
       co_await redis_.command("ZRANGEBYSCORE", presence_key(keys_, channel),
                               clock_.now().time_since_epoch().count(), "+inf", "LIMIT", 0, limit));
   auto out = reply.as_strings();
+  std::erase_if(out, [](const std::string& id) { return !is_valid_id(id); });
   std::sort(out.begin(), out.end());
   co_return out;
 }

@@ -70,7 +70,7 @@ awaitable<result<opened_session>> session_store::open(http::principal who) {
   out.row.ends_at =
       std::min<timestamp>(clock_.now() + std::chrono::milliseconds{session_life}, who.expires_at);
   const auto all = co_await store_.list();
-  const auto found = std::ranges::find(all, who.id, &api_key::key_id);
+  const auto found = std::ranges::find(all, who.id, &apikeys::api_key::key_id);
   if (found != all.end() && found->role == "server")
     co_return error{errc::forbidden, "the console is for keys of role admin or viewer"};
   if (found != all.end()) {

@@ -49,9 +49,10 @@ local function next_text() text_at = text_at + 1; return ARGV[text_at] end
 
 -- Has this commit been applied already? Then its outcome is known. Two are on their way at a time, so the outcomes of
 -- the last two are kept: '<number> <outcome>\n<outcome of the one before>'.
-local done, last_outcome = call('GET', KEYS[1]), '[]'
+local done, last_outcome = demand('GET', KEYS[1]), '[]'
 if done then
   local last, outcome, before = string.match(done, '^(%d+) ([^\n]*)\n(.*)$')
+  if not last then error({err = 'ERR the key ' .. KEYS[1] .. ' holds another text than a commit'}) end
   last, last_outcome = tonumber(last), outcome
   if last == number then return cjson.decode(outcome) end
   if last == number + 1 then return cjson.decode(before) end

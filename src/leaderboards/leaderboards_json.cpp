@@ -24,7 +24,11 @@ json::value to_json(double n) {
 json::object to_json(const entry& e) {
   json::object out{{"rank", e.rank}, {"player_id", e.player_id}, {"score", to_json(e.score)}};
   if (e.subscore != 0) out["subscore"] = to_json(e.subscore);
-  if (!e.metadata.empty()) out["metadata"] = json::parse(e.metadata);
+  if (!e.metadata.empty()) {
+    boost::system::error_code ec;
+    auto metadata = json::parse(e.metadata, ec);
+    if (!ec) out["metadata"] = std::move(metadata);
+  }
   return out;
 }
 

@@ -274,7 +274,7 @@ void add_routes(router& routes, service& players, searcher& search, password_has
       .add({verb::get, "/api/players/{id}/state", access::player, "A player's live state",
             [&players, parse](exchange& x) { return read_state(players, parse, x); }})
       .gives(200, state)
-      .refuses({404});
+      .refuses({404, 409});
   routes
       .add({verb::patch,
             "/api/players/{id}/state",
@@ -286,7 +286,7 @@ void add_routes(router& routes, service& players, searcher& search, password_has
             {},
             "The live state."})
       .gives(200, state)
-      .refuses({404});
+      .refuses({404, 409});
   routes
       .add({verb::get,
             "/api/players/{id}/actions",
@@ -297,7 +297,7 @@ void add_routes(router& routes, service& players, searcher& search, password_has
             {},
             "{items: [events], next_cursor}, the newest first; next_cursor is null."})
       .gives(200, schema::page_of(schema::open_object()))
-      .refuses({404});
+      .refuses({404, 409});
   routes
       .add({verb::get,
             "/api/players/{id}/position",
@@ -308,7 +308,7 @@ void add_routes(router& routes, service& players, searcher& search, password_has
             {},
             "The position while it lives; 404 after."})
       .gives(200, position)
-      .refuses({404});
+      .refuses({404, 409});
 }
 
 }  // namespace skirmish::players

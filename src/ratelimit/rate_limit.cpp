@@ -67,6 +67,10 @@ struct memory {
   }
 };
 
+std::string key_of(std::string_view policy, std::string_view subject) {
+  return std::string(policy).append("@").append(subject);
+}
+
 // A decision that waits for Redis.
 struct question {
   question(asio::io_context& io, rate_policy of, std::string whose, std::int64_t cost)
@@ -117,7 +121,7 @@ struct rate_limiter::state {
   rate_decision counted(const rate_policy& p, rate_decision d);
   rate_decision without_redis(const rate_policy& p, const gcra& g, memory& m,
                               std::int64_t least_us) const;
-  awaitable<void> answer(std::shared_ptr<question> q);
+  rate_decision decided(const question& q);
   awaitable<void> ask();
   class batch;
 };
@@ -248,6 +252,32 @@ rate_decision rate_limiter::state::without_redis(const rate_policy& p, const gcr
   return {granted.granted_us > 0, room / g.token_us, to_wait(granted.wait_us)};
 }
 
+// What an answer of Redis, or none, means.
+rate_decision rate_limiter::state::decided(const question& q) {
+  const auto& p = q.policy;
+  const auto& g = q.bucket;
+  const auto [granted_us, wait_us, unused] =
+      q.room_us ? gcra::grant_of(*q.room_us, q.least_us, q.least_us + q.more_us) : gcra::grant{};
+  const auto room_us = q.room_us.value_or(0) - granted_us;
+  // Without a lease there is nothing that the next decision could do with.
+  if (granted_us > 0 && q.more_us == 0) return counted(p, {true, room_us / g.token_us, {}});
+  auto& m = remember(key_of(p.name, q.subject));
+  if (!q.room_us) return counted(p, without_redis(p, g, m, q.least_us));
+  m.room_us = room_us;
+  const auto now = steady::now();
+  if (granted_us == 0) {
+    m.refused_until = now + microseconds{wait_us};
+    m.refused_us = q.least_us;
+    return counted(p, {false, room_us / g.token_us, to_wait(wait_us)});
+  }
+  m.refused_until = {};
+  // Of two answers to the same subject, both leases count.
+  if (m.spend_until <= now) m.left_us = 0;
+  m.left_us += granted_us - q.least_us;
+  m.spend_until = now + p.lease_ttl;
+  return counted(p, {true, (m.left_us + room_us) / g.token_us, milliseconds{0}});
+}
+
 // Asks for all who wait.
 awaitable<void> rate_limiter::state::ask() {
   batch asked(*this);
@@ -260,23 +290,6 @@ awaitable<void> rate_limiter::state::ask() {
   } catch (const failure&) {
     // Redis' client logs it once; the policy says what happens now.
     away_until = steady::now() + outage_pause;
-  }
-}
-
-// Waits until `q` has its answer, or until that has taken too long.
-awaitable<void> rate_limiter::state::answer(std::shared_ptr<question> q) {
-  const auto until = steady::now() + options.answer_timeout;
-  waiting.push_back(q);
-  while (!q->is_done) {
-    // It may be in a batch of somebody else by now.
-    if (batches_under_way < batches_under_way_max && !waiting.empty()) {
-      co_await ask();
-      continue;
-    }
-    const bool has_changed = co_await q->answered.wait_until(until);
-    if (q->is_done || has_changed) continue;
-    std::erase(waiting, q);
-    co_return;
   }
 }
 
@@ -323,33 +336,28 @@ awaitable<rate_decision> rate_limiter::take(rate_policy policy, std::string subj
     co_return state_->counted(policy, {false, policy.burst, milliseconds::max()});
   if (auto known = try_take(policy, subject, cost)) co_return *known;
 
-  const auto g = gcra::of(policy.rate_per_s, policy.burst);
-  const auto least_us = g.us_of(cost);
-  const auto name = policy.name + "@" + subject;
-  if (state_->away_until > steady::now())
-    co_return state_->counted(policy,
-                              state_->without_redis(policy, g, state_->remember(name), least_us));
+  if (state_->away_until > steady::now()) {
+    const auto g = gcra::of(policy.rate_per_s, policy.burst);
+    auto& m = state_->remember(key_of(policy.name, subject));
+    co_return state_->counted(policy, state_->without_redis(policy, g, m, g.us_of(cost)));
+  }
   const auto q = std::make_shared<question>(state_->redis.context(), std::move(policy),
                                             std::move(subject), cost);
-  co_await state_->answer(q);
-  const auto& asked = q->policy;
-  auto& m = state_->remember(name);
-  if (!q->room_us) co_return state_->counted(asked, state_->without_redis(asked, g, m, least_us));
-  const auto [granted_us, wait_us, unused] =
-      gcra::grant_of(*q->room_us, least_us, least_us + q->more_us);
-  m.room_us = *q->room_us - granted_us;
-  const auto now = steady::now();
-  if (granted_us == 0) {
-    m.refused_until = now + microseconds{wait_us};
-    m.refused_us = least_us;
-    co_return state_->counted(asked, {false, m.room_us / g.token_us, to_wait(wait_us)});
+  // Until it has its answer, or until that has taken too long.
+  const auto until = steady::now() + state_->options.answer_timeout;
+  state_->waiting.push_back(q);
+  while (!q->is_done) {
+    // It may be in a batch of somebody else by now.
+    if (state_->batches_under_way < batches_under_way_max && !state_->waiting.empty()) {
+      co_await state_->ask();
+      continue;
+    }
+    const bool has_changed = co_await q->answered.wait_until(until);
+    if (q->is_done || has_changed) continue;
+    std::erase(state_->waiting, q);
+    break;
   }
-  m.refused_until = {};
-  // Of two answers to the same subject, both leases count.
-  if (m.spend_until <= now) m.left_us = 0;
-  m.left_us += granted_us - least_us;
-  m.spend_until = now + asked.lease_ttl;
-  co_return state_->counted(asked, {true, (m.left_us + m.room_us) / g.token_us, milliseconds{0}});
+  co_return state_->decided(*q);
 }
 
 }  // namespace skirmish

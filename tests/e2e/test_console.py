@@ -340,9 +340,8 @@ def test_a_lost_connection_is_said_and_the_last_values_stay(short_tmp, browser):
 def test_the_interval_of_the_status_is_set_live(site, browser):
     site.log_in(page="status")
     debug = lambda: site.server.http("GET", "/server/status/debug", key=None).json  # noqa: E731
-    change = lambda: next(one for one in browser.all("main .facts button") if one.text == "Change").click()  # noqa: E731
     for text, seconds, is_set in (("120", 120, True), ("", 600, False)):
-        change()
+        browser.button("Change the interval")
         wait_until(lambda: browser.all("dialog [name=seconds]"), 10, "the question")
         field = browser.all("dialog [name=seconds]")[0]
         field.clear()

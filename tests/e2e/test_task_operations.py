@@ -452,6 +452,7 @@ def test_dead_letters_are_listed_requeued_and_dropped(own_server):
     sent = [call(server, "nobody.knows", i, queue="skirmish") for i in range(5)]
     wait_until(lambda: r.llen("skirmish:tasks:dead") == 5, 60)
     page = server.http("GET", "/api/dead-letters?limit=2").json
+    assert page["total"] == 5 and len(page["items"]) == 2
     assert all(x["task"] == "nobody.knows" and x["queue"] == "skirmish" and x["reason"] for x in page["items"])
     r.lpush("skirmish:tasks:dead", json.dumps({"id": "new", "task": "t", "queue": "mail", "reason": "r", "message": "{}"}))
     rest = server.http("GET", f"/api/dead-letters?cursor={page['next_cursor']}").json

@@ -146,6 +146,7 @@ export const console_en = {
   'status.age': 'Age',
   'status.updated': 'Read at',
   'status.interval': 'Interval',
+  'status.interval_set': 'Change the interval',
   'status.interval_live': 'set live',
   'status.interval_hint': '10 to 3,600 seconds, in force at once; empty: as the configuration says',
   'status.kept': 'Kept for another',

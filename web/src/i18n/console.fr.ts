@@ -148,6 +148,7 @@ export const console_fr: Dictionary<keyof typeof console_en> = {
   'status.age': 'Âge',
   'status.updated': 'Lu à',
   'status.interval': 'Intervalle',
+  'status.interval_set': 'Changer l’intervalle',
   'status.interval_live': 'réglé en direct',
   'status.interval_hint': '10 à 3 600 secondes, aussitôt appliqué ; vide : selon la configuration',
   'status.kept': 'Conservé encore',

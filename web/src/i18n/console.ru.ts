@@ -148,6 +148,7 @@ export const console_ru: Dictionary<keyof typeof console_en> = {
   'status.age': 'Возраст',
   'status.updated': 'Прочитан',
   'status.interval': 'Интервал',
+  'status.interval_set': 'Изменить интервал',
   'status.interval_live': 'задан вручную',
   'status.interval_hint': 'От 10 до 3600 секунд, действует сразу; пусто — как в конфигурации',
   'status.kept': 'Хранится ещё',

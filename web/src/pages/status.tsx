@@ -65,7 +65,7 @@ export default function Status() {
             {(data) => <Server of={pushed ?? data} />}
           </Loaded>
         </Panel>
-        <Panel title={t('status.freshness')}>
+        <Panel title={t('status.freshness')} actions={debug.data && <Action kind="plain" onClick={() => setInterval(debug.data!, debug.reload)}>{t('status.interval_set')}</Action>}>
           <Loaded from={debug} lines={6}>
             {(data) => (
               <Facts
@@ -73,7 +73,7 @@ export default function Status() {
                   [t('status.is'), <State level={data.is_fresh ? 'ok' : 'warn'}>{t(data.is_fresh ? 'status.fresh' : 'status.overdue')}</State>],
                   [t('status.age'), data.age_seconds === null ? '–' : duration(data.age_seconds)],
                   [t('status.updated'), <Time at={data.updated_at} />],
-                  [t('status.interval'), <>{duration(data.interval_seconds)} {data.is_interval_set && <span class="tag">{t('status.interval_live')}</span>} <Action kind="plain" onClick={() => setInterval(data, debug.reload)}>{t('players.edit')}</Action></>],
+                  [t('status.interval'), <>{duration(data.interval_seconds)} {data.is_interval_set && <span class="tag">{t('status.interval_live')}</span>}</>],
                   [t('status.kept'), data.ttl > 0 ? duration(data.ttl) : '–'],
                   [t('status.leader'), t(data.leader ? 'status.this' : 'status.other')],
                   ['Redis', <State level={data.redis === 'up' ? 'ok' : 'bad'}>{data.redis === 'up' ? t('check.up') : t('check.down')}</State>],
@@ -103,7 +103,7 @@ export default function Status() {
 
 async function setInterval({interval_seconds}: Debug, done: () => void): Promise<void> {
   const isDone = await ask({
-    title: t('status.interval'),
+    title: t('status.interval_set'),
     verb: t('players.save'),
     fields: [{name: 'seconds', label: t('status.interval'), type: 'number', value: String(interval_seconds), isOptional: true, hint: t('status.interval_hint')}],
     run: ({seconds}) => (seconds ? api.raw('PUT', '/api/status/interval', {body: {interval_seconds: Number(seconds)}}) : api.raw('DELETE', '/api/status/interval')),
