@@ -86,7 +86,7 @@ def test_serve_demo_plays_until_it_is_stopped(short_tmp):
     server = Server(short_tmp / unique("demo"), args=["--demo"]).start()
     try:
         wait_until(lambda: server.http("GET", "/api/leaderboards/active", key=None).json["items"], what="activity")
-        assert server.http("GET", "/api/levels?sort=popular", key=None).json["items"]
+        wait_until(lambda: server.http("GET", "/api/levels?sort=popular", key=None).json["items"], what="a level that was completed")
     finally:
         server.stop()
     assert pathlib.Path(server.data_dir / "admin.key").exists()
