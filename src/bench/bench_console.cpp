@@ -9,11 +9,11 @@
 #include "bench/interaction_load.hpp"
 #include "cli/cli.hpp"
 #include "core/descriptors.hpp"
+#include "core/json_text.hpp"
 #include "core/parse.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -121,7 +121,7 @@ void print(const console_plan& plan, const report& r) {
                             {"consoles_cores", with - without}};
     out["without"] = std::move(off);
     out["with"] = std::move(on);
-    fmt::print("{}\n", boost::json::serialize(out));
+    fmt::print("{}\n", json_text_of(out));
     return;
   }
   fmt::print("{} consoles, {} interactions/s wanted, parts of {} s\n", plan.consoles,

@@ -1,6 +1,7 @@
 #include "game_servers/game_servers_routes.hpp"
 
 #include "core/parse.hpp"
+#include "core/text.hpp"
 #include "game_servers/game_servers.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
@@ -19,7 +20,7 @@ constexpr std::string_view end_header = "x-logbytes-endoffset";
 constexpr std::string_view token_header = "x-server-instance-token";
 // The whole numbers that JSON readers keep exactly.
 constexpr std::int64_t offset_max = std::int64_t{1} << 53;
-constexpr std::size_t token_max_bytes = 64;
+constexpr std::size_t token_max_chars = 64;
 
 error bad(std::string message) { return {errc::invalid_argument, std::move(message)}; }
 
@@ -44,8 +45,8 @@ result<log_post> post_of(const exchange& x) {
   if (!ingest::is_server_name(out.server))
     return bad("server must be a name of 1 to 32 of A-Z a-z 0-9 _ . -");
   out.token = x.req.header(token_header);
-  if (out.token.size() > token_max_bytes)
-    return bad(fmt::format("X-Server-Instance-Token must have at most {} bytes", token_max_bytes));
+  if (const auto fault = text_fault(out.token, lines::one, 0, token_max_chars))
+    return bad("X-Server-Instance-Token " + *fault);
   auto range = range_of(x.req);
   if (!range) return range.error();
   out.range = *range;
@@ -91,7 +92,7 @@ void add_routes(router& routes, http_log& logs, std::size_t body_limit_bytes) {
   query_parameter server{"server", "the game server's name", {}, {}, std::move(name), true};
   query_parameter key{"key", "the API key, for senders that cannot send X-API-Key", {}, {}};
   json::object offset{{"type", "string"}, {"pattern", "^[0-9]{1,16}$"}};
-  json::object token{{"type", "string"}, {"maxLength", token_max_bytes}};
+  json::object token{{"type", "string"}, {"maxLength", token_max_chars}};
   routes
       .add({verb::post,
             std::string(log_path),

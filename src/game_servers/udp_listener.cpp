@@ -27,6 +27,7 @@ constexpr int receive_buffer_bytes = 4 << 20;
 constexpr std::size_t frame_events = 5'000;
 constexpr auto retry_pause_min = 100ms;
 constexpr auto retry_pause_max = 2'000ms;
+constexpr int failures_max = 10;
 constexpr auto stop_patience = 2s;
 constexpr std::string_view owner = "game-servers-udp";
 
@@ -47,6 +48,10 @@ udp::endpoint endpoint_of(const std::string& text) {
 // Functions of their own: g++ 12 miscompiles lists of fields in a coroutine.
 void warn_of_lines_left(std::size_t bytes) {
   log::warn("ingest_udp_lines_left", {{"bytes", bytes}});
+}
+
+void say_dropped(const std::string& server, std::size_t events) {
+  log::error("ingest_udp_events_dropped", {{"server", server}, {"events", events}});
 }
 
 void warn_of_retry(const std::string& server, const char* why) {
@@ -75,6 +80,9 @@ udp_listener::udp_listener(asio::io_context& io, const settings& s, event_writer
       dropped_by_kernel_(metrics.add_counter(
           "skirmish_ingest_udp_dropped_by_kernel_total",
           "Datagrams that arrived and were lost because they were not read in time.")),
+      dropped_events_(metrics.add_counter(
+          "skirmish_ingest_udp_events_dropped_total",
+          "Events that failed again and again, for another reason than an outage.")),
       waiting_(metrics.add_gauge("skirmish_ingest_udp_waiting_bytes",
                                  "Lines received and not applied yet.")) {
   faults_[static_cast<std::size_t>(packet_fault::malformed)] = &datagrams(metrics, "malformed");
@@ -199,26 +207,33 @@ awaitable<void> udp_listener::apply_lines(std::size_t server, std::string_view t
   unknown_lines_.add(parser.counted().unknown_lines - before.unknown_lines);
 }
 
-// Until it is written: the lines are known to nobody else.
+// While Redis or SQL is away the lines wait, because nobody else knows them. A block that fails for
+// another reason must not hold up all others for ever.
 awaitable<void> udp_listener::write(std::size_t server, const log_block& block) {
   if (block.events.empty() && block.players.empty() && block.levels.empty()) co_return;
   auto pause = retry_pause_min;
+  int failures = 0;
   while (true) {
-    const bool is_written = co_await try_write(server, block);
-    if (is_written) co_return;
+    const auto result = co_await try_write(server, block);
+    if (result == attempt::written) co_return;
+    if (result == attempt::failed && ++failures == failures_max) break;
     co_await rest(pause);
     pause = std::min(pause * 2, retry_pause_max);
   }
+  dropped_events_.add(block.events.size());
+  say_dropped(servers_[server].name, block.events.size());
+  logs_[server].stream.clear();  // its number may be taken by what is partly there
 }
 
 // The same number for the same block, until Redis has said what became of it.
-awaitable<bool> udp_listener::try_write(std::size_t server, const log_block& block) {
+awaitable<udp_listener::attempt> udp_listener::try_write(std::size_t server,
+                                                         const log_block& block) {
   auto& log = logs_[server];
   try {
     if (log.stream.empty()) {
       auto name = "udp-" + random_hex(16);
       const auto claim = co_await writer_.engine().claim(name, std::string(owner));
-      if (!claim) co_return false;
+      if (!claim) co_return attempt::failed;
       log.stream = std::move(name);
       log.claim = claim->claim;
       log.seq = 0;
@@ -227,15 +242,17 @@ awaitable<bool> udp_listener::try_write(std::size_t server, const log_block& blo
     const auto done = co_await writer_.write(block, std::move(place));
     if (done) {
       ++log.seq;
-      co_return true;
+      co_return attempt::written;
     }
     // Redis has lost what it had: this stream is not known any more.
     log.stream.clear();
     warn_of_retry(servers_[server].name, done.error().message.c_str());
   } catch (const failure& e) {
     warn_of_retry(servers_[server].name, e.what());
+    const bool is_away = e.code() == errc::unavailable || e.code() == errc::deadline_exceeded;
+    if (is_away) co_return attempt::away;
   }
-  co_return false;
+  co_return attempt::failed;
 }
 
 awaitable<void> udp_listener::rest(std::chrono::milliseconds pause) {

@@ -55,7 +55,8 @@ class udp_listener {
   awaitable<void> apply_waiting(std::size_t server);
   awaitable<void> apply_lines(std::size_t server, std::string_view text);
   awaitable<void> write(std::size_t server, const log_block& block);
-  awaitable<bool> try_write(std::size_t server, const log_block& block);
+  enum class attempt { written, away, failed };
+  awaitable<attempt> try_write(std::size_t server, const log_block& block);
   awaitable<void> rest(std::chrono::milliseconds pause);
 
   std::vector<udp_server> servers_;
@@ -76,6 +77,7 @@ class udp_listener {
   metrics::counter& queue_full_;
   std::array<metrics::counter*, 4> faults_{};  // by packet_fault; none has none
   metrics::counter& dropped_by_kernel_;
+  metrics::counter& dropped_events_;
   metrics::gauge& waiting_;
 };
 

@@ -92,7 +92,7 @@ awaitable<result<job>> service::assign(std::string job_id, std::string worker_id
   auto write = [job_id, worker_id, now = clock_.now()](soci::session& sql) -> result<job> {
     auto j = assignable(sql, job_id, worker_id);
     if (!j || j->state == "processing") return j;
-    const auto rows = affected_rows(
+    const auto rows = db::affected_rows(
         (sql.prepare << "UPDATE assignment_jobs SET state = 'processing', worker_id = :worker, "
                         "assigned_at = :at WHERE job_id = :id AND state = 'pending'",
          soci::use(worker_id), soci::use(now), soci::use(job_id)));
@@ -112,10 +112,10 @@ awaitable<result<job>> service::end(std::string job_id, bool succeeded) {
     auto j = select_job(sql, job_id);
     if (!j) return unknown_job;
     if (j->state == state) return std::move(*j);
-    const auto rows =
-        affected_rows((sql.prepare << "UPDATE assignment_jobs SET state = :state, ended_at = :at "
-                                      "WHERE job_id = :id AND state = 'processing'",
-                       soci::use(state), soci::use(now), soci::use(job_id)));
+    const auto rows = db::affected_rows(
+        (sql.prepare << "UPDATE assignment_jobs SET state = :state, ended_at = :at "
+                        "WHERE job_id = :id AND state = 'processing'",
+         soci::use(state), soci::use(now), soci::use(job_id)));
     if (rows != 1)
       return error{errc::conflict, "the job " + job_id + " is " + j->state + ", not processing"};
     j->state = state;

@@ -82,9 +82,9 @@ class service {
   // The most popular levels, most completed first.
   awaitable<std::vector<std::string>> most_completed(std::int64_t count);
   struct refresh {
-    std::vector<std::string> ids;
+    std::vector<std::string> ids = {};
     std::int64_t count = 0;  // of popular levels
-    std::string token;
+    std::string token = {};
     bool needs_lease = false;
     bool all_or_none = false;
   };

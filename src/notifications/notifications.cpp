@@ -21,8 +21,8 @@ boost::json::object to_json(const notification& n) {
 
 awaitable<result<std::string>> service::send(std::string player_id, std::string text,
                                              std::string once) {
-  const auto limit = static_cast<std::size_t>(settings_.text_limit_chars);
-  if (const auto fault = text_fault(text, lines::many, 1, limit))
+  const auto chars_max = static_cast<std::size_t>(settings_.text_limit_chars);
+  if (const auto fault = text_fault(text, lines::many, 1, chars_max))
     co_return error{errc::invalid_argument, "a notification " + *fault};
   const auto key = unread_key(keys_, player_id);
   const auto known = notified_key(keys_, once);

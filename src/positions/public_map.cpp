@@ -1,5 +1,6 @@
 #include "positions/public_map.hpp"
 
+#include "core/json_text.hpp"
 #include "http/json_schema.hpp"
 #include "http/problem.hpp"
 
@@ -21,12 +22,12 @@ std::string to_text(const density& of) {
   std::string players;
   for (const auto& cell : of.cells) {
     const auto* comma = lat.empty() ? "" : ",";
-    fmt::format_to(std::back_inserter(lat), "{}{:.4f}", comma, cell.middle.lat);
-    fmt::format_to(std::back_inserter(lon), "{}{:.4f}", comma, cell.middle.lon);
+    lat.append(comma).append(rounded_json_number(cell.middle.lat, 4));
+    lon.append(comma).append(rounded_json_number(cell.middle.lon, 4));
     fmt::format_to(std::back_inserter(players), "{}{}", comma, cell.players);
   }
-  return fmt::format(R"({{"cell_deg":{:.6f},"lat":[{}],"lon":[{}],"players":[{}],"total":{}}})",
-                     of.cell_deg, lat, lon, players, of.total);
+  return fmt::format(R"({{"cell_deg":{},"lat":[{}],"lon":[{}],"players":[{}],"total":{}}})",
+                     rounded_json_number(of.cell_deg, 6), lat, lon, players, of.total);
 }
 
 }  // namespace
