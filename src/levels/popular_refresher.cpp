@@ -3,7 +3,7 @@
 #include "core/log.hpp"
 #include "levels/levels_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::levels {
 namespace {
@@ -23,7 +23,7 @@ popular_refresher::popular_refresher(redis::client& redis, const redis::key_spac
       interval_(interval),
       game_(std::move(game)),
       lease_(redis, popular_lease_key(keys), 3 * interval),
-      woken_(io) {}
+      woken_(redis.context()) {}
 
 awaitable<void> popular_refresher::run() {
   auto refresh = [this]() -> awaitable<bool> {
@@ -35,18 +35,13 @@ awaitable<void> popular_refresher::run() {
 
 void popular_refresher::wake() {
   is_due_ = true;
-  woken_.cancel();
+  woken_.set();
 }
 
 awaitable<void> popular_refresher::run_entrants() {
-  asio::steady_timer pause(io_);
+  asio::steady_timer pause(redis_.context());
   while (true) {
-    if (!is_due_) {
-      woken_.expires_after(24h);
-      error_code ignored;
-      co_await woken_.async_wait(asio::redirect_error(use_awaitable, ignored));
-      continue;
-    }
+    while (!is_due_) co_await woken_.wait();
     is_due_ = false;
     try {
       const bool all_done = co_await levels_.cache_entrants(count, game_);

@@ -4,10 +4,9 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "levels/levels.hpp"
 #include "redis/lease.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 
@@ -32,7 +31,7 @@ class popular_refresher {
   std::chrono::milliseconds interval_;
   game_settings game_;
   redis::lease lease_;
-  asio::steady_timer woken_;
+  event woken_;
   bool is_due_ = false;
 };
 

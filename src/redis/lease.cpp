@@ -26,13 +26,6 @@ const script release_script{
 // Asked at the end of a server, which does not wait for long.
 constexpr std::chrono::milliseconds farewell_limit = 1s;
 
-// While Redis is away, every leader of the process fails.
-void report(const std::string& work, const failure& problem) {
-  const auto key = problem.code() == errc::unavailable ? std::string() : work;
-  log::repeated(log::level::warn, key, "leader_failed",
-                {{"work", work}, {"error", problem.what()}});
-}
-
 }  // namespace
 
 lease::lease(client& redis, std::string key, std::chrono::milliseconds ttl, exec_options options)

@@ -219,7 +219,8 @@ awaitable<result<void>> service::remove(std::string name) {
 awaitable<void> service::run() {
   // While Redis is away, what was known last holds.
   repeat how{.interval = follow_interval, .failed = "rate_policies_not_read"};
-  return repeat_every(std::move(how), [this] { return follow_once(); });
+  auto round = [this]() -> awaitable<void> { co_await follow_once(); };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 awaitable<result<void>> service::follow_once() {

@@ -392,6 +392,7 @@ export interface Routes {
     answer: {
       items: Record<string, unknown>[];
       next_cursor: string | null;
+      total: number;
     };
   };
   /** Forget dead letters. For an operator. A key with scopes needs `tasks`. */
@@ -451,6 +452,26 @@ export interface Routes {
       message?: string;
     };
   };
+  /** Take the log of a Source-engine game server. For a game server or an operator. A key with scopes needs `events`. */
+  'POST /api/ingest/source-log': {
+    path: None;
+    query: {
+      /** the game server's name */
+      server: string;
+      /** the API key, for senders that cannot send X-API-Key */
+      key?: string;
+    };
+    body: string;
+    answer: {
+      lines: number;
+      unknown_lines: number;
+      accepted: number;
+      rejected: number;
+      repeated_bytes: number;
+      missed_bytes: number;
+      committed: number | null;
+    };
+  };
   /** What was committed, in order. For a game server or an operator. A key with scopes needs `events` or `read`. */
   'GET /api/interactions': {
     path: None;
@@ -485,6 +506,7 @@ export interface Routes {
       target_id: string;
       damage: number;
       weapon?: string;
+      server?: string;
       ts?: string;
       type: 'attack';
     } | {
@@ -493,6 +515,7 @@ export interface Routes {
       lon: number;
       alt?: number;
       ttl_s?: number;
+      server?: string;
       ts?: string;
       type: 'move';
     } | {
@@ -536,6 +559,7 @@ export interface Routes {
       target_id: string;
       damage: number;
       weapon?: string;
+      server?: string;
       ts?: string;
       type: 'attack';
     } | {
@@ -544,6 +568,7 @@ export interface Routes {
       lon: number;
       alt?: number;
       ttl_s?: number;
+      server?: string;
       ts?: string;
       type: 'move';
     } | {
@@ -588,6 +613,10 @@ export interface Routes {
         index: number;
         code: string;
         detail: string;
+      }[];
+      ids?: {
+        index: number;
+        id: string;
       }[];
     };
   };
@@ -1089,6 +1118,13 @@ export interface Routes {
       completion_id?: string;
     };
   };
+  /** As /metrics, for operators. For an operator. A key with scopes needs `read`. */
+  'GET /api/metrics': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: string;
+  };
   /** Who is near a place. For a game server or an operator. A key with scopes needs `events` or `read`. */
   'GET /api/nearby': {
     path: None;
@@ -1340,6 +1376,56 @@ export interface Routes {
       next_cursor: string | null;
     };
   };
+  /** What operators noted about a player. For an operator. A key with scopes needs `players` or `read`. */
+  'GET /api/players/{id}/notes': {
+    path: {
+      id: string;
+    };
+    query: {
+      /** how many items at most */
+      limit?: number;
+      /** `next_cursor` of the page before */
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      items: {
+        note_id: string;
+        text: string;
+        author: string;
+        label: string;
+        created_at: string;
+      }[];
+      next_cursor: string | null;
+    };
+  };
+  /** Note something about a player, for other operators. For an operator. A key with scopes needs `players`. */
+  'POST /api/players/{id}/notes': {
+    path: {
+      id: string;
+    };
+    query: None;
+    body: {
+      text: string;
+    };
+    answer: {
+      note_id: string;
+      text: string;
+      author: string;
+      label: string;
+      created_at: string;
+    };
+  };
+  /** Delete a note. For an operator. A key with scopes needs `players`. */
+  'DELETE /api/players/{id}/notes/{note_id}': {
+    path: {
+      id: string;
+      note_id: string;
+    };
+    query: None;
+    body: undefined;
+    answer: undefined;
+  };
   /** What a player has not read yet, oldest first. For a player (as itself), a game server or an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/players/{id}/notifications': {
     path: {
@@ -1542,6 +1628,19 @@ export interface Routes {
       is_partial: boolean;
     };
   };
+  /** How many players are where, on the map for visitors. Public. */
+  'GET /api/positions/density': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      cell_deg: number;
+      lat: number[];
+      lon: number[];
+      players: number[];
+      total: number;
+    };
+  };
   /** Queues: waiting and held messages, rates, and the age of the oldest message. For an operator. A key with scopes needs `tasks` or `read`. */
   'GET /api/queues': {
     path: None;
@@ -1671,6 +1770,18 @@ export interface Routes {
     query: None;
     body: undefined;
     answer: undefined;
+  };
+  /** Can it serve? As /readyz, for operators. For an operator. A key with scopes needs `read`. */
+  'GET /api/readyz': {
+    path: None;
+    query: None;
+    body: undefined;
+    answer: {
+      ready: boolean;
+      redis: string;
+      sql: string;
+      prepared: boolean;
+    };
   };
   /** The snapshots that are kept. For a game server or an operator. A key with scopes needs `state` or `read`. */
   'GET /api/recovery/{server}/{key}': {
@@ -1862,6 +1973,7 @@ export interface Routes {
       ttl: number | null;
       is_fresh: boolean;
       interval_seconds: number;
+      is_interval_set: boolean;
       redis: 'up' | 'down';
       leader: boolean;
     };
@@ -1887,7 +1999,7 @@ export interface Routes {
       players_peak: number | null;
     };
   };
-  /** The servers on this Redis. For an operator. A key with scopes needs `read`. */
+  /** The processes of Skirmish on this Redis. For an operator. A key with scopes needs `read`. */
   'GET /api/servers': {
     path: None;
     query: {
@@ -1901,7 +2013,7 @@ export interface Routes {
         host: string;
         pid: number;
         version: string;
-        role: 'serve';
+        role: 'serve' | 'worker' | 'beat' | 'status-worker';
         state: 'online' | 'lost';
         started_at: string;
         seen_at: string;
@@ -2062,7 +2174,7 @@ export interface Routes {
     answer: {
       name: string;
       text: string;
-      shows: ('status' | 'history' | 'boards' | 'levels' | 'achievements')[];
+      shows: ('status' | 'history' | 'boards' | 'levels' | 'achievements' | 'map')[];
       boards: string[];
     };
   };
@@ -2150,6 +2262,24 @@ export interface Routes {
       namespace: string;
       key: string;
     };
+    query: None;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Set how often the status is refreshed. For an operator. Not for keys with scopes. */
+  'PUT /api/status/interval': {
+    path: None;
+    query: None;
+    body: {
+      interval_seconds: number;
+    };
+    answer: {
+      interval_seconds: number;
+    };
+  };
+  /** Refresh the status as often as the setting says, again. For an operator. Not for keys with scopes. */
+  'DELETE /api/status/interval': {
+    path: None;
     query: None;
     body: undefined;
     answer: undefined;
@@ -2580,6 +2710,7 @@ export interface Routes {
       ttl: number | null;
       is_fresh: boolean;
       interval_seconds: number;
+      is_interval_set: boolean;
       redis: 'up' | 'down';
       leader: boolean;
     };
