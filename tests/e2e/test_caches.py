@@ -7,6 +7,7 @@ import pathlib
 import resource
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -45,11 +46,13 @@ def from_cache(answer):
     return answer.headers["X-Cache"]
 
 
-async def read_at_once(server, path, count):
+async def read_at_once(server, path, count, prepare=None):
     """Status and X-Cache of `count` requests, each on a connection of its own, all open before the first is sent."""
     host, port = server.url.removeprefix("http://").split(":")
     request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {server.key}\r\nConnection: close\r\n\r\n".encode()
     connections = [await asyncio.open_connection(host, port) for _ in range(count)]
+    if prepare:
+        await asyncio.to_thread(prepare)
 
     async def ask(reader, writer):
         writer.write(request)
@@ -65,8 +68,7 @@ async def read_at_once(server, path, count):
 def test_a_thousand_readers_of_a_cold_profile_cost_one_query(short_tmp, maria):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard > 0 else 65_536, hard))
-    server = Server(short_tmp / unique("own"), {**maria.own_env, "SKIRMISH_SERVER_THREADS": "4",
-                                                "SKIRMISH_DB_DEMO_DELAY": "500ms"}).start()
+    server = Server(short_tmp / unique("own"), {**maria.own_env, "SKIRMISH_SERVER_THREADS": "4"}).start()
     try:
         player = server.new_player()
         log = QueryLog(maria)
@@ -74,7 +76,16 @@ def test_a_thousand_readers_of_a_cold_profile_cost_one_query(short_tmp, maria):
         query = f"SELECT name, email, level, created_at, version FROM players%{player}%"
         server.redis().delete(f"user:{player}")
         assert log.count(query) == 0
-        answers = asyncio.run(read_at_once(server, f"/api/players/{player}", 1_000))
+        # The table is locked for a while, so that the load takes long enough for all to come meanwhile.
+        lock = threading.Thread(target=maria.sql, args=("LOCK TABLES players WRITE", "SELECT SLEEP(0.5)"),
+                                kwargs={"database": maria.own_env["DB_NAME"]})
+
+        def lock_players():
+            lock.start()
+            wait_until(lambda: "SELECT SLEEP" in maria.sql("SHOW PROCESSLIST").stdout, what="the lock")
+
+        answers = asyncio.run(read_at_once(server, f"/api/players/{player}", 1_000, lock_players))
+        lock.join()
         assert sum(answers.values()) == 1_000 and {status for status, _ in answers} == {200}, answers
         assert answers[(200, "miss")] > 1, answers
         assert log.count(query) == 1
