@@ -32,6 +32,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -147,12 +148,12 @@ void app_thread::add_features(const shared_parts& shared) {
     return hasher.hash(std::move(password));
   };
 
-  auto& limits = f.add<request_limits::feature>(io_, redis_, keys, metrics, c.rate_limits).limits();
+  auto& limits = f.add<request_limits::feature>(redis_, keys, metrics, c.rate_limits).limits();
   auto& accounts = f.add<players::feature>(io_, db, sql_, redis_, caches_, keys, time, hash,
                                            interactions::parse_line, c.interactions.actions_limit);
   auto& players = accounts.players();
   sessions_ = &f.add<sessions::feature>(
-      io_, redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),
+      redis_, db, keys, time, shared.hasher, session_settings_of(c), issuers_of(c),
       [&accounts](std::string player_id, std::string name) {
         return accounts.ensure(std::move(player_id), std::move(name));
       });
@@ -162,17 +163,17 @@ void app_thread::add_features(const shared_parts& shared) {
   sessions_->refuse_banned(shared.bans);
   auto& state =
       f.add<state::feature>(redis_, keys, players, state_settings_of(c), recovery_settings_of(c));
-  auto& changes = f.add<audit::feature>(io_, redis_, db, keys, time, c.audit.keep).changes();
+  auto& changes = f.add<audit::feature>(redis_, db, keys, time, c.audit.keep).changes();
   console_ = &f.add<console::feature>(
       redis_, db, keys, time, metrics, verifier_, changes,
       console::site_settings{c.site.name, c.site.text, c.site.shows, c.site.boards});
   f.add<diagnostics::feature>(redis_, db, keys, time, metrics, c, shared.sources,
                               [&threads = shared.threads] { return threads.size(); });
-  f.add<apikeys::feature>(io_, redis_, db, keys, time, verifier_);
+  f.add<apikeys::feature>(redis_, db, keys, time, verifier_);
   f.add<positions::feature>(io_, redis_, keys, time, console_->map_cell_km());
-  auto& levels = f.add<levels::feature>(io_, db, sql_, redis_, caches_, keys, time,
-                                        c.levels.popular_refresh, game)
-                     .levels();
+  auto& levels =
+      f.add<levels::feature>(db, sql_, redis_, caches_, keys, time, c.levels.popular_refresh, game)
+          .levels();
   auto& boards = f.add<leaderboards::feature>(io_, redis_, keys, time, group_,
                                               http::allowed_sites(c.status.cors_origins))
                      .boards();

@@ -19,7 +19,7 @@ class feature {
           const clock& time, realtime::gateway& gateway, window_settings s, bool sweeps,
           metrics::registry& metrics)
       : window_(io, redis, keys, time, std::move(s), metrics),
-        pulse_(io, redis, keys, gateway),
+        pulse_(redis, keys, gateway),
         sweeps_(sweeps) {}
 
   void add_to(http::router&, realtime::gateway& gateway) {

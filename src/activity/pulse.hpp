@@ -22,15 +22,15 @@ class pulse {
   static constexpr std::chrono::milliseconds interval{1'000};
   static constexpr std::size_t unsent_max_bytes = 16 << 10;  // of a reader who gets another total
 
-  pulse(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-        realtime::gateway& gateway)
-      : io_(io), redis_(redis), keys_(keys), gateway_(gateway) {}
+  pulse(redis::client& redis, const redis::key_space& keys, realtime::gateway& gateway)
+      : redis_(redis), keys_(keys), gateway_(gateway) {}
 
   // Until cancelled.
   awaitable<void> run();
 
  private:
-  asio::io_context& io_;
+  awaitable<void> tell();
+
   redis::client& redis_;
   const redis::key_space& keys_;
   realtime::gateway& gateway_;

@@ -81,7 +81,7 @@ window::window(asio::io_context& io, redis::client& redis, const redis::key_spac
 
 awaitable<void> window::run() {
   auto work = [this] { return step(); };
-  co_await redis::run_led(io_, redis_, lease_, interval_, "activity_window", work);
+  co_await redis::run_led(redis_, lease_, interval_, "activity_window", work);
 }
 
 awaitable<bool> window::step() {

@@ -4,12 +4,12 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "core/text.hpp"
 #include "db/soci.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <sodium.h>
@@ -264,17 +264,9 @@ awaitable<void> verifier::write_uses() {
   for (const auto& [key_id, at] : due) uses_[key_id].written_at = at;
 }
 
-awaitable<void> verifier::run_use_writer(asio::io_context& io) {
-  asio::steady_timer pause(io);
-  while (true) {
-    pause.expires_after(use_interval);
-    co_await pause.async_wait(use_awaitable);
-    try {
-      co_await write_uses();
-    } catch (const failure& e) {
-      log::debug("key_uses_not_written", {{"error", e.what()}});
-    }
-  }
+awaitable<void> verifier::run_use_writer() {
+  repeat how{.interval = use_interval, .failed = "key_uses_not_written", .pauses_first = true};
+  return repeat_every(std::move(how), [this] { return write_uses(); });
 }
 
 }  // namespace skirmish::apikeys

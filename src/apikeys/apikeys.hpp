@@ -94,7 +94,7 @@ class verifier {
   // Remembers that the key is in use, also when it shows by a message on an open socket.
   void note_use(const std::string& key_id);
   // Writes to SQL, every quarter of a minute, when keys were used last; until cancelled.
-  awaitable<void> run_use_writer(asio::io_context& io);
+  awaitable<void> run_use_writer();
 
  private:
   static constexpr std::size_t written_at_once = 500;

@@ -9,20 +9,19 @@ namespace skirmish::apikeys {
 
 class feature {
  public:
-  feature(asio::io_context& io, redis::client& redis, db::database& db,
-          const redis::key_space& keys, const clock& time, verifier& verifier)
-      : io_(io), redis_(redis), keys_(keys), verifier_(verifier), store_(db, time) {}
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          verifier& verifier)
+      : redis_(redis), keys_(keys), verifier_(verifier), store_(db, time) {}
 
   void add_to(http::router& routes) { add_api_key_routes(routes, store_, redis_, keys_); }
 
   // One thread is enough: the verifier belongs to the whole process, and writes a few rows per
   // minute.
   void start_on_first(task_group& group) {
-    group.keep_running("key_uses", [this] { return verifier_.run_use_writer(io_); });
+    group.keep_running("key_uses", [this] { return verifier_.run_use_writer(); });
   }
 
  private:
-  asio::io_context& io_;
   redis::client& redis_;
   const redis::key_space& keys_;
   verifier& verifier_;

@@ -2,11 +2,8 @@
 
 #include "apikeys/apikeys_keys.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "db/soci.hpp"
-
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 
 namespace skirmish::apikeys {
 
@@ -41,30 +38,18 @@ revocation_watch::revocation_watch(asio::io_context& io, const redis::connection
 void revocation_watch::start() {
   group_.keep_running("revocations_redis", [this] { return redis_.run(); });
   // Each by itself: one that does not answer must not hold the other back.
-  group_.keep_running("revocations_in_redis",
-                      [this] { return repeat([this] { return look_in_redis(); }); });
+  const repeat how{.interval = period, .failed = "revocations_not_read"};
+  group_.keep_running("revocations_in_redis", [this, how] {
+    return repeat_every(how, [this] { return look_in_redis(); });
+  });
   group_.keep_running("revocations_in_sql",
-                      [this] { return repeat([this] { return look_in_sql(); }); });
+                      [this, how] { return repeat_every(how, [this] { return look_in_sql(); }); });
 }
 
 awaitable<void> revocation_watch::stop() {
   redis_.stop();
   group_.close();
   co_await group_.wait(5s);
-}
-
-template <class Look>
-awaitable<void> revocation_watch::repeat(Look look) {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  while (true) {
-    try {
-      co_await look();
-    } catch (const failure& e) {
-      log::debug("revocations_not_read", {{"error", e.what()}});
-    }
-    pause.expires_after(period);
-    co_await pause.async_wait(use_awaitable);
-  }
 }
 
 awaitable<void> revocation_watch::look_in_redis() {

@@ -45,7 +45,7 @@ awaitable<void> announce_revocation(redis::client& redis, const redis::key_space
 // Keeps `revoked` up to date; one per process. Belongs to one thread.
 class revocation_watch {
  public:
-  static constexpr std::chrono::milliseconds period{400};
+  static constexpr std::chrono::milliseconds period{500};
 
   revocation_watch(asio::io_context& io, const redis::connection_config& redis,
                    const redis::key_space& keys, db::database& db, revoked_keys& revoked);
@@ -55,8 +55,6 @@ class revocation_watch {
   awaitable<void> stop();
 
  private:
-  template <class Look>
-  awaitable<void> repeat(Look look);
   awaitable<void> look_in_redis();
   awaitable<void> look_in_sql();
 

@@ -284,7 +284,7 @@ awaitable<bool> log::drop_old(std::chrono::milliseconds keep) {
   co_return false;
 }
 
-awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds keep) {
+awaitable<void> log::run_mover(std::chrono::milliseconds keep) {
   redis::lease mine(redis_, lease_key(keys_), lease_ttl);
   int turns = 1;  // at the start the table may not be there yet
   bool has_old = false;
@@ -292,7 +292,7 @@ awaitable<void> log::run_mover(asio::io_context& io, std::chrono::milliseconds k
     if (turns++ % turns_between_drops == 0 || has_old) has_old = co_await drop_old(keep);
     co_return co_await move_some();
   };
-  co_await redis::run_led(io, redis_, mine, move_interval, "audit_mover", work);
+  co_await redis::run_led(redis_, mine, move_interval, "audit_mover", work);
 }
 
 }  // namespace skirmish::audit

@@ -72,7 +72,7 @@ class log final : public http::change_recorder {
 
   // Moves notes to SQL, and drops those older than `keep`; until cancelled. For one thread of each
   // server.
-  awaitable<void> run_mover(asio::io_context& io, std::chrono::milliseconds keep);
+  awaitable<void> run_mover(std::chrono::milliseconds keep);
   // One step of that: drops some of the oldest, and waits for SQL for a bounded time. True when
   // there may be more.
   awaitable<bool> drop_old(std::chrono::milliseconds keep);

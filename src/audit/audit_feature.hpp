@@ -10,9 +10,9 @@ namespace skirmish::audit {
 class feature {
  public:
   // `keep`: how long SQL keeps a change.
-  feature(asio::io_context& io, redis::client& redis, db::database& db,
-          const redis::key_space& keys, const clock& time, std::chrono::milliseconds keep)
-      : io_(io), db_(db), keep_(keep), log_(redis, db, keys, time) {}
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          std::chrono::milliseconds keep)
+      : db_(db), keep_(keep), log_(redis, db, keys, time) {}
 
   void add_to(http::router& routes) {
     add_routes(routes, db_);
@@ -21,13 +21,12 @@ class feature {
 
   // One thread is enough: operators change little, and the mover takes what all threads noted.
   void start_on_first(task_group& group) {
-    group.keep_running("audit_mover", [this] { return log_.run_mover(io_, keep_); });
+    group.keep_running("audit_mover", [this] { return log_.run_mover(keep_); });
   }
 
   [[nodiscard]] log& changes() noexcept { return log_; }
 
  private:
-  asio::io_context& io_;
   db::database& db_;
   std::chrono::milliseconds keep_;
   log log_;

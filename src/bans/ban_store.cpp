@@ -4,10 +4,8 @@
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "redis/views.hpp"
-
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 
@@ -101,16 +99,8 @@ awaitable<void> watch::stop() {
 }
 
 awaitable<void> watch::run() {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  while (true) {
-    try {
-      co_await look();
-    } catch (const failure& e) {
-      log::debug("bans_not_read", {{"error", e.what()}});
-    }
-    pause.expires_after(period);
-    co_await pause.async_wait(use_awaitable);
-  }
+  repeat how{.interval = period, .failed = "bans_not_read"};
+  return repeat_every(std::move(how), [this] { return look(); });
 }
 
 awaitable<void> watch::look() {

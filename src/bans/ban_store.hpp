@@ -38,7 +38,7 @@ class store {
 // Keeps the table up to date; one per process. Belongs to one thread.
 class watch {
  public:
-  static constexpr std::chrono::milliseconds period{250};
+  static constexpr std::chrono::milliseconds period{500};
 
   watch(asio::io_context& io, const redis::connection_config& redis, const redis::key_space& keys,
         const clock& time, ban_table& table);

@@ -142,8 +142,8 @@ awaitable<bool> run_sessions_bench(asio::io_context& io, const sessions_options&
   const system_clock time;
   sessions::settings limits;
   limits.per_player = sessions_per_player;
-  sessions::service warm(io, server.client(), db, keys, time, limits);
-  sessions::service fresh(io, server.client(), db, keys, time, limits);
+  sessions::service warm(server.client(), db, keys, time, limits);
+  sessions::service fresh(server.client(), db, keys, time, limits);
   server.tasks().spawn("sessions", [&warm] { return warm.run(); });
   server.tasks().spawn("fresh_sessions", [&fresh] { return fresh.run(); });
 

@@ -45,7 +45,7 @@ TEST_F(cache_fixture, each_step_is_told_with_its_key_and_time) {
     return load;
   };
   node watched(testing::shared_redis().config(), nullptr, &io, std::move(hooks));
-  cache things(watched.store, "things", {.ttl = 60min});
+  named_cache things(watched.store, "things", {.ttl = 60min});
   database.delay_ms = 30;
   run([&]() -> awaitable<void> {
     co_await watched.redis.wait_connected(10s);

@@ -11,7 +11,7 @@ feature::feature(asio::io_context& io, redis::client& redis, redis::subscriber& 
                  metrics::registry& metrics, settings s)
     : chat_(redis, keys, time, std::move(s)),
       lists_(redis, keys, time, chat_),
-      presence_(io, redis, keys, time),
+      presence_(redis, keys, time),
       hub_(io, chat_, presence_, subscriber, group, metrics) {}
 
 void feature::add_to(http::router& routes, realtime::gateway& gateway) {

@@ -3,9 +3,7 @@
 #include "chat/chat_keys.hpp"
 #include "core/ids.hpp"
 #include "core/log.hpp"
-
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "core/repeat.hpp"
 
 #include <algorithm>
 
@@ -21,9 +19,8 @@ constexpr std::size_t players_per_call = 200;
 
 }  // namespace
 
-presence::presence(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                   const clock& time)
-    : io_(io), redis_(redis), keys_(keys), clock_(time), node_(random_hex(8)) {}
+presence::presence(redis::client& redis, const redis::key_space& keys, const clock& time)
+    : redis_(redis), keys_(keys), clock_(time), node_(random_hex(8)) {}
 
 awaitable<void> presence::tell(std::string verb, std::string channel,
                                std::vector<std::string> players) {
@@ -67,19 +64,19 @@ awaitable<std::vector<std::string>> presence::on(std::string channel, std::size_
 }
 
 awaitable<void> presence::run() {
-  asio::steady_timer pause(io_);
-  while (true) {
-    pause.expires_after(presence_ttl / 3);
-    co_await pause.async_wait(use_awaitable);
-    const auto snapshot = here_;
-    for (const auto& [channel, players] : snapshot) {
-      std::vector<std::string> ids;
-      for (const auto& [id, connections] : players) ids.push_back(id);
-      try {
-        co_await tell("stay", channel, std::move(ids));
-      } catch (const failure& e) {
-        log::warn("presence_not_renewed", {{"channel", channel}, {"error", e.what()}});
-      }
+  repeat how{.interval = presence_ttl / 3, .failed = "presence_not_renewed", .pauses_first = true};
+  return repeat_every(std::move(how), [this] { return renew(); });
+}
+
+awaitable<void> presence::renew() {
+  const auto snapshot = here_;
+  for (const auto& [channel, players] : snapshot) {
+    std::vector<std::string> ids;
+    for (const auto& [id, connections] : players) ids.push_back(id);
+    try {
+      co_await tell("stay", channel, std::move(ids));
+    } catch (const failure& e) {
+      log::warn("presence_not_renewed", {{"channel", channel}, {"error", e.what()}});
     }
   }
 }

@@ -22,8 +22,7 @@ inline constexpr std::chrono::seconds presence_ttl{60};
 
 class presence {
  public:
-  presence(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-           const clock& time);
+  presence(redis::client& redis, const redis::key_space& keys, const clock& time);
 
   // Throw failure when Redis cannot be told; run() makes it good later.
   awaitable<void> join(std::string channel, std::string player_id);
@@ -38,9 +37,9 @@ class presence {
   awaitable<void> leave_all();
 
  private:
+  awaitable<void> renew();
   awaitable<void> tell(std::string verb, std::string channel, std::vector<std::string> players);
 
-  asio::io_context& io_;
   redis::client& redis_;
   const redis::key_space& keys_;
   const clock& clock_;

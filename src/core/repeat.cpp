@@ -41,9 +41,15 @@ class outage_log {
   steady::time_point began_;
 };
 
+steady::time_point next_round(const repeat& how) {
+  const auto now = steady::now();
+  return how.counts_from_end ? now + how.interval : next_tick(now, how.interval);
+}
+
 }  // namespace
 
 steady::time_point next_tick(steady::time_point now, std::chrono::milliseconds interval) {
+  if (interval <= std::chrono::milliseconds::zero()) return now;
   const auto since = now.time_since_epoch();
   return now + (interval - since % interval);
 }
@@ -58,7 +64,7 @@ awaitable<void> repeat_every(repeat how, std::function<awaitable<void>()> round)
     if (is_idle)
       co_await wake.wait();
     else if (pauses)
-      co_await wake.wait_until(next_tick(steady::now(), how.interval));
+      co_await wake.wait_until(next_round(how));
     pauses = true;
     try {
       co_await round();

@@ -18,6 +18,9 @@ struct repeat {
   // wake their thread together, and their commands reach Redis together. A round that takes longer
   // leaves ticks out.
   std::chrono::milliseconds interval{1'000};
+  // A round begins an interval after the end of the one before, not at the next multiple: where
+  // somebody gets something at most once per interval.
+  bool counts_from_end = false;
   // The log event of a failed round, with its error: at `level` for the first of an outage, at
   // debug level for those that follow.
   std::string failed{};
@@ -35,7 +38,7 @@ struct repeat {
 // tries again; everything else ends the loop (task_group::keep_running starts it again).
 awaitable<void> repeat_every(repeat how, std::function<awaitable<void>()> round);
 
-// The first multiple of `interval` after `now`.
+// The first multiple of `interval` after `now`; `now` for an interval of 0.
 std::chrono::steady_clock::time_point next_tick(std::chrono::steady_clock::time_point now,
                                                 std::chrono::milliseconds interval);
 

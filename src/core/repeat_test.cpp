@@ -53,12 +53,13 @@ class repeat_test : public ::testing::Test {
   bool breaks_ = false;
 };
 
-TEST(next_tick, is_the_next_multiple_and_never_now) {
+TEST(next_tick, is_the_next_multiple) {
   const auto at = [](auto ms) { return steady::time_point{ms}; };
   EXPECT_EQ(next_tick(at(1ms), 500ms), at(500ms));
   EXPECT_EQ(next_tick(at(499ms), 500ms), at(500ms));
   EXPECT_EQ(next_tick(at(500ms), 500ms), at(1'000ms));
   EXPECT_EQ(next_tick(at(500ms) - 1ns, 500ms), at(500ms));
+  EXPECT_EQ(next_tick(at(7ms), 0ms), at(7ms));
 }
 
 TEST_F(repeat_test, begins_at_once_and_then_at_ticks) {
@@ -69,6 +70,15 @@ TEST_F(repeat_test, begins_at_once_and_then_at_ticks) {
   // Never before its tick, however late.
   EXPECT_GE(rounds_[1], next_tick(rounds_[0], 20ms));
   EXPECT_GE(rounds_[2], next_tick(rounds_[1], 20ms));
+}
+
+TEST_F(repeat_test, may_count_from_the_end_of_a_round) {
+  how_.interval = 20ms;
+  how_.counts_from_end = true;
+  start();
+  run_until_rounds(3);
+  EXPECT_GE(rounds_[1], rounds_[0] + 20ms);
+  EXPECT_GE(rounds_[2], rounds_[1] + 20ms);
 }
 
 TEST_F(repeat_test, may_pause_first) {

@@ -2,10 +2,10 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 
 #include <boost/asio/cancel_after.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -26,16 +26,17 @@ awaitable<bool> reachability::answers() {
 
 awaitable<void> reachability::run() {
   if (db_.kind() == sql_kind::sqlite) co_return;
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  while (true) {
-    const bool now_ok = co_await answers();
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none) co_return;
-    if (now_ok != ok_.exchange(now_ok))
-      log::warn(now_ok ? "sql_answers_again" : "sql_does_not_answer");
-    pause.expires_after(period);
-    co_await pause.async_wait(use_awaitable);
-  }
+  repeat how{.interval = period, .failed = "sql_ping_failed"};
+  const auto round = [this] { return look(); };
+  co_await repeat_every(std::move(how), round);
+}
+
+awaitable<void> reachability::look() {
+  const bool now_ok = co_await answers();
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() != asio::cancellation_type::none) co_return;
+  if (now_ok != ok_.exchange(now_ok))
+    log::warn(now_ok ? "sql_answers_again" : "sql_does_not_answer");
 }
 
 }  // namespace skirmish::db

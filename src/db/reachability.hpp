@@ -31,6 +31,7 @@ class reachability {
   [[nodiscard]] bool ok() const noexcept { return ok_.load(std::memory_order_relaxed); }
 
  private:
+  awaitable<void> look();
   awaitable<bool> answers();
 
   database& db_;

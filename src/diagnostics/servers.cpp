@@ -3,11 +3,10 @@
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "diagnostics/diagnostics_keys.hpp"
 
 #include <boost/asio/ip/host_name.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <unistd.h>
@@ -121,16 +120,8 @@ awaitable<void> servers::remove_old(timestamp now) {
 }
 
 awaitable<void> servers::run() {
-  asio::steady_timer pause(co_await asio::this_coro::executor);
-  while (true) {
-    try {
-      co_await beat();
-    } catch (const failure& e) {
-      log::debug("server_not_announced", {{"error", e.what()}});
-    }
-    pause.expires_after(beat_interval);
-    co_await pause.async_wait(use_awaitable);
-  }
+  repeat how{.interval = beat_interval, .failed = "server_not_announced"};
+  return repeat_every(std::move(how), [this] { return beat(); });
 }
 
 awaitable<void> servers::leave() {

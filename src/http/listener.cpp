@@ -2,16 +2,22 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "http/session.hpp"
 
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <sys/socket.h>
+
+#include <utility>
 
 namespace skirmish::http {
 namespace {
 
 using namespace std::chrono_literals;
 using asio::ip::tcp;
+
+constexpr auto sweep_interval = 500ms;
 
 }  // namespace
 
@@ -109,7 +115,7 @@ listener::listener(tcp::acceptor acceptor, const config& settings, const router&
       budget_(metrics, settings.http.buffer_budget_bytes),
       proxies_(proxies_of(settings)),
       counts_(std::move(counts)),
-      sweep_timer_(acceptor_.get_executor()),
+      sweep_wake_(acceptor_.get_executor()),
       open_(metrics.add_gauge("skirmish_http_connections", "Open connections.")),
       refused_(metrics.add_counter("skirmish_http_connections_refused_total",
                                    "Connections over the limit.")),
@@ -128,7 +134,7 @@ void listener::stop() {
   stopping_ = true;
   error_code ignored;
   acceptor_.close(ignored);
-  sweep_timer_.cancel();
+  sweep_wake_.set();
   for (auto* s : *sessions_) s->stop();
 }
 
@@ -174,6 +180,7 @@ void listener::serve(tcp::socket socket, std::string counted, task_group& group)
   socket.set_option(tcp::no_delay(true), ignored);
   auto from =
       certificate_ ? stream(std::move(socket), certificate_->context()) : stream(std::move(socket));
+  if (std::exchange(is_sweep_idle_, false)) sweep_wake_.set();
   auto place = std::make_shared<connection>(std::move(from), std::move(counted), *this);
   const bool has_header = settings_.http.proxy_protocol && proxies_->contain(place->served.peer());
   auto run = [place, has_header, proxies = proxies_,
@@ -189,10 +196,12 @@ void listener::serve(tcp::socket socket, std::string counted, task_group& group)
 
 awaitable<void> listener::sweep_loop() {
   while (!stopping_) {
-    sweep_timer_.expires_after(500ms);
-    error_code ec;
-    co_await sweep_timer_.async_wait(asio::redirect_error(use_awaitable, ec));
-    if (ec) co_return;
+    is_sweep_idle_ = sessions_->empty();
+    if (is_sweep_idle_)
+      co_await sweep_wake_.wait();
+    else
+      co_await sweep_wake_.wait_until(next_tick(std::chrono::steady_clock::now(), sweep_interval));
+    if (stopping_) co_return;
     const auto now = std::chrono::steady_clock::now();
     try {
       // A tick may end a session's wait but never runs it, so the list stands still here.

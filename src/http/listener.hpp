@@ -3,6 +3,7 @@
 #pragma once
 
 #include "config.hpp"
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "http/buffer_budget.hpp"
 #include "http/client_address.hpp"
@@ -12,7 +13,6 @@
 #include "metrics/registry.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -69,7 +69,8 @@ class listener {
   buffer_budget budget_;
   std::shared_ptr<const trusted_proxies> proxies_;
   std::shared_ptr<connection_counts> counts_;
-  asio::steady_timer sweep_timer_;
+  event sweep_wake_;  // set by the first connection, and at the end
+  bool is_sweep_idle_ = false;
   bool stopping_ = false;
   metrics::gauge& open_;
   metrics::counter& refused_;

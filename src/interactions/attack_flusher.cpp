@@ -1,6 +1,7 @@
 #include "interactions/attack_flusher.hpp"
 
 #include "core/log.hpp"
+#include "core/parse.hpp"
 #include "interactions/attack_records.hpp"
 #include "interactions/interactions_keys.hpp"
 #include "interactions/pending_state.hpp"
@@ -18,11 +19,14 @@ using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
 constexpr auto interval = 1s;
+constexpr auto round_limit = 1'500ms;     // half of what the lease lasts
+constexpr auto behind_from = 1'300ms;     // age of what is read next
+constexpr std::size_t many_records = 32;  // of a part
 // Below this, nothing is gained by waiting for more records of the same pairs.
 constexpr std::int64_t few_bytes = 1 << 20;
 constexpr std::int64_t bytes_per_read = 1 << 20;
+constexpr int parts_total = static_cast<int>(attack_parts);
 constexpr std::int64_t texts_limit = 4'096;  // per read
-constexpr int reads_per_part = 8;            // then the next part gets its turn
 
 const error somebody_else{errc::conflict, "another flusher has begun"};
 const error reconnected{errc::unavailable, "the connection was lost"};
@@ -66,35 +70,51 @@ bool attack_flusher::batch_of_parts::is_empty() const {
   return std::ranges::all_of(parts, [](const part_texts& p) { return p.texts.empty(); });
 }
 
-// From `first_part` on, and behind the last from the first.
-awaitable<attack_flusher::batch_of_parts> attack_flusher::read(std::size_t first_part,
-                                                               std::size_t count) {
+// Whoever was interrupted may have written records of as many texts as can be read at once. With
+// fewer, the first round would put older ones over them for a moment.
+attack_flusher::part_range attack_flusher::range_from(std::size_t first, std::size_t count) const {
+  return {first, count,
+          parts_since_begin_ < attack_parts ? std::size_t{texts_limit} : texts_per_part_};
+}
+
+void attack_flusher::append_read(redis::request& to, const part_range& range) const {
+  append_watch(to);
+  to.push("TIME");
+  for (std::size_t i = 0; i < range.count; ++i)
+    to.push("LRANGE", pending_key(keys_, (range.first + i) % attack_parts), 0,
+            static_cast<std::int64_t>(range.texts) - 1);
+}
+
+attack_flusher::batch_of_parts attack_flusher::take_read(std::span<const redis::value> replies,
+                                                         const part_range& range) {
   constexpr std::size_t replies_before = 3;
-  redis::request look;
-  append_watch(look);
-  look.push("TIME");
-  // Whoever was interrupted may have written records of as many texts as can be read at once. With
-  // fewer, the first round would put older ones over them for a moment.
-  const auto asked = parts_since_begin_ < attack_parts ? std::size_t{texts_limit} : texts_per_part_;
-  for (std::size_t i = 0; i < count; ++i)
-    look.push("LRANGE", pending_key(keys_, (first_part + i) % attack_parts), 0,
-              static_cast<std::int64_t>(asked) - 1);
-  const auto start = steady::now();
-  const auto replies = co_await redis_.exec(std::move(look));
-  pace_.note(0, steady::now() - start);
-  check_watch(replies.at(1));
-  const auto time = redis::checked(replies.at(2));
+  check_watch(replies[1]);
+  const auto time = redis::checked(replies[2]);
   const std::chrono::milliseconds server_now(time[0].as_integer().value_or(0) * 1'000 +
                                              time[1].as_integer().value_or(0) / 1'000);
   server_ahead_ = server_now - clock_.now().time_since_epoch();
   batch_of_parts out;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto texts = redis::checked(replies.at(replies_before + i));
-    auto& part = out.parts.emplace_back((first_part + i) % attack_parts, texts.as_strings(), 0);
+  age_ = 0ms;
+  for (std::size_t i = 0; i < range.count; ++i) {
+    const auto texts = redis::checked(replies[replies_before + i]);
+    auto& part = out.parts.emplace_back((range.first + i) % attack_parts, texts.as_strings(), 0);
     for (const auto& text : part.texts) part.bytes += static_cast<std::int64_t>(text.size());
-    out.may_be_more |= part.texts.size() == asked;
+    out.may_be_more |= part.texts.size() == range.texts;
+    if (part.texts.empty()) continue;
+    const std::string_view oldest = part.texts.front();
+    if (const auto ms = parse_integer(oldest.substr(0, oldest.find('\n'))))
+      age_ = std::max(age_, clock_.now() - timestamp{std::chrono::milliseconds{*ms}});
   }
-  co_return out;
+  return out;
+}
+
+awaitable<attack_flusher::batch_of_parts> attack_flusher::read(part_range range) {
+  redis::request look;
+  append_read(look, range);
+  const auto start = steady::now();
+  const auto replies = co_await redis_.exec(std::move(look));
+  pace_.note(0, steady::now() - start);
+  co_return take_read(replies, range);
 }
 
 void attack_flusher::append_record(redis::request& to, const attack_line& record) {
@@ -125,8 +145,9 @@ void attack_flusher::append_removal(redis::request& to, const batch_of_parts& ta
 }
 
 // One transaction. The last of a batch also takes off the lists what was read.
-awaitable<void> attack_flusher::write(std::span<const attack_line> records,
-                                      const batch_of_parts* taken) {
+awaitable<std::optional<attack_flusher::batch_of_parts>> attack_flusher::write(
+    std::span<const attack_line> records, const batch_of_parts* taken,
+    std::optional<part_range> next) {
   redis::request step;
   step.push("MULTI");
   for (const auto& record : records) append_record(step, record);
@@ -134,6 +155,7 @@ awaitable<void> attack_flusher::write(std::span<const attack_line> records,
   step.push("EXEC");
   const auto exec_at = step.get_commands() - 1;
   if (!taken) append_watch(step);
+  if (taken && next) append_read(step, *next);
   // What is watched is known to the connection only. Nothing is awaited between this and sending.
   if (redis_.stats().connections != connection_)
     throw failure(reconnected.code, reconnected.message);
@@ -146,10 +168,16 @@ awaitable<void> attack_flusher::write(std::span<const attack_line> records,
   for (const auto& reply : done.elements())
     if (reply.is_error()) log::error("attack_record_unwritten", {{"error", reply.as_string()}});
   if (!taken) check_watch(replies.at(exec_at + 2));
+  if (!taken || !next) co_return std::nullopt;
+  co_return take_read(std::span(replies).subspan(exec_at + 1), *next);
 }
 
-awaitable<void> attack_flusher::flush(const batch_of_parts& batch) {
-  if (batch.is_empty()) co_return;
+awaitable<std::optional<attack_flusher::batch_of_parts>> attack_flusher::flush(
+    const batch_of_parts& batch, std::optional<part_range> next) {
+  if (batch.is_empty()) {
+    records_per_part_ = 0;
+    co_return std::nullopt;
+  }
   latest_attacks latest;
   for (const auto& part : batch.parts)
     for (const auto& text : part.texts)
@@ -160,6 +188,8 @@ awaitable<void> attack_flusher::flush(const batch_of_parts& batch) {
   records.reserve(latest.records().size());
   std::ranges::copy_if(latest.records(), std::back_inserter(records),
                        [&](const attack_line& r) { return r.committed_ms > expired; });
+  note_sizes(batch, records.size());
+  std::optional<batch_of_parts> ahead;
   std::size_t first = 0;
   bool is_last = false;
   while (!is_last) {
@@ -167,10 +197,10 @@ awaitable<void> attack_flusher::flush(const batch_of_parts& batch) {
     is_last = first + count == records.size();
     const std::span<const attack_line> some(records.data() + first, count);
     const auto* taken = is_last ? &batch : nullptr;
-    co_await write(some, taken);
+    ahead = co_await write(some, taken, next);
     first += count;
   }
-  note_sizes(batch, records.size());
+  co_return ahead;
 }
 
 void attack_flusher::note_sizes(const batch_of_parts& batch, std::size_t records) {
@@ -202,8 +232,9 @@ awaitable<void> attack_flusher::flush_all() {
   co_await begin();
   bool may_be_more = true;
   while (may_be_more) {
-    const auto batch = co_await read(0, attack_parts);
-    co_await flush(batch);
+    const auto range = range_from(0, attack_parts);
+    const auto batch = co_await read(range);
+    co_await flush(batch, std::nullopt);
     may_be_more = batch.may_be_more;
   }
 }
@@ -211,26 +242,41 @@ awaitable<void> attack_flusher::flush_all() {
 // One round over the parts, in a second. True when the next should follow at once.
 awaitable<bool> attack_flusher::flush_once() {
   const auto start = steady::now();
-  const auto pending = co_await read_pending_state(redis_, keys_);
-  age_ = age_of(pending.attacks, clock_.now());
-  if (pending.attacks.bytes == 0) co_return false;
+  // While there is load, each request waits long for its turn: nothing is asked twice.
+  bool is_much = records_per_part_ >= many_records;
+  if (!is_much) {
+    const auto pending = co_await read_pending_state(redis_, keys_);
+    if (pending.attacks.bytes == 0) co_return false;
+    is_much = pending.attacks.bytes >= few_bytes;
+  }
   if (!fence_ || redis_.stats().connections != connection_) co_await begin();
-  const bool is_much = pending.attacks.bytes >= few_bytes;
-  const auto is_late = [start] { return steady::now() > start + interval; };
-  for (std::size_t done = 0; done < attack_parts;) {
-    const auto count = std::min(is_much ? parts_per_read() : attack_parts, attack_parts - done);
-    bool may_be_more = true;
-    for (int k = 0; k < reads_per_part && may_be_more && !is_late(); ++k) {
-      const auto batch = co_await read(next_part_, count);
-      co_await flush(batch);
-      may_be_more = batch.may_be_more;
+  std::size_t done = 0;
+  const auto next_range = [&] {
+    const auto count = is_much ? parts_per_read() : attack_parts;
+    return range_from(next_part_, std::min(count, attack_parts - done));
+  };
+  // The lease is renewed between rounds.
+  const auto is_late = [start] { return steady::now() > start + round_limit; };
+  std::optional<batch_of_parts> ahead;
+  while (done < attack_parts && !is_late()) {
+    if (!ahead) {
+      const auto range = next_range();
+      ahead = co_await read(range);
     }
-    next_part_ = (next_part_ + count) % attack_parts;
-    parts_since_begin_ += count;
-    done += count;
-    if (is_much) co_await pause_until(start + interval * done / attack_parts);
-    // The lease is renewed between rounds.
-    if (is_late()) break;
+    const auto batch = std::move(*ahead);
+    ahead.reset();
+    if (!batch.may_be_more) {
+      next_part_ = (next_part_ + batch.parts.size()) % attack_parts;
+      parts_since_begin_ += batch.parts.size();
+      done += batch.parts.size();
+    }
+    auto due = start;
+    if (is_much) due += std::chrono::nanoseconds(interval) * static_cast<int>(done) / parts_total;
+    std::optional<part_range> next;
+    const bool is_behind = age_ > behind_from || steady::now() >= due;
+    if (done < attack_parts && is_behind) next = next_range();
+    ahead = co_await flush(batch, next);
+    if (!ahead && !is_behind) co_await pause_until(due);
   }
   co_return is_much;
 }
@@ -246,7 +292,7 @@ awaitable<void> attack_flusher::run() {
       throw;
     }
   };
-  co_await redis::run_led(redis_.context(), redis_, mine, interval, "attack_flusher", work);
+  co_await redis::run_led(redis_, mine, interval, "attack_flusher", work);
 }
 
 }  // namespace skirmish::interactions

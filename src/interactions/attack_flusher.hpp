@@ -42,6 +42,12 @@ class attack_flusher {
   awaitable<void> run();
 
  private:
+  // Parts that are read together; behind the last comes the first.
+  struct part_range {
+    std::size_t first = 0;
+    std::size_t count = 0;
+    std::size_t texts = 0;  // of each, at most
+  };
   struct part_texts {
     std::size_t part = 0;
     std::vector<std::string> texts;
@@ -55,9 +61,16 @@ class attack_flusher {
 
   awaitable<void> begin();
   awaitable<bool> flush_once();
-  awaitable<batch_of_parts> read(std::size_t first_part, std::size_t count);
-  awaitable<void> flush(const batch_of_parts& batch);
-  awaitable<void> write(std::span<const attack_line> records, const batch_of_parts* taken);
+  awaitable<batch_of_parts> read(part_range range);
+  // Reads `next` with the last transaction: each request waits for its turn.
+  awaitable<std::optional<batch_of_parts>> flush(const batch_of_parts& batch,
+                                                 std::optional<part_range> next);
+  awaitable<std::optional<batch_of_parts>> write(std::span<const attack_line> records,
+                                                 const batch_of_parts* taken,
+                                                 std::optional<part_range> next);
+  [[nodiscard]] part_range range_from(std::size_t first, std::size_t count) const;
+  void append_read(redis::request& to, const part_range& range) const;
+  batch_of_parts take_read(std::span<const redis::value> replies, const part_range& range);
   void append_watch(redis::request& to) const;
   void append_record(redis::request& to, const attack_line& record);
   void append_removal(redis::request& to, const batch_of_parts& taken) const;

@@ -90,11 +90,11 @@ bool committer::replicas_are_behind() const noexcept {
 
 awaitable<void> committer::write(batch b) {
   const turn mine(*this);
-  bool is_applied = false;
+  bool knows_number = false;
   error why{errc::internal, "the events could not be written"};
   std::exception_ptr problem;
   try {
-    co_await write_in_turn(b, mine.ticket(), is_applied);
+    co_await write_in_turn(b, mine.ticket(), knows_number);
   } catch (const damaged_data&) {
     problem = std::current_exception();
     why = damaged_data::as_error();
@@ -105,11 +105,11 @@ awaitable<void> committer::write(batch b) {
   log::error("commit_failed", {{"error", message_of(problem)}});
   b.fail(why);
   co_await wait_turn(mine.ticket());
-  // Whether its number is taken is unknown.
-  if (!is_applied) start_anew();
+  // Whether its number is taken is unknown, so the next one is.
+  if (!knows_number) start_anew();
 }
 
-awaitable<void> committer::write_in_turn(batch& b, std::uint64_t ticket, bool& is_applied) {
+awaitable<void> committer::write_in_turn(batch& b, std::uint64_t ticket, bool& knows_number) {
   const auto now = clock_.now();
   settings_.commit.leaves_pending = is_busy(b);
   attempt first;
@@ -119,7 +119,7 @@ awaitable<void> committer::write_in_turn(batch& b, std::uint64_t ticket, bool& i
     first = co_await send(request, committed_ + 1 + (ticket - serving_));
   }
   co_await wait_turn(ticket);
-  co_await finish(b, request, std::move(first), now, is_applied);
+  co_await finish(b, request, std::move(first), now, knows_number);
 }
 
 void committer::end_turn(std::uint64_t ticket) noexcept {
@@ -156,7 +156,9 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
   const std::string_view keys[] = {key};
   const auto views = redis::views(request.arguments);
   try {
-    out.reply = redis::checked(co_await redis_.eval(commit_script, keys, views, options));
+    auto reply = co_await redis_.eval(commit_script, keys, views, options);
+    out.is_answered = true;
+    out.reply = redis::checked(std::move(reply));
   } catch (const damaged_data& e) {
     out.lost = error{e.code(), e.what()};
     // What demand() throws, before anything is written (redis/attempt.lua).
@@ -169,7 +171,7 @@ awaitable<committer::attempt> committer::send_now(commit_request& request, std::
 
 // Whatever it takes, in this batch's turn.
 awaitable<void> committer::finish(batch& b, commit_request& request, attempt last, timestamp now,
-                                  bool& is_applied) {
+                                  bool& knows_number) {
   const auto first_try = steady::now();
   bool maybe_applied = false;
   troubled_ = false;
@@ -178,7 +180,7 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
     const bool is_old = last.number != 0 && last.era != era_;
     const bool is_due = !is_old && last.number == committed_ + 1;
     if (last.reply && (is_due || is_old) && (*last.reply)[0].as_string() == "ok") {
-      is_applied = true;
+      knows_number = true;
       if (is_due) keep(std::move(request), last);
       applied(b, *last.reply);
       co_return;
@@ -189,6 +191,8 @@ awaitable<void> committer::finish(batch& b, commit_request& request, attempt las
     }
     if (last.number != 0) troubled_ = true;
     if (last.lost && last.lost->code == errc::internal) {
+      // An error reply: the script's last step has not stored the number.
+      knows_number = last.is_answered && !maybe_applied;
       // The script itself failed: Redis holds something that should not be there. Sending it again
       // would not help.
       if (last.is_damaged) throw damaged_data(last.lost->message);

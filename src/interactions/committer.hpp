@@ -85,6 +85,7 @@ class committer {
     std::uint64_t number = 0;
     std::uint64_t era = 0;         // of the writer's name
     std::uint64_t connection = 0;  // it was sent on
+    bool is_answered = false;  // be it by an error, which is `lost` then
     std::optional<redis::value> reply;
     std::optional<error> lost;
     bool is_damaged = false;  // a key that all share holds something else
@@ -107,7 +108,7 @@ class committer {
     std::uint64_t ticket_;
   };
 
-  awaitable<void> write_in_turn(batch& b, std::uint64_t ticket, bool& is_applied);
+  awaitable<void> write_in_turn(batch& b, std::uint64_t ticket, bool& knows_number);
   void end_turn(std::uint64_t ticket) noexcept;
   awaitable<attempt> send(commit_request& request, std::uint64_t number);
   awaitable<attempt> send_now(commit_request& request, std::uint64_t number, std::uint64_t era,
@@ -135,7 +136,7 @@ class committer {
   }
   awaitable<void> wait_turn(std::uint64_t ticket);
   awaitable<void> finish(batch& b, commit_request& request, attempt last, timestamp now,
-                         bool& is_applied);
+                         bool& knows_number);
   awaitable<void> amend(batch& b, const redis::value& reply);
   static amendment read_amendment(const redis::value& reply);
   awaitable<void> restore(amendment& changes);

@@ -28,6 +28,7 @@ constexpr auto order_patience = 2s;
 // another server took over before it had received it. Sends all of it again that is still known,
 // also behind a gap. False when that was not finished, because of stop().
 awaitable<bool> committer::redo(std::uint64_t found) {
+  if (found == committed_) co_return true;  // the one before failed, and its number is free
   caught_up_ = 0;
   marks_.clear();
   // The key of a writer that was idle for a day has run out: nothing is lost.

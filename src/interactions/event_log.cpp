@@ -2,11 +2,11 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "core/stream_id.hpp"
 #include "interactions/event_text.hpp"
 #include "interactions/interactions_keys.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -155,18 +155,14 @@ awaitable<void> event_log::trim(std::chrono::milliseconds age) {
   } while (removed > 0);
 }
 
-awaitable<void> event_log::run_trimmer(asio::io_context& io, std::chrono::milliseconds age) {
-  asio::steady_timer pause(io);
-  while (age.count() > 0) {
-    try {
-      co_await redis_.wait_connected(5s);
-      co_await trim(age);
-    } catch (const failure& e) {
-      log::repeated(log::level::warn, e.what(), "event_log_not_trimmed", {{"error", e.what()}});
-    }
-    pause.expires_after(trim_interval);
-    co_await pause.async_wait(use_awaitable);
-  }
+awaitable<void> event_log::run_trimmer(std::chrono::milliseconds age) {
+  repeat how{
+      .interval = trim_interval, .failed = "event_log_not_trimmed", .level = log::level::warn};
+  auto round = [this, age]() -> awaitable<void> {
+    co_await redis_.wait_connected(5s);
+    co_await trim(age);
+  };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 }  // namespace skirmish::interactions

@@ -76,7 +76,7 @@ class event_log {
   awaitable<void> trim(std::chrono::milliseconds age);
   // Does that every minute, until cancelled. For one thread of each server; servers may do it at
   // once. `age` 0: never.
-  awaitable<void> run_trimmer(asio::io_context& io, std::chrono::milliseconds age);
+  awaitable<void> run_trimmer(std::chrono::milliseconds age);
 
  private:
   redis::client& redis_;

@@ -43,14 +43,15 @@ class flush_pace {
 constexpr std::int64_t pending_limit_bytes = std::int64_t{256} << 20;
 
 // How long a server rests after a commit that left writes pending, in times of what the commit
-// took. None up to half of the bound; 4 at the bound, so that the flushers have most of Redis; at
-// most 20. Evenly in between: latencies rise, nothing stops.
+// took. None up to a quarter of the bound, as much as the commit at half of it or a little more, 6
+// at the bound, so that the flushers have most of Redis; at most 20. Evenly in between: latencies
+// rise, nothing stops.
 inline double rest_after_commit(std::chrono::milliseconds age, std::chrono::milliseconds bound,
                                 std::int64_t bytes) {
   const auto late = std::chrono::duration<double>(age) / bound;
   const auto full = static_cast<double>(bytes) / static_cast<double>(pending_limit_bytes);
-  const auto over = std::max(0.0, std::max(late, full) - 0.5);
-  return std::min(16 * over * over, 20.0);
+  const auto over = std::max(0.0, std::max(late, full) - 0.25);
+  return std::min(12 * over * over, 20.0);
 }
 
 }  // namespace skirmish::interactions

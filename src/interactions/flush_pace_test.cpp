@@ -24,10 +24,11 @@ TEST(flush_pace, steps_grow_with_the_wait_and_with_what_is_behind_up_to_a_limit)
 
 TEST(flush_pace, commits_give_way_smoothly) {
   EXPECT_EQ(rest_after_commit(0ms, 5s, 0), 0);
-  EXPECT_EQ(rest_after_commit(2'500ms, 5s, 0), 0);
-  EXPECT_EQ(rest_after_commit(5s, 5s, 0), 4);
+  EXPECT_EQ(rest_after_commit(1'250ms, 5s, 0), 0);
+  EXPECT_EQ(rest_after_commit(2'500ms, 5s, 0), 0.75);
+  EXPECT_EQ(rest_after_commit(5s, 5s, 0), 6.75);
   EXPECT_EQ(rest_after_commit(1h, 5s, 0), 20);
-  EXPECT_EQ(rest_after_commit(0ms, 5s, pending_limit_bytes), 4);
+  EXPECT_EQ(rest_after_commit(0ms, 5s, pending_limit_bytes), 6.75);
   double before = 0;
   for (auto age = 0ms; age < 8s; age += 100ms) {
     const auto rest = rest_after_commit(age, 5s, 0);

@@ -47,8 +47,9 @@ void feature::start(task_group& group) {
 }
 
 void feature::start_on_first(task_group& group) {
-  group.keep_running("event_log_trimmer",
-                     [this] { return event_log_.run_trimmer(io_, settings_.log_age); });
+  if (settings_.log_age.count() > 0)
+    group.keep_running("event_log_trimmer",
+                       [this] { return event_log_.run_trimmer(settings_.log_age); });
   auto& redis = flushers_.value().redis;
   group.keep_running("activity_flusher", [this, &redis] {
     const auto work = [this] { return flushers_->activity.run_flusher(); };

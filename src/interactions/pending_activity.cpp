@@ -138,7 +138,7 @@ awaitable<void> pending_activity::run_flusher() {
     if (was_pending) co_await rest.async_wait(use_awaitable);
     co_return was_pending;
   };
-  co_await redis::run_led(redis_.context(), redis_, mine, interval, "activity_flusher", work);
+  co_await redis::run_led(redis_, mine, interval, "activity_flusher", work);
 }
 
 }  // namespace skirmish::interactions

@@ -1,8 +1,8 @@
 #include "leaderboards/live_boards.hpp"
 
+#include "core/event.hpp"
 #include "core/log.hpp"
-
-#include <boost/asio/redirect_error.hpp>
+#include "core/repeat.hpp"
 
 #include <utility>
 
@@ -13,16 +13,16 @@ struct live_boards::state {
     listener on_top;
     std::int64_t told = -1;  // the version it has
   };
-  struct watched {
+  struct board_state {
     std::list<watcher> watchers;
     std::shared_ptr<const board_top> top;
     std::int64_t seen = -1;  // the version at which `top` was read or found unchanged
   };
-  explicit state(asio::io_context& io) : wake(io) {}
+  explicit state(asio::io_context& io) : watched(io) {}
 
-  std::map<std::string, watched> boards;
+  std::map<std::string, board_state> boards;
   std::uint64_t last_number = 0;
-  asio::steady_timer wake;  // between rounds; cancelled when the first watcher comes
+  event watched;  // set when the first watcher comes
 };
 
 live_boards::interest& live_boards::interest::operator=(interest&& other) noexcept {
@@ -55,23 +55,18 @@ live_boards::interest live_boards::watch(std::string board, listener on_top) {
   mine.number_ = ++all_->last_number;
   mine.board_ = board;
   all_->boards[std::move(board)].watchers.push_back({mine.number_, std::move(on_top)});
-  if (first) all_->wake.cancel();
+  if (first) all_->watched.set();
   return mine;
 }
 
 awaitable<void> live_boards::run() {
-  const auto all = all_;
-  while (true) {
-    all->wake.expires_after(all->boards.empty() ? std::chrono::hours(24) : interval_);
-    error_code ignored;
-    co_await all->wake.async_wait(asio::redirect_error(use_awaitable, ignored));
-    // The next suspension throws when that was a cancellation of this coroutine.
-    try {
-      co_await refresh();
-    } catch (const failure& e) {
-      log::debug("live_boards_failed", {{"error", e.what()}});
-    }
-  }
+  repeat how{.interval = interval_,
+             .counts_from_end = true,
+             .failed = "live_boards_failed",
+             .pauses_first = true,
+             .wake = &all_->watched,
+             .is_idle = [all = all_] { return all->boards.empty(); }};
+  return repeat_every(std::move(how), [this] { return refresh(); });
 }
 
 awaitable<void> live_boards::refresh() {

@@ -2,13 +2,13 @@
 #include "core/cron.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "leaderboards/enum_names.hpp"
 #include "leaderboards/leaderboards.hpp"
 #include "leaderboards/leaderboards_keys.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -164,16 +164,9 @@ awaitable<std::size_t> service::close_due_seasons() {
 }
 
 awaitable<void> service::run_closer() {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  while (true) {
-    try {
-      co_await close_due_seasons();
-    } catch (const failure& e) {
-      log::debug("leaderboard_closer_failed", {{"error", e.what()}});
-    }
-    timer.expires_after(closer_interval);
-    co_await timer.async_wait(use_awaitable);
-  }
+  repeat how{.interval = closer_interval, .failed = "leaderboard_closer_failed"};
+  auto round = [this]() -> awaitable<void> { co_await close_due_seasons(); };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 awaitable<bool> service::delete_board(std::string board) {

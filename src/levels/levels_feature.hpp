@@ -13,11 +13,11 @@ namespace skirmish::levels {
 class feature {
  public:
   // `refresh`: how often the popular levels are cached anew.
-  feature(asio::io_context& io, db::database& db, const db::reachability& sql, redis::client& redis,
-          cache::store& caches, const redis::key_space& keys, const clock& time,
-          std::chrono::milliseconds refresh, game_settings game)
+  feature(db::database& db, const db::reachability& sql, redis::client& redis, cache::store& caches,
+          const redis::key_space& keys, const clock& time, std::chrono::milliseconds refresh,
+          game_settings game)
       : levels_(db, sql, redis, caches, keys, time),
-        popular_refresher_(io, redis, keys, levels_, refresh, std::move(game)) {
+        popular_refresher_(redis, keys, levels_, refresh, std::move(game)) {
     levels_.on_popularity_change([this] { popular_refresher_.wake(); });
   }
 

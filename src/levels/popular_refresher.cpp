@@ -3,7 +3,7 @@
 #include "core/log.hpp"
 #include "levels/levels_keys.hpp"
 
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::levels {
 namespace {
@@ -15,39 +15,33 @@ constexpr auto entrants_pause = 250ms;
 
 }  // namespace
 
-popular_refresher::popular_refresher(asio::io_context& io, redis::client& redis,
-                                     const redis::key_space& keys, service& levels,
-                                     std::chrono::milliseconds interval, game_settings game)
-    : io_(io),
-      redis_(redis),
+popular_refresher::popular_refresher(redis::client& redis, const redis::key_space& keys,
+                                     service& levels, std::chrono::milliseconds interval,
+                                     game_settings game)
+    : redis_(redis),
       levels_(levels),
       interval_(interval),
       game_(std::move(game)),
       lease_(redis, popular_lease_key(keys), 3 * interval),
-      woken_(io) {}
+      woken_(redis.context()) {}
 
 awaitable<void> popular_refresher::run() {
   auto refresh = [this]() -> awaitable<bool> {
     co_await levels_.refresh_popular(count, lease_.token(), game_);
     co_return false;
   };
-  co_await redis::run_led(io_, redis_, lease_, interval_, "popular_levels", refresh);
+  co_await redis::run_led(redis_, lease_, interval_, "popular_levels", refresh);
 }
 
 void popular_refresher::wake() {
   is_due_ = true;
-  woken_.cancel();
+  woken_.set();
 }
 
 awaitable<void> popular_refresher::run_entrants() {
-  asio::steady_timer pause(io_);
+  asio::steady_timer pause(redis_.context());
   while (true) {
-    if (!is_due_) {
-      woken_.expires_after(24h);
-      error_code ignored;
-      co_await woken_.async_wait(asio::redirect_error(use_awaitable, ignored));
-      continue;
-    }
+    while (!is_due_) co_await woken_.wait();
     is_due_ = false;
     try {
       const bool all_done = co_await levels_.cache_entrants(count, game_);

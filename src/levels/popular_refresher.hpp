@@ -4,10 +4,9 @@
 #pragma once
 
 #include "core/asio.hpp"
+#include "core/event.hpp"
 #include "levels/levels.hpp"
 #include "redis/lease.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 
@@ -17,8 +16,8 @@ class popular_refresher {
  public:
   static constexpr std::int64_t count = 10;
 
-  popular_refresher(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                    service& levels, std::chrono::milliseconds interval, game_settings game);
+  popular_refresher(redis::client& redis, const redis::key_space& keys, service& levels,
+                    std::chrono::milliseconds interval, game_settings game);
 
   // Both until cancelled; give them to a task_group. run(): the leader's cycle.
   awaitable<void> run();
@@ -27,13 +26,12 @@ class popular_refresher {
   void wake();
 
  private:
-  asio::io_context& io_;
   redis::client& redis_;
   service& levels_;
   std::chrono::milliseconds interval_;
   game_settings game_;
   redis::lease lease_;
-  asio::steady_timer woken_;
+  event woken_;
   bool is_due_ = false;
 };
 

@@ -1,8 +1,7 @@
 #include "live_metrics/metrics_channel.hpp"
 
+#include "core/repeat.hpp"
 #include "http/websocket_codec.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::live_metrics {
 namespace {
@@ -38,6 +37,7 @@ awaitable<result<void>> metrics_channel::join(realtime::connection& c,
   if (readers_.size() >= readers_max && !readers_.contains(c.shared_from_this()))
     co_return error{errc::rate_limited, "too many read this channel"};
   c.reply(realtime::cid_of(message), {{"subscribed", realtime::json::object{{"channel", name}}}});
+  if (readers_.empty()) joined_.set();
   push_latest();
   if (told_ == timestamp{}) {
     readers_.insert(c.shared_from_this());  // gets all with the first second
@@ -79,12 +79,15 @@ void metrics_channel::push_latest() {
 }
 
 awaitable<void> metrics_channel::run() {
-  asio::steady_timer timer(io_);
-  while (true) {
-    timer.expires_after(poll);
-    co_await timer.async_wait(use_awaitable);
+  repeat how{
+      .interval = poll, .failed = "metrics_channel_failed", .wake = &joined_, .is_idle = [this] {
+        return readers_.empty();
+      }};
+  const auto round = [this]() -> awaitable<void> {
     push_latest();
-  }
+    co_return;
+  };
+  return repeat_every(std::move(how), round);
 }
 
 }  // namespace skirmish::live_metrics

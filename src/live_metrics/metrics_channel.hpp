@@ -3,6 +3,7 @@
 // here, or a clock that was set, all get the 15 minutes again.
 #pragma once
 
+#include "core/event.hpp"
 #include "live_metrics/series.hpp"
 #include "realtime/realtime.hpp"
 
@@ -19,7 +20,7 @@ class metrics_channel {
   static constexpr const char* name = "metrics";
 
   metrics_channel(asio::io_context& io, const recent_samples& samples)
-      : io_(io), samples_(samples) {}
+      : samples_(samples), joined_(io) {}
 
   void add_to(realtime::gateway& gateway);
   // Pushes until cancelled.
@@ -31,8 +32,8 @@ class metrics_channel {
   void send(const std::string& frame);
   const std::string& whole_frame();
 
-  asio::io_context& io_;
   const recent_samples& samples_;
+  event joined_;
   std::set<std::shared_ptr<realtime::connection>> readers_;
   timestamp told_{};  // the last second that was sent, or would have been
   // Encoded once for all who come within a second.

@@ -1,6 +1,6 @@
 #include "live_metrics/recorder.hpp"
 
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -57,16 +57,8 @@ awaitable<void> recorder::ask_redis() {
 }
 
 awaitable<void> recorder::run_redis() {
-  asio::steady_timer pause(io_);
-  while (true) {
-    try {
-      co_await ask_redis();
-    } catch (const failure& e) {
-      log::debug("metrics_not_read", {{"error", e.what()}});
-    }
-    pause.expires_after(1s);
-    co_await pause.async_wait(use_awaitable);
-  }
+  repeat how{.interval = 1s, .failed = "metrics_not_read"};
+  return repeat_every(std::move(how), [this] { return ask_redis(); });
 }
 
 }  // namespace skirmish::live_metrics

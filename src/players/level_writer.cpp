@@ -1,12 +1,10 @@
 #include "players/level_writer.hpp"
 
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "db/soci.hpp"
 #include "players/players_keys.hpp"
 #include "redis/damaged_keys.hpp"
 #include "redis/views.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 namespace skirmish::players {
 namespace {
@@ -19,18 +17,12 @@ const redis::script levels_written_script{
 }  // namespace
 
 awaitable<void> level_writer::run() {
-  asio::steady_timer pause(io_);
-  while (true) {
-    std::size_t written = 0;
-    try {
-      if (redis_.connected()) written = co_await write_some();
-    } catch (const failure& e) {
-      log::repeated(log::level::warn, e.what(), "levels_not_written", {{"error", e.what()}});
-    }
-    if (written == batch_players) continue;
-    pause.expires_after(period);
-    co_await pause.async_wait(use_awaitable);
-  }
+  repeat how{.interval = period, .failed = "levels_not_written", .level = log::level::warn};
+  auto round = [this]() -> awaitable<void> {
+    std::size_t written = batch_players;
+    while (written == batch_players && redis_.connected()) written = co_await write_some();
+  };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 awaitable<std::size_t> level_writer::write_some() {

@@ -23,9 +23,9 @@ class level_writer {
   static constexpr std::chrono::milliseconds period{500};
   static constexpr int batch_players = 500;
 
-  level_writer(asio::io_context& io, db::database& db, redis::client& redis,
-               const redis::key_space& keys, const clock& time)
-      : io_(io), db_(db), redis_(redis), keys_(keys), clock_(time) {}
+  level_writer(db::database& db, redis::client& redis, const redis::key_space& keys,
+               const clock& time)
+      : db_(db), redis_(redis), keys_(keys), clock_(time) {}
 
   // Until cancelled; give it to a task_group.
   awaitable<void> run();
@@ -33,7 +33,6 @@ class level_writer {
   awaitable<std::size_t> write_some();
 
  private:
-  asio::io_context& io_;
   db::database& db_;
   redis::client& redis_;
   const redis::key_space& keys_;

@@ -228,6 +228,8 @@ awaitable<result<void>> service::remove(std::string player_id) {
   co_await profiles_.invalidate_cache(profile_name(player_id));
   co_await remove_live(player_id);
   if (forgotten_) co_await forgotten_(player_id);
+  // What was pending of the player has been flushed there.
+  redis::checked(co_await redis_.command("DEL", actions_key(keys_, player_id)));
   if (!found) co_return unknown_player;
   co_return result<void>{};
 }

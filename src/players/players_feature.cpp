@@ -16,7 +16,7 @@ feature::feature(asio::io_context& io, db::database& db, const db::reachability&
       players_(db, sql, redis, caches, keys, time),
       search_(db, redis, keys, time),
       notes_(db, time),
-      level_writer_(io, db, redis, keys, time) {
+      level_writer_(db, redis, keys, time) {
   players_.set_actions_limit(actions_limit);
 }
 

@@ -1,9 +1,8 @@
 #include "positions/map_channel.hpp"
 
 #include "core/json_text.hpp"
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 
-#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -86,7 +85,7 @@ awaitable<result<void>> map_channel::join(realtime::connection& c, std::string c
   leave(c);  // who subscribes again changes the box
   subscribers_.push_back({c.shared_from_this(), *part, *limit, {}, nullptr});
   c.reply(realtime::cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
-  wake_.cancel();
+  joined_.set();
   co_return result<void>();
 }
 
@@ -95,18 +94,13 @@ void map_channel::leave(realtime::connection& c) {
 }
 
 awaitable<void> map_channel::run() {
-  while (true) {
-    // Joining cuts the wait short, for the one who joins.
-    const std::chrono::milliseconds idle = 24h;
-    wake_.expires_after(subscribers_.empty() ? idle : interval);
-    error_code ignored;
-    co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
-    try {
-      co_await look();
-    } catch (const failure& e) {
-      log::debug("positions_failed", {{"error", e.what()}});
-    }
-  }
+  // Joining cuts the pause short, for the one who joins.
+  repeat how{.interval = interval,
+             .counts_from_end = true,
+             .failed = "positions_failed",
+             .wake = &joined_,
+             .is_idle = [this] { return subscribers_.empty(); }};
+  return repeat_every(std::move(how), [this] { return look(); });
 }
 
 // One round: each different box is read once, whoever wants to know, the longest waiting first,

@@ -9,10 +9,9 @@
 // it leaves out come first in the next one.
 #pragma once
 
+#include "core/event.hpp"
 #include "positions/map.hpp"
 #include "realtime/realtime.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <list>
 #include <memory>
@@ -28,7 +27,7 @@ class map_channel {
   static constexpr std::int64_t points_per_round = 20'000;   // that are read for all subscribers
   static constexpr std::int64_t limit_default = 2'000;
 
-  map_channel(asio::io_context& io, map_reader& map) : map_(map), wake_(io) {}
+  map_channel(asio::io_context& io, map_reader& map) : map_(map), joined_(io) {}
 
   // `positions` for realtime::gateway::on_channel().
   realtime::channel_kind kind();
@@ -51,7 +50,7 @@ class map_channel {
   awaitable<std::shared_ptr<const std::string>> view(box part, std::int64_t limit);
 
   map_reader& map_;
-  asio::steady_timer wake_;
+  event joined_;
   std::list<subscriber> subscribers_;
 };
 

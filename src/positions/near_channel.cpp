@@ -1,10 +1,8 @@
 #include "positions/near_channel.hpp"
 
 #include "core/json_text.hpp"
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "positions/near_json.hpp"
-
-#include <boost/asio/redirect_error.hpp>
 
 #include <map>
 #include <tuple>
@@ -53,7 +51,7 @@ awaitable<result<void>> near_channel::join(realtime::connection& c, std::string 
   leave(c, channel);  // who subscribes again changes the radius
   subscribers_.push_back({c.shared_from_this(), channel, player, *radius, *limit, {}, nullptr});
   c.reply(realtime::cid_of(message), {{"subscribed", json::object{{"channel", channel}}}});
-  wake_.cancel();
+  joined_.set();
   co_return result<void>();
 }
 
@@ -63,18 +61,13 @@ void near_channel::leave(realtime::connection& c, const std::string& channel) {
 }
 
 awaitable<void> near_channel::run() {
-  while (true) {
-    // Joining cuts the wait short, for the one who joins.
-    const std::chrono::milliseconds idle = 24h;
-    wake_.expires_after(subscribers_.empty() ? idle : interval);
-    error_code ignored;
-    co_await wake_.async_wait(asio::redirect_error(use_awaitable, ignored));
-    try {
-      co_await look();
-    } catch (const failure& e) {
-      log::debug("near_failed", {{"error", e.what()}});
-    }
-  }
+  // Joining cuts the pause short, for the one who joins.
+  repeat how{.interval = interval,
+             .counts_from_end = true,
+             .failed = "near_failed",
+             .wake = &joined_,
+             .is_idle = [this] { return subscribers_.empty(); }};
+  return repeat_every(std::move(how), [this] { return look(); });
 }
 
 // One round: each different question is asked once, whoever wants to know, and of nobody more often

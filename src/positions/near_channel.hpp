@@ -9,10 +9,9 @@
 // subscribes, nothing is asked.
 #pragma once
 
+#include "core/event.hpp"
 #include "positions/positions.hpp"
 #include "realtime/realtime.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <list>
 #include <memory>
@@ -27,7 +26,7 @@ class near_channel {
   static constexpr std::size_t unsent_max_bytes = 16 << 10;  // of a reader who gets another push
   static constexpr std::size_t players_max = 4'096;          // watched on one thread
 
-  near_channel(asio::io_context& io, service& positions) : positions_(positions), wake_(io) {}
+  near_channel(asio::io_context& io, service& positions) : positions_(positions), joined_(io) {}
 
   // `near:` for realtime::gateway::on_channel().
   realtime::channel_kind kind();
@@ -53,7 +52,7 @@ class near_channel {
                                                      std::int64_t radius_m, std::int64_t limit);
 
   service& positions_;
-  asio::steady_timer wake_;
+  event joined_;
   std::list<subscriber> subscribers_;
 };
 

@@ -160,14 +160,14 @@ awaitable<void> service::prune(std::int64_t count) {
   }
 }
 
-awaitable<void> service::run_pruner(asio::io_context& io) {
+awaitable<void> service::run_pruner() {
   redis::lease lease(redis_, lease_key(keys_), 3 * prune_interval);
   auto work = [this]() -> awaitable<bool> {
     const auto size = redis::checked(co_await redis_.command("ZCARD", positions_key(keys_)));
     co_await prune(std::max(prune_min, size.as_integer().value_or(0) / prune_share));
     co_return false;
   };
-  co_await redis::run_led(io, redis_, lease, prune_interval, "positions", work);
+  co_await redis::run_led(redis_, lease, prune_interval, "positions", work);
 }
 
 }  // namespace skirmish::positions

@@ -54,7 +54,7 @@ class service {
   awaitable<void> prune(std::int64_t count);
   // Does that every second while it leads by a lease, so that all have been looked at in a minute;
   // until cancelled. For one thread of each server.
-  awaitable<void> run_pruner(asio::io_context& io);
+  awaitable<void> run_pruner();
 
  private:
   struct candidate {

@@ -17,8 +17,7 @@ class feature {
   // `public_cell_km`: the squares of the map for visitors; 0: they see none.
   feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
           const clock& time, double public_cell_km)
-      : io_(io),
-        positions_(redis, keys),
+      : positions_(redis, keys),
         map_(redis, keys, time),
         public_map_(io, map_, public_cell_km),
         near_(io, positions_),
@@ -37,11 +36,10 @@ class feature {
   }
   // One thread is enough: a lease lets one of all servers prune at a time.
   void start_on_first(task_group& group) {
-    group.keep_running("positions_pruner", [this] { return positions_.run_pruner(io_); });
+    group.keep_running("positions_pruner", [this] { return positions_.run_pruner(); });
   }
 
  private:
-  asio::io_context& io_;
   service positions_;
   map_reader map_;
   public_map public_map_;

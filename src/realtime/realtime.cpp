@@ -4,9 +4,9 @@
 #include "core/ids.hpp"
 #include "core/json_text.hpp"
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
@@ -21,9 +21,9 @@ using namespace std::chrono_literals;
 constexpr auto confirm_patience = 2s;
 // Together with apikeys::revocation_watch::period well below a second.
 constexpr auto revocation_pause = 200ms;
-constexpr int pauses_between_logins = 2;
+constexpr unsigned checks_between_logins = 2;
 // How many of those until it is told which keys are in use.
-constexpr int pauses_between_uses = 50;
+constexpr unsigned checks_between_uses = 50;
 
 bool is_allowed(const http::principal& who, http::access needed) {
   return static_cast<int>(who.as) >= static_cast<int>(needed);
@@ -77,7 +77,7 @@ connection::connection(asio::io_context& io, http::websocket& socket, http::prin
       stream_id_(std::move(stream_id)),
       peer_(peer_of(who_, remote_address)),
       caller_(http::caller_of(who_, remote_address)),
-      room_(io, asio::steady_timer::time_point::max()) {}
+      room_(io) {}
 
 void connection::push(const json::object& message) { push_text(json_text_of(message)); }
 
@@ -141,19 +141,16 @@ void connection::acknowledge(std::int64_t seq) {
 }
 
 void connection::end_work() {
-  if (working_-- == gateway::work_limit) room_.cancel();
+  if (working_-- == gateway::work_limit) room_.set();
 }
 
 awaitable<void> connection::wait_for_room() {
-  while (socket_ && socket_->is_open() && working_ >= gateway::work_limit) {
-    error_code ignored;
-    co_await room_.async_wait(asio::redirect_error(use_awaitable, ignored));
-  }
+  while (socket_ && socket_->is_open() && working_ >= gateway::work_limit) co_await room_.wait();
 }
 
 void connection::closed() {
   socket_ = nullptr;
-  room_.cancel();
+  room_.set();
 }
 
 gateway::gateway(asio::io_context& io, redis::subscriber& subscriber, std::string prefix,
@@ -192,6 +189,7 @@ void gateway::on_channel(std::string name, channel_kind kind) {
 awaitable<void> gateway::serve(http::exchange& x, http::websocket& socket) {
   const std::string stream(x.query("stream"));
   auto self = std::make_shared<connection>(io_, socket, x.who, stream, x.req.remote_address);
+  if (connections_->empty()) joined_.set();
   const listed here(connections_, *self);
   co_await close_unless_admitted(*self, socket);
   const bool may_stream = !refusal(x.who, http::access::player, http::scope::events, false);
@@ -252,28 +250,30 @@ void gateway::close_where(const std::function<bool(const http::principal&)>& has
 }
 
 awaitable<void> gateway::close_revoked() {
-  asio::steady_timer pause(io_);
-  std::uint64_t seen = 0;
-  std::uint64_t seen_bans = 0;
-  for (int pauses = 1;; ++pauses) {
-    if (const auto now = revoked_.version(); now != seen) {
-      seen = now;
-      close_where([this](const http::principal& who) {
-        return who.as >= http::role::server && revoked_.contains(who.id);
-      });
-    }
-    if (const auto now = bans_ ? bans_->version() : 0; now != seen_bans) {
-      seen_bans = now;
-      for (auto* c : *connections_) close_if_banned(*c);
-    }
-    const auto now = clock_.now();
-    close_where([now](const http::principal& who) { return who.expires_at <= now; });
-    if (pauses % pauses_between_logins == 0) co_await close_logged_out();
-    if (pauses % pauses_between_uses == 0) {
-      for (auto* c : *connections_) used_(c->who(), std::exchange(c->was_used_, false));
-    }
-    pause.expires_after(revocation_pause);
-    co_await pause.async_wait(use_awaitable);
+  repeat how{.interval = revocation_pause,
+             .failed = "sockets_not_checked",
+             .wake = &joined_,
+             .is_idle = [this] { return connections_->empty(); }};
+  return repeat_every(std::move(how), [this] { return check_sockets(); });
+}
+
+awaitable<void> gateway::check_sockets() {
+  if (const auto now = revoked_.version(); now != seen_revoked_) {
+    seen_revoked_ = now;
+    close_where([this](const http::principal& who) {
+      return who.as >= http::role::server && revoked_.contains(who.id);
+    });
+  }
+  if (const auto now = bans_ ? bans_->version() : 0; now != seen_bans_) {
+    seen_bans_ = now;
+    for (auto* c : *connections_) close_if_banned(*c);
+  }
+  const auto now = clock_.now();
+  close_where([now](const http::principal& who) { return who.expires_at <= now; });
+  ++checks_;
+  if (checks_ % checks_between_logins == 0) co_await close_logged_out();
+  if (checks_ % checks_between_uses == 0) {
+    for (auto* c : *connections_) used_(c->who(), std::exchange(c->was_used_, false));
   }
 }
 

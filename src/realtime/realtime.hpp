@@ -9,6 +9,7 @@
 #include "core/asio.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/event.hpp"
 #include "http/gate.hpp"
 #include "http/router.hpp"
 #include "http/websocket.hpp"
@@ -17,7 +18,6 @@
 #include "redis/subscriber.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 
 #include <chrono>
@@ -107,7 +107,7 @@ class connection : public std::enable_shared_from_this<connection> {
   bool ack_scheduled_ = false;
   bool was_used_ = false;  // since the gateway looked last
   std::size_t working_ = 0;
-  asio::steady_timer room_;
+  event room_;
   std::set<std::string> channels_;
 };
 
@@ -212,6 +212,7 @@ class gateway {
 
   bool close_if_banned(connection& c) const;
   awaitable<void> close_unless_admitted(connection& c, http::websocket& socket) const;
+  awaitable<void> check_sockets();
   awaitable<void> close_logged_out();
   awaitable<void> receive(connection& c, std::string_view text);
   awaitable<void> handle(connection& c, const std::string& type, const message_type& is,
@@ -258,6 +259,11 @@ class gateway {
   // Open ones. Shared with their coroutines, which may outlive the gateway.
   const std::shared_ptr<std::set<connection*>> connections_ =
       std::make_shared<std::set<connection*>>();
+  event joined_{io_};  // set when the first one comes
+  // Of check_sockets(): what it has seen, and how often it looked.
+  std::uint64_t seen_revoked_ = 0;
+  std::uint64_t seen_bans_ = 0;
+  unsigned checks_ = 0;
   std::map<std::string, message_type, std::less<>> messages_;
   http::gate* gate_ = nullptr;
   http::gate::target stray_ = http::gate::unlimited;  // of messages without a known type

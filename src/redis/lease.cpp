@@ -1,9 +1,8 @@
 #include "redis/lease.hpp"
 
 #include "core/ids.hpp"
-#include "core/log.hpp"
+#include "core/repeat.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
@@ -26,13 +25,6 @@ const script release_script{
 
 // Asked at the end of a server, which does not wait for long.
 constexpr std::chrono::milliseconds farewell_limit = 1s;
-
-// While Redis is away, every leader of the process fails.
-void report(const std::string& work, const failure& problem) {
-  const auto key = problem.code() == errc::unavailable ? std::string() : work;
-  log::repeated(log::level::warn, key, "leader_failed",
-                {{"work", work}, {"error", problem.what()}});
-}
 
 }  // namespace
 
@@ -83,36 +75,23 @@ awaitable<void> give_back_after(lease& mine, std::function<awaitable<void>()> wo
   if (problem) std::rethrow_exception(problem);
 }
 
-namespace {
-
-awaitable<void> lead(asio::io_context& io, client& redis, lease& mine,
-                     std::chrono::milliseconds interval, std::string name,
-                     std::function<awaitable<bool>()> work) {
-  asio::steady_timer pause(io);
-  while (true) {
-    try {
-      // At the start the connection is still being made; the first turn should not wait for the
-      // second.
-      co_await redis.wait_connected(5s);
-      bool again = co_await mine.hold();
-      while (again) {
-        again = co_await work();
-        if (again) again = co_await mine.hold();
-      }
-    } catch (const failure& e) {
-      report(name, e);
+awaitable<void> run_led(client& redis, lease& mine, std::chrono::milliseconds interval,
+                        std::string name, std::function<awaitable<bool>()> work) {
+  repeat how{.interval = interval,
+             .failed = "leader_failed",
+             .level = log::level::warn,
+             .work = std::move(name)};
+  auto round = [&redis, &mine, work = std::move(work)]() -> awaitable<void> {
+    // At the start the connection is still being made; the first round should not wait for the
+    // second.
+    co_await redis.wait_connected(5s);
+    bool again = co_await mine.hold();
+    while (again) {
+      again = co_await work();
+      if (again) again = co_await mine.hold();
     }
-    pause.expires_after(interval);
-    co_await pause.async_wait(use_awaitable);
-  }
-}
-
-}  // namespace
-
-awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
-                        std::chrono::milliseconds interval, std::string name,
-                        std::function<awaitable<bool>()> work) {
-  const auto led = [&] { return lead(io, redis, mine, interval, name, work); };
+  };
+  const auto led = [&] { return repeat_every(how, round); };
   co_await give_back_after(mine, led);
 }
 

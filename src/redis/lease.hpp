@@ -41,10 +41,9 @@ awaitable<void> give_back_after(lease& mine, std::function<awaitable<void>()> wo
 
 // Calls `work` every `interval` while `mine` is held, until cancelled; `work` that returns true has
 // more to do and is called again at once. What `work` throws as a `failure` is logged under `name`,
-// and the next turn tries again. `mine` should live for about three intervals; it is given back at
-// the end.
-awaitable<void> run_led(asio::io_context& io, client& redis, lease& mine,
-                        std::chrono::milliseconds interval, std::string name,
-                        std::function<awaitable<bool>()> work);
+// and the next round tries again. `mine` should live for about three intervals; it is given back at
+// the end. Await this while it lives.
+awaitable<void> run_led(client& redis, lease& mine, std::chrono::milliseconds interval,
+                        std::string name, std::function<awaitable<bool>()> work);
 
 }  // namespace skirmish::redis

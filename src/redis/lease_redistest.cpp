@@ -53,7 +53,7 @@ TEST_F(redis_lease, a_leader_that_is_cancelled_gives_it_back) {
     ++turns;
     co_return false;
   };
-  leaders.spawn("leader", [&] { return redis::run_led(io, redis, mine, 10ms, "test", work); });
+  leaders.spawn("leader", [&] { return redis::run_led(redis, mine, 10ms, "test", work); });
   run([&]() -> awaitable<void> {
     co_await testing::eventually([&] { return turns >= 3; });
     EXPECT_FALSE(co_await another.hold());

@@ -4,6 +4,7 @@
 #include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "request_limits/request_limits_keys.hpp"
 
 #include <boost/json/parse.hpp>
@@ -18,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t roles_count = 4;
-constexpr auto follow_interval = 400ms;
+constexpr auto follow_interval = 500ms;
 
 std::string_view subject_of(const request_policy& p, const http::caller& who) {
   const std::string_view subject = p.by == subject::address ? who.address : who.id;
@@ -57,10 +58,9 @@ struct service::table {
   std::vector<std::array<indices, roles_count>> by_target;
 };
 
-service::service(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-                 metrics::registry& metrics, const setting_list& settings)
-    : timer_(io),
-      redis_(redis),
+service::service(redis::client& redis, const redis::key_space& keys, metrics::registry& metrics,
+                 const setting_list& settings)
+    : redis_(redis),
       keys_(keys),
       limiter_(redis, {.space = keys, .metrics = &metrics}),
       table_(std::make_shared<table>()) {
@@ -217,15 +217,10 @@ awaitable<result<void>> service::remove(std::string name) {
 }
 
 awaitable<void> service::run() {
-  while (true) {
-    try {
-      co_await follow_once();
-    } catch (const failure&) {
-      // Redis is away, which the client logs; what was known last holds.
-    }
-    timer_.expires_after(follow_interval);
-    co_await timer_.async_wait(use_awaitable);
-  }
+  // While Redis is away, what was known last holds.
+  repeat how{.interval = follow_interval, .failed = "rate_policies_not_read"};
+  auto round = [this]() -> awaitable<void> { co_await follow_once(); };
+  return repeat_every(std::move(how), std::move(round));
 }
 
 awaitable<result<void>> service::follow_once() {

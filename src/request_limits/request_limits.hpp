@@ -14,8 +14,6 @@
 #include "request_limits/request_policy.hpp"
 #include "skirmish/rate_limit.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <array>
 #include <map>
 #include <memory>
@@ -35,8 +33,8 @@ struct known_policy {
 class service final : public http::gate {
  public:
   // `settings` as configured_policies() takes them. Throws failure{invalid_argument} for bad ones.
-  service(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-          metrics::registry& metrics, const setting_list& settings);
+  service(redis::client& redis, const redis::key_space& keys, metrics::registry& metrics,
+          const setting_list& settings);
 
   target add_target(std::string_view method, std::string_view name) override;
   [[nodiscard]] bool concerns(target to, http::role as) const noexcept override;
@@ -74,7 +72,6 @@ class service final : public http::gate {
   void apply(std::map<std::string, std::string> stored);
   void rebuild();
 
-  asio::steady_timer timer_;
   redis::client& redis_;
   const redis::key_space& keys_;
   rate_limiter limiter_;

@@ -9,9 +9,9 @@ namespace skirmish::request_limits {
 
 class feature {
  public:
-  feature(asio::io_context& io, redis::client& redis, const redis::key_space& keys,
-          metrics::registry& metrics, const setting_list& settings)
-      : limits_(io, redis, keys, metrics, settings) {}
+  feature(redis::client& redis, const redis::key_space& keys, metrics::registry& metrics,
+          const setting_list& settings)
+      : limits_(redis, keys, metrics, settings) {}
 
   void add_to(http::router& routes) { add_routes(routes, limits_); }
 

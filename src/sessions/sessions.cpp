@@ -4,12 +4,11 @@
 #include "core/ids.hpp"
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "db/soci.hpp"
 #include "redis/views.hpp"
 #include "sessions/secret.hpp"
 #include "sessions/sessions_keys.hpp"
-
-#include <boost/asio/redirect_error.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -21,7 +20,7 @@ using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 
 constexpr std::size_t looked_at_once = 500;
-constexpr auto follow_interval = 400ms;
+constexpr auto follow_interval = 500ms;
 // A revocation is in force within this time: what was read longer ago without news is not trusted.
 constexpr auto follow_limit = 1s;
 // How long Redis may take when a remembered session could be used instead.
@@ -69,15 +68,9 @@ std::optional<session> session_of(std::string digest, const redis::value& reply)
 
 }  // namespace
 
-service::service(asio::io_context& io, redis::client& redis, db::database& db,
-                 const redis::key_space& keys, const clock& time, settings s)
-    : redis_(redis),
-      db_(db),
-      keys_(keys),
-      clock_(time),
-      settings_(s),
-      timer_(io),
-      uses_timer_(io) {}
+service::service(redis::client& redis, db::database& db, const redis::key_space& keys,
+                 const clock& time, settings s)
+    : redis_(redis), db_(db), keys_(keys), clock_(time), settings_(s) {}
 
 awaitable<opened_session> service::open(std::string player_id, std::int64_t epoch, std::string name,
                                         std::string method) {
@@ -202,24 +195,21 @@ awaitable<void> service::find_ended(std::vector<std::pair<std::string, std::stri
 }
 
 awaitable<void> service::run_uses() {
-  while (true) {
-    uses_timer_.expires_after(uses_interval);
-    co_await uses_timer_.async_wait(use_awaitable);
-    const auto uses = std::exchange(uses_, {});
-    auto listeners = std::exchange(listeners_, {});
-    for (const auto& [digest, player_id] : uses) listeners.erase(digest);
-    try {
-      for (const auto& [digest, player_id] : uses) {
-        // A look at Redis notes the use.
-        const auto lives = co_await check_digest(digest);
-        if (!lives) revoked_({player_id, digest});
-      }
-      std::vector<std::pair<std::string, std::string>> silent(listeners.begin(), listeners.end());
-      co_await find_ended(std::move(silent));
-    } catch (const failure& e) {
-      log::debug("session_uses_not_noted", {{"error", e.what()}});
-    }
+  repeat how{.interval = uses_interval, .failed = "session_uses_not_noted", .pauses_first = true};
+  return repeat_every(std::move(how), [this] { return look_at_uses(); });
+}
+
+awaitable<void> service::look_at_uses() {
+  const auto uses = std::exchange(uses_, {});
+  auto listeners = std::exchange(listeners_, {});
+  for (const auto& [digest, player_id] : uses) listeners.erase(digest);
+  for (const auto& [digest, player_id] : uses) {
+    // A look at Redis notes the use.
+    const auto lives = co_await check_digest(digest);
+    if (!lives) revoked_({player_id, digest});
   }
+  std::vector<std::pair<std::string, std::string>> silent(listeners.begin(), listeners.end());
+  co_await find_ended(std::move(silent));
 }
 
 awaitable<std::optional<session>> service::read(std::string digest, redis::exec_options options) {
@@ -336,15 +326,9 @@ awaitable<void> service::announce_end_of_all(std::string player_id) {
 }
 
 awaitable<void> service::run() {
-  while (true) {
-    try {
-      co_await follow_once();
-    } catch (const failure&) {
-      // Redis is away, which the client logs; check() notices by followed_at_.
-    }
-    timer_.expires_after(follow_interval);
-    co_await timer_.async_wait(use_awaitable);
-  }
+  // While Redis is away, check() notices by followed_at_.
+  repeat how{.interval = follow_interval, .failed = "revoked_sessions_not_read"};
+  return repeat_every(std::move(how), [this] { return follow_once(); });
 }
 
 // Reads what was revoked since the last look.

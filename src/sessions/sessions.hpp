@@ -18,7 +18,6 @@
 #include "redis/client.hpp"
 #include "redis/key_space.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <chrono>
@@ -69,8 +68,8 @@ class service {
   // Players of whom it is remembered that sessions were ended while others are read.
   static constexpr std::size_t ended_limit = 10'000;
 
-  service(asio::io_context& io, redis::client& redis, db::database& db,
-          const redis::key_space& keys, const clock& time, settings s);
+  service(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          settings s);
 
   // Called on this thread for each revocation that another one, or this one, has made.
   void on_revoked(std::function<void(const revocation&)> handler) { revoked_ = std::move(handler); }
@@ -114,6 +113,8 @@ class service {
   [[nodiscard]] const settings& limits() const noexcept { return settings_; }
 
  private:
+  awaitable<void> look_at_uses();
+
   struct remembered {
     session row;
     std::chrono::steady_clock::time_point read_at;
@@ -155,8 +156,6 @@ class service {
   std::string position_;  // in the stream of revocations; empty: not known
   std::uint64_t connection_ = 0;
   std::chrono::steady_clock::time_point followed_at_{};
-  asio::steady_timer timer_;
-  asio::steady_timer uses_timer_;
 };
 
 }  // namespace skirmish::sessions

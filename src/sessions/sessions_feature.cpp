@@ -22,12 +22,12 @@ std::optional<std::string> bearer_token(std::string_view header) {
 
 }  // namespace
 
-feature::feature(asio::io_context& io, redis::client& redis, db::database& db,
-                 const redis::key_space& keys, const clock& time, password_hasher& hasher,
-                 settings s, issuers trusted, player_creator create_player)
+feature::feature(redis::client& redis, db::database& db, const redis::key_space& keys,
+                 const clock& time, password_hasher& hasher, settings s, issuers trusted,
+                 player_creator create_player)
     : hasher_(hasher),
       accounts_(db, time),
-      sessions_(io, redis, db, keys, time, s),
+      sessions_(redis, db, keys, time, s),
       logins_(redis, keys, time, accounts_, hasher, sessions_, std::move(trusted),
               std::move(create_player)) {}
 

@@ -11,9 +11,8 @@ namespace skirmish::sessions {
 
 class feature {
  public:
-  feature(asio::io_context& io, redis::client& redis, db::database& db,
-          const redis::key_space& keys, const clock& time, password_hasher& hasher, settings s,
-          issuers trusted, player_creator create_player);
+  feature(redis::client& redis, db::database& db, const redis::key_space& keys, const clock& time,
+          password_hasher& hasher, settings s, issuers trusted, player_creator create_player);
 
   void add_to(http::router& routes);
   void start(task_group& group);

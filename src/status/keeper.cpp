@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "status/constants.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -15,7 +16,7 @@ using namespace std::chrono_literals;
 
 // How often Redis is looked at: what changed there is seen, and a live interval in force, within a
 // second.
-constexpr auto watch_interval = 400ms;
+constexpr auto watch_interval = 500ms;
 constexpr auto lease_interval = 2s;
 constexpr auto connect_patience = 1s;
 // A view confirmed by a look at Redis stands until well after the next look.
@@ -140,17 +141,19 @@ awaitable<void> keeper::watch() {
   } catch (const failure& e) {
     log::repeated(log::level::warn, e.what(), "status_redis_down", {{"error", e.what()}});
   }
-  while (true) {
-    co_await look();
-    co_await lead();
-    co_await fleet_.watch(board_.is_redis_up, acts());
-    co_await announce();
-    if (steady::now() >= probe_again_at_) {
-      probe_again_at_ = steady::time_point::max();
-      tasks_.spawn("status_probe_again", [this] { return probe_again(); });
-    }
-    co_await pause(tasks_.context(), watch_interval);
-  }
+  repeat how{.interval = watch_interval, .failed = "status_watch_failed"};
+  const auto round = [this] { return watch_once(); };
+  co_await repeat_every(std::move(how), round);
+}
+
+awaitable<void> keeper::watch_once() {
+  co_await look();
+  co_await lead();
+  co_await fleet_.watch(board_.is_redis_up, acts());
+  co_await announce();
+  if (steady::now() < probe_again_at_) co_return;
+  probe_again_at_ = steady::time_point::max();
+  tasks_.spawn("status_probe_again", [this] { return probe_again(); });
 }
 
 awaitable<void> keeper::look() {

@@ -63,6 +63,7 @@ class keeper {
   using steady = std::chrono::steady_clock;
 
   awaitable<void> watch();
+  awaitable<void> watch_once();
   awaitable<void> look();
   void see(const store::polled& seen);
   void take_interval(const std::optional<std::string>& text);

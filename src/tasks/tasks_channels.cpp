@@ -1,8 +1,9 @@
 #include "tasks/tasks_channels.hpp"
 
+#include "core/repeat.hpp"
 #include "http/websocket_codec.hpp"
 
-#include <boost/asio/steady_timer.hpp>
+#include <algorithm>
 
 namespace skirmish::tasks {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::size_t unsent_max_bytes = 256 << 10;
 }  // namespace
 
 operation_channels::operation_channels(asio::io_context& io, overview_board& board)
-    : io_(io), board_(board) {}
+    : board_(board), joined_(io) {}
 
 operation_channels::~operation_channels() {
   board_.task_readers -= static_cast<int>(readers_[tasks].size());
@@ -44,6 +45,11 @@ awaitable<result<void>> operation_channels::join(which channel, realtime::connec
   auto& here = readers_[channel];
   if (here.size() >= readers_max && !here.contains(c.shared_from_this()))
     co_return error{errc::rate_limited, "too many read this channel"};
+  if (!has_readers()) {
+    told_ = board_.latest();  // which it gets below
+    told_tasks_ = board_.latest_tasks();
+    joined_.set();
+  }
   const bool is_new = here.insert(c.shared_from_this()).second;
   if (is_new && channel == tasks) ++board_.task_readers;
   c.reply(realtime::cid_of(message),
@@ -80,25 +86,35 @@ void operation_channels::push(which channel, const std::string& data) {
   }
 }
 
-awaitable<void> operation_channels::run() {
-  asio::steady_timer timer(io_);
-  std::chrono::steady_clock::time_point pushed_at{};
-  while (true) {
-    timer.expires_after(poll);
-    co_await timer.async_wait(use_awaitable);
-    const auto now = std::chrono::steady_clock::now();
-    if (const auto latest = board_.latest();
-        latest && latest != told_ && now - pushed_at >= push_interval) {
-      told_ = latest;
-      pushed_at = now;
-      push(queues, latest->queues);
-      push(workers, latest->workers);
-    }
-    if (const auto latest = board_.latest_tasks(); latest && latest != told_tasks_) {
-      told_tasks_ = latest;
-      push(tasks, latest->rows);
-    }
+bool operation_channels::has_readers() const {
+  return std::ranges::any_of(readers_, [](const auto& some) { return !some.empty(); });
+}
+
+void operation_channels::push_news() {
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto latest = board_.latest();
+      latest && latest != told_ && now - pushed_at_ >= push_interval) {
+    told_ = latest;
+    pushed_at_ = now;
+    push(queues, latest->queues);
+    push(workers, latest->workers);
   }
+  if (const auto latest = board_.latest_tasks(); latest && latest != told_tasks_) {
+    told_tasks_ = latest;
+    push(tasks, latest->rows);
+  }
+}
+
+awaitable<void> operation_channels::run() {
+  repeat how{
+      .interval = poll, .failed = "task_channels_failed", .wake = &joined_, .is_idle = [this] {
+        return !has_readers();
+      }};
+  const auto round = [this]() -> awaitable<void> {
+    push_news();
+    co_return;
+  };
+  return repeat_every(std::move(how), round);
 }
 
 }  // namespace skirmish::tasks

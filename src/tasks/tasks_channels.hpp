@@ -4,6 +4,7 @@
 // and `workers`, where only the latest matters, and is closed when it reads `tasks`.
 #pragma once
 
+#include "core/event.hpp"
 #include "realtime/realtime.hpp"
 #include "tasks/admin/overview.hpp"
 
@@ -39,11 +40,15 @@ class operation_channels {
   void push(which channel, const std::string& data);
   [[nodiscard]] static std::string frame_of(which channel, const std::string& data);
 
-  asio::io_context& io_;
+  [[nodiscard]] bool has_readers() const;
+  void push_news();
+
   overview_board& board_;
+  event joined_;
   std::array<readers, 3> readers_;
   std::shared_ptr<const overview> told_;
   std::shared_ptr<const changed_tasks> told_tasks_;
+  std::chrono::steady_clock::time_point pushed_at_{};
 };
 
 }  // namespace skirmish::tasks

@@ -79,7 +79,8 @@ class SentinelPair:
     def knows_replica(self):
         """There is one that could take over: in step, and known to the Sentinel as such."""
         try:
-            return any(r["flags"] == "slave" and r["master-link-status"] == "ok" for r in self.ask("REPLICAS", self.name))
+            replicas = [dict(zip(r[::2], r[1::2])) for r in self.ask("REPLICAS", self.name)]
+            return any(r["flags"] == "slave" and r["master-link-status"] == "ok" for r in replicas)
         except redis.RedisError:
             return False
 

@@ -396,7 +396,7 @@ def test_channels_are_listed(server):
 
 
 def test_completions_and_achievements_are_announced_on_general_when_asked(short_tmp):
-    loud = Server(short_tmp / unique("own"), {"SKIRMISH_CHAT_ANNOUNCE": "1"}).start()
+    loud = Server(short_tmp / unique("own"), {"SKIRMISH_CHAT_ANNOUNCE": "true"}).start()
     quiet = Server(short_tmp / unique("own")).start()
     said = {}
     try:
@@ -422,5 +422,5 @@ def test_completions_and_achievements_are_announced_on_general_when_asked(short_
         for server in (loud, quiet):
             server.stop()
     refused = loud.run("serve", "--listen", "127.0.0.1:0", "--data-dir", str(short_tmp / unique("own")),
-                       "--set", "chat.announce=1", "--set", "chat.channels=lobby", check=False)
+                       "--set", "chat.announce=true", "--set", "chat.channels=lobby", check=False)
     assert refused.returncode != 0 and "chat.announce needs the channel general" in refused.stderr

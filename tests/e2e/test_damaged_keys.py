@@ -6,6 +6,7 @@ A route that needs what is damaged answers with a conflict that names the key, o
 import asyncio
 import json
 import re
+import urllib.parse
 
 import pytest
 import redis
@@ -103,7 +104,7 @@ class World:
             if p["in"] == "path":
                 path = path.replace("{%s}" % p["name"], self.parts.get(p["name"], "ann"))
             elif p.get("required"):
-                query.append(f"{p['name']}={Maker(1, ['ann']).good(p['schema'], p['name'])}")
+                query.append(f"{p['name']}={urllib.parse.quote(str(Maker(1, ['ann']).good(p['schema'], p['name'])))}")
         return path + ("?" + "&".join(query) if query else "")
 
     def ask_all(self, without=frozenset()):
@@ -112,8 +113,10 @@ class World:
         for verb, path, operation in self.operations(without):
             body, headers = None, []
             if "requestBody" in operation:
-                schema = operation["requestBody"]["content"]["application/json"]["schema"]
-                body, headers = json.dumps(Maker(7, ["ann", "bob"]).good(schema)).encode(), [("Content-Type", "application/json")]
+                kind, media = next(iter(operation["requestBody"]["content"].items()))
+                good = Maker(7, ["ann", "bob"]).good(media.get("schema") or {})
+                body = json.dumps(good).encode() if kind == "application/json" else b"x"
+                headers = [("Content-Type", kind)]
             target = self.target(path, operation)
             answer = self.client.ask(verb.upper(), target, body, headers)
             wrong += [f"{verb.upper()} {target}: {c}" for c in complaints(answer, verb, operation, self.document)]

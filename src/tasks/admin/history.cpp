@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/message.hpp"
 #include "tasks/protocol/wall_time.hpp"
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t pending_limit_events = 100'000;
 constexpr std::size_t batch_events = 200;
 constexpr auto batch_interval = 200ms;
+constexpr auto lease_interval = 1s;
 constexpr auto task_ttl_s = 7 * 86'400;
 constexpr auto lease_time = 5s;
 constexpr std::size_t id_max_bytes_of_events = 255;
@@ -57,6 +59,7 @@ history_recorder::history_recorder(asio::io_context& io, redis::client& redis,
       keys_(std::move(keys)),
       limit_tasks_(limit_tasks),
       lease_(redis, keys_.own("history:leader"), lease_time),
+      heard_(io),
       board_(board) {}
 
 void history_recorder::on_event(std::string_view envelope) {
@@ -106,12 +109,13 @@ void history_recorder::note(const json_object& event) {
   std::vector<std::string> words{std::string(id->get_string()), time, std::string(*state),
                                  std::to_string(fields.size() / 2)};
   words.insert(words.end(), fields.begin(), fields.end());
+  if (pending_.empty()) heard_.set();
   pending_.push_back({std::chrono::steady_clock::now(), std::move(words)});
 }
 
 awaitable<void> history_recorder::write() {
-  leading_ = co_await lease_.hold();
-  if (!leading_) {
+  const bool leads = co_await lease_.hold();
+  if (!leads) {
     // Forget what the leader has had time to write. After a failover the rest is written twice,
     // which is harmless.
     const auto old = std::chrono::steady_clock::now() - 2 * lease_time;
@@ -161,18 +165,22 @@ awaitable<void> history_recorder::run() {
 }
 
 awaitable<void> history_recorder::lead() {
-  asio::steady_timer timer(io_);
-  while (true) {
-    try {
-      co_await write();
-      co_await show_changes();
-    } catch (const failure& e) {
-      leading_ = false;
-      log::repeated(log::level::warn, e.what(), "task_history_failed", {{"error", e.what()}});
-    }
-    timer.expires_after(batch_interval);
-    co_await timer.async_wait(use_awaitable);
+  repeat how{.interval = lease_interval,
+             .failed = "task_history_failed",
+             .level = log::level::warn,
+             .wake = &heard_};
+  const auto round = [this] { return record(); };
+  co_await repeat_every(std::move(how), round);
+}
+
+// The first event since the last round has woken it: what comes within the same moment goes along.
+awaitable<void> history_recorder::record() {
+  if (!pending_.empty()) {
+    asio::steady_timer gathering(io_, next_tick(std::chrono::steady_clock::now(), batch_interval));
+    co_await gathering.async_wait(use_awaitable);
   }
+  co_await write();
+  co_await show_changes();
 }
 
 }  // namespace skirmish::tasks

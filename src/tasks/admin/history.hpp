@@ -16,6 +16,7 @@
 // those of other processes keep the last seconds of events, so a failover loses none.
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "redis/lease.hpp"
 #include "redis/subscriber.hpp"
@@ -45,6 +46,7 @@ class history_recorder {
   void on_event(std::string_view envelope);
   void note(const json_object& event);
   awaitable<void> lead();
+  awaitable<void> record();
   awaitable<void> write();
   // Puts the tasks that have changed on the board, at most once per second.
   awaitable<void> show_changes();
@@ -60,7 +62,7 @@ class history_recorder {
     std::vector<std::string> words;  // arguments of history.lua
   };
   std::deque<pending_event> pending_;
-  bool leading_ = false;
+  event heard_;            // set by the first that is pending
   overview_board* board_;  // null: nobody wants to know
   std::set<std::string> changed_;
   std::size_t left_out_ = 0;

@@ -2,11 +2,12 @@
 
 #include "core/log.hpp"
 #include "core/parse.hpp"
+#include "core/repeat.hpp"
 #include "tasks/protocol/json_text.hpp"
 #include "tasks/protocol/wall_time.hpp"
 #include "tasks/scripts.hpp"
 
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto interval = 1s;
-constexpr auto poll = 100ms;  // how soon a change that was made here is shown
 constexpr auto ping_interval = 5s;
 constexpr auto ping_patience = 1s;
 constexpr int walk_steps = 10;
@@ -66,6 +66,17 @@ void overview_board::put_tasks(std::shared_ptr<const changed_tasks> next) {
   latest_tasks_ = std::move(next);
 }
 
+void overview_board::ask() {
+  const std::lock_guard lock(mutex_);
+  const auto asked = asked_.lock();
+  if (asked) asio::post(asked->executor(), [asked] { asked->set(); });
+}
+
+void overview_board::wake_by(std::weak_ptr<event> asked) {
+  const std::lock_guard lock(mutex_);
+  asked_ = std::move(asked);
+}
+
 overview_keeper::overview_keeper(asio::io_context& io, redis::client& redis,
                                  redis::subscriber& subscriber, key_names keys,
                                  overview_board& board)
@@ -87,42 +98,33 @@ awaitable<void> overview_keeper::run() {
   who.on_message = [this](std::string_view, std::string_view envelope) { hear(envelope); };
   const auto subscription =
       subscriber_.subscribe_pattern(keys_.event_channel("worker.*"), std::move(who));
-  asio::steady_timer timer(io_);
+  const auto asked = std::make_shared<event>(io_);
+  board_.wake_by(asked);
   try {
     co_await redis_.wait_connected(interval);
   } catch (const failure&) {
     // compute() logs it.
   }
-  while (true) {
-    try {
-      co_await compute();
-    } catch (const failure& e) {
-      log::repeated(log::level::warn, e.what(), "task_overview_failed", {{"error", e.what()}});
-    }
-    for (auto waited = 0ms; waited < interval && !board_.take_asked(); waited += poll) {
-      timer.expires_after(poll);
-      co_await timer.async_wait(use_awaitable);
-    }
-  }
+  repeat how{.interval = interval,
+             .failed = "task_overview_failed",
+             .level = log::level::warn,
+             .wake = asked.get()};
+  const auto round = [this] { return compute(); };
+  co_await repeat_every(std::move(how), round);
 }
 
 awaitable<void> overview_keeper::run_pings() {
-  asio::steady_timer timer(io_);
+  repeat how{.interval = ping_interval, .failed = "task_pings_failed"};
+  return repeat_every(std::move(how), [this] { return ping(); });
+}
+
+awaitable<void> overview_keeper::ping() {
   const broker_view at{io_, redis_, keys_};
-  while (true) {
-    try {
-      const json_object no_arguments;
-      const std::vector<std::string> everybody;
-      const auto answers =
-          co_await gather(at, "active_queues", no_arguments, everybody, ping_patience);
-      for (const auto& [node, answer] : answers)
-        if (is_valid_utf8(node)) workers_.see_answer(node, answer, wall_now());
-    } catch (const failure& e) {
-      log::debug("task_pings_failed", {{"error", e.what()}});
-    }
-    timer.expires_after(ping_interval - ping_patience);
-    co_await timer.async_wait(use_awaitable);
-  }
+  const json_object no_arguments;
+  const std::vector<std::string> everybody;
+  const auto answers = co_await gather(at, "active_queues", no_arguments, everybody, ping_patience);
+  for (const auto& [node, answer] : answers)
+    if (is_valid_utf8(node)) workers_.see_answer(node, answer, wall_now());
 }
 
 awaitable<void> overview_keeper::compute() {

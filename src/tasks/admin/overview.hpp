@@ -5,6 +5,7 @@
 //   overview_keeper   computes it
 #pragma once
 
+#include "core/event.hpp"
 #include "core/task_group.hpp"
 #include "redis/subscriber.hpp"
 #include "tasks/admin/known_workers.hpp"
@@ -46,9 +47,9 @@ class overview_board {
   [[nodiscard]] std::shared_ptr<const changed_tasks> latest_tasks() const;
   void put_tasks(std::shared_ptr<const changed_tasks> next);
 
-  // Something was changed that the next one should show: compute it soon.
-  void ask() noexcept { asked_ = true; }
-  bool take_asked() noexcept { return asked_.exchange(false); }
+  // Something was changed that the next one should show: wakes who computes it, on its own loop.
+  void ask();
+  void wake_by(std::weak_ptr<event> asked);
 
   // Changed tasks are only looked up while somebody reads them.
   std::atomic<int> task_readers{0};
@@ -57,7 +58,7 @@ class overview_board {
   mutable std::mutex mutex_;
   std::shared_ptr<const overview> latest_;
   std::shared_ptr<const changed_tasks> latest_tasks_;
-  std::atomic<bool> asked_{false};
+  std::weak_ptr<event> asked_;
 };
 
 // Belongs to one thread.
@@ -85,6 +86,7 @@ class overview_keeper {
   };
 
   void hear(std::string_view envelope);
+  awaitable<void> ping();
   awaitable<void> compute();
   awaitable<void> look_at_workers();
   awaitable<void> note_changes(known_workers::changes changed);

@@ -1,6 +1,7 @@
 #include "tasks/worker/worker.hpp"
 
 #include "core/log.hpp"
+#include "core/repeat.hpp"
 #include "tasks/protocol/wall_time.hpp"
 #include "tasks/worker/unacked.hpp"
 
@@ -94,26 +95,19 @@ awaitable<void> worker::work() {
 void worker::start_background() {
   auto& group = context_.background;
   group.keep_running("task_etas", [this] { return etas_.run(); });
-  group.keep_running("task_heartbeat", [this] {
-    return repeat("task_heartbeat_failed", context_.config.heartbeat_interval, &worker::heartbeat);
+  const repeat beats{.interval = context_.config.heartbeat_interval,
+                     .failed = "task_heartbeat_failed",
+                     .level = log::level::warn,
+                     .pauses_first = true};
+  group.keep_running("task_heartbeat",
+                     [this, beats] { return repeat_every(beats, [this] { return heartbeat(); }); });
+  const repeat sweeps{.interval = context_.config.janitor_interval,
+                      .failed = "task_janitor_failed",
+                      .level = log::level::warn,
+                      .pauses_first = true};
+  group.keep_running("task_janitor", [this, sweeps] {
+    return repeat_every(sweeps, [this] { return clean_up(); });
   });
-  group.keep_running("task_janitor", [this] {
-    return repeat("task_janitor_failed", context_.config.janitor_interval, &worker::clean_up);
-  });
-}
-
-// Does the work again and again, until it is cancelled; a failure is logged.
-awaitable<void> worker::repeat(const char* failure_event, std::chrono::milliseconds interval,
-                               awaitable<void> (worker::*work)()) {
-  while (true) {
-    asio::steady_timer timer(context_.io, interval);
-    co_await timer.async_wait(use_awaitable);
-    try {
-      co_await (this->*work)();
-    } catch (const failure& e) {
-      log::repeated(log::level::warn, e.what(), failure_event, {{"error", e.what()}});
-    }
-  }
 }
 
 // One heartbeat; recovers the workers that it finds dead.
@@ -260,7 +254,7 @@ awaitable<void> worker::rest() {
     co_await context_.wake.wait_until(steady::now() + 1ms);
     co_return;
   }
-  auto until = steady::now() + longest_rest;
+  auto until = next_tick(steady::now(), longest_rest);
   if (const auto due = held_.next_due()) until = std::min(until, *due);
   if (const auto limit = executor_.next_limit()) until = std::min(until, *limit);
   const bool notified = co_await context_.wake.wait_until(until);

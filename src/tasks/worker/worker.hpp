@@ -60,8 +60,6 @@ class worker {
  private:
   awaitable<void> work();
   void start_background();
-  awaitable<void> repeat(const char* failure_event, std::chrono::milliseconds interval,
-                         awaitable<void> (worker::*work)());
   awaitable<void> beat();
   awaitable<void> heartbeat();
   awaitable<void> clean_up();
