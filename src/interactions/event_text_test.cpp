@@ -29,7 +29,7 @@ TEST(event_text, every_event_comes_back_as_it_was) {
       R"({"type":"move","player_id":"a","lat":-1.25E0,"lon":1.799999999E2,"alt":1.5E0,"ts":"2026-11-21T08:00:00.123Z"})",
       R"({"type":"attack","attacker_id":"a","target_id":"b","damage":5,"server":"duel","ts":"2026-11-21T08:00:00.123Z"})",
       R"({"type":"attack","attacker_id":"a","target_id":"b","damage":5,"id":"x","weapon":"ak47","server":"duel","ts":"2026-11-21T08:00:00.123Z"})",
-      R"({"type":"move","player_id":"a","lat":1E0,"lon":2E0,"alt":3E0,"server":"duel","ts":"2026-11-21T08:00:00.123Z"})",
+      R"({"type":"move","player_id":"a","lat":1.5,"lon":2.5,"alt":3.5,"server":"duel","ts":"2026-11-21T08:00:00.123Z"})",
       R"({"type":"respawn","player_id":"a","hp":100})",
       R"({"type":"score","board":"kills","player_id":"a","value":-3,"operator":"best"})",
       R"({"type":"item","player_id":"a","item":"sword","quantity":-2})",

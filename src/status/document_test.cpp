@@ -91,7 +91,7 @@ TEST(status_document, survives_being_written_and_read) {
   EXPECT_THAT(
       text,
       HasSubstr(R"("online":true,"players":3,"max_players":32,"map":"de_dust2","name":"Dust",)"
-                R"("version":"1.0","latency_ms":1.250,"observed_at":"2026-11-21T04:06:11.028Z",)"
+                R"("version":"1.0","latency_ms":1.25,"observed_at":"2026-11-21T04:06:11.028Z",)"
                 R"("checked_at":"2026-11-21T04:06:11.028Z","changed_at":null)"));
   EXPECT_EQ(to_json(parse_document(text).value()), text);
 }

@@ -45,7 +45,7 @@ TEST(status_history, json_and_badge) {
       json,
       R"({"hours":24,"points":[{"t":"2023-11-14T22:13:20.000Z","online":true,"players":5,"max_players":32},)"
       R"({"t":"2023-11-14T22:13:30.000Z","online":false,"players":null,"max_players":32}],"samples":2,)"
-      R"("uptime_percent":50.00,"players_peak":5})");
+      R"("uptime_percent":50,"players_peak":5})");
   EXPECT_THAT(history_json({}, 1, start),
               HasSubstr(R"("points":[],"samples":0,"uptime_percent":null,"players_peak":null)"));
   EXPECT_THAT(badge_svg(true, 99.34), HasSubstr("online 99.3 %"));
