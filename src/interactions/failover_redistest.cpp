@@ -69,7 +69,8 @@ class failover : public ::testing::Test {
   awaitable<std::int64_t> number(std::string_view command, std::string_view key,
                                  std::string_view field) {
     try {
-      co_return (co_await redis.command(command, key, field)).as_integer().value_or(-1);
+      const auto reply = co_await redis.command(command, key, field);
+      co_return static_cast<std::int64_t>(reply.as_double().value_or(-1));
     } catch (const failure&) {
       co_return -2;
     }
