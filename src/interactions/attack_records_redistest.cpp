@@ -256,7 +256,7 @@ TEST_F(attack_records_fixture, a_server_that_takes_no_dumps_gets_hashes) {
 
 TEST_F(attack_records_fixture, with_too_much_pending_commits_are_refused_until_it_is_flushed) {
   auto s = settings_for_tests(1);
-  s.committer.commit.attacks_pending_limit = 100;  // bytes: two records
+  s.committer.commit.attacks_pending_limit = 200;  // bytes: three records
   events.emplace(io, redis, redis, keys, time, s, numbers);
   tasks.spawn("engine", [this] { return events->run(); });
   run([this]() -> awaitable<void> {
