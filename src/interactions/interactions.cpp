@@ -27,6 +27,11 @@ const error busy{errc::unavailable, "too much is waiting to be written; try agai
 const error replicas_behind{errc::unavailable,
                             "the store's replicas are too far behind; try again"};
 
+bool lacks_id(const event& e) {
+  const auto* a = std::get_if<attack>(&e);
+  return a && a->id.empty();
+}
+
 }  // namespace
 
 engine::engine(asio::io_context& io, redis::client& redis, redis::client& commits,
@@ -53,9 +58,8 @@ void engine::submit(frame f) {
     f.done({0, {}, is_behind ? replicas_behind : busy, false});
     return;
   }
-  const auto now = clock_.now();
   for (auto& e : f.events) {
-    give_id(e, now);
+    if (lacks_id(e)) give_id(e, clock_.now());
     f.has_completions |= std::holds_alternative<completion>(e);
   }
   queued_events_ += f.events.size();
