@@ -41,6 +41,9 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
     // has been emptied, so an idle socket holds no read buffer.
     in_.erase(0, in_start_);
     in_start_ = 0;
+    // Before anything is awaited: its rest may never come.
+    if (!partial_since_ && (!in_.empty() || fragmented_))
+      partial_since_ = std::chrono::steady_clock::now();
     if (in_.empty()) {
       std::string().swap(in_);
       hold();
@@ -53,8 +56,6 @@ awaitable<void> websocket::run(std::function<awaitable<void>(std::string_view)> 
       close(ws::close_code::too_many_requests, no_memory);
       break;
     }
-    if (!partial_since_ && (kept > 0 || fragmented_))
-      partial_since_ = std::chrono::steady_clock::now();
     in_.resize(kept + wanted);
     error_code ec;
     const auto got = co_await stream_.async_read_some(asio::buffer(in_.data() + kept, wanted),
