@@ -49,6 +49,7 @@ struct server {
 
   config settings;
   metrics::registry metrics;
+  metrics::counter& closed_slow = metrics.add_counter("skirmish_connections_closed_slow_total", "");
   router routes;
   asio::io_context io{1};
 };
@@ -62,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fed_socket peer(s.io);
   auto subject = [](asio::ip::tcp::socket socket) -> awaitable<void> {
     session one(std::move(socket), s.settings, s.routes, buffer_budget(s.metrics, 1 << 20),
-                std::make_shared<const trusted_proxies>());
+                std::make_shared<const trusted_proxies>(), s.closed_slow);
     co_await one.run();
   };
   const auto sent = peer.feed(bytes, 1 + std::size_t{data[0]} * 16, subject);
