@@ -28,7 +28,9 @@ struct world {
 
   void known(const std::string& player) const { require(hp.contains(player)); }
   void operator()(const player_seen& e) {
-    require(is_valid_id(e.player_id) && !e.name.empty() && e.name.size() <= 64);
+    const auto is_first_byte = [](char c) { return (c & 0xC0) != 0x80; };
+    require(is_valid_id(e.player_id) && !e.name.empty());
+    require(std::ranges::count_if(e.name, is_first_byte) <= 64);
     require(is_valid_utf8(e.name) && hp.emplace(e.player_id, 100).second);
   }
   void operator()(const level_seen& e) const {
