@@ -65,7 +65,7 @@ void add_routes(router& routes, db::database& db) {
   const auto change_form =
       schema::object({{"id", schema::id()},
                       {"at", schema::time()},
-                      {"key_id", schema::id()},
+                      {"key_id", schema::text()},
                       {"label", schema::text()},
                       {"method", schema::text()},
                       {"route", schema::text()},
